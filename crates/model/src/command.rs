@@ -1,0 +1,309 @@
+//! What can be asked of a partition: one command, one type with its own fields. Results are events.
+
+use crate::{
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, MarketId, MarketTerms,
+    OrderId, OrderKind, QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
+};
+
+/// A command with its place and its time, as the journal has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequenced<C> {
+    /// Its place: one more than the command before.
+    pub seq: Seq,
+    /// Its time, never before that of the command before.
+    pub time_ns: TimeNs,
+    /// What is asked.
+    pub command: C,
+}
+
+/// Everything that changes the state of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Lists an asset.
+    AddAsset(AddAsset),
+    /// Lists a market.
+    AddMarket(AddMarket),
+    /// Gives a market other terms; what is held for open orders stays as it was.
+    ChangeMarket(AddMarket),
+    /// Opens an account.
+    CreateAccount(CreateAccount),
+    /// Gives an account an API key.
+    CreateApiKey(CreateApiKey),
+    /// Takes an API key away.
+    RevokeApiKey(RevokeApiKey),
+    /// Credits an account.
+    Deposit(Deposit),
+    /// Holds what is to be withdrawn.
+    RequestWithdrawal(RequestWithdrawal),
+    /// Ends a withdrawal: paid out, or given back.
+    SettleWithdrawal(SettleWithdrawal),
+    /// Places an order.
+    PlaceOrder(PlaceOrder),
+    /// Cancels an order.
+    CancelOrder(CancelOrder),
+    /// Cancels all orders of an account in one market.
+    CancelAllOrders(CancelAllOrders),
+    /// Cancels one order and places another.
+    ReplaceOrder(ReplaceOrder),
+    /// Makes an order smaller without moving it.
+    AmendOrder(AmendOrder),
+    /// A second has passed without any other command.
+    Tick,
+    /// Stands where a command was that must not be applied, see `rialto journal skip`. Never journaled itself.
+    Skip(Skip),
+}
+
+/// Lists an asset under the next [`AssetId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddAsset {
+    /// Its settings.
+    pub terms: AssetTerms,
+}
+
+/// Lists a market under the next [`MarketId`], or changes the one of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddMarket {
+    /// Its settings.
+    pub terms: MarketTerms,
+}
+
+/// Opens an account under the next [`AccountId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateAccount {
+    /// What its operator calls it; unique.
+    pub name: AccountName,
+    /// Accounts of one group do not trade with each other when an order asks for self-trade prevention.
+    pub trade_group: TradeGroup,
+}
+
+/// Gives an account an API key. The partition keeps it for the gateways and never looks into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateApiKey {
+    /// Whose orders it signs.
+    pub account: AccountId,
+    /// The public half, unique.
+    pub key: ApiKeyId,
+    /// The secret half, sealed under a master key that the journal never sees; at most 1,024 bytes.
+    pub sealed_secret: Vec<u8>,
+    /// Bits of what it may do; the gateway gives them their meaning.
+    pub permissions: u32,
+}
+
+impl CreateApiKey {
+    /// Longest sealed secret, in bytes.
+    pub const MAX_SEALED_BYTES: usize = 1_024;
+}
+
+/// Takes an API key away for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokeApiKey {
+    /// The public half.
+    pub key: ApiKeyId,
+}
+
+/// Credits an account with what has arrived at the custody service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deposit {
+    /// Who receives it.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much; above zero.
+    pub amount: Amount,
+    /// The custody service's name for it (chain, transaction, output): the same one is credited once.
+    pub reference: Reference,
+}
+
+/// Holds an amount until the custody service has paid it out or given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestWithdrawal {
+    /// Whose money.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much, any fee of the custody service included; above zero.
+    pub amount: Amount,
+    /// The requester's name for it: the same one is requested once.
+    pub reference: Reference,
+}
+
+/// How a withdrawal ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettleWithdrawal {
+    /// Which one.
+    pub withdrawal: WithdrawalId,
+    /// True when it was paid out, false when the money goes back to its owner.
+    pub paid_out: bool,
+}
+
+/// Places an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceOrder {
+    /// Whose order.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Which way.
+    pub side: Side,
+    /// What kind, with price and quantity.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// The owner's name for it; unique among the owner's open orders.
+    pub client_order_id: ClientOrderId,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Which open order is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderRef {
+    /// The one with this number.
+    Id(OrderId),
+    /// The one with this name.
+    Client(ClientOrderId),
+    /// The one with this number, if it has this name too.
+    Both(OrderId, ClientOrderId),
+}
+
+/// In which state an order may be cancelled. Source: semantics 1.4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CancelRestriction {
+    /// In any.
+    #[default]
+    None = 0,
+    /// While nothing of it has traded.
+    OnlyNew = 1,
+    /// After a part of it has traded.
+    OnlyPartiallyFilled = 2,
+}
+
+/// Cancels an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelOrder {
+    /// Whose order.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Which one.
+    pub order: OrderRef,
+    /// In which state.
+    pub restriction: CancelRestriction,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Cancels all open orders of an account in one market, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelAllOrders {
+    /// Whose orders.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// What a replacement does when the cancel fails. Source: semantics 1.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ReplaceMode {
+    /// Nothing more.
+    StopOnFailure = 0,
+    /// It places the new order all the same.
+    AllowFailure = 1,
+}
+
+/// Cancels one order, then places another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplaceOrder {
+    /// The order to cancel; it belongs to the account and market of `place`.
+    pub cancel: OrderRef,
+    /// In which state it may be cancelled.
+    pub restriction: CancelRestriction,
+    /// What happens when it cannot be.
+    pub mode: ReplaceMode,
+    /// The order to place.
+    pub place: PlaceOrder,
+}
+
+/// Lowers the quantity of an order, which keeps its number and its priority. Source: semantics 1.4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmendOrder {
+    /// Whose order.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Which one.
+    pub order: OrderRef,
+    /// Its new total quantity, what has traded included; smaller than before.
+    pub new_qty_lots: QtyLots,
+    /// Its new name; empty keeps the old one.
+    pub new_client_order_id: ClientOrderId,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// A command that an operator had taken out, because it cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// The operator's words.
+    pub reason: String,
+}
+
+/// What a command is called in logs and metrics.
+impl Command {
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AddAsset(_) => "add_asset",
+            Self::AddMarket(_) => "add_market",
+            Self::ChangeMarket(_) => "change_market",
+            Self::CreateAccount(_) => "create_account",
+            Self::CreateApiKey(_) => "create_api_key",
+            Self::RevokeApiKey(_) => "revoke_api_key",
+            Self::Deposit(_) => "deposit",
+            Self::RequestWithdrawal(_) => "request_withdrawal",
+            Self::SettleWithdrawal(_) => "settle_withdrawal",
+            Self::PlaceOrder(_) => "place_order",
+            Self::CancelOrder(_) => "cancel_order",
+            Self::CancelAllOrders(_) => "cancel_all_orders",
+            Self::ReplaceOrder(_) => "replace_order",
+            Self::AmendOrder(_) => "amend_order",
+            Self::Tick => "tick",
+            Self::Skip(_) => "skip",
+        }
+    }
+
+    /// The deadline after which it is refused.
+    pub const fn valid_until_ns(&self) -> TimeNs {
+        match self {
+            Self::PlaceOrder(place) => place.valid_until_ns,
+            Self::CancelOrder(cancel) => cancel.valid_until_ns,
+            Self::CancelAllOrders(cancel) => cancel.valid_until_ns,
+            Self::ReplaceOrder(replace) => replace.place.valid_until_ns,
+            Self::AmendOrder(amend) => amend.valid_until_ns,
+            Self::AddAsset(_)
+            | Self::AddMarket(_)
+            | Self::ChangeMarket(_)
+            | Self::CreateAccount(_)
+            | Self::CreateApiKey(_)
+            | Self::RevokeApiKey(_)
+            | Self::Deposit(_)
+            | Self::RequestWithdrawal(_)
+            | Self::SettleWithdrawal(_)
+            | Self::Tick
+            | Self::Skip(_) => TimeNs::NEVER,
+        }
+    }
+}
+
+/// The skip mark of a journal: the command at `seq` is replaced by [`Skip`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkipMark {
+    /// Which command.
+    pub seq: Seq,
+    /// The operator's words.
+    pub reason: String,
+}

@@ -1,0 +1,310 @@
+//! What happened: the only output of a partition.
+//!
+//! Three kinds stand side by side in the log. Those of an account (its orders, its money) and those of a market (trades,
+//! levels) are told by different owners, so that each may live in another partition; a trade is told by the market, and by
+//! both accounts. Reference data is told to everybody. Within one command, a market's events come before the accounts'.
+//! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
+
+use crate::{
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, MarketId, MarketTerms,
+    OrderId, OrderKind, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side, TradeGroup,
+    TradeId, WithdrawalId,
+};
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An asset is listed.
+    AssetAdded {
+        /// Its id.
+        asset: AssetId,
+        /// Its settings.
+        terms: AssetTerms,
+    },
+    /// A market is listed, or has other terms.
+    MarketAdded {
+        /// Its id.
+        market: MarketId,
+        /// Its settings.
+        terms: Box<MarketTerms>,
+    },
+    /// An account is open.
+    AccountCreated {
+        /// Its id.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+        /// Its group for self-trade prevention.
+        trade_group: TradeGroup,
+    },
+    /// An account has an API key.
+    ApiKeyCreated(ApiKeyCreated),
+    /// An API key is gone.
+    ApiKeyRevoked {
+        /// Whose it was.
+        account: AccountId,
+        /// The public half.
+        key: ApiKeyId,
+    },
+    /// Money has arrived.
+    Deposited(Deposited),
+    /// Money is held, to be withdrawn.
+    WithdrawalRequested(WithdrawalRequested),
+    /// A withdrawal has ended.
+    WithdrawalSettled(WithdrawalSettled),
+    /// An order is accepted: execution type NEW.
+    OrderAccepted(OrderAccepted),
+    /// An order has traded: execution type TRADE.
+    OrderFilled(OrderFilled),
+    /// An order met one of its owner's own, and one of the two has to end.
+    OrderPrevented(OrderPrevented),
+    /// An order is smaller than before: execution type REPLACED.
+    OrderAmended(OrderAmended),
+    /// An order has ended; it comes exactly once for each accepted order.
+    OrderEnded(OrderEnded),
+    /// A command was refused; balances, holds, orders and books are as before.
+    Rejected {
+        /// Whose command it was; 0 for the operator's.
+        account: AccountId,
+        /// The rule it broke.
+        reject: Reject,
+    },
+    /// Two orders have traded.
+    Traded(Traded),
+    /// The quantity at a price has changed.
+    LevelChanged(LevelChanged),
+    /// An operator had this command taken out.
+    Skipped {
+        /// The operator's words.
+        reason: String,
+    },
+}
+
+/// An account has an API key. The secret is never part of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyCreated {
+    /// Whose.
+    pub account: AccountId,
+    /// The public half.
+    pub key: ApiKeyId,
+    /// What it may do.
+    pub permissions: u32,
+}
+
+/// Money has arrived, and is free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deposited {
+    /// Who received it.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: Amount,
+    /// The custody service's name for it.
+    pub reference: Reference,
+}
+
+/// Money is held, to be withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithdrawalRequested {
+    /// Its number.
+    pub withdrawal: WithdrawalId,
+    /// Whose money.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much: from free to held.
+    pub amount: Amount,
+    /// The requester's name for it.
+    pub reference: Reference,
+}
+
+/// A withdrawal has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithdrawalSettled {
+    /// Its number.
+    pub withdrawal: WithdrawalId,
+    /// Whose money.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much: out of held, and either gone or free again.
+    pub amount: Amount,
+    /// True when it was paid out.
+    pub paid_out: bool,
+}
+
+/// An order is accepted, and what it can cost is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderAccepted {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Which way.
+    pub side: Side,
+    /// What kind, with price and quantity.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// The owner's name for it.
+    pub client_order_id: ClientOrderId,
+    /// From free to held, in atoms of quote (a buy) or base (a sell).
+    pub held: Amount,
+}
+
+/// Which side of a trade an order was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Liquidity {
+    /// It rested on the book.
+    Maker = 0,
+    /// It arrived.
+    Taker = 1,
+}
+
+/// An order has traded. Out of held: the price of it (a buy) or the quantity (a sell), and `released` on top, which is free
+/// again; free gains the quantity (a buy) or the price of it (a sell), less `fee`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderFilled {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Which trade of that market.
+    pub trade: TradeId,
+    /// Which way the order goes.
+    pub side: Side,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// At the resting order's price.
+    pub price_ticks: PriceTicks,
+    /// How much.
+    pub qty_lots: QtyLots,
+    /// In atoms of what was received: base for a buy, quote for a sell.
+    pub fee: Amount,
+    /// From held to free, because the price was better than the limit.
+    pub released: Amount,
+}
+
+/// An order met one of its owner's own. Told of the taker and of the maker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderPrevented {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Number of the encounter in this market, from 0.
+    pub prevented_match: u64,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// The other order.
+    pub counter_order: OrderId,
+    /// The resting order's price.
+    pub price_ticks: PriceTicks,
+    /// What this order loses by it; zero for the one that stays.
+    pub prevented_lots: QtyLots,
+    /// What the taker asked for.
+    pub mode: SelfTradePrevention,
+}
+
+/// An order is smaller than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderAmended {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Its total quantity now, what has traded included.
+    pub qty_lots: QtyLots,
+    /// Its name from now on.
+    pub client_order_id: ClientOrderId,
+    /// From held to free.
+    pub released: Amount,
+}
+
+/// Why an order has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// All of it has traded (or, of an order by amount, all that whole lots allow).
+    Filled,
+    /// Its owner cancelled it.
+    Canceled,
+    /// The rules of its type, or the exchange, ended it.
+    Expired(ExpiryReason),
+    /// Self-trade prevention ended it.
+    ExpiredInMatch,
+}
+
+/// Why an order expired. Source: semantics 1.1, where the names on the wire are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExpiryReason {
+    /// What an immediate-or-cancel order could not trade.
+    UnfilledIoc = 0,
+    /// A fill-or-kill order could not trade in full.
+    UnfilledFok = 1,
+    /// The book, or what was held, came to its end before a market order.
+    InsufficientLiquidity = 2,
+    /// What is left of a market order lies outside the market's band.
+    PriceRangeExceeded = 3,
+    /// The exchange ended it: amended to no more than had traded.
+    ExchangeCanceled = 4,
+}
+
+/// An order has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderEnded {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Why.
+    pub reason: EndReason,
+    /// From held to free: all that was still held for it.
+    pub released: Amount,
+}
+
+/// Two orders have traded, as the market tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traded {
+    /// Where.
+    pub market: MarketId,
+    /// Its number in this market.
+    pub trade: TradeId,
+    /// At the resting order's price.
+    pub price_ticks: PriceTicks,
+    /// How much.
+    pub qty_lots: QtyLots,
+    /// Which way the arriving order went.
+    pub taker_side: Side,
+    /// The resting order.
+    pub maker_order: OrderId,
+    /// The arriving order.
+    pub taker_order: OrderId,
+}
+
+/// The quantity at a price has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LevelChanged {
+    /// Where.
+    pub market: MarketId,
+    /// Number of the change in this market, from 1, without gaps.
+    pub update_id: u64,
+    /// On which side.
+    pub side: Side,
+    /// At which price.
+    pub price_ticks: PriceTicks,
+    /// All that is open there now; zero when nobody is left.
+    pub open_lots: QtyLots,
+}

@@ -1,0 +1,127 @@
+//! What an order can be. Source: semantics 1.1 and 1.2.
+
+use crate::{Amount, PriceTicks, QtyLots};
+
+/// Which way an order goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Side {
+    /// Pays the quote asset, receives the base asset.
+    Buy = 0,
+    /// Pays the base asset, receives the quote asset.
+    Sell = 1,
+}
+
+impl Side {
+    /// The side it trades with.
+    #[inline]
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+}
+
+/// How long a limit order may live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TimeInForce {
+    /// Good till cancelled: what does not trade at once rests.
+    Gtc = 0,
+    /// Immediate or cancel: what does not trade at once expires.
+    Ioc = 1,
+    /// Fill or kill: all of it trades at once, or none.
+    Fok = 2,
+}
+
+/// What kind of order it is, with just the fields that this kind has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderKind {
+    /// Trades at its price or better.
+    Limit {
+        /// The worst price it accepts.
+        price_ticks: PriceTicks,
+        /// Total quantity.
+        qty_lots: QtyLots,
+        /// How long it may live.
+        time_in_force: TimeInForce,
+    },
+    /// A limit order that only ever rests; refused when it would trade at once.
+    LimitMaker {
+        /// Its price.
+        price_ticks: PriceTicks,
+        /// Total quantity.
+        qty_lots: QtyLots,
+    },
+    /// Trades a quantity at the best prices there are, inside the market's band.
+    Market {
+        /// Total quantity.
+        qty_lots: QtyLots,
+    },
+    /// Trades as near to this amount of the quote asset as whole lots allow, and never more than it.
+    MarketQuote {
+        /// To spend (a buy) or to receive before fees (a sell), in quote atoms.
+        quote_amount: Amount,
+    },
+}
+
+impl OrderKind {
+    /// The limit price, where there is one.
+    #[inline]
+    pub const fn price_ticks(&self) -> Option<PriceTicks> {
+        match self {
+            Self::Limit { price_ticks, .. } | Self::LimitMaker { price_ticks, .. } => Some(*price_ticks),
+            Self::Market { .. } | Self::MarketQuote { .. } => None,
+        }
+    }
+
+    /// The quantity, where it is given in the base asset.
+    #[inline]
+    pub const fn qty_lots(&self) -> Option<QtyLots> {
+        match self {
+            Self::Limit { qty_lots, .. } | Self::LimitMaker { qty_lots, .. } | Self::Market { qty_lots } => {
+                Some(*qty_lots)
+            }
+            Self::MarketQuote { .. } => None,
+        }
+    }
+}
+
+/// What happens when an order meets another of the same owner; the taker's mode decides. Source: semantics 1.7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum SelfTradePrevention {
+    /// They trade.
+    #[default]
+    None = 0,
+    /// The resting order expires, the taker goes on.
+    ExpireMaker = 1,
+    /// The taker expires.
+    ExpireTaker = 2,
+    /// Both expire.
+    ExpireBoth = 3,
+}
+
+/// Accounts that count as one owner for self-trade prevention. 0 means the account stands alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TradeGroup(pub u32);
+
+impl TradeGroup {
+    /// The account stands alone.
+    pub const NONE: Self = Self(0);
+}
+
+/// What a market accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MarketStatus {
+    /// Everything.
+    #[default]
+    Trading = 0,
+    /// Nothing but cancels.
+    CancelOnly = 1,
+    /// Nothing at all.
+    Halt = 2,
+}

@@ -1,0 +1,214 @@
+//! Rules that a command can break: each with the numbers needed to mend it.
+
+use std::fmt;
+
+use crate::{
+    AccountId, Amount, AssetId, MarketId, OrderId, PriceTicks, QtyLots, TermsError, TimeNs, WithdrawalId,
+};
+
+/// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// No such account.
+    UnknownAccount {
+        /// The one that was named.
+        account: AccountId,
+    },
+    /// No such asset.
+    UnknownAsset {
+        /// The one that was named.
+        asset: AssetId,
+    },
+    /// No such market.
+    UnknownMarket {
+        /// The one that was named.
+        market: MarketId,
+    },
+    /// No such open order of this account in this market.
+    UnknownOrder,
+    /// No such withdrawal, or it has ended.
+    UnknownWithdrawal {
+        /// The one that was named.
+        withdrawal: WithdrawalId,
+    },
+    /// No such API key.
+    UnknownApiKey,
+    /// The name is taken.
+    NameTaken,
+    /// Names of assets, markets, accounts and keys must not be empty.
+    NameMissing,
+    /// The asset's scale is above 18.
+    ScaleTooLarge {
+        /// The one that was given.
+        scale: u8,
+    },
+    /// The market's terms contradict themselves or could leave their types; the rule says how.
+    BadTerms {
+        /// The rule they break.
+        rule: TermsError,
+    },
+    /// A market's assets, tick and lot stay as they were listed.
+    TermsAreFixed,
+    /// The sealed secret is empty or too long.
+    BadSealedSecret {
+        /// Its length in bytes.
+        len: u32,
+    },
+    /// The reference was executed before.
+    DuplicateReference,
+    /// A reference must not be empty.
+    ReferenceMissing,
+    /// An amount must be above zero.
+    AmountNotPositive {
+        /// The one that was given.
+        amount: Amount,
+    },
+    /// With this deposit the asset would have more than can be counted safely.
+    DepositLimit {
+        /// What may still be deposited.
+        left: Amount,
+    },
+    /// It came too late.
+    TooLate {
+        /// Its deadline.
+        valid_until_ns: TimeNs,
+    },
+    /// The market does not accept this now.
+    MarketClosed,
+    /// The price is outside `PRICE_FILTER`.
+    PriceOutOfRange {
+        /// The lowest allowed.
+        min_ticks: PriceTicks,
+        /// The highest allowed.
+        max_ticks: PriceTicks,
+    },
+    /// The quantity is outside `LOT_SIZE`.
+    QtyOutOfRange {
+        /// The smallest allowed.
+        min_lots: QtyLots,
+        /// The largest allowed.
+        max_lots: QtyLots,
+    },
+    /// Price x quantity is outside `NOTIONAL`.
+    NotionalOutOfRange {
+        /// The smallest allowed, in quote atoms.
+        min: Amount,
+        /// The largest allowed, in quote atoms; 0 for no such rule.
+        max: Amount,
+    },
+    /// The account has less than the order can cost.
+    InsufficientBalance {
+        /// What it needs.
+        needed: Amount,
+        /// What is free.
+        available: Amount,
+    },
+    /// An open order of this account has this name.
+    DuplicateClientOrderId,
+    /// The account has as many open orders in this market as it may.
+    TooManyOpenOrders {
+        /// The limit.
+        max: u32,
+    },
+    /// The market's book is full.
+    BookFull {
+        /// The limit.
+        max: u32,
+    },
+    /// A `LIMIT_MAKER` order would trade at once.
+    WouldTake {
+        /// The best price of the other side.
+        best_ticks: PriceTicks,
+    },
+    /// An order by amount found no book to trade with.
+    NoLiquidity,
+    /// The order is not in the state that the cancel asks for.
+    CancelRestricted,
+    /// The amendment changes nothing.
+    AmendChangesNothing,
+    /// The amendment makes the order larger.
+    AmendIncreases {
+        /// The order's quantity.
+        qty_lots: QtyLots,
+    },
+    /// The order was amended as often as is allowed.
+    TooManyAmends {
+        /// The limit.
+        max: u16,
+    },
+    /// The cancel of a replacement failed, so nothing was placed.
+    ReplaceNotAttempted,
+    /// The order has left the book since; only seen between partitions.
+    OrderGone {
+        /// Which one.
+        order: OrderId,
+    },
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAccount { account } => write!(out, "there is no account {account}"),
+            Self::UnknownAsset { asset } => write!(out, "there is no asset {asset}"),
+            Self::UnknownMarket { market } => write!(out, "there is no market {market}"),
+            Self::UnknownOrder => write!(out, "the account has no such open order in this market"),
+            Self::UnknownWithdrawal { withdrawal } => write!(out, "there is no open withdrawal {withdrawal}"),
+            Self::UnknownApiKey => write!(out, "there is no such API key"),
+            Self::NameTaken => write!(out, "the name is taken"),
+            Self::NameMissing => write!(out, "a name is needed"),
+            Self::ScaleTooLarge { scale } => write!(out, "the scale must be at most 18, not {scale}"),
+            Self::BadTerms { rule } => rule.fmt(out),
+            Self::TermsAreFixed => {
+                write!(
+                    out,
+                    "base, quote, tick and lot of a market cannot change: list another market instead"
+                )
+            }
+            Self::BadSealedSecret { len } => write!(out, "a sealed secret has 1 to 1,024 bytes, not {len}"),
+            Self::DuplicateReference => write!(out, "this reference was executed before"),
+            Self::ReferenceMissing => write!(out, "a reference is needed, so that nothing is executed twice"),
+            Self::AmountNotPositive { amount } => {
+                write!(out, "the amount must be above zero, not {amount} atoms")
+            }
+            Self::DepositLimit { left } => {
+                write!(out, "at most {left} more atoms of this asset can be deposited")
+            }
+            Self::TooLate { valid_until_ns } => {
+                write!(out, "valid until {} ms only", valid_until_ns.as_millis())
+            }
+            Self::MarketClosed => write!(out, "the market does not accept this now"),
+            Self::PriceOutOfRange { min_ticks, max_ticks } => {
+                write!(out, "the price must be from {min_ticks} to {max_ticks} ticks")
+            }
+            Self::QtyOutOfRange { min_lots, max_lots } => {
+                write!(out, "the quantity must be from {min_lots} to {max_lots} lots")
+            }
+            Self::NotionalOutOfRange { min, max } if max.is_zero() => {
+                write!(out, "price x quantity must be at least {min} atoms")
+            }
+            Self::NotionalOutOfRange { min, max } => {
+                write!(out, "price x quantity must be from {min} to {max} atoms")
+            }
+            Self::InsufficientBalance { needed, available } => {
+                write!(out, "{needed} atoms are needed, {available} are free")
+            }
+            Self::DuplicateClientOrderId => write!(out, "an open order has this client order id"),
+            Self::TooManyOpenOrders { max } => {
+                write!(out, "the account has {max} open orders here, which is the limit")
+            }
+            Self::BookFull { max } => write!(out, "the book has {max} orders, which is the limit"),
+            Self::WouldTake { best_ticks } => write!(out, "it would trade at once at {best_ticks} ticks"),
+            Self::NoLiquidity => write!(out, "there is nothing to trade with"),
+            Self::CancelRestricted => write!(out, "the order is not in the state that the cancel asks for"),
+            Self::AmendChangesNothing => write!(out, "the order has this quantity already"),
+            Self::AmendIncreases { qty_lots } => {
+                write!(out, "an amendment can only lower the quantity, which is {qty_lots} lots")
+            }
+            Self::TooManyAmends { max } => {
+                write!(out, "the order was amended {max} times, which is the limit")
+            }
+            Self::ReplaceNotAttempted => write!(out, "the cancel failed, so nothing was placed"),
+            Self::OrderGone { order } => write!(out, "order {order} has ended meanwhile"),
+        }
+    }
+}
