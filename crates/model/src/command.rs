@@ -163,7 +163,7 @@ pub enum OrderRef {
     /// The one with this name.
     Client(ClientOrderId),
     /// The one with this number, if it has this name too.
-    Both(OrderId, ClientOrderId),
+    Both((OrderId, ClientOrderId)),
 }
 
 /// In which state an order may be cancelled. Source: semantics 1.4.

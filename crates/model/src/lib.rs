@@ -1,5 +1,6 @@
 //! Rialto's vocabulary. Every other crate speaks it; it knows none of them and decides nothing.
 
+mod batch;
 mod command;
 mod event;
 mod order;
@@ -8,6 +9,7 @@ mod terms;
 mod text;
 mod units;
 
+pub use batch::EventBatch;
 pub use command::{
     AddAsset, AddMarket, AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction, Command, CreateAccount,
     CreateApiKey, Deposit, OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey,

@@ -1,0 +1,95 @@
+//! Commands and the vocabulary they share with events.
+
+use model::{
+    AddAsset, AddMarket, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, Command,
+    CreateAccount, CreateApiKey, Deposit, FeeRounding, MarketStatus, MarketTerms, OrderKind, OrderRef,
+    PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey, SelfTradePrevention,
+    SettleWithdrawal, Side, Skip, TimeInForce,
+};
+
+use crate::{coded_enum, coded_struct};
+
+coded_enum!(Side, "a side" { 0 => Buy, 1 => Sell });
+coded_enum!(TimeInForce, "a time in force" { 0 => Gtc, 1 => Ioc, 2 => Fok });
+coded_enum!(OrderKind, "a kind of order" {
+    0 => Limit { price_ticks, qty_lots, time_in_force },
+    1 => LimitMaker { price_ticks, qty_lots },
+    2 => Market { qty_lots },
+    3 => MarketQuote { quote_amount },
+});
+coded_enum!(SelfTradePrevention, "a self-trade prevention mode" {
+    0 => None, 1 => ExpireMaker, 2 => ExpireTaker, 3 => ExpireBoth,
+});
+coded_enum!(MarketStatus, "a market status" { 0 => Trading, 1 => CancelOnly, 2 => Halt });
+coded_enum!(FeeRounding, "a fee rounding" { 0 => Up, 1 => HalfUp, 2 => Down });
+coded_enum!(CancelRestriction, "a cancel restriction" { 0 => None, 1 => OnlyNew, 2 => OnlyPartiallyFilled });
+coded_enum!(ReplaceMode, "a replace mode" { 0 => StopOnFailure, 1 => AllowFailure });
+
+coded_struct!(AssetTerms { name, scale });
+coded_struct!(MarketTerms {
+    name,
+    base,
+    quote,
+    price_scale,
+    tick_size,
+    base_atoms_per_lot,
+    quote_atoms_per_tick_lot,
+    min_price_ticks,
+    max_price_ticks,
+    min_qty_lots,
+    max_qty_lots,
+    min_notional,
+    max_notional,
+    max_open_orders,
+    max_open_orders_per_account,
+    max_amends_per_order,
+    maker_fee_ppm,
+    taker_fee_ppm,
+    fee_rounding,
+    band_ppm,
+    initial_reference_ticks,
+    status,
+});
+
+coded_struct!(AddAsset { terms });
+coded_struct!(AddMarket { terms });
+coded_struct!(CreateAccount { name, trade_group });
+coded_struct!(CreateApiKey { account, key, sealed_secret, permissions });
+coded_struct!(RevokeApiKey { key });
+coded_struct!(Deposit { account, asset, amount, reference });
+coded_struct!(RequestWithdrawal { account, asset, amount, reference });
+coded_struct!(SettleWithdrawal { withdrawal, paid_out });
+coded_struct!(PlaceOrder {
+    account,
+    market,
+    side,
+    kind,
+    self_trade_prevention,
+    client_order_id,
+    valid_until_ns
+});
+coded_enum!(OrderRef, "an order reference" { 0 => Id(id), 1 => Client(name), 2 => Both(both) });
+coded_struct!(CancelOrder { account, market, order, restriction, valid_until_ns });
+coded_struct!(CancelAllOrders { account, market, valid_until_ns });
+coded_struct!(ReplaceOrder { cancel, restriction, mode, place });
+coded_struct!(AmendOrder { account, market, order, new_qty_lots, new_client_order_id, valid_until_ns });
+coded_struct!(Skip { reason });
+
+coded_enum!(Command, "a command" {
+    1 => AddAsset(add),
+    2 => AddMarket(add),
+    3 => ChangeMarket(change),
+    4 => CreateAccount(create),
+    5 => CreateApiKey(create),
+    6 => RevokeApiKey(revoke),
+    7 => Deposit(deposit),
+    8 => RequestWithdrawal(request),
+    9 => SettleWithdrawal(settle),
+    10 => PlaceOrder(place),
+    11 => CancelOrder(cancel),
+    12 => CancelAllOrders(cancel),
+    13 => ReplaceOrder(replace),
+    14 => AmendOrder(amend),
+    15 => Tick,
+    16 => Skip(skip),
+});

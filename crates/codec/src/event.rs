@@ -1,0 +1,76 @@
+//! Events.
+
+use model::{
+    ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged, Liquidity, OrderAccepted,
+    OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded, WithdrawalRequested, WithdrawalSettled,
+};
+
+use crate::{coded_enum, coded_struct};
+
+coded_enum!(Liquidity, "a liquidity" { 0 => Maker, 1 => Taker });
+coded_enum!(ExpiryReason, "an expiry reason" {
+    0 => UnfilledIoc, 1 => UnfilledFok, 2 => InsufficientLiquidity, 3 => PriceRangeExceeded, 4 => ExchangeCanceled,
+});
+coded_enum!(EndReason, "an end reason" { 0 => Filled, 1 => Canceled, 2 => Expired(reason), 3 => ExpiredInMatch });
+
+coded_struct!(ApiKeyCreated { account, key, permissions });
+coded_struct!(Deposited { account, asset, amount, reference });
+coded_struct!(WithdrawalRequested { withdrawal, account, asset, amount, reference });
+coded_struct!(WithdrawalSettled { withdrawal, account, asset, amount, paid_out });
+coded_struct!(OrderAccepted {
+    order,
+    account,
+    market,
+    side,
+    kind,
+    self_trade_prevention,
+    client_order_id,
+    held
+});
+coded_struct!(OrderFilled {
+    order,
+    account,
+    market,
+    trade,
+    side,
+    liquidity,
+    price_ticks,
+    qty_lots,
+    fee,
+    released
+});
+coded_struct!(OrderPrevented {
+    order,
+    account,
+    market,
+    prevented_match,
+    liquidity,
+    counter_order,
+    price_ticks,
+    prevented_lots,
+    mode,
+});
+coded_struct!(OrderAmended { order, account, market, qty_lots, client_order_id, released });
+coded_struct!(OrderEnded { order, account, market, reason, released });
+coded_struct!(Traded { market, trade, price_ticks, qty_lots, taker_side, maker_order, taker_order });
+coded_struct!(LevelChanged { market, update_id, side, price_ticks, open_lots });
+
+coded_enum!(Event, "an event" {
+    1 => AssetAdded { asset, terms },
+    2 => MarketAdded { market, terms },
+    3 => AccountCreated { account, name, trade_group },
+    4 => ApiKeyCreated(created),
+    5 => ApiKeyRevoked { account, key },
+    6 => Deposited(deposited),
+    7 => WithdrawalRequested(requested),
+    8 => WithdrawalSettled(settled),
+    9 => OrderAccepted(accepted),
+    10 => OrderFilled(filled),
+    11 => OrderPrevented(prevented),
+    12 => OrderAmended(amended),
+    13 => OrderEnded(ended),
+    14 => Rejected { account, reject },
+    15 => Traded(traded),
+    16 => LevelChanged(changed),
+    17 => Skipped { reason },
+});

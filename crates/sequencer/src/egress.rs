@@ -1,0 +1,149 @@
+//! The way out: past the gate, to the sessions that wait for an answer and to the subscribers that read everything.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::{Event, EventBatch, Seq, TimeNs};
+
+/// Somebody who hands in commands and hears what came of them. Called on the sequencer's thread: do no more than pass it on.
+pub trait Session: Send + Sync {
+    /// `reply` is durable. `token` is what was given with the command.
+    fn deliver(&self, token: u64, reply: Reply);
+
+    /// The program stops and the command that `token` stands for was not made durable, as far as is known.
+    fn abandon(&self, token: u64);
+}
+
+/// What came of one command.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    batch: Arc<EventBatch>,
+    index: usize,
+}
+
+impl Reply {
+    pub(crate) const fn new(batch: Arc<EventBatch>, index: usize) -> Self {
+        Self { batch, index }
+    }
+
+    /// The command's place in the journal.
+    pub fn seq(&self) -> Seq {
+        let index = u64::try_from(self.index).expect("a batch is small");
+        Seq(self.batch.first_seq.0.checked_add(index).expect("sequences do not run out"))
+    }
+
+    /// The command's time.
+    pub fn time_ns(&self) -> TimeNs {
+        self.batch.time_ns
+    }
+
+    /// What it caused.
+    pub fn events(&self) -> &[Event] {
+        self.batch.events_of(self.index)
+    }
+}
+
+#[derive(Default)]
+struct Mailbox {
+    batches: VecDeque<Arc<EventBatch>>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    mailbox: Mutex<Mailbox>,
+    arrived: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One reader of everything that passes the gate from the moment it was made, in order and without gaps.
+pub struct Subscription {
+    shared: Arc<Shared>,
+}
+
+impl Subscription {
+    /// All batches that have come, oldest first; waits up to `timeout` for the first. Empty when the time is over;
+    /// `None` when the program has stopped and all was read.
+    pub fn wait(&self, timeout: Duration) -> Option<VecDeque<Arc<EventBatch>>> {
+        let mut mailbox = self.shared.lock();
+        if mailbox.batches.is_empty() && !mailbox.closed {
+            mailbox =
+                self.shared.arrived.wait_timeout(mailbox, timeout).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if mailbox.batches.is_empty() && mailbox.closed {
+            return None;
+        }
+        Some(std::mem::take(&mut mailbox.batches))
+    }
+}
+
+/// What has passed the gate, for those who follow it. Clones share it.
+#[derive(Clone, Default)]
+pub struct Egress {
+    inner: Arc<EgressInner>,
+}
+
+#[derive(Default)]
+struct EgressInner {
+    released: AtomicU64,
+    subscribers: Mutex<Vec<Arc<Shared>>>,
+}
+
+impl Egress {
+    /// The last command whose events are out. A view that has applied this much knows everything that anybody was told.
+    pub fn released_seq(&self) -> Seq {
+        Seq(self.inner.released.load(Ordering::Acquire))
+    }
+
+    /// Follows everything that is released from now on.
+    pub fn subscribe(&self) -> Subscription {
+        let shared = Arc::new(Shared::default());
+        self.subscribers().push(Arc::clone(&shared));
+        Subscription { shared }
+    }
+
+    /// Where a recovered partition stands, before anything new is released.
+    pub(crate) fn start_at(&self, seq: Seq) {
+        self.inner.released.store(seq.0, Ordering::Release);
+    }
+
+    /// Lets one durable batch out: first the position, then the subscribers, so that nobody who was told of a command
+    /// finds a position before it.
+    pub(crate) fn release(&self, batch: &Arc<EventBatch>) {
+        self.inner.released.store(batch.last_seq().0, Ordering::Release);
+        // A subscription that was dropped leaves us the only owner of its mailbox.
+        self.subscribers().retain(|shared| {
+            if Arc::strong_count(shared) == 1 {
+                return false;
+            }
+            shared.lock().batches.push_back(Arc::clone(batch));
+            shared.arrived.notify_one();
+            true
+        });
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&self) {
+        for shared in self.subscribers().iter() {
+            shared.lock().closed = true;
+            shared.arrived.notify_all();
+        }
+    }
+
+    fn subscribers(&self) -> MutexGuard<'_, Vec<Arc<Shared>>> {
+        self.inner.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The clock reading that a batch is stamped with, never before `last`: a clock set back does no harm.
+pub(crate) fn stamp(now: std::time::SystemTime, last: TimeNs) -> TimeNs {
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    TimeNs(u64::try_from(now).unwrap_or(u64::MAX)).max(last)
+}
