@@ -1,0 +1,7 @@
+//! Order flow for tests, demonstrations and measurements: [`l3`] replays what real people did, [`trace`] makes the two
+//! streams that books are measured with.
+//!
+//! Nothing here decides what an order does: that is `exchange`. Nothing depends on this crate but the program and the
+//! yardsticks.
+
+pub mod trace;
