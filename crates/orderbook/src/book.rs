@@ -1,0 +1,129 @@
+//! One market's book: two sides of levels. Placing is in `matching`; here is what changes or asks about resting orders.
+
+use model::{MarketId, PriceTicks, QtyLots, Side};
+
+use crate::matching::Report;
+use crate::side::{Rank, SideLevels};
+use crate::{Order, OrderSlot, Orders};
+
+/// One market's book. The orders themselves lie in [`Orders`], which all books of a partition share.
+pub struct Book {
+    pub(crate) market: MarketId,
+    pub(crate) bids: SideLevels,
+    pub(crate) asks: SideLevels,
+    open_orders: u32,
+}
+
+impl Book {
+    /// An empty book.
+    pub fn new(market: MarketId) -> Self {
+        Self { market, bids: SideLevels::default(), asks: SideLevels::default(), open_orders: 0 }
+    }
+
+    /// How many orders rest here.
+    pub fn open_orders(&self) -> u32 {
+        self.open_orders
+    }
+
+    /// The best price of a side.
+    #[inline]
+    pub fn best(&self, side: Side) -> Option<PriceTicks> {
+        self.side(side).best().map(|rank| rank.price(side))
+    }
+
+    /// Whether an order at `price` would trade at once.
+    pub fn crosses(&self, side: Side, price: PriceTicks) -> bool {
+        self.side(side.opposite()).best().is_some_and(|best| best <= Rank::new(side.opposite(), price))
+    }
+
+    /// The levels of a side, best first: price and all that is open there.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = (PriceTicks, QtyLots)> {
+        self.side(side).iter().map(move |(rank, level)| (rank.price(side), level.open_lots()))
+    }
+
+    /// The orders of a side in the order in which they would trade.
+    pub fn queue<'a>(&'a self, orders: &'a Orders, side: Side) -> impl Iterator<Item = &'a Order> {
+        self.side(side).iter().flat_map(move |(_, level)| {
+            let mut next = level.front();
+            std::iter::from_fn(move || {
+                let order = &orders[next?];
+                next = (order.next != OrderSlot::NONE).then_some(order.next);
+                Some(order)
+            })
+        })
+    }
+
+    /// Takes an order off the book.
+    pub fn cancel(&mut self, orders: &mut Orders, slot: OrderSlot, reports: &mut Vec<Report>) {
+        self.unlink(orders, slot, reports);
+        orders.remove(slot);
+    }
+
+    /// Lowers what an order is for to `qty`, which is more than has traded; it keeps its place.
+    pub fn reduce(&mut self, orders: &mut Orders, slot: OrderSlot, qty: QtyLots, reports: &mut Vec<Report>) {
+        let (side, price) = (orders[slot].side, orders[slot].price_ticks);
+        let cut = orders[slot].qty_lots - qty;
+        assert!(
+            QtyLots::ZERO < cut && cut < orders[slot].open_lots,
+            "an amendment leaves something open, and less than before"
+        );
+        orders[slot].qty_lots = qty;
+        orders[slot].amends = orders[slot].amends.saturating_add(1);
+        let level = self.side_mut(side).level_mut(Rank::new(side, price));
+        level.reduce(orders, slot, cut);
+        reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: level.open_lots() });
+    }
+
+    /// Puts an order behind all others at its price. It must not cross; used for what is left of an incoming order and
+    /// by a snapshot, which names the orders of a level oldest first.
+    pub fn rest(&mut self, orders: &mut Orders, order: Order, reports: &mut Vec<Report>) {
+        let (side, price) = (order.side, order.price_ticks);
+        assert!(!self.crosses(side, price), "a resting order never crosses the book");
+        let slot = orders.insert(order);
+        let level = self.side_mut(side).level_to_join(Rank::new(side, price));
+        level.push_back(orders, slot);
+        reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: level.open_lots() });
+        self.open_orders = self.open_orders.saturating_add(1);
+    }
+
+    /// Takes an order off its level and tells of the level. Its slot is still valid.
+    pub(crate) fn unlink(&mut self, orders: &mut Orders, slot: OrderSlot, reports: &mut Vec<Report>) {
+        let (side, price) = (orders[slot].side, orders[slot].price_ticks);
+        let rank = Rank::new(side, price);
+        let levels = self.side_mut(side);
+        let level = levels.level_mut(rank);
+        level.unlink(orders, slot);
+        reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: level.open_lots() });
+        if level.front().is_none() {
+            levels.level_emptied(rank);
+        }
+        self.open_orders = self.open_orders.saturating_sub(1);
+    }
+
+    /// Takes an order that has traded in full off the book; its level is told of by the caller.
+    pub(crate) fn remove_filled(&mut self, orders: &mut Orders, slot: OrderSlot) {
+        let rank = Rank::new(orders[slot].side, orders[slot].price_ticks);
+        let levels = self.side_mut(orders[slot].side);
+        let level = levels.level_mut(rank);
+        level.unlink(orders, slot);
+        if level.front().is_none() {
+            levels.level_emptied(rank);
+        }
+        orders.remove(slot);
+        self.open_orders = self.open_orders.saturating_sub(1);
+    }
+
+    pub(crate) fn side(&self, side: Side) -> &SideLevels {
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        }
+    }
+
+    pub(crate) fn side_mut(&mut self, side: Side) -> &mut SideLevels {
+        match side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        }
+    }
+}

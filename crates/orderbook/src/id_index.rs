@@ -1,0 +1,114 @@
+//! From an order's number to its slot without hashing: numbers are dense, so their high part names a page and their low
+//! part a place in it. A page goes back to the pool when its last order has ended.
+
+use std::collections::VecDeque;
+
+use model::OrderId;
+
+const PAGE_BITS: u32 = 10;
+const PAGE_IDS: usize = 1 << PAGE_BITS;
+const NOTHING: u32 = u32::MAX;
+
+struct Page {
+    slots: [u32; PAGE_IDS],
+    used: u32,
+}
+
+/// A map from order numbers to slots that costs one memory access.
+///
+/// Memory: 4 bytes for each number of a page in which any order is open, so about 4 KiB for one lonely old order.
+#[derive(Default)]
+pub struct IdIndex {
+    /// The number of the page at the front.
+    first_page: u64,
+    pages: VecDeque<Option<Box<Page>>>,
+    pool: Vec<Box<Page>>,
+}
+
+fn split(id: OrderId) -> (u64, usize) {
+    let place = usize::try_from(id.0 & ((1 << PAGE_BITS) - 1)).expect("a place is below 1,024");
+    (id.0 >> PAGE_BITS, place)
+}
+
+impl IdIndex {
+    /// Empty pages that are kept for later.
+    const POOL: usize = 64;
+
+    /// The slot of an order.
+    #[inline]
+    pub fn find(&self, id: OrderId) -> Option<u32> {
+        let (page, place) = split(id);
+        let at = usize::try_from(page.checked_sub(self.first_page)?).ok()?;
+        let slot = self.pages.get(at)?.as_ref()?.slots[place];
+        (slot != NOTHING).then_some(slot)
+    }
+
+    /// Enters an order; its number must not be there already.
+    #[inline]
+    pub fn insert(&mut self, id: OrderId, slot: u32) {
+        assert!(slot != NOTHING, "there are fewer than 2^32 - 1 slots");
+        let (number, place) = split(id);
+        if self.pages.is_empty() {
+            self.first_page = number;
+        }
+        while number < self.first_page {
+            self.pages.push_front(None);
+            self.first_page = self.first_page.saturating_sub(1);
+        }
+        let at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
+        while self.pages.len() <= at {
+            self.pages.push_back(None);
+        }
+        let pool = &mut self.pool;
+        let page = self.pages[at].get_or_insert_with(|| {
+            pool.pop().unwrap_or_else(|| Box::new(Page { slots: [NOTHING; PAGE_IDS], used: 0 }))
+        });
+        assert!(page.slots[place] == NOTHING, "an order's number is given out once");
+        page.slots[place] = slot;
+        page.used = page.used.saturating_add(1);
+    }
+
+    /// Forgets an order, which must be there.
+    #[inline]
+    pub fn remove(&mut self, id: OrderId) {
+        let (number, place) = split(id);
+        let at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
+        let page = self.pages[at].as_mut().expect("an order that ends is in the index");
+        assert!(page.slots[place] != NOTHING, "an order that ends is in the index");
+        page.slots[place] = NOTHING;
+        page.used = page.used.saturating_sub(1);
+        if page.used == 0 && at.saturating_add(1) < self.pages.len() {
+            let page = self.pages[at].take().expect("it was there a line ago");
+            if self.pool.len() < Self::POOL {
+                self.pool.push(page);
+            }
+            while self.pages.front().is_some_and(Option::is_none) {
+                self.pages.pop_front();
+                self.first_page = self.first_page.saturating_add(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_come_and_go_with_their_orders() {
+        let mut index = IdIndex::default();
+        for id in 1..=5_000 {
+            index.insert(OrderId(id), u32::try_from(id).unwrap());
+        }
+        for id in 1..=4_999 {
+            assert_eq!(index.find(OrderId(id)), Some(u32::try_from(id).unwrap()));
+            index.remove(OrderId(id));
+            assert_eq!(index.find(OrderId(id)), None);
+        }
+        assert_eq!(index.pages.len(), 1, "only the page of the last order is left");
+        assert_eq!(index.find(OrderId(5_000)), Some(5_000));
+        index.insert(OrderId(7), 7);
+        assert_eq!(index.find(OrderId(7)), Some(7), "an older number may come back, as in a snapshot");
+        assert_eq!(index.find(OrderId(u64::MAX)), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! Price-time priority. A [`Book`] matches an incoming order against what rests, and says what happened as [`Report`]s.
+//! It knows nothing of accounts' money: what an order may spend comes with the order.
+//!
+//! [`naive`] is the same book written the obvious way; the property tests compare the two report for report.
+#![deny(
+    clippy::float_arithmetic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_types
+)]
+
+mod book;
+mod id_index;
+mod level;
+mod matching;
+pub mod naive;
+mod orders;
+mod side;
+
+pub use book::Book;
+pub use id_index::IdIndex;
+pub use matching::{Incoming, Outcome, Remainder, Report, Stop, TickLots};
+pub use orders::{Order, OrderSlot, Orders};

@@ -1,0 +1,313 @@
+//! Placing an order: it trades with what rests on the other side, best price first and then oldest first, at the resting
+//! order's price; what is left rests or is given back, as the order says. Sources: semantics 1.3, 1.4, 1.7.
+
+use model::{AccountId, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
+
+use crate::side::Rank;
+use crate::{Book, Order, OrderSlot, Orders};
+
+/// Price x quantity, in ticks times lots. With terms that pass their check it stays far below the type's end.
+pub type TickLots = i128;
+
+/// An order on its way into the book.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// Its number, not on any book.
+    pub id: OrderId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Whose it is, for self-trade prevention.
+    pub trade_group: TradeGroup,
+    /// Which way.
+    pub side: Side,
+    /// The worst price it accepts.
+    pub worst_ticks: PriceTicks,
+    /// The most it trades; above zero.
+    pub max_lots: QtyLots,
+    /// The most that its trades may come to; `TickLots::MAX` where the price alone limits that.
+    pub max_tick_lots: TickLots,
+    /// What becomes of the rest.
+    pub remainder: Remainder,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
+}
+
+/// What becomes of that part of an order that does not trade at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remainder {
+    /// It rests at the worst price.
+    Rests,
+    /// It expires.
+    Expires,
+    /// If there is any, nothing trades at all.
+    NoneAllowed,
+}
+
+/// What happened on the book, in order. A level is told of once all that happened to it by this step is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The incoming order traded with a resting one.
+    Traded {
+        /// The resting order.
+        maker: OrderId,
+        /// Whose it is.
+        maker_account: AccountId,
+        /// The resting order's price.
+        price_ticks: PriceTicks,
+        /// How much.
+        qty_lots: QtyLots,
+        /// Nothing of the resting order is left.
+        maker_done: bool,
+    },
+    /// The incoming order met one of its owner's own.
+    Prevented {
+        /// The resting order.
+        maker: OrderId,
+        /// Whose it is.
+        maker_account: AccountId,
+        /// The resting order's price.
+        price_ticks: PriceTicks,
+        /// What the resting order loses by it: all that is open of it, or nothing.
+        maker_lots: QtyLots,
+        /// What the incoming order loses by it: all that is left of it, or nothing.
+        taker_lots: QtyLots,
+    },
+    /// What is open at a price is another amount now.
+    LevelChanged {
+        /// On which side.
+        side: Side,
+        /// At which price.
+        price_ticks: PriceTicks,
+        /// All that is open there.
+        open_lots: QtyLots,
+    },
+}
+
+/// Why an incoming order stopped trading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It traded the most it may, in lots.
+    Lots,
+    /// What is left of its tick-lots buys less than one lot at the best price.
+    TickLots,
+    /// Nobody is left on the other side.
+    BookEnded,
+    /// The best price is worse than the worst it accepts.
+    Price,
+    /// Self-trade prevention ended it.
+    Prevented,
+}
+
+/// How far an incoming order came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Why it stopped. An order that rests stopped at [`Stop::Price`] or [`Stop::BookEnded`].
+    pub stop: Stop,
+    /// How much it traded.
+    pub traded_lots: QtyLots,
+    /// It rests with what is left.
+    pub rests: bool,
+}
+
+impl Book {
+    /// Trades `incoming`, and lets the rest of it rest when it asks for that.
+    pub fn place(&mut self, orders: &mut Orders, incoming: &Incoming, reports: &mut Vec<Report>) -> Outcome {
+        debug_assert!(orders.find(incoming.id).is_none(), "an order is placed once");
+        let counter = incoming.side.opposite();
+        let worst = Rank::new(counter, incoming.worst_ticks);
+        if incoming.remainder == Remainder::NoneAllowed
+            && let Some(stop) = self.cannot_fill(orders, incoming, worst)
+        {
+            return Outcome { stop, traded_lots: QtyLots::ZERO, rests: false };
+        }
+
+        let mut left = incoming.max_lots;
+        let mut left_tick_lots = incoming.max_tick_lots;
+        let stop = loop {
+            if left.is_zero() {
+                break Stop::Lots;
+            }
+            let Some(best) = self.side(counter).best() else { break Stop::BookEnded };
+            if best > worst {
+                break Stop::Price;
+            }
+            if let Some(stop) =
+                self.sweep_level(orders, incoming, best, &mut left, &mut left_tick_lots, reports)
+            {
+                break stop;
+            }
+        };
+
+        let rests = incoming.remainder == Remainder::Rests && matches!(stop, Stop::Price | Stop::BookEnded);
+        if rests {
+            let order = Order {
+                id: incoming.id,
+                account: incoming.account,
+                price_ticks: incoming.worst_ticks,
+                open_lots: left,
+                qty_lots: incoming.max_lots,
+                trade_group: incoming.trade_group,
+                market: self.market,
+                side: incoming.side,
+                amends: 0,
+                prev: OrderSlot::NONE,
+                next: OrderSlot::NONE,
+            };
+            self.rest(orders, order, reports);
+        }
+        Outcome { stop, traded_lots: incoming.max_lots - left, rests }
+    }
+
+    /// Trades with the level at `best` until it or the incoming order is at its end; says so in the latter case.
+    fn sweep_level(
+        &mut self,
+        orders: &mut Orders,
+        incoming: &Incoming,
+        best: Rank,
+        left: &mut QtyLots,
+        left_tick_lots: &mut TickLots,
+        reports: &mut Vec<Report>,
+    ) -> Option<Stop> {
+        let counter = incoming.side.opposite();
+        let price_ticks = best.price(counter);
+        let mut traded = false;
+        let stop = loop {
+            if left.is_zero() {
+                break Some(Stop::Lots);
+            }
+            let level = self.side_mut(counter).level_mut(best);
+            let maker = level.front().expect("a level in use has somebody");
+            if incoming.self_trade_prevention != SelfTradePrevention::None
+                && incoming.meets_its_own(&orders[maker])
+            {
+                if std::mem::take(&mut traded) {
+                    reports.push(Report::LevelChanged {
+                        side: counter,
+                        price_ticks,
+                        open_lots: level.open_lots(),
+                    });
+                }
+                let last_of_level = orders[maker].next == OrderSlot::NONE;
+                if self.prevent(orders, incoming, maker, *left, reports) {
+                    return Some(Stop::Prevented);
+                }
+                if last_of_level {
+                    return None;
+                }
+                continue;
+            }
+
+            let affordable = lots_for(*left_tick_lots, price_ticks);
+            let qty = (*left).min(orders[maker].open_lots).min(affordable);
+            if qty.is_zero() {
+                break Some(Stop::TickLots);
+            }
+            level.reduce(orders, maker, qty);
+            let open_lots = level.open_lots();
+            *left -= qty;
+            *left_tick_lots =
+                left_tick_lots.saturating_sub(i128::from(price_ticks.0).saturating_mul(i128::from(qty.0)));
+            let maker_done = orders[maker].open_lots.is_zero();
+            reports.push(Report::Traded {
+                maker: orders[maker].id,
+                maker_account: orders[maker].account,
+                price_ticks,
+                qty_lots: qty,
+                maker_done,
+            });
+            traded = true;
+            if maker_done {
+                self.remove_filled(orders, maker);
+            }
+            if open_lots.is_zero() {
+                reports.push(Report::LevelChanged { side: counter, price_ticks, open_lots });
+                return None;
+            }
+        };
+        if traded {
+            let open_lots = self.side_mut(counter).level_mut(best).open_lots();
+            reports.push(Report::LevelChanged { side: counter, price_ticks, open_lots });
+        }
+        stop
+    }
+
+    /// The incoming order has met its owner's `maker`. True when this ends the incoming order.
+    fn prevent(
+        &mut self,
+        orders: &mut Orders,
+        incoming: &Incoming,
+        maker: OrderSlot,
+        left: QtyLots,
+        reports: &mut Vec<Report>,
+    ) -> bool {
+        let (maker_ends, taker_ends) = match incoming.self_trade_prevention {
+            SelfTradePrevention::None => unreachable!("without a mode nothing is prevented"),
+            SelfTradePrevention::ExpireMaker => (true, false),
+            SelfTradePrevention::ExpireTaker => (false, true),
+            SelfTradePrevention::ExpireBoth => (true, true),
+        };
+        let lost = |ends: bool, lots: QtyLots| if ends { lots } else { QtyLots::ZERO };
+        let order = &orders[maker];
+        reports.push(Report::Prevented {
+            maker: order.id,
+            maker_account: order.account,
+            price_ticks: order.price_ticks,
+            maker_lots: lost(maker_ends, order.open_lots),
+            taker_lots: lost(taker_ends, left),
+        });
+        if maker_ends {
+            self.cancel(orders, maker, reports);
+        }
+        taker_ends
+    }
+
+    /// Why `incoming` cannot trade in full at once; `None` when it can. Changes nothing.
+    fn cannot_fill(&self, orders: &Orders, incoming: &Incoming, worst: Rank) -> Option<Stop> {
+        let counter = incoming.side.opposite();
+        let mut missing = incoming.max_lots;
+        for (rank, level) in self.side(counter).iter() {
+            if rank > worst {
+                return Some(Stop::Price);
+            }
+            if incoming.self_trade_prevention == SelfTradePrevention::None {
+                missing = missing - missing.min(level.open_lots());
+            } else {
+                let mut next = level.front();
+                while let Some(slot) = next {
+                    let order = &orders[slot];
+                    if !incoming.meets_its_own(order) {
+                        missing = missing - missing.min(order.open_lots);
+                    } else if incoming.self_trade_prevention != SelfTradePrevention::ExpireMaker
+                        && !missing.is_zero()
+                    {
+                        // The incoming order would end here.
+                        return Some(Stop::Prevented);
+                    }
+                    next = (order.next != OrderSlot::NONE).then_some(order.next);
+                }
+            }
+            if missing.is_zero() {
+                return None;
+            }
+        }
+        Some(Stop::BookEnded)
+    }
+}
+
+impl Incoming {
+    #[inline]
+    fn meets_its_own(&self, maker: &Order) -> bool {
+        self.account == maker.account
+            || (self.trade_group != TradeGroup::NONE && self.trade_group == maker.trade_group)
+    }
+}
+
+/// How many lots `tick_lots` pay for at `price`.
+#[inline]
+fn lots_for(tick_lots: TickLots, price: PriceTicks) -> QtyLots {
+    if tick_lots == TickLots::MAX {
+        return QtyLots(i64::MAX);
+    }
+    let lots = tick_lots.checked_div(i128::from(price.0)).expect("prices are above zero");
+    QtyLots(i64::try_from(lots).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,178 @@
+//! The same book written the obvious way: a list of orders in the order of their arrival, searched from end to end for
+//! everything. It is what the fast book must agree with, report for report, and it is never used for anything else.
+
+use model::{AccountId, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
+
+use crate::{Incoming, Outcome, Remainder, Report, Stop, TickLots};
+
+/// An order at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NaiveOrder {
+    /// Its number.
+    pub id: OrderId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Whose it is, for self-trade prevention.
+    pub trade_group: TradeGroup,
+    /// On which side.
+    pub side: Side,
+    /// Its price.
+    pub price_ticks: PriceTicks,
+    /// What can still trade.
+    pub open_lots: QtyLots,
+    /// What it was for.
+    pub qty_lots: QtyLots,
+}
+
+/// A book without any structure.
+#[derive(Clone, Debug, Default)]
+pub struct NaiveBook {
+    arrived: Vec<NaiveOrder>,
+}
+
+impl NaiveBook {
+    /// The orders of a side in the order in which they would trade: a stable sort keeps arrivals apart.
+    pub fn queue(&self, side: Side) -> Vec<NaiveOrder> {
+        let mut queue: Vec<_> = self.arrived.iter().filter(|order| order.side == side).cloned().collect();
+        match side {
+            Side::Buy => queue.sort_by_key(|order| -order.price_ticks),
+            Side::Sell => queue.sort_by_key(|order| order.price_ticks),
+        }
+        queue
+    }
+
+    fn open_at(&self, side: Side, price: PriceTicks) -> QtyLots {
+        let mut open = QtyLots::ZERO;
+        for order in self.arrived.iter().filter(|order| order.side == side && order.price_ticks == price) {
+            open += order.open_lots;
+        }
+        open
+    }
+
+    fn tell_level(&self, side: Side, price: PriceTicks, reports: &mut Vec<Report>) {
+        reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: self.open_at(side, price) });
+    }
+
+    /// As [`crate::Book::cancel`]; false when there is no such order.
+    pub fn cancel(&mut self, id: OrderId, reports: &mut Vec<Report>) -> bool {
+        let Some(at) = self.arrived.iter().position(|order| order.id == id) else { return false };
+        let order = self.arrived.remove(at);
+        self.tell_level(order.side, order.price_ticks, reports);
+        true
+    }
+
+    /// As [`crate::Book::reduce`].
+    pub fn reduce(&mut self, id: OrderId, qty: QtyLots, reports: &mut Vec<Report>) {
+        let order = self.arrived.iter_mut().find(|order| order.id == id).expect("it rests");
+        order.open_lots = qty - (order.qty_lots - order.open_lots);
+        order.qty_lots = qty;
+        let (side, price) = (order.side, order.price_ticks);
+        self.tell_level(side, price, reports);
+    }
+
+    /// As [`crate::Book::place`].
+    pub fn place(&mut self, incoming: &Incoming, reports: &mut Vec<Report>) -> Outcome {
+        if incoming.remainder == Remainder::NoneAllowed {
+            let trial = Incoming { remainder: Remainder::Expires, ..incoming.clone() };
+            let outcome = self.clone().place(&trial, &mut Vec::new());
+            if outcome.traded_lots != incoming.max_lots {
+                return Outcome { traded_lots: QtyLots::ZERO, ..outcome };
+            }
+        }
+
+        let counter = incoming.side.opposite();
+        let mut left = incoming.max_lots;
+        let mut left_tick_lots = incoming.max_tick_lots;
+        // The price at which something traded that nobody was told of yet.
+        let mut untold: Option<PriceTicks> = None;
+        let stop = loop {
+            if left.is_zero() {
+                break Stop::Lots;
+            }
+            let Some(maker) = self.queue(counter).into_iter().next() else { break Stop::BookEnded };
+            if untold.is_some_and(|price| price != maker.price_ticks) {
+                self.tell_level(counter, untold.take().expect("just seen"), reports);
+            }
+            let acceptable = match incoming.side {
+                Side::Buy => maker.price_ticks <= incoming.worst_ticks,
+                Side::Sell => maker.price_ticks >= incoming.worst_ticks,
+            };
+            if !acceptable {
+                break Stop::Price;
+            }
+            let same_group =
+                incoming.trade_group != TradeGroup::NONE && incoming.trade_group == maker.trade_group;
+            let own = incoming.account == maker.account || same_group;
+            if own && incoming.self_trade_prevention != SelfTradePrevention::None {
+                if let Some(price) = untold.take() {
+                    self.tell_level(counter, price, reports);
+                }
+                let mode = incoming.self_trade_prevention;
+                let maker_ends = mode != SelfTradePrevention::ExpireTaker;
+                let taker_ends = mode != SelfTradePrevention::ExpireMaker;
+                reports.push(Report::Prevented {
+                    maker: maker.id,
+                    maker_account: maker.account,
+                    price_ticks: maker.price_ticks,
+                    maker_lots: if maker_ends { maker.open_lots } else { QtyLots::ZERO },
+                    taker_lots: if taker_ends { left } else { QtyLots::ZERO },
+                });
+                if maker_ends {
+                    self.cancel(maker.id, reports);
+                }
+                if taker_ends {
+                    break Stop::Prevented;
+                }
+                continue;
+            }
+            let mut qty = left.min(maker.open_lots);
+            while cost(maker.price_ticks, qty) > left_tick_lots {
+                // One lot less at a time is slow for large orders, so halve first where even half is too much.
+                let half = QtyLots(qty.0.checked_div(2).expect("two is not zero"));
+                qty = if cost(maker.price_ticks, half) > left_tick_lots { half } else { qty - QtyLots(1) };
+            }
+            if qty.is_zero() {
+                break Stop::TickLots;
+            }
+            left -= qty;
+            if left_tick_lots != TickLots::MAX {
+                left_tick_lots = left_tick_lots.saturating_sub(cost(maker.price_ticks, qty));
+            }
+            let resting =
+                self.arrived.iter_mut().find(|order| order.id == maker.id).expect("it was in the queue");
+            resting.open_lots -= qty;
+            reports.push(Report::Traded {
+                maker: maker.id,
+                maker_account: maker.account,
+                price_ticks: maker.price_ticks,
+                qty_lots: qty,
+                maker_done: resting.open_lots.is_zero(),
+            });
+            untold = Some(maker.price_ticks);
+            self.arrived.retain(|order| !order.open_lots.is_zero());
+        };
+        if let Some(price) = untold {
+            self.tell_level(counter, price, reports);
+        }
+
+        let rests =
+            incoming.remainder == Remainder::Rests && (stop == Stop::Price || stop == Stop::BookEnded);
+        if rests {
+            self.arrived.push(NaiveOrder {
+                id: incoming.id,
+                account: incoming.account,
+                trade_group: incoming.trade_group,
+                side: incoming.side,
+                price_ticks: incoming.worst_ticks,
+                open_lots: left,
+                qty_lots: incoming.max_lots,
+            });
+            self.tell_level(incoming.side, incoming.worst_ticks, reports);
+        }
+        Outcome { stop, traded_lots: incoming.max_lots - left, rests }
+    }
+}
+
+fn cost(price: PriceTicks, qty: QtyLots) -> TickLots {
+    i128::from(price.0).saturating_mul(i128::from(qty.0))
+}

@@ -1,0 +1,111 @@
+//! The resting orders of all books of a partition: one slab, found by number, linked by slot.
+
+use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
+
+use crate::IdIndex;
+
+/// Where an order lies in the slab. Private to its partition: it is in no event, no hash and no snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderSlot(pub(crate) u32);
+
+impl OrderSlot {
+    /// The end of a list.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    #[inline]
+    fn index(self) -> usize {
+        usize::try_from(self.0).expect("slots fit into memory")
+    }
+}
+
+/// An order at rest: one cache line.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Its number.
+    pub id: OrderId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its price.
+    pub price_ticks: PriceTicks,
+    /// What can still trade; above zero.
+    pub open_lots: QtyLots,
+    /// What it was for, amendments included; the part that has traded is `qty_lots - open_lots`.
+    pub qty_lots: QtyLots,
+    /// Whose it is, for self-trade prevention.
+    pub trade_group: TradeGroup,
+    /// Whose book it rests on.
+    pub market: MarketId,
+    /// On which side.
+    pub side: Side,
+    /// How often it was amended.
+    pub amends: u16,
+    /// The order before it at its price.
+    pub(crate) prev: OrderSlot,
+    /// The order behind it at its price, or the next free slot.
+    pub(crate) next: OrderSlot,
+}
+
+impl Order {
+    /// What has traded so far.
+    pub fn filled_lots(&self) -> QtyLots {
+        self.qty_lots - self.open_lots
+    }
+}
+
+/// All resting orders of a partition.
+pub struct Orders {
+    slab: Vec<Order>,
+    free: OrderSlot,
+    index: IdIndex,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self { slab: Vec::new(), free: OrderSlot::NONE, index: IdIndex::default() }
+    }
+}
+
+impl Orders {
+    /// The order with this number, if it rests on some book.
+    #[inline]
+    pub fn find(&self, id: OrderId) -> Option<OrderSlot> {
+        self.index.find(id).map(OrderSlot)
+    }
+
+    pub(crate) fn insert(&mut self, order: Order) -> OrderSlot {
+        let id = order.id;
+        let slot = if self.free == OrderSlot::NONE {
+            let slot = OrderSlot(u32::try_from(self.slab.len()).expect("terms keep orders below 2^32 - 1"));
+            self.slab.push(order);
+            slot
+        } else {
+            let slot = self.free;
+            self.free = self[slot].next;
+            self[slot] = order;
+            slot
+        };
+        self.index.insert(id, slot.0);
+        slot
+    }
+
+    pub(crate) fn remove(&mut self, slot: OrderSlot) {
+        self.index.remove(self[slot].id);
+        self[slot].next = self.free;
+        self.free = slot;
+    }
+}
+
+impl std::ops::Index<OrderSlot> for Orders {
+    type Output = Order;
+    #[inline]
+    fn index(&self, slot: OrderSlot) -> &Order {
+        &self.slab[slot.index()]
+    }
+}
+
+impl std::ops::IndexMut<OrderSlot> for Orders {
+    #[inline]
+    fn index_mut(&mut self, slot: OrderSlot) -> &mut Order {
+        &mut self.slab[slot.index()]
+    }
+}

@@ -1,0 +1,164 @@
+//! One side of a book: its levels by price, best first.
+//!
+//! Prices are grouped into leaves of 32 neighbouring ticks with a bitmap of those in use. Near the touch, where nearly
+//! everything happens, a leaf is at hand and the next level is the next set bit; leaves far away are found through a tree,
+//! so a price that walks far costs memory only where orders are.
+//!
+//! Both sides are kept by *rank*: the price for asks, its negative for bids. The best level has the lowest rank.
+
+use std::collections::BTreeMap;
+
+use model::{PriceTicks, Side};
+
+use crate::level::Level;
+
+const LEAF_BITS: u32 = 5;
+const LEAF_LEVELS: usize = 1 << LEAF_BITS;
+
+/// A price as its side counts it: the lower, the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(i64);
+
+impl Rank {
+    #[inline]
+    pub fn new(side: Side, price: PriceTicks) -> Self {
+        match side {
+            Side::Buy => Self((-price).0),
+            Side::Sell => Self(price.0),
+        }
+    }
+
+    #[inline]
+    pub fn price(self, side: Side) -> PriceTicks {
+        match side {
+            Side::Buy => -PriceTicks(self.0),
+            Side::Sell => PriceTicks(self.0),
+        }
+    }
+
+    /// The leaf's key, and the level's place in it.
+    #[inline]
+    fn split(self) -> (i64, usize) {
+        let place = usize::try_from(self.0.rem_euclid(1 << LEAF_BITS)).expect("a place is below 32");
+        (self.0 >> LEAF_BITS, place)
+    }
+
+    #[inline]
+    fn join(key: i64, place: u32) -> Self {
+        Self((key << LEAF_BITS) | i64::from(place))
+    }
+}
+
+struct Leaf {
+    key: i64,
+    /// Bit n is set when somebody rests at place n.
+    occupied: u32,
+    levels: [Level; LEAF_LEVELS],
+}
+
+/// One side's levels.
+#[derive(Default)]
+pub struct SideLevels {
+    keys: BTreeMap<i64, u32>,
+    leaves: Vec<Leaf>,
+    free: Vec<u32>,
+    best: Option<Rank>,
+    /// The leaf that was used last; its key is checked at each use.
+    recent: u32,
+}
+
+fn at(leaf: u32) -> usize {
+    usize::try_from(leaf).expect("leaves fit into memory")
+}
+
+impl SideLevels {
+    /// The best level in use.
+    #[inline]
+    pub fn best(&self) -> Option<Rank> {
+        self.best
+    }
+
+    fn leaf(&mut self, key: i64) -> Option<u32> {
+        if self.leaves.get(at(self.recent)).is_some_and(|leaf| leaf.key == key && leaf.occupied != 0) {
+            return Some(self.recent);
+        }
+        let leaf = *self.keys.get(&key)?;
+        self.recent = leaf;
+        Some(leaf)
+    }
+
+    /// A level in use.
+    #[inline]
+    pub fn level_mut(&mut self, rank: Rank) -> &mut Level {
+        let (key, place) = rank.split();
+        let leaf = self.leaf(key).expect("a level with orders has a leaf");
+        &mut self.leaves[at(leaf)].levels[place]
+    }
+
+    /// The level at `rank`, which somebody is about to join.
+    #[inline]
+    pub fn level_to_join(&mut self, rank: Rank) -> &mut Level {
+        let (key, place) = rank.split();
+        let leaf = match self.leaf(key) {
+            Some(leaf) => leaf,
+            None => self.add_leaf(key),
+        };
+        if self.best.is_none_or(|best| rank < best) {
+            self.best = Some(rank);
+        }
+        let leaf = &mut self.leaves[at(leaf)];
+        leaf.occupied |= 1 << place;
+        &mut leaf.levels[place]
+    }
+
+    fn add_leaf(&mut self, key: i64) -> u32 {
+        let empty = Leaf { key, occupied: 0, levels: [Level::EMPTY; LEAF_LEVELS] };
+        let leaf = if let Some(leaf) = self.free.pop() {
+            self.leaves[at(leaf)] = empty;
+            leaf
+        } else {
+            self.leaves.push(empty);
+            u32::try_from(self.leaves.len().saturating_sub(1)).expect("leaves are fewer than orders")
+        };
+        self.keys.insert(key, leaf);
+        self.recent = leaf;
+        leaf
+    }
+
+    /// The level at `rank` has just lost its last order.
+    pub fn level_emptied(&mut self, rank: Rank) {
+        let (key, place) = rank.split();
+        let leaf = self.leaf(key).expect("a level that was in use has a leaf");
+        let occupied = {
+            let leaf = &mut self.leaves[at(leaf)];
+            leaf.occupied &= !(1 << place);
+            leaf.occupied
+        };
+        if self.best == Some(rank) {
+            self.best = if occupied == 0 {
+                self.first_after(key)
+            } else {
+                Some(Rank::join(key, occupied.trailing_zeros()))
+            };
+        }
+        if occupied == 0 {
+            self.keys.remove(&key);
+            self.free.push(leaf);
+        }
+    }
+
+    fn first_after(&self, key: i64) -> Option<Rank> {
+        let (&key, &leaf) = self.keys.range(key.saturating_add(1)..).next()?;
+        Some(Rank::join(key, self.leaves[at(leaf)].occupied.trailing_zeros()))
+    }
+
+    /// All levels in use, best first.
+    pub fn iter(&self) -> impl Iterator<Item = (Rank, &Level)> {
+        self.keys.iter().flat_map(|(&key, &leaf)| {
+            let leaf = &self.leaves[at(leaf)];
+            (0_u32..).zip(&leaf.levels).filter_map(move |(place, level)| {
+                (leaf.occupied >> place & 1 == 1).then_some((Rank::join(key, place), level))
+            })
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! Random commands to both books. The prices are few, so that orders meet; some lie far away, so that levels come and go
+//! all over the tree of leaves.
+
+use model::{OrderId, SelfTradePrevention, Side};
+use orderbook::{Remainder, TickLots};
+use proptest::prelude::*;
+
+use crate::pair::{New, Pair};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Place(New),
+    Cancel(u64),
+    Reduce(u64, i64),
+}
+
+fn price() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => 990_i64..1_010, 2 => 900_i64..1_100, 1 => 1_i64..100_000]
+}
+
+fn new_order() -> impl Strategy<Value = New> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let remainder = prop_oneof![6 => Just(Remainder::Rests), 1 => Just(Remainder::Expires), 1 => Just(Remainder::NoneAllowed)];
+    let stp = prop_oneof![
+        4 => Just(SelfTradePrevention::None),
+        1 => Just(SelfTradePrevention::ExpireMaker),
+        1 => Just(SelfTradePrevention::ExpireTaker),
+        1 => Just(SelfTradePrevention::ExpireBoth),
+    ];
+    let tick_lots = prop_oneof![6 => Just(TickLots::MAX), 1 => 0_i128..100_000];
+    (1_u64..6, 0_u32..3, side, price(), 1_i64..50, tick_lots, remainder, stp).prop_map(
+        |(account, group, side, price, qty, tick_lots, remainder, stp)| {
+            // What rests pays with what its price says; only orders that never rest come with another bound.
+            let tick_lots = if remainder == Remainder::Expires { tick_lots } else { TickLots::MAX };
+            New { account, group, side, price, qty, tick_lots, remainder, stp }
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => new_order().prop_map(Step::Place),
+        3 => (1_u64..300).prop_map(Step::Cancel),
+        1 => (1_u64..300, 1_i64..20).prop_map(|(id, by)| Step::Reduce(id, by)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn fast_and_naive_book_agree(steps in proptest::collection::vec(step(), 1..300)) {
+        let mut pair = Pair::new();
+        for step in &steps {
+            match step {
+                Step::Place(new) => { pair.place(new); }
+                Step::Cancel(id) => { pair.cancel(OrderId(*id)); }
+                Step::Reduce(id, by) => { pair.reduce(OrderId(*id), *by); }
+            }
+        }
+    }
+}
