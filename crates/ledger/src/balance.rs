@@ -1,0 +1,223 @@
+//! Balances by account and asset, and the postings between them.
+
+use model::{AccountId, Amount, AssetId, AssetTerms};
+
+use crate::AssetTotals;
+
+/// What an account has of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// Can be spent or withdrawn; never below zero.
+    pub free: Amount,
+    /// Set aside for open orders and withdrawals; never below zero.
+    pub held: Amount,
+}
+
+/// Where a balance lies. Private to its partition: it is in no event, no hash and no snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BalanceSlot(u32);
+
+impl BalanceSlot {
+    #[inline]
+    fn index(self) -> usize {
+        usize::try_from(self.0).expect("slots fit into memory")
+    }
+}
+
+/// Less is free than was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// What was asked for.
+    pub needed: Amount,
+    /// What is free.
+    pub available: Amount,
+}
+
+/// All balances of a partition, and the totals of each asset.
+#[derive(Default)]
+pub struct Ledger {
+    balances: Vec<Balance>,
+    /// By account number, from 1: the balances it has, by asset.
+    accounts: Vec<Vec<(AssetId, BalanceSlot)>>,
+    totals: Vec<AssetTotals>,
+    /// Assets that were posted to since the last check.
+    touched: Vec<AssetId>,
+}
+
+impl Ledger {
+    /// Opens the totals of the next asset.
+    pub fn add_asset(&mut self) {
+        self.totals.push(AssetTotals::default());
+    }
+
+    /// Opens the next account, without any balance.
+    pub fn add_account(&mut self) {
+        self.accounts.push(Vec::new());
+    }
+
+    /// Where the account's balance of the asset lies; an empty one is opened where there is none.
+    pub fn slot(&mut self, account: AccountId, asset: AssetId) -> BalanceSlot {
+        let owned = &mut self.accounts[account_index(account)];
+        match owned.binary_search_by_key(&asset, |(asset, _)| *asset) {
+            Ok(at) => owned[at].1,
+            Err(at) => {
+                let slot = BalanceSlot(u32::try_from(self.balances.len()).expect("fewer than 2^32 balances"));
+                self.balances.push(Balance { account, asset, free: Amount::ZERO, held: Amount::ZERO });
+                owned.insert(at, (asset, slot));
+                slot
+            }
+        }
+    }
+
+    /// The balance at a slot.
+    #[inline]
+    pub fn balance(&self, slot: BalanceSlot) -> &Balance {
+        &self.balances[slot.index()]
+    }
+
+    /// What the account has, by asset.
+    pub fn balances_of(&self, account: AccountId) -> impl Iterator<Item = &Balance> {
+        self.accounts[account_index(account)].iter().map(|(_, slot)| self.balance(*slot))
+    }
+
+    /// Where all of an asset is.
+    pub fn totals(&self, asset: AssetId) -> &AssetTotals {
+        &self.totals[asset_index(asset)]
+    }
+
+    /// What may still be deposited of an asset.
+    pub fn deposit_room(&self, asset: AssetId) -> Amount {
+        AssetTerms::MAX_TOTAL_DEPOSITS - self.totals(asset).deposited
+    }
+
+    /// From outside to free. The caller has asked for [`Self::deposit_room`].
+    pub fn deposit(&mut self, slot: BalanceSlot, amount: Amount) {
+        assert!(amount <= self.deposit_room(self.balance(slot).asset), "deposits stay below their limit");
+        self.free_changes(slot, amount);
+        self.totals_of(slot).deposited += amount;
+    }
+
+    /// From free to held; nothing happens when less is free.
+    #[inline]
+    pub fn hold(&mut self, slot: BalanceSlot, amount: Amount) -> Result<(), Shortfall> {
+        let available = self.balance(slot).free;
+        if amount > available {
+            return Err(Shortfall { needed: amount, available });
+        }
+        self.free_changes(slot, -amount);
+        self.held_changes(slot, amount);
+        Ok(())
+    }
+
+    /// From held to free.
+    #[inline]
+    pub fn release(&mut self, slot: BalanceSlot, amount: Amount) {
+        if amount.is_zero() {
+            return;
+        }
+        self.held_changes(slot, -amount);
+        self.free_changes(slot, amount);
+    }
+
+    /// From held to outside.
+    pub fn withdraw(&mut self, slot: BalanceSlot, amount: Amount) {
+        self.held_changes(slot, -amount);
+        self.totals_of(slot).withdrawn += amount;
+    }
+
+    /// From held to the other side of a trade.
+    #[inline]
+    pub fn pay(&mut self, slot: BalanceSlot, amount: Amount) {
+        self.held_changes(slot, -amount);
+        self.totals_of(slot).in_transit += amount;
+    }
+
+    /// From the other side of a trade to free, less the fee.
+    #[inline]
+    pub fn receive(&mut self, slot: BalanceSlot, amount: Amount, fee: Amount) {
+        assert!(Amount::ZERO <= fee && fee <= amount, "a fee is a part of what is received");
+        self.free_changes(slot, amount - fee);
+        let totals = self.totals_of(slot);
+        totals.in_transit -= amount;
+        totals.fees += fee;
+    }
+
+    /// Asserts, for all assets that were posted to since the last call, that nothing was lost, made or left on the way.
+    /// Costs no more than the postings themselves.
+    #[inline]
+    pub fn assert_settled(&mut self) {
+        while let Some(asset) = self.touched.pop() {
+            let totals = &self.totals[asset_index(asset)];
+            assert!(totals.agree(), "deposits and withdrawals equal what accounts, fees and trades hold");
+            assert!(totals.in_transit.is_zero(), "what one side of a trade paid, the other received");
+        }
+    }
+
+    /// Asserts that the totals are the sums of what they stand for. Looks at every balance.
+    pub fn assert_sums(&self) {
+        let mut free = vec![Amount::ZERO; self.totals.len()];
+        let mut held = free.clone();
+        for balance in &self.balances {
+            assert!(balance.free >= Amount::ZERO && balance.held >= Amount::ZERO, "no balance is below zero");
+            free[asset_index(balance.asset)] += balance.free;
+            held[asset_index(balance.asset)] += balance.held;
+        }
+        for (at, totals) in self.totals.iter().enumerate() {
+            assert_eq!(totals.free, free[at], "the total of free balances is their sum");
+            assert_eq!(totals.held, held[at], "the total of held balances is their sum");
+            assert!(totals.agree(), "deposits and withdrawals equal what accounts, fees and trades hold");
+        }
+    }
+
+    /// Puts back what a snapshot has; the totals come by [`Self::restore_totals`].
+    pub fn restore(&mut self, account: AccountId, asset: AssetId, free: Amount, held: Amount) {
+        let slot = self.slot(account, asset);
+        let balance = &mut self.balances[slot.index()];
+        (balance.free, balance.held) = (free, held);
+    }
+
+    /// Puts back what a snapshot has.
+    pub fn restore_totals(&mut self, asset: AssetId, totals: AssetTotals) {
+        self.totals[asset_index(asset)] = totals;
+    }
+
+    #[inline]
+    fn free_changes(&mut self, slot: BalanceSlot, by: Amount) {
+        let balance = &mut self.balances[slot.index()];
+        balance.free += by;
+        assert!(balance.free >= Amount::ZERO, "no balance is below zero");
+        self.totals_of(slot).free += by;
+    }
+
+    #[inline]
+    fn held_changes(&mut self, slot: BalanceSlot, by: Amount) {
+        let balance = &mut self.balances[slot.index()];
+        balance.held += by;
+        assert!(balance.held >= Amount::ZERO, "nobody spends more than was held");
+        self.totals_of(slot).held += by;
+    }
+
+    #[inline]
+    fn totals_of(&mut self, slot: BalanceSlot) -> &mut AssetTotals {
+        let asset = self.balance(slot).asset;
+        if !self.touched.contains(&asset) {
+            self.touched.push(asset);
+        }
+        &mut self.totals[asset_index(asset)]
+    }
+}
+
+#[inline]
+fn account_index(account: AccountId) -> usize {
+    let from_zero = account.0.checked_sub(1).expect("accounts are numbered from 1");
+    usize::try_from(from_zero).expect("accounts fit into memory")
+}
+
+#[inline]
+fn asset_index(asset: AssetId) -> usize {
+    usize::try_from(asset.0).expect("assets fit into memory")
+}
