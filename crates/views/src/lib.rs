@@ -1,0 +1,52 @@
+//! From events to what people ask for. Pure: no I/O, no clock, no threads, no floats; what time it is, is part of a question.
+//! Nothing here is text: prices stay ticks, quantities lots, amounts atoms, and writing them is the gateway's matter.
+//!
+//! [`Views::apply`] takes in one [`model::EventBatch`] after the other; everything else takes `&self`:
+//!
+//! | question | answer |
+//! |---|---|
+//! | how far are you? | [`Views::seq`], [`Views::command_seq`], [`Views::time_ns`], [`Views::chain`] |
+//! | assets, markets, accounts, by id and name; public halves of API keys | [`Views::catalog`]: [`Catalog`] |
+//! | what has an account, and everybody together? open withdrawals | [`Views::balances`]: [`Balances::of`], [`Balances::balance`], [`Balances::totals`], [`Balances::withdrawals`] |
+//! | one order, by number or by its owner's name for it | [`Views::orders`]: [`Orders::by_id`], [`Orders::by_client_id`] |
+//! | open orders; all orders | [`Orders::open_in`], [`Orders::open`], [`Orders::all`] |
+//! | an account's trades, with fees | [`Views::own_trades`]: [`OwnTrades::of`] |
+//! | a book | [`Views::depth`]: [`Depth::bids`], [`Depth::asks`], [`Depth::last_update_id`] |
+//! | public trades, single and aggregated | [`Views::tape`]: [`Tape::trades`], [`Tape::agg_trades`] |
+//! | candles of any interval in any time zone | [`Views::candles`] with a [`CandleQuery`] |
+//! | the last 24 hours, or any shorter window; last price; best bid and ask | [`Views::ticker`], [`Views::rolling`], [`Views::last_price`], [`Views::book_ticker`] |
+//!
+//! Parts of histories are asked for with a [`Page`]. Markets are asked for by ids that the [`Catalog`] has: another is a
+//! mistake in the program, and a panic. Accounts, orders and ids of trades may be anything.
+//!
+//! Memory is bounded by [`ViewSettings`]. [`Views::save`] and [`Views::load`] carry everything over a restart.
+
+#![deny(clippy::as_conversions, clippy::float_arithmetic)]
+
+mod balances;
+mod candles;
+mod catalog;
+mod depth;
+mod hash;
+mod interval;
+mod orders;
+mod own_trades;
+mod page;
+mod settings;
+mod slab;
+mod tickers;
+mod trades;
+mod views;
+
+pub use balances::{AssetTotals, Balance, Balances, Withdrawal};
+pub use candles::{Candle, CandleQuery};
+pub use catalog::{Account, ApiKey, Catalog};
+pub use depth::Depth;
+pub use interval::{Interval, UtcOffset};
+pub use orders::{Order, OrderStatus, Orders};
+pub use own_trades::{OwnTrade, OwnTrades};
+pub use page::Page;
+pub use settings::ViewSettings;
+pub use tickers::{BookTicker, MAX_WINDOW_MINUTES, Ticker, TickerPrices};
+pub use trades::{AggTrade, Tape, Trade};
+pub use views::Views;

@@ -1,0 +1,294 @@
+//! The door for events, and what is kept of each market together.
+
+use codec::{Coded, DecodeError, Reader};
+use model::{
+    Event, EventBatch, EventSeq, LevelChanged, MarketId, MarketTerms, OrderAccepted, OrderAmended,
+    OrderEnded, OrderFilled, PriceTicks, Seq, TimeNs, Traded,
+};
+
+use crate::ViewSettings;
+use crate::balances::Balances;
+use crate::candles::{Candle, CandleQuery, Candles};
+use crate::catalog::{Account, Catalog};
+use crate::depth::Depth;
+use crate::orders::Orders;
+use crate::own_trades::OwnTrades;
+use crate::slab::at;
+use crate::tickers::{BookTicker, MAX_WINDOW_MINUTES, Ticker, rolling};
+use crate::trades::Tape;
+
+/// What the public sees of a market.
+#[derive(Clone, Debug)]
+struct MarketData {
+    depth: Depth,
+    tape: Tape,
+    candles: Candles,
+}
+
+/// Read models of everything that has happened up to some event.
+#[derive(Clone, Debug)]
+pub struct Views {
+    settings: ViewSettings,
+    event_seq: EventSeq,
+    command_seq: Seq,
+    time_ns: TimeNs,
+    chain: [u8; 32],
+    catalog: Catalog,
+    balances: Balances,
+    orders: Orders,
+    own_trades: OwnTrades,
+    markets: Vec<MarketData>,
+}
+
+/// The form in which [`Views::save`] writes; another number is another form.
+const FORM: u8 = 1;
+
+impl Views {
+    /// Nothing has happened yet.
+    pub fn new(settings: ViewSettings) -> Self {
+        Self {
+            event_seq: EventSeq(0),
+            command_seq: Seq(0),
+            time_ns: TimeNs(0),
+            chain: [0; 32],
+            catalog: Catalog::default(),
+            balances: Balances::default(),
+            orders: Orders::new(&settings),
+            own_trades: OwnTrades::new(&settings),
+            markets: Vec::new(),
+            settings,
+        }
+    }
+
+    /// The latest event that is in here; 0 before the first.
+    pub const fn seq(&self) -> EventSeq {
+        self.event_seq
+    }
+
+    /// The latest command whose events are in here; 0 before the first.
+    pub const fn command_seq(&self) -> Seq {
+        self.command_seq
+    }
+
+    /// The time of the latest command whose events are in here.
+    pub const fn time_ns(&self) -> TimeNs {
+        self.time_ns
+    }
+
+    /// The event chain's hash behind the latest batch that is in here; zeros before the first.
+    pub const fn chain(&self) -> [u8; 32] {
+        self.chain
+    }
+
+    /// What is listed and who is here.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// What everybody has.
+    pub const fn balances(&self) -> &Balances {
+        &self.balances
+    }
+
+    /// Orders, open and over.
+    pub const fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Each account's own trades.
+    pub const fn own_trades(&self) -> &OwnTrades {
+        &self.own_trades
+    }
+
+    /// The book of a market that the catalog has.
+    pub fn depth(&self, market: MarketId) -> &Depth {
+        &self.market(market).depth
+    }
+
+    /// The public trades of a market that the catalog has.
+    pub fn tape(&self, market: MarketId) -> &Tape {
+        &self.market(market).tape
+    }
+
+    /// Candles of a market that the catalog has, in the order of time. They begin with its first trade, or where what is
+    /// kept begins; those without a trade are flat at the price before.
+    pub fn candles(&self, market: MarketId, query: &CandleQuery) -> Vec<Candle> {
+        self.market(market).candles.query(self.catalog.listed(market), query, self.time_ns)
+    }
+
+    /// The last 24 hours of a market that the catalog has. A clock behind that of the latest event counts as that.
+    pub fn ticker(&self, market: MarketId, now: TimeNs) -> Ticker {
+        self.rolling(market, MAX_WINDOW_MINUTES, now)
+    }
+
+    /// The last minutes of a market that the catalog has; at most [`MAX_WINDOW_MINUTES`] count.
+    pub fn rolling(&self, market: MarketId, minutes: u32, now: TimeNs) -> Ticker {
+        let data = self.market(market);
+        rolling(
+            &data.candles,
+            self.catalog.listed(market),
+            self.book_ticker(market),
+            data.tape.latest().map(|trade| (trade.price_ticks, trade.qty_lots)),
+            minutes,
+            now.max(self.time_ns),
+        )
+    }
+
+    /// The price of the last trade of a market that the catalog has.
+    pub fn last_price(&self, market: MarketId) -> Option<PriceTicks> {
+        self.market(market).tape.latest().map(|trade| trade.price_ticks)
+    }
+
+    /// The best of the book of a market that the catalog has.
+    pub fn book_ticker(&self, market: MarketId) -> BookTicker {
+        let depth = self.depth(market);
+        BookTicker { bid: depth.best_bid(), ask: depth.best_ask() }
+    }
+
+    /// Takes in the next events. A batch that is in here already is left out; one that does not follow is a panic.
+    pub fn apply(&mut self, batch: &EventBatch) {
+        let events = u64::try_from(batch.events.len()).expect("fits");
+        let next = self.event_seq.next();
+        let end = batch.first_event_seq.0.checked_add(events).expect("a counter never runs out");
+        if end <= next.0 && batch.last_seq() <= self.command_seq {
+            return;
+        }
+        assert_eq!(
+            batch.first_event_seq, next,
+            "events follow each other without gaps, whole batch by whole batch"
+        );
+        assert!(self.time_ns <= batch.time_ns, "the sequencer's clock never runs backwards");
+        self.time_ns = batch.time_ns;
+        for event in &batch.events {
+            self.apply_event(event);
+        }
+        self.event_seq = EventSeq(end.checked_sub(1).expect("events count from 1"));
+        self.command_seq = batch.last_seq();
+        self.chain = batch.chain;
+    }
+
+    fn apply_event(&mut self, event: &Event) {
+        let time_ns = self.time_ns;
+        match event {
+            Event::LevelChanged(changed) => self.level_changed(changed),
+            Event::OrderAccepted(accepted) => self.order_accepted(accepted),
+            Event::OrderEnded(ended) => self.order_ended(ended),
+            Event::OrderFilled(filled) => self.order_filled(filled),
+            Event::Traded(traded) => self.traded(traded),
+            Event::OrderAmended(amended) => self.order_amended(amended),
+            Event::OrderPrevented(prevented) => self.orders.prevented(prevented, time_ns),
+            Event::AssetAdded { asset, terms } => {
+                self.catalog.add_asset(*asset, *terms);
+                self.balances.add_asset();
+            }
+            Event::MarketAdded { market, terms } => self.market_added(*market, terms),
+            Event::AccountCreated { account, name, trade_group } => {
+                let created = Account { name: *name, trade_group: *trade_group, created_ns: time_ns };
+                self.catalog.add_account(*account, created);
+            }
+            Event::ApiKeyCreated(created) => self.catalog.add_key(created, time_ns),
+            Event::ApiKeyRevoked { account, key } => self.catalog.revoke_key(*account, key),
+            Event::Deposited(deposited) => self.balances.deposited(deposited),
+            Event::WithdrawalRequested(requested) => self.balances.withdrawal_requested(requested, time_ns),
+            Event::WithdrawalSettled(settled) => self.balances.withdrawal_settled(settled),
+            Event::Rejected { .. } | Event::Skipped { .. } => {}
+        }
+    }
+
+    fn market_added(&mut self, market: MarketId, terms: &MarketTerms) {
+        self.catalog.add_market(market, *terms);
+        if self.markets.len() < self.catalog.markets().len() {
+            self.markets.push(MarketData {
+                depth: Depth::default(),
+                tape: Tape::new(&self.settings),
+                candles: Candles::new(&self.settings),
+            });
+        }
+    }
+
+    fn level_changed(&mut self, changed: &LevelChanged) {
+        self.market_mut(changed.market).depth.changed(changed);
+    }
+
+    fn traded(&mut self, traded: &Traded) {
+        let time_ns = self.time_ns;
+        let market = self.market_mut(traded.market);
+        market.tape.traded(traded, time_ns);
+        market.candles.traded(traded, time_ns);
+    }
+
+    fn order_accepted(&mut self, accepted: &OrderAccepted) {
+        self.balances.order_accepted(accepted, self.catalog.listed(accepted.market));
+        self.orders.accepted(accepted, self.time_ns);
+    }
+
+    fn order_filled(&mut self, filled: &OrderFilled) {
+        let terms = self.catalog.listed(filled.market);
+        self.balances.order_filled(filled, terms);
+        self.orders.filled(filled, terms, self.time_ns);
+        self.own_trades.filled(filled, self.time_ns);
+    }
+
+    fn order_amended(&mut self, amended: &OrderAmended) {
+        let side = self.orders.amended(amended, self.time_ns);
+        self.balances.order_amended(amended, side, self.catalog.listed(amended.market));
+    }
+
+    fn order_ended(&mut self, ended: &OrderEnded) {
+        let side = self.orders.ended(ended, self.time_ns);
+        self.balances.order_ended(ended, side, self.catalog.listed(ended.market));
+    }
+
+    fn market(&self, market: MarketId) -> &MarketData {
+        self.markets.get(at(market.0)).expect("markets are asked for by ids of the catalog")
+    }
+
+    fn market_mut(&mut self, market: MarketId) -> &mut MarketData {
+        self.markets.get_mut(at(market.0)).expect("an event names listed markets only")
+    }
+
+    /// Appends all of it to `out`: the same views always give the same bytes.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        FORM.encode(out);
+        self.event_seq.encode(out);
+        self.command_seq.encode(out);
+        self.time_ns.encode(out);
+        self.chain.encode(out);
+        self.catalog.encode(out);
+        self.balances.encode(out);
+        self.orders.save(out);
+        self.own_trades.save(out);
+        for market in &self.markets {
+            market.depth.encode(out);
+            market.tape.save(out);
+            market.candles.save(out);
+        }
+    }
+
+    /// Reads what [`Views::save`] wrote; it answers the same as before. With smaller settings than before it keeps less.
+    ///
+    /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
+    pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let form = u8::decode(input)?;
+        if form != FORM {
+            return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
+        }
+        let mut views = Self::new(settings);
+        views.event_seq = Coded::decode(input)?;
+        views.command_seq = Coded::decode(input)?;
+        views.time_ns = Coded::decode(input)?;
+        views.chain = Coded::decode(input)?;
+        views.catalog = Coded::decode(input)?;
+        views.balances = Coded::decode(input)?;
+        views.orders = Orders::load(&views.settings, input)?;
+        views.own_trades = OwnTrades::load(&views.settings, input)?;
+        for _ in 0..views.catalog.markets().len() {
+            views.markets.push(MarketData {
+                depth: Coded::decode(input)?,
+                tape: Tape::load(&views.settings, input)?,
+                candles: Candles::load(&views.settings, input)?,
+            });
+        }
+        Ok(views)
+    }
+}
