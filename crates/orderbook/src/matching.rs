@@ -140,19 +140,11 @@ impl Book {
 
         let rests = incoming.remainder == Remainder::Rests && matches!(stop, Stop::Price | Stop::BookEnded);
         if rests {
-            let order = Order {
-                id: incoming.id,
-                account: incoming.account,
-                price_ticks: incoming.worst_ticks,
-                open_lots: left,
-                qty_lots: incoming.max_lots,
-                trade_group: incoming.trade_group,
-                market: self.market,
-                side: incoming.side,
-                amends: 0,
-                prev: OrderSlot::NONE,
-                next: OrderSlot::NONE,
-            };
+            let order = Order::new(
+                (incoming.id, incoming.account, incoming.trade_group),
+                (self.market, incoming.side, incoming.worst_ticks),
+                (left, incoming.max_lots, 0),
+            );
             self.rest(orders, order, reports);
         }
         Outcome { stop, traded_lots: incoming.max_lots - left, rests }

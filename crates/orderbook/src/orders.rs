@@ -46,6 +46,17 @@ pub struct Order {
 }
 
 impl Order {
+    /// An order on its way to a book, linked to nobody yet: whose it is, where it goes, and how much of it is open, was
+    /// asked for, and how often it was amended.
+    pub fn new(
+        (id, account, trade_group): (OrderId, AccountId, TradeGroup),
+        (market, side, price_ticks): (MarketId, Side, PriceTicks),
+        (open_lots, qty_lots, amends): (QtyLots, QtyLots, u16),
+    ) -> Self {
+        let (prev, next) = (OrderSlot::NONE, OrderSlot::NONE);
+        Self { id, account, price_ticks, open_lots, qty_lots, trade_group, market, side, amends, prev, next }
+    }
+
     /// What has traded so far.
     pub fn filled_lots(&self) -> QtyLots {
         self.qty_lots - self.open_lots

@@ -1,0 +1,99 @@
+//! Reference data: assets and markets as they are listed. Everybody may read it; only listing commands change it.
+
+use std::collections::BTreeMap;
+
+use model::{AddAsset, AddMarket, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, Reject};
+
+/// Assets and markets by number and by name.
+#[derive(Default)]
+pub struct Catalog {
+    assets: Vec<AssetTerms>,
+    asset_names: BTreeMap<AssetName, AssetId>,
+    markets: Vec<MarketTerms>,
+    market_names: BTreeMap<MarketName, MarketId>,
+}
+
+impl Catalog {
+    /// An asset's settings.
+    pub fn asset(&self, asset: AssetId) -> Result<&AssetTerms, Reject> {
+        usize::try_from(asset.0).ok().and_then(|at| self.assets.get(at)).ok_or(Reject::UnknownAsset { asset })
+    }
+
+    /// A market's settings.
+    #[inline]
+    pub fn market(&self, market: MarketId) -> Result<&MarketTerms, Reject> {
+        usize::try_from(market.0)
+            .ok()
+            .and_then(|at| self.markets.get(at))
+            .ok_or(Reject::UnknownMarket { market })
+    }
+
+    /// The asset of that name.
+    pub fn asset_named(&self, name: &AssetName) -> Option<AssetId> {
+        self.asset_names.get(name).copied()
+    }
+
+    /// The market of that name.
+    pub fn market_named(&self, name: &MarketName) -> Option<MarketId> {
+        self.market_names.get(name).copied()
+    }
+
+    /// All assets, by number.
+    pub fn assets(&self) -> impl Iterator<Item = (AssetId, &AssetTerms)> {
+        (0..).map(AssetId).zip(&self.assets)
+    }
+
+    /// All markets, by number.
+    pub fn markets(&self) -> impl Iterator<Item = (MarketId, &MarketTerms)> {
+        (0..).map(MarketId).zip(&self.markets)
+    }
+
+    pub(crate) fn add_asset(&mut self, add: &AddAsset) -> Result<AssetId, Reject> {
+        if add.terms.name.is_empty() {
+            return Err(Reject::NameMissing);
+        }
+        if add.terms.scale > AssetTerms::MAX_SCALE {
+            return Err(Reject::ScaleTooLarge { scale: add.terms.scale });
+        }
+        if self.asset_names.contains_key(&add.terms.name) {
+            return Err(Reject::NameTaken);
+        }
+        let asset = AssetId(u32::try_from(self.assets.len()).expect("fewer than 2^32 assets"));
+        self.assets.push(add.terms);
+        self.asset_names.insert(add.terms.name, asset);
+        Ok(asset)
+    }
+
+    pub(crate) fn add_market(&mut self, add: &AddMarket) -> Result<MarketId, Reject> {
+        self.check(&add.terms)?;
+        if self.market_names.contains_key(&add.terms.name) {
+            return Err(Reject::NameTaken);
+        }
+        let market = MarketId(u32::try_from(self.markets.len()).expect("fewer than 2^32 markets"));
+        self.markets.push(add.terms);
+        self.market_names.insert(add.terms.name, market);
+        Ok(market)
+    }
+
+    /// Changes the terms of the market of that name, all but what resting orders are counted in.
+    pub(crate) fn change_market(&mut self, change: &AddMarket) -> Result<MarketId, Reject> {
+        let market = self
+            .market_named(&change.terms.name)
+            .ok_or(Reject::UnknownMarket { market: MarketId(u32::MAX) })?;
+        self.check(&change.terms)?;
+        let terms = &mut self.markets[usize::try_from(market.0).expect("markets fit into memory")];
+        let counted_in = |terms: &MarketTerms| {
+            (terms.base, terms.quote, terms.price_scale, terms.tick_size, terms.base_atoms_per_lot)
+        };
+        if counted_in(terms) != counted_in(&change.terms) {
+            return Err(Reject::TermsAreFixed);
+        }
+        *terms = change.terms;
+        Ok(market)
+    }
+
+    fn check(&self, terms: &MarketTerms) -> Result<(), Reject> {
+        let (base, quote) = (self.asset(terms.base)?, self.asset(terms.quote)?);
+        terms.check(base, quote).map_err(|rule| Reject::BadTerms { rule })
+    }
+}

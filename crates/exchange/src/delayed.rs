@@ -1,0 +1,176 @@
+//! Messages may be late: delivered at random, in order only between the same two ends, they lead to the same balances and
+//! books as when each command waits for its own.
+//!
+//! Markets see their orders in the order of the commands in both runs (a later command may not overtake an earlier one on
+//! its way to the same market, or another order would have been first); what is late are the answers, and the mail of
+//! different markets and accounts relative to each other. Accounts are rich enough for holds that are not given back yet.
+
+use model::{
+    AccountId, AddAsset, AddMarket, Amount, AssetId, AssetTerms, CancelOrder, CancelRestriction,
+    ClientOrderId, Command, CreateAccount, Deposit, FeeRounding, MarketId, MarketStatus, MarketTerms,
+    OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq,
+    Sequenced, Side, Text, TimeInForce, TimeNs, TradeGroup,
+};
+use proptest::prelude::*;
+
+use crate::Partition;
+use crate::messages::Message;
+
+const MARKETS: u32 = 3;
+const ACCOUNTS: u64 = 5;
+
+fn listing() -> Vec<Command> {
+    let mut commands = Vec::new();
+    for asset in 0..=MARKETS {
+        let terms = AssetTerms { name: Text::new(&format!("A{asset}")).unwrap(), scale: 8 };
+        commands.push(Command::AddAsset(AddAsset { terms }));
+    }
+    for market in 0..MARKETS {
+        let (base, quote) = (AssetId(market + 1), AssetId(0));
+        let terms = MarketTerms {
+            name: Text::new(&format!("M{market}")).unwrap(),
+            base,
+            quote,
+            price_scale: 2,
+            tick_size: 1,
+            base_atoms_per_lot: Amount(1_000),
+            quote_atoms_per_tick_lot: Amount(10),
+            min_price_ticks: PriceTicks(1),
+            max_price_ticks: PriceTicks(1_000_000),
+            min_qty_lots: QtyLots(1),
+            max_qty_lots: QtyLots(1_000_000),
+            min_notional: Amount::ZERO,
+            max_notional: Amount::ZERO,
+            max_open_orders: 1_000_000,
+            max_open_orders_per_account: 1_000_000,
+            max_amends_per_order: 10,
+            maker_fee_ppm: 1_000,
+            taker_fee_ppm: 2_000,
+            fee_rounding: FeeRounding::Up,
+            band_ppm: 100_000,
+            initial_reference_ticks: PriceTicks(100),
+            status: MarketStatus::Trading,
+        };
+        commands.push(Command::AddMarket(AddMarket { terms }));
+    }
+    for account in 1..=ACCOUNTS {
+        let name = Text::new(&format!("trader-{account}")).unwrap();
+        commands.push(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
+        for asset in 0..=MARKETS {
+            commands.push(Command::Deposit(Deposit {
+                account: AccountId(account),
+                asset: AssetId(asset),
+                amount: Amount(1_000_000_000_000),
+                reference: Reference::new(&format!("{account}-{asset}")).unwrap(),
+            }));
+        }
+    }
+    commands
+}
+
+fn trading() -> impl Strategy<Value = Command> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let force =
+        prop_oneof![4 => Just(TimeInForce::Gtc), 1 => Just(TimeInForce::Ioc), 1 => Just(TimeInForce::Fok)];
+    let stp = prop_oneof![
+        3 => Just(SelfTradePrevention::None),
+        1 => Just(SelfTradePrevention::ExpireMaker),
+        1 => Just(SelfTradePrevention::ExpireTaker),
+        1 => Just(SelfTradePrevention::ExpireBoth)
+    ];
+    let place = (1..=ACCOUNTS, 0..MARKETS, side, 95_i64..105, 1_i64..20, force, stp).prop_map(
+        |(account, market, side, price, qty, time_in_force, self_trade_prevention)| {
+            Command::PlaceOrder(PlaceOrder {
+                account: AccountId(account),
+                market: MarketId(market),
+                side,
+                kind: OrderKind::Limit {
+                    price_ticks: PriceTicks(price),
+                    qty_lots: QtyLots(qty),
+                    time_in_force,
+                },
+                self_trade_prevention,
+                client_order_id: ClientOrderId::EMPTY,
+                valid_until_ns: TimeNs::NEVER,
+            })
+        },
+    );
+    let cancel = (1..=ACCOUNTS, 0..MARKETS, 1_u64..60).prop_map(|(account, market, order)| {
+        Command::CancelOrder(CancelOrder {
+            account: AccountId(account),
+            market: MarketId(market),
+            order: OrderRef::Id(OrderId(order)),
+            restriction: CancelRestriction::None,
+            valid_until_ns: TimeNs::NEVER,
+        })
+    });
+    prop_oneof![4 => place, 1 => cancel]
+}
+
+/// Which messages may not overtake each other: those to the same market, and those from one market to one account.
+fn pair(message: &Message) -> (u8, u32, u64) {
+    match message {
+        Message::ToMarket { market, .. } => (0, market.0, 0),
+        Message::ToAccount { market, account, .. } => (1, market.0, account.0),
+        Message::ReferencePrice { market, .. } => (2, market.0, 0),
+    }
+}
+
+/// Delivers one waiting message, any but those that have an earlier one of their pair before them.
+fn deliver_any(partition: &mut Partition, waiting: &mut Vec<Message>, choice: usize) {
+    let first_of_pair: Vec<usize> = (0..waiting.len())
+        .filter(|at| waiting[..*at].iter().all(|earlier| pair(earlier) != pair(&waiting[*at])))
+        .collect();
+    let message = waiting.remove(first_of_pair[choice % first_of_pair.len()]);
+    partition.deliver(message, &mut Vec::new());
+    collect(partition, waiting);
+}
+
+fn collect(partition: &mut Partition, waiting: &mut Vec<Message>) {
+    while let Some(message) = partition.mail.next() {
+        waiting.push(message);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn late_messages_lead_to_the_same_balances_and_books(
+        trading in proptest::collection::vec((trading(), proptest::collection::vec(any::<usize>(), 0..6)), 1..80),
+        rest in any::<usize>(),
+    ) {
+        let mut prompt = Partition::default();
+        let mut late = Partition::default();
+        let mut waiting = Vec::new();
+        let mut seq = Seq(0);
+        let mut sequenced = |command: &Command| {
+            seq = seq.next();
+            Sequenced { seq, time_ns: TimeNs(seq.0), command: command.clone() }
+        };
+        for command in listing() {
+            let input = sequenced(&command);
+            prompt.apply(&input, &mut Vec::new());
+            late.apply(&input, &mut Vec::new());
+        }
+        for (command, choices) in &trading {
+            // A cancel of an order whose end is on its way is refused by whoever knows; the outcome is the same.
+            let input = sequenced(command);
+            prompt.apply(&input, &mut Vec::new());
+            late.accept(&input, &mut Vec::new());
+            collect(&mut late, &mut waiting);
+            for choice in choices {
+                if waiting.is_empty() {
+                    break;
+                }
+                deliver_any(&mut late, &mut waiting, *choice);
+            }
+        }
+        let mut choice = rest;
+        while !waiting.is_empty() {
+            deliver_any(&mut late, &mut waiting, choice);
+            choice = choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        }
+        late.assert_invariants();
+        prop_assert_eq!(late.snapshot(), prompt.snapshot());
+    }
+}

@@ -1,0 +1,42 @@
+//! The state machine. Commands go in, events come out, and nothing else happens: no clock, no I/O, no threads, no floats, no
+//! random numbers. The same journal gives the same state and the same events, on every machine, for ever.
+//!
+//! A [`Partition`] owns accounts and markets, which never touch each other's state. They talk by messages (see
+//! `messages`), delivered within the same command:
+//!
+//! | | accounts (`accounts`, `place`, `settle`, `funds`) | markets (`market`) |
+//! |---|---|---|
+//! | know | balances, holds, who owns which order | books, trades, reference prices |
+//! | decide | whether an order can be paid for | an order's life |
+//! | tell | what happened to orders and money | trades and levels |
+#![deny(
+    clippy::float_arithmetic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_types
+)]
+
+mod accounts;
+mod amend;
+mod cancel;
+mod catalog;
+mod client_ids;
+mod fees;
+mod funds;
+mod invariants;
+mod market;
+mod messages;
+mod open_orders;
+mod partition;
+mod place;
+mod settle;
+mod snapshot;
+
+#[cfg(test)]
+mod delayed;
+
+pub use accounts::ApiKey;
+pub use catalog::Catalog;
+pub use ledger::{AssetTotals, Balance};
+pub use partition::Partition;
+pub use snapshot::SnapshotError;

@@ -1,0 +1,366 @@
+//! The markets' half of a partition: books, trades and reference prices. A market knows which account an order belongs to
+//! and what was held for it, and nothing else of accounts.
+
+use model::{
+    AccountId, Amount, CancelRestriction, EndReason, Event, ExpiryReason, LevelChanged, Liquidity, MarketId,
+    MarketStatus, MarketTerms, OrderId, OrderKind, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side,
+    TimeInForce, TradeId, Traded,
+};
+use orderbook::{Book, Incoming, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots};
+
+use crate::catalog::Catalog;
+use crate::messages::{FromMarket, Mail, PlaceMessage, ToMarket};
+
+/// One market.
+pub struct Market {
+    pub book: Book,
+    /// The last trade's price; before the first trade the one given at listing.
+    pub reference_ticks: PriceTicks,
+    pub next_trade: TradeId,
+    pub next_prevented_match: u64,
+    /// Number of the last change of a level.
+    pub update_id: u64,
+}
+
+/// All markets of a partition.
+#[derive(Default)]
+pub struct Markets {
+    pub list: Vec<Market>,
+    pub orders: Orders,
+    /// Reused for what the book reports.
+    reports: Vec<Report>,
+}
+
+impl Markets {
+    pub fn market(&self, market: MarketId) -> &Market {
+        &self.list[usize::try_from(market.0).expect("markets fit into memory")]
+    }
+
+    pub fn add(&mut self, market: MarketId, reference_ticks: PriceTicks) {
+        self.list.push(Market {
+            book: Book::new(market),
+            reference_ticks,
+            next_trade: TradeId(1),
+            next_prevented_match: 0,
+            update_id: 0,
+        });
+    }
+
+    pub fn receive(
+        &mut self,
+        catalog: &Catalog,
+        market: MarketId,
+        body: ToMarket,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        let terms = catalog.market(market).expect("a message goes to a listed market");
+        let listed = &mut self.list[usize::try_from(market.0).expect("markets fit into memory")];
+        let mut desk = Desk {
+            market,
+            terms,
+            listed,
+            orders: &mut self.orders,
+            reports: &mut self.reports,
+            mail,
+            events,
+        };
+        match body {
+            ToMarket::Place(place) => desk.place(&place),
+            ToMarket::Cancel { order, account, restriction } => desk.cancel(order, account, restriction),
+            ToMarket::Amend { order, account, new_qty_lots, new_client_order_id } => {
+                let refused = desk.amend(order, account, new_qty_lots, new_client_order_id);
+                if let Err(reject) = refused {
+                    desk.tell(account, order, FromMarket::AmendRefused { reject });
+                }
+            }
+        }
+    }
+}
+
+/// One market at work: what a message may touch.
+struct Desk<'a> {
+    market: MarketId,
+    terms: &'a MarketTerms,
+    listed: &'a mut Market,
+    orders: &'a mut Orders,
+    reports: &'a mut Vec<Report>,
+    mail: &'a mut Mail,
+    events: &'a mut Vec<Event>,
+}
+
+impl Desk<'_> {
+    fn tell(&mut self, account: AccountId, order: OrderId, body: FromMarket) {
+        self.mail.send_to_account(account, self.market, order, body);
+    }
+
+    fn place(&mut self, place: &PlaceMessage) {
+        if let Err(reject) = self.check(place) {
+            return self.tell(place.account, place.order, FromMarket::Refused { reject });
+        }
+        let PlaceMessage { account, order, side, kind, self_trade_prevention, .. } = *place;
+        self.tell(account, order, FromMarket::Accepted { kind, side, self_trade_prevention });
+
+        let incoming = self.incoming(place);
+        let outcome = self.listed.book.place(self.orders, &incoming, self.reports);
+        self.report(Some(&incoming));
+        if !outcome.rests {
+            let reason = end_reason(&place.kind, &incoming, &outcome);
+            self.tell(account, order, FromMarket::Ended { reason });
+        }
+    }
+
+    fn check(&self, place: &PlaceMessage) -> Result<(), Reject> {
+        if self.terms.status != MarketStatus::Trading {
+            return Err(Reject::MarketClosed);
+        }
+        let book = &self.listed.book;
+        let may_rest = match place.kind {
+            OrderKind::LimitMaker { price_ticks, .. } => {
+                if book.crosses(place.side, price_ticks) {
+                    let best_ticks = book.best(place.side.opposite()).expect("an order crosses something");
+                    return Err(Reject::WouldTake { best_ticks });
+                }
+                true
+            }
+            OrderKind::Limit { time_in_force, .. } => time_in_force == TimeInForce::Gtc,
+            OrderKind::Market { .. } => false,
+            OrderKind::MarketQuote { .. } => {
+                if book.best(place.side.opposite()).is_none() {
+                    return Err(Reject::NoLiquidity);
+                }
+                false
+            }
+        };
+        if may_rest && book.open_orders() >= self.terms.max_open_orders {
+            return Err(Reject::BookFull { max: self.terms.max_open_orders });
+        }
+        Ok(())
+    }
+
+    /// The order as the book wants it: how far it may go in price, in lots, and in money.
+    fn incoming(&self, place: &PlaceMessage) -> Incoming {
+        let terms = self.terms;
+        let band = match place.side {
+            Side::Buy => terms.band_upper(self.listed.reference_ticks),
+            Side::Sell => terms.band_lower(self.listed.reference_ticks),
+        };
+        let tick_lots = |amount: Amount| {
+            amount.0.checked_div(terms.quote_atoms_per_tick_lot.0).expect("terms are checked")
+        };
+        let held_lots = || {
+            let lots = place.held.0.checked_div(terms.base_atoms_per_lot.0).expect("terms are checked");
+            QtyLots(i64::try_from(lots).unwrap_or(i64::MAX))
+        };
+        let (worst_ticks, max_lots, max_tick_lots, remainder) = match (place.kind, place.side) {
+            (OrderKind::Limit { price_ticks, qty_lots, time_in_force }, _) => {
+                let remainder = match time_in_force {
+                    TimeInForce::Gtc => Remainder::Rests,
+                    TimeInForce::Ioc => Remainder::Expires,
+                    TimeInForce::Fok => Remainder::NoneAllowed,
+                };
+                (price_ticks, qty_lots, TickLots::MAX, remainder)
+            }
+            (OrderKind::LimitMaker { price_ticks, qty_lots }, _) => {
+                (price_ticks, qty_lots, TickLots::MAX, Remainder::Rests)
+            }
+            (OrderKind::Market { qty_lots }, Side::Buy) => {
+                (band, qty_lots, tick_lots(place.held), Remainder::Expires)
+            }
+            (OrderKind::Market { qty_lots }, Side::Sell) => {
+                (band, qty_lots, TickLots::MAX, Remainder::Expires)
+            }
+            (OrderKind::MarketQuote { quote_amount }, Side::Buy) => {
+                (band, terms.max_qty_lots, tick_lots(quote_amount), Remainder::Expires)
+            }
+            (OrderKind::MarketQuote { quote_amount }, Side::Sell) => {
+                (band, held_lots(), tick_lots(quote_amount), Remainder::Expires)
+            }
+        };
+        Incoming {
+            id: place.order,
+            account: place.account,
+            trade_group: place.trade_group,
+            side: place.side,
+            worst_ticks,
+            max_lots,
+            max_tick_lots,
+            remainder,
+            self_trade_prevention: place.self_trade_prevention,
+        }
+    }
+
+    fn cancel(&mut self, order: OrderId, account: AccountId, restriction: CancelRestriction) {
+        match self.cancelable(order, restriction) {
+            Ok(slot) => {
+                self.listed.book.cancel(self.orders, slot, self.reports);
+                self.report(None);
+                self.tell(account, order, FromMarket::Ended { reason: EndReason::Canceled });
+            }
+            Err(reject) => self.tell(account, order, FromMarket::CancelRefused { reject }),
+        }
+    }
+
+    fn cancelable(&self, order: OrderId, restriction: CancelRestriction) -> Result<OrderSlot, Reject> {
+        if self.terms.status == MarketStatus::Halt {
+            return Err(Reject::MarketClosed);
+        }
+        let slot = self.orders.find(order).ok_or(Reject::OrderGone { order })?;
+        let is_new = self.orders[slot].filled_lots().is_zero();
+        let allowed = match restriction {
+            CancelRestriction::None => true,
+            CancelRestriction::OnlyNew => is_new,
+            CancelRestriction::OnlyPartiallyFilled => !is_new,
+        };
+        if allowed { Ok(slot) } else { Err(Reject::CancelRestricted) }
+    }
+
+    fn amend(
+        &mut self,
+        order: OrderId,
+        account: AccountId,
+        new_qty: QtyLots,
+        new_client_order_id: model::ClientOrderId,
+    ) -> Result<(), Reject> {
+        if self.terms.status != MarketStatus::Trading {
+            return Err(Reject::MarketClosed);
+        }
+        let slot = self.orders.find(order).ok_or(Reject::OrderGone { order })?;
+        let resting = &self.orders[slot];
+        let qty = resting.qty_lots;
+        if new_qty == qty {
+            return Err(Reject::AmendChangesNothing);
+        }
+        if new_qty > qty {
+            return Err(Reject::AmendIncreases { qty_lots: qty });
+        }
+        if resting.amends >= self.terms.max_amends_per_order {
+            return Err(Reject::TooManyAmends { max: self.terms.max_amends_per_order });
+        }
+        if new_qty <= resting.filled_lots() {
+            self.listed.book.cancel(self.orders, slot, self.reports);
+            self.report(None);
+            let reason = EndReason::Expired(ExpiryReason::ExchangeCanceled);
+            self.tell(account, order, FromMarket::Ended { reason });
+        } else {
+            self.listed.book.reduce(self.orders, slot, new_qty, self.reports);
+            self.report(None);
+            let body =
+                FromMarket::Amended { qty_lots: new_qty, cut_lots: qty - new_qty, new_client_order_id };
+            self.tell(account, order, body);
+        }
+        Ok(())
+    }
+
+    /// Tells the accounts and the public what the book reports.
+    fn report(&mut self, taker: Option<&Incoming>) {
+        let mut reports = std::mem::take(self.reports);
+        let reference_before = self.listed.reference_ticks;
+        for report in reports.drain(..) {
+            match report {
+                Report::Traded { maker, maker_account, price_ticks, qty_lots, maker_done } => {
+                    let taker = taker.expect("only an incoming order trades");
+                    self.traded(taker, (maker, maker_account), price_ticks, qty_lots, maker_done);
+                }
+                Report::Prevented { maker, maker_account, price_ticks, maker_lots, taker_lots } => {
+                    let taker = taker.expect("only an incoming order meets its owner's own");
+                    self.prevented(taker, (maker, maker_account), price_ticks, maker_lots, taker_lots);
+                }
+                Report::LevelChanged { side, price_ticks, open_lots } => {
+                    self.listed.update_id =
+                        self.listed.update_id.checked_add(1).expect("a counter never runs out");
+                    let (market, update_id) = (self.market, self.listed.update_id);
+                    self.events.push(Event::LevelChanged(LevelChanged {
+                        market,
+                        update_id,
+                        side,
+                        price_ticks,
+                        open_lots,
+                    }));
+                }
+            }
+        }
+        *self.reports = reports;
+        if self.listed.reference_ticks != reference_before {
+            self.mail.send_reference_price(self.market, self.listed.reference_ticks);
+        }
+    }
+
+    fn traded(
+        &mut self,
+        taker: &Incoming,
+        (maker, maker_account): (OrderId, AccountId),
+        price_ticks: PriceTicks,
+        qty_lots: QtyLots,
+        maker_done: bool,
+    ) {
+        let trade = self.listed.next_trade;
+        self.listed.next_trade = trade.next();
+        self.listed.reference_ticks = price_ticks;
+        self.events.push(Event::Traded(Traded {
+            market: self.market,
+            trade,
+            price_ticks,
+            qty_lots,
+            taker_side: taker.side,
+            maker_order: maker,
+            taker_order: taker.id,
+        }));
+        let filled = |liquidity| FromMarket::Filled { trade, liquidity, price_ticks, qty_lots };
+        self.tell(maker_account, maker, filled(Liquidity::Maker));
+        self.tell(taker.account, taker.id, filled(Liquidity::Taker));
+        if maker_done {
+            self.tell(maker_account, maker, FromMarket::Ended { reason: EndReason::Filled });
+        }
+    }
+
+    fn prevented(
+        &mut self,
+        taker: &Incoming,
+        (maker, maker_account): (OrderId, AccountId),
+        price_ticks: PriceTicks,
+        maker_lots: QtyLots,
+        taker_lots: QtyLots,
+    ) {
+        let prevented_match = self.listed.next_prevented_match;
+        self.listed.next_prevented_match = prevented_match.checked_add(1).expect("a counter never runs out");
+        let mode: SelfTradePrevention = taker.self_trade_prevention;
+        let prevented = |liquidity, counter_order, prevented_lots| FromMarket::Prevented {
+            prevented_match,
+            liquidity,
+            counter_order,
+            price_ticks,
+            prevented_lots,
+            mode,
+        };
+        self.tell(maker_account, maker, prevented(Liquidity::Maker, taker.id, maker_lots));
+        self.tell(taker.account, taker.id, prevented(Liquidity::Taker, maker, taker_lots));
+        if !maker_lots.is_zero() {
+            self.tell(maker_account, maker, FromMarket::Ended { reason: EndReason::ExpiredInMatch });
+        }
+    }
+}
+
+/// Why an order that does not rest has ended. Sources: semantics 1.1, 1.10 and section 8.
+fn end_reason(kind: &OrderKind, incoming: &Incoming, outcome: &Outcome) -> EndReason {
+    let expired = match kind {
+        OrderKind::Limit { time_in_force: TimeInForce::Fok, .. } => ExpiryReason::UnfilledFok,
+        OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => ExpiryReason::UnfilledIoc,
+        OrderKind::Market { .. } | OrderKind::MarketQuote { .. } if outcome.stop == Stop::Price => {
+            ExpiryReason::PriceRangeExceeded
+        }
+        OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => ExpiryReason::InsufficientLiquidity,
+    };
+    let by_amount = matches!(kind, OrderKind::MarketQuote { .. });
+    let nothing_traded = outcome.traded_lots.is_zero();
+    match outcome.stop {
+        // An order by amount has all it can get when what is left buys less than a lot; what stops it at a number of lots
+        // is the largest order there may be, or too little to sell.
+        Stop::Lots if !by_amount => EndReason::Filled,
+        Stop::TickLots if by_amount && !nothing_traded => EndReason::Filled,
+        Stop::Prevented if incoming.remainder != Remainder::NoneAllowed => EndReason::ExpiredInMatch,
+        Stop::Lots | Stop::TickLots | Stop::Prevented | Stop::BookEnded | Stop::Price => {
+            EndReason::Expired(expired)
+        }
+    }
+}

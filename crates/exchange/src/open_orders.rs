@@ -1,0 +1,211 @@
+//! An account's half of its open orders: what is held, and what the owner calls them. The market has the other half.
+
+use ledger::BalanceSlot;
+use model::{AccountId, Amount, ClientOrderId, MarketId, OrderId, PriceTicks, Side};
+use orderbook::IdIndex;
+
+use crate::client_ids::{self, ClientIds};
+
+const NONE: u32 = u32::MAX;
+
+/// Where an open order lies. Private to its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOrderSlot(u32);
+
+/// Where a seat lies. Private to its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeatSlot(u32);
+
+fn at(slot: u32) -> usize {
+    usize::try_from(slot).expect("slots fit into memory")
+}
+
+/// An account's place at one market: its two balances there, and its open orders, oldest first.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    pub account: AccountId,
+    pub market: MarketId,
+    pub base: BalanceSlot,
+    pub quote: BalanceSlot,
+    pub open_orders: u32,
+    first: u32,
+    last: u32,
+}
+
+impl Seat {
+    /// The balance that an order of this side pays from.
+    #[inline]
+    pub fn pays_from(&self, side: Side) -> BalanceSlot {
+        match side {
+            Side::Buy => self.quote,
+            Side::Sell => self.base,
+        }
+    }
+}
+
+/// An open order, as its account knows it.
+#[derive(Clone, Debug)]
+pub struct OpenOrder {
+    pub id: OrderId,
+    pub seat: SeatSlot,
+    pub side: Side,
+    /// The limit, which says how much of the hold belongs to a lot; `None` for market orders.
+    pub limit_ticks: Option<PriceTicks>,
+    pub held: Amount,
+    pub client_order_id: ClientOrderId,
+    client_hash: u32,
+    prev: u32,
+    next: u32,
+}
+
+/// The seats and open orders of all accounts of a partition.
+#[derive(Default)]
+pub struct OpenOrders {
+    seats: Vec<Seat>,
+    slab: Vec<OpenOrder>,
+    free: Vec<u32>,
+    index: IdIndex,
+    client_ids: ClientIds,
+}
+
+impl OpenOrders {
+    pub fn add_seat(
+        &mut self,
+        account: AccountId,
+        market: MarketId,
+        base: BalanceSlot,
+        quote: BalanceSlot,
+    ) -> SeatSlot {
+        let slot = SeatSlot(u32::try_from(self.seats.len()).expect("fewer than 2^32 seats"));
+        self.seats.push(Seat { account, market, base, quote, open_orders: 0, first: NONE, last: NONE });
+        slot
+    }
+
+    #[inline]
+    pub fn seat(&self, seat: SeatSlot) -> &Seat {
+        &self.seats[at(seat.0)]
+    }
+
+    #[inline]
+    pub fn order(&self, slot: OpenOrderSlot) -> &OpenOrder {
+        &self.slab[at(slot.0)]
+    }
+
+    #[inline]
+    pub fn order_mut(&mut self, slot: OpenOrderSlot) -> &mut OpenOrder {
+        &mut self.slab[at(slot.0)]
+    }
+
+    #[inline]
+    pub fn find(&self, id: OrderId) -> Option<OpenOrderSlot> {
+        self.index.find(id).map(OpenOrderSlot)
+    }
+
+    /// The open order that the account calls so, in any market.
+    #[inline]
+    pub fn find_named(&self, account: AccountId, name: &ClientOrderId) -> Option<OpenOrderSlot> {
+        self.find_hashed(client_ids::hash(account, name), account, name)
+    }
+
+    fn find_hashed(&self, hash: u32, account: AccountId, name: &ClientOrderId) -> Option<OpenOrderSlot> {
+        let is_it = |slot| {
+            let order = &self.slab[at(slot)];
+            order.client_order_id == *name && self.seat(order.seat).account == account
+        };
+        self.client_ids.find(hash, is_it).map(OpenOrderSlot)
+    }
+
+    /// The open orders at a seat, oldest first.
+    pub fn at_seat(&self, seat: SeatSlot) -> impl Iterator<Item = &OpenOrder> {
+        let mut next = self.seat(seat).first;
+        std::iter::from_fn(move || {
+            let order = self.slab.get(at(next))?;
+            next = order.next;
+            Some(order)
+        })
+    }
+
+    /// Adds an order whose number is above all that were there before.
+    pub fn insert(
+        &mut self,
+        id: OrderId,
+        seat: SeatSlot,
+        side: Side,
+        limit_ticks: Option<PriceTicks>,
+        held: Amount,
+        client_order_id: ClientOrderId,
+    ) {
+        let (account, last) = (self.seat(seat).account, self.seat(seat).last);
+        let client_hash = client_ids::hash(account, &client_order_id);
+        let order = OpenOrder {
+            id,
+            seat,
+            side,
+            limit_ticks,
+            held,
+            client_order_id,
+            client_hash,
+            prev: last,
+            next: NONE,
+        };
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slab[at(slot)] = order;
+            slot
+        } else {
+            self.slab.push(order);
+            u32::try_from(self.slab.len().saturating_sub(1)).expect("fewer than 2^32 - 1 open orders")
+        };
+        if last == NONE {
+            self.seats[at(seat.0)].first = slot;
+        } else {
+            self.slab[at(last)].next = slot;
+        }
+        let seat = &mut self.seats[at(seat.0)];
+        seat.last = slot;
+        seat.open_orders = seat.open_orders.saturating_add(1);
+        self.index.insert(id, slot);
+        if !client_order_id.is_empty() {
+            self.client_ids.insert(client_hash, slot);
+        }
+    }
+
+    /// Gives an order another name, which no open order of the account has.
+    pub fn rename(&mut self, slot: OpenOrderSlot, name: ClientOrderId) {
+        let (old_hash, old_name, account) = {
+            let order = self.order(slot);
+            (order.client_hash, order.client_order_id, self.seat(order.seat).account)
+        };
+        if !old_name.is_empty() {
+            self.client_ids.remove(old_hash, slot.0);
+        }
+        let hash = client_ids::hash(account, &name);
+        if !name.is_empty() {
+            self.client_ids.insert(hash, slot.0);
+        }
+        let order = self.order_mut(slot);
+        (order.client_order_id, order.client_hash) = (name, hash);
+    }
+
+    /// Forgets an order.
+    pub fn remove(&mut self, slot: OpenOrderSlot) {
+        let order = self.order(slot);
+        let (id, seat, hash, prev, next) = (order.id, order.seat, order.client_hash, order.prev, order.next);
+        if !order.client_order_id.is_empty() {
+            self.client_ids.remove(hash, slot.0);
+        }
+        self.index.remove(id);
+        if prev == NONE {
+            self.seats[at(seat.0)].first = next;
+        } else {
+            self.slab[at(prev)].next = next;
+        }
+        if next == NONE {
+            self.seats[at(seat.0)].last = prev;
+        } else {
+            self.slab[at(next)].prev = prev;
+        }
+        let seat = &mut self.seats[at(seat.0)];
+        seat.open_orders = seat.open_orders.saturating_sub(1);
+        self.free.push(slot.0);
+    }
+}

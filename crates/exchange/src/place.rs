@@ -1,0 +1,149 @@
+//! Placing an order, as its account sees it: check the market's rules, hold what it can cost, send it to its market.
+//! Sources: semantics 1.2, 1.10; what is held, and why by the account alone, is in `ARCHITECTURE.md` under "Holds".
+
+use model::{Amount, MarketTerms, OrderKind, PlaceOrder, PriceTicks, QtyLots, Reject, Side};
+
+use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::messages::{Mail, PlaceMessage, ToMarket};
+
+impl Accounts {
+    pub fn place(&mut self, catalog: &Catalog, place: &PlaceOrder, mail: &mut Mail) -> Result<(), Reject> {
+        self.check_rules(catalog, place)?;
+        self.place_checked(catalog, place, mail)
+    }
+
+    /// Everything about an order that does not depend on the account's money or on its other orders' names.
+    pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<(), Reject> {
+        let terms = catalog.market(place.market)?;
+        let seat = self.seat(place.account, place.market)?;
+        check_filters(terms, &place.kind, self.reference_price(place))?;
+        let open_orders = seat.map_or(0, |seat| self.open.seat(seat).open_orders);
+        if open_orders >= terms.max_open_orders_per_account {
+            return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
+        }
+        Ok(())
+    }
+
+    /// The rest of the checks, then the hold. The caller has called [`Self::check_rules`].
+    pub fn place_checked(
+        &mut self,
+        catalog: &Catalog,
+        place: &PlaceOrder,
+        mail: &mut Mail,
+    ) -> Result<(), Reject> {
+        let terms = catalog.market(place.market)?;
+        if !place.client_order_id.is_empty()
+            && self.open.find_named(place.account, &place.client_order_id).is_some()
+        {
+            return Err(Reject::DuplicateClientOrderId);
+        }
+        let seat_slot = self.take_seat(place.account, place.market, terms);
+        let pays_from = self.open.seat(seat_slot).pays_from(place.side);
+        let available = self.ledger.balance(pays_from).free;
+        let held = hold_for(terms, place, self.reference_price(place), available)?;
+        self.ledger.hold(pays_from, held).map_err(|short| Reject::InsufficientBalance {
+            needed: short.needed,
+            available: short.available,
+        })?;
+
+        let order = self.next_order;
+        self.next_order = order.next();
+        let limit_ticks = place.kind.price_ticks();
+        self.open.insert(order, seat_slot, place.side, limit_ticks, held, place.client_order_id);
+        let trade_group = self.account(place.account)?.trade_group;
+        let message = PlaceMessage {
+            order,
+            account: place.account,
+            trade_group,
+            side: place.side,
+            kind: place.kind,
+            self_trade_prevention: place.self_trade_prevention,
+            held,
+        };
+        mail.send_to_market(place.market, ToMarket::Place(message));
+        Ok(())
+    }
+
+    fn reference_price(&self, place: &PlaceOrder) -> PriceTicks {
+        self.reference_prices[usize::try_from(place.market.0).expect("markets fit into memory")]
+    }
+}
+
+/// `PRICE_FILTER`, `LOT_SIZE` and `NOTIONAL`. Orders without a price count at the reference price.
+fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -> Result<(), Reject> {
+    if let Some(price) = kind.price_ticks()
+        && (price < terms.min_price_ticks || terms.max_price_ticks < price)
+    {
+        return Err(Reject::PriceOutOfRange {
+            min_ticks: terms.min_price_ticks,
+            max_ticks: terms.max_price_ticks,
+        });
+    }
+    if let Some(qty) = kind.qty_lots()
+        && (qty < terms.min_qty_lots || terms.max_qty_lots < qty)
+    {
+        return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
+    }
+    let notional = match *kind {
+        OrderKind::Limit { price_ticks, qty_lots, .. } | OrderKind::LimitMaker { price_ticks, qty_lots } => {
+            terms.notional(price_ticks, qty_lots)
+        }
+        OrderKind::Market { qty_lots } => terms.notional(reference, qty_lots),
+        OrderKind::MarketQuote { quote_amount } => quote_amount,
+    };
+    let max = if terms.max_notional.is_zero() { MarketTerms::MAX_ORDER_NOTIONAL } else { terms.max_notional };
+    let min = terms.min_notional.max(Amount(1));
+    if notional < min || max < notional {
+        return Err(Reject::NotionalOutOfRange { min: terms.min_notional, max });
+    }
+    Ok(())
+}
+
+/// What the order can cost: quote atoms for a buy, base atoms for a sell. `available` is what is free.
+fn hold_for(
+    terms: &MarketTerms,
+    place: &PlaceOrder,
+    reference: PriceTicks,
+    available: Amount,
+) -> Result<Amount, Reject> {
+    let between = |least: Amount, most: Amount| {
+        if available < least {
+            Err(Reject::InsufficientBalance { needed: least, available })
+        } else {
+            Ok(most.min(available))
+        }
+    };
+    match (place.side, place.kind) {
+        (
+            Side::Buy,
+            OrderKind::Limit { price_ticks, qty_lots, .. } | OrderKind::LimitMaker { price_ticks, qty_lots },
+        ) => Ok(terms.notional(price_ticks, qty_lots)),
+        (Side::Buy, OrderKind::Market { qty_lots }) => between(
+            terms.notional(reference, qty_lots),
+            terms.notional(terms.band_upper(reference), qty_lots),
+        ),
+        (Side::Buy, OrderKind::MarketQuote { quote_amount }) => Ok(quote_amount),
+        (
+            Side::Sell,
+            OrderKind::Limit { qty_lots, .. }
+            | OrderKind::LimitMaker { qty_lots, .. }
+            | OrderKind::Market { qty_lots },
+        ) => Ok(terms.base_amount(qty_lots)),
+        (Side::Sell, OrderKind::MarketQuote { quote_amount }) => {
+            let base_for = |price| terms.base_amount(lots_rounded_up(terms, quote_amount, price));
+            between(base_for(reference), base_for(terms.band_lower(reference)))
+        }
+    }
+}
+
+/// The lots that must be sold at `price` to receive `quote`, at most the largest order.
+fn lots_rounded_up(terms: &MarketTerms, quote: Amount, price: PriceTicks) -> QtyLots {
+    let per_lot = terms.notional(price, QtyLots(1)).0;
+    let lots = quote
+        .0
+        .saturating_add(per_lot.saturating_sub(1))
+        .checked_div(per_lot)
+        .expect("a price is above zero");
+    QtyLots(i64::try_from(lots).unwrap_or(i64::MAX)).min(terms.max_qty_lots)
+}

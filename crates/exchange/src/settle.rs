@@ -1,0 +1,205 @@
+//! What a market's messages do to an account: fills are paid and received, holds come free, the owner is told.
+
+use model::EndReason;
+use model::{
+    AccountId, Amount, Event, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderEnded,
+    OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, Side, TradeId,
+};
+
+use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::fees::fee_rounded;
+use crate::messages::{FromMarket, Mail};
+use crate::open_orders::OpenOrderSlot;
+
+impl Accounts {
+    pub fn receive(
+        &mut self,
+        catalog: &Catalog,
+        (account, market, order): (AccountId, MarketId, OrderId),
+        body: &FromMarket,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        let terms = catalog.market(market).expect("a message comes from a listed market");
+        // Two messages answer a cancel or an amendment that came too late: the order is gone here as well.
+        match *body {
+            FromMarket::CancelRefused { reject } => {
+                return self.cancel_refused(catalog, account, order, reject, mail, events);
+            }
+            FromMarket::AmendRefused { reject } => return events.push(Event::Rejected { account, reject }),
+            FromMarket::Accepted { .. }
+            | FromMarket::Refused { .. }
+            | FromMarket::Filled { .. }
+            | FromMarket::Prevented { .. }
+            | FromMarket::Ended { .. }
+            | FromMarket::Amended { .. } => {}
+        }
+        let slot = self.open.find(order).expect("an order is open until its market ends it");
+        match *body {
+            FromMarket::Accepted { kind, side, self_trade_prevention } => {
+                let open = self.open.order(slot);
+                events.push(Event::OrderAccepted(OrderAccepted {
+                    order,
+                    account,
+                    market,
+                    side,
+                    kind,
+                    self_trade_prevention,
+                    client_order_id: open.client_order_id,
+                    held: open.held,
+                }));
+            }
+            FromMarket::Refused { reject } => {
+                self.close(slot);
+                events.push(Event::Rejected { account, reject });
+            }
+            FromMarket::Filled { trade, liquidity, price_ticks, qty_lots } => {
+                let (fee, released) = self.settle_fill(terms, slot, liquidity, price_ticks, qty_lots);
+                let side = self.open.order(slot).side;
+                push_filled(
+                    events,
+                    (account, market, order),
+                    side,
+                    (trade, liquidity, price_ticks, qty_lots),
+                    fee,
+                    released,
+                );
+            }
+            FromMarket::Prevented {
+                prevented_match,
+                liquidity,
+                counter_order,
+                price_ticks,
+                prevented_lots,
+                mode,
+            } => {
+                events.push(Event::OrderPrevented(OrderPrevented {
+                    order,
+                    account,
+                    market,
+                    prevented_match,
+                    liquidity,
+                    counter_order,
+                    price_ticks,
+                    prevented_lots,
+                    mode,
+                }));
+            }
+            FromMarket::Ended { reason } => {
+                let released = self.close(slot);
+                events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
+                if reason == EndReason::Canceled {
+                    self.replace_after_cancel(catalog, order, mail, events);
+                }
+            }
+            FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
+                let released = self.shrink(terms, slot, cut_lots);
+                // The name was free when the amendment was sent; where it is taken since, the old one stays.
+                let free = self.open.find_named(account, &new_client_order_id).is_none();
+                if !new_client_order_id.is_empty() && free {
+                    self.open.rename(slot, new_client_order_id);
+                }
+                let client_order_id = self.open.order(slot).client_order_id;
+                events.push(Event::OrderAmended(OrderAmended {
+                    order,
+                    account,
+                    market,
+                    qty_lots,
+                    client_order_id,
+                    released,
+                }));
+            }
+            FromMarket::CancelRefused { .. } | FromMarket::AmendRefused { .. } => {
+                unreachable!("answered above")
+            }
+        }
+    }
+
+    /// Pays and receives one fill. Returns the fee, and what came free because the price was better than the limit.
+    fn settle_fill(
+        &mut self,
+        terms: &MarketTerms,
+        slot: OpenOrderSlot,
+        liquidity: Liquidity,
+        price: PriceTicks,
+        qty: QtyLots,
+    ) -> (Amount, Amount) {
+        let order = self.open.order_mut(slot);
+        let (side, seat) = (order.side, order.seat);
+        let (notional, base) = (terms.notional(price, qty), terms.base_amount(qty));
+        let (paid, received) = match side {
+            Side::Buy => (notional, base),
+            Side::Sell => (base, notional),
+        };
+        // A buy with a limit has held limit x quantity for these lots.
+        let was_held = match (side, order.limit_ticks) {
+            (Side::Buy, Some(limit)) => terms.notional(limit, qty),
+            (Side::Buy, None) | (Side::Sell, _) => paid,
+        };
+        assert!(paid <= was_held && was_held <= order.held, "a market spends no more than was held");
+        order.held -= was_held;
+        let released = was_held - paid;
+
+        let fee_ppm = match liquidity {
+            Liquidity::Maker => terms.maker_fee_ppm,
+            Liquidity::Taker => terms.taker_fee_ppm,
+        };
+        let fee = fee_rounded(received, fee_ppm, terms.fee_rounding);
+        let seat = self.open.seat(seat);
+        let (from, to) = match side {
+            Side::Buy => (seat.quote, seat.base),
+            Side::Sell => (seat.base, seat.quote),
+        };
+        self.ledger.pay(from, paid);
+        self.ledger.release(from, released);
+        self.ledger.receive(to, received, fee);
+        (fee, released)
+    }
+
+    /// Gives back what `cut` lots of an order have held.
+    fn shrink(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, cut: QtyLots) -> Amount {
+        let order = self.open.order_mut(slot);
+        let limit = order.limit_ticks.expect("only resting orders are amended, and they have a limit");
+        let released = match order.side {
+            Side::Buy => terms.notional(limit, cut),
+            Side::Sell => terms.base_amount(cut),
+        };
+        assert!(released <= order.held, "an order gives back no more than was held for it");
+        order.held -= released;
+        let pays_from = self.open.seat(self.open.order(slot).seat).pays_from(self.open.order(slot).side);
+        self.ledger.release(pays_from, released);
+        released
+    }
+
+    /// Ends an order: all that is still held for it is free.
+    fn close(&mut self, slot: OpenOrderSlot) -> Amount {
+        let order = self.open.order(slot);
+        let (held, pays_from) = (order.held, self.open.seat(order.seat).pays_from(order.side));
+        self.ledger.release(pays_from, held);
+        self.open.remove(slot);
+        held
+    }
+}
+
+fn push_filled(
+    events: &mut Vec<Event>,
+    (account, market, order): (AccountId, MarketId, OrderId),
+    side: Side,
+    (trade, liquidity, price_ticks, qty_lots): (TradeId, Liquidity, PriceTicks, QtyLots),
+    fee: Amount,
+    released: Amount,
+) {
+    events.push(Event::OrderFilled(OrderFilled {
+        order,
+        account,
+        market,
+        trade,
+        side,
+        liquidity,
+        price_ticks,
+        qty_lots,
+        fee,
+        released,
+    }));
+}

@@ -1,0 +1,350 @@
+//! The whole state as bytes and back. Slots and free lists are left out, so equal states have equal bytes, whatever way led
+//! to them; the state hash is a hash of these bytes.
+
+use std::fmt;
+
+use codec::{Coded, DecodeError, Reader, coded_struct};
+use ledger::AssetTotals;
+use model::{
+    AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
+    MarketId, MarketTerms, OrderId, PriceTicks, QtyLots, Reference, Reject, Side, TradeGroup, TradeId,
+    WithdrawalId,
+};
+use orderbook::{Order, Orders};
+
+use crate::Partition;
+use crate::accounts::{ApiKey, Withdrawal};
+
+const VERSION: u8 = 1;
+
+struct AccountRecord {
+    name: AccountName,
+    trade_group: TradeGroup,
+}
+coded_struct!(AccountRecord { name, trade_group });
+
+struct BalanceRecord {
+    account: AccountId,
+    asset: AssetId,
+    free: Amount,
+    held: Amount,
+}
+coded_struct!(BalanceRecord { account, asset, free, held });
+
+struct TotalsRecord {
+    deposited: Amount,
+    withdrawn: Amount,
+    free: Amount,
+    held: Amount,
+    fees: Amount,
+    in_transit: Amount,
+}
+coded_struct!(TotalsRecord { deposited, withdrawn, free, held, fees, in_transit });
+
+struct OpenOrderRecord {
+    order: OrderId,
+    account: AccountId,
+    market: MarketId,
+    side: Side,
+    limit_ticks: Option<PriceTicks>,
+    held: Amount,
+    client_order_id: ClientOrderId,
+}
+coded_struct!(OpenOrderRecord { order, account, market, side, limit_ticks, held, client_order_id });
+
+struct RestingRecord {
+    order: OrderId,
+    account: AccountId,
+    trade_group: TradeGroup,
+    price_ticks: PriceTicks,
+    open_lots: QtyLots,
+    qty_lots: QtyLots,
+    amends: u16,
+}
+coded_struct!(RestingRecord { order, account, trade_group, price_ticks, open_lots, qty_lots, amends });
+
+struct MarketRecord {
+    reference_ticks: PriceTicks,
+    next_trade: TradeId,
+    next_prevented_match: u64,
+    update_id: u64,
+    bids: Vec<RestingRecord>,
+    asks: Vec<RestingRecord>,
+}
+coded_struct!(MarketRecord { reference_ticks, next_trade, next_prevented_match, update_id, bids, asks });
+
+struct KeyRecord {
+    key: ApiKeyId,
+    account: AccountId,
+    sealed_secret: Vec<u8>,
+    permissions: u32,
+}
+coded_struct!(KeyRecord { key, account, sealed_secret, permissions });
+
+struct WithdrawalRecord {
+    withdrawal: WithdrawalId,
+    account: AccountId,
+    asset: AssetId,
+    amount: Amount,
+}
+coded_struct!(WithdrawalRecord { withdrawal, account, asset, amount });
+
+/// Why bytes are no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotError {
+    /// A newer program wrote it.
+    Version {
+        /// The version found.
+        found: u8,
+    },
+    /// The bytes are damaged, or not a snapshot at all.
+    Decode(DecodeError),
+    /// A listing in it breaks a rule of listings.
+    Listing(Reject),
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version { found } => {
+                write!(
+                    out,
+                    "the snapshot has version {found} and this program reads up to {VERSION}: use a newer program"
+                )
+            }
+            Self::Decode(error) => write!(out, "the snapshot cannot be read: {error}"),
+            Self::Listing(reject) => write!(out, "the snapshot lists what cannot be listed: {reject}"),
+        }
+    }
+}
+
+impl std::error::Error for SnapshotError {}
+
+impl From<DecodeError> for SnapshotError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<Reject> for SnapshotError {
+    fn from(reject: Reject) -> Self {
+        Self::Listing(reject)
+    }
+}
+
+impl Partition {
+    /// The whole state as bytes; equal states give equal bytes.
+    pub fn snapshot(&self) -> Vec<u8> {
+        assert!(self.mail.is_empty(), "a snapshot is taken between commands");
+        let mut out = Vec::new();
+        VERSION.encode(&mut out);
+        self.seq.encode(&mut out);
+        self.time_ns.encode(&mut out);
+
+        let assets: Vec<AssetTerms> = self.catalog.assets().map(|(_, terms)| *terms).collect();
+        assets.encode(&mut out);
+        let markets: Vec<MarketTerms> = self.catalog.markets().map(|(_, terms)| *terms).collect();
+        markets.encode(&mut out);
+
+        let accounts = &self.accounts;
+        let records: Vec<AccountRecord> = accounts
+            .list
+            .iter()
+            .map(|a| AccountRecord { name: a.name, trade_group: a.trade_group })
+            .collect();
+        records.encode(&mut out);
+        let balances: Vec<BalanceRecord> = self
+            .account_ids()
+            .flat_map(|account| accounts.ledger.balances_of(account))
+            .filter(|balance| !balance.free.is_zero() || !balance.held.is_zero())
+            .map(|b| BalanceRecord { account: b.account, asset: b.asset, free: b.free, held: b.held })
+            .collect();
+        balances.encode(&mut out);
+        let totals: Vec<TotalsRecord> =
+            self.catalog.assets().map(|(asset, _)| totals_record(accounts.ledger.totals(asset))).collect();
+        totals.encode(&mut out);
+
+        let open: Vec<OpenOrderRecord> = accounts
+            .list
+            .iter()
+            .flat_map(|account| &account.seats)
+            .flat_map(|(_, seat)| {
+                let at = accounts.open.seat(*seat);
+                accounts.open.at_seat(*seat).map(|open| OpenOrderRecord {
+                    order: open.id,
+                    account: at.account,
+                    market: at.market,
+                    side: open.side,
+                    limit_ticks: open.limit_ticks,
+                    held: open.held,
+                    client_order_id: open.client_order_id,
+                })
+            })
+            .collect();
+        open.encode(&mut out);
+        let keys: Vec<KeyRecord> = accounts
+            .keys
+            .iter()
+            .map(|(key, k)| KeyRecord {
+                key: *key,
+                account: k.account,
+                sealed_secret: k.sealed_secret.clone(),
+                permissions: k.permissions,
+            })
+            .collect();
+        keys.encode(&mut out);
+        let withdrawals: Vec<WithdrawalRecord> = accounts
+            .withdrawals
+            .iter()
+            .map(|(id, w)| WithdrawalRecord {
+                withdrawal: *id,
+                account: w.account,
+                asset: w.asset,
+                amount: w.amount,
+            })
+            .collect();
+        withdrawals.encode(&mut out);
+        let references =
+            |set: &std::collections::BTreeSet<Reference>| set.iter().copied().collect::<Vec<_>>();
+        references(&accounts.deposit_references).encode(&mut out);
+        references(&accounts.withdrawal_references).encode(&mut out);
+        accounts.reference_prices.encode(&mut out);
+        accounts.next_order.encode(&mut out);
+        accounts.next_withdrawal.encode(&mut out);
+
+        let records: Vec<MarketRecord> =
+            self.markets.list.iter().map(|market| self.market_record(market)).collect();
+        records.encode(&mut out);
+        out
+    }
+
+    fn account_ids(&self) -> impl Iterator<Item = AccountId> {
+        (1_u64..).map(AccountId).take(self.accounts.list.len())
+    }
+
+    fn market_record(&self, market: &crate::market::Market) -> MarketRecord {
+        let side = |side| market.book.queue(&self.markets.orders, side).map(resting_record).collect();
+        MarketRecord {
+            reference_ticks: market.reference_ticks,
+            next_trade: market.next_trade,
+            next_prevented_match: market.next_prevented_match,
+            update_id: market.update_id,
+            bids: side(Side::Buy),
+            asks: side(Side::Sell),
+        }
+    }
+
+    /// The state that [`Self::snapshot`] wrote.
+    pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let mut input = Reader::new(bytes);
+        let found = u8::decode(&mut input)?;
+        if found != VERSION {
+            return Err(SnapshotError::Version { found });
+        }
+        let mut partition =
+            Self { seq: Coded::decode(&mut input)?, time_ns: Coded::decode(&mut input)?, ..Self::default() };
+
+        for terms in Vec::<AssetTerms>::decode(&mut input)? {
+            partition.catalog.add_asset(&AddAsset { terms })?;
+            partition.accounts.ledger.add_asset();
+        }
+        for terms in Vec::<MarketTerms>::decode(&mut input)? {
+            partition.catalog.add_market(&AddMarket { terms })?;
+        }
+        let accounts = &mut partition.accounts;
+        for record in Vec::<AccountRecord>::decode(&mut input)? {
+            accounts.add(record.name, record.trade_group);
+        }
+        for record in Vec::<BalanceRecord>::decode(&mut input)? {
+            accounts.account(record.account)?;
+            partition.catalog.asset(record.asset)?;
+            accounts.ledger.restore(record.account, record.asset, record.free, record.held);
+        }
+        for (asset, record) in (0..).map(AssetId).zip(Vec::<TotalsRecord>::decode(&mut input)?) {
+            partition.catalog.asset(asset)?;
+            accounts.ledger.restore_totals(asset, totals_of(&record));
+        }
+        let mut open = Vec::<OpenOrderRecord>::decode(&mut input)?;
+        // A seat lists its orders oldest first, and so does this.
+        open.sort_by_key(|record| record.order);
+        for record in open {
+            accounts.account(record.account)?;
+            let terms = partition.catalog.market(record.market)?;
+            let seat = accounts.take_seat(record.account, record.market, terms);
+            accounts.open.insert(
+                record.order,
+                seat,
+                record.side,
+                record.limit_ticks,
+                record.held,
+                record.client_order_id,
+            );
+        }
+        for record in Vec::<KeyRecord>::decode(&mut input)? {
+            let KeyRecord { key, account, sealed_secret, permissions } = record;
+            accounts.keys.insert(key, ApiKey { account, sealed_secret, permissions });
+        }
+        for record in Vec::<WithdrawalRecord>::decode(&mut input)? {
+            let WithdrawalRecord { withdrawal, account, asset, amount } = record;
+            accounts.withdrawals.insert(withdrawal, Withdrawal { account, asset, amount });
+        }
+        accounts.deposit_references = Vec::decode(&mut input)?.into_iter().collect();
+        accounts.withdrawal_references = Vec::decode(&mut input)?.into_iter().collect();
+        accounts.reference_prices = Coded::decode(&mut input)?;
+        accounts.next_order = Coded::decode(&mut input)?;
+        accounts.next_withdrawal = Coded::decode(&mut input)?;
+
+        for (market, record) in (0..).map(MarketId).zip(Vec::<MarketRecord>::decode(&mut input)?) {
+            partition.catalog.market(market)?;
+            partition.markets.add(market, record.reference_ticks);
+            let listed = partition.markets.list.last_mut().expect("one was just added");
+            (listed.next_trade, listed.next_prevented_match) =
+                (record.next_trade, record.next_prevented_match);
+            listed.update_id = record.update_id;
+            for (side, records) in [(Side::Buy, record.bids), (Side::Sell, record.asks)] {
+                for resting in records {
+                    rest(&mut listed.book, &mut partition.markets.orders, market, side, &resting);
+                }
+            }
+        }
+        input.finish()?;
+        Ok(partition)
+    }
+}
+
+fn resting_record(order: &Order) -> RestingRecord {
+    RestingRecord {
+        order: order.id,
+        account: order.account,
+        trade_group: order.trade_group,
+        price_ticks: order.price_ticks,
+        open_lots: order.open_lots,
+        qty_lots: order.qty_lots,
+        amends: order.amends,
+    }
+}
+
+fn rest(
+    book: &mut orderbook::Book,
+    orders: &mut Orders,
+    market: MarketId,
+    side: Side,
+    record: &RestingRecord,
+) {
+    let order = Order::new(
+        (record.order, record.account, record.trade_group),
+        (market, side, record.price_ticks),
+        (record.open_lots, record.qty_lots, record.amends),
+    );
+    book.rest(orders, order, &mut Vec::new());
+}
+
+fn totals_record(totals: &AssetTotals) -> TotalsRecord {
+    let AssetTotals { deposited, withdrawn, free, held, fees, in_transit } = *totals;
+    TotalsRecord { deposited, withdrawn, free, held, fees, in_transit }
+}
+
+fn totals_of(record: &TotalsRecord) -> AssetTotals {
+    let TotalsRecord { deposited, withdrawn, free, held, fees, in_transit } = *record;
+    AssetTotals { deposited, withdrawn, free, held, fees, in_transit }
+}
