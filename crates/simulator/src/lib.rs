@@ -4,4 +4,5 @@
 //! Nothing here decides what an order does: that is `exchange`. Nothing depends on this crate but the program and the
 //! yardsticks.
 
+pub mod l3;
 pub mod trace;

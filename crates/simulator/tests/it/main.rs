@@ -1,3 +1,6 @@
 //! What the simulator makes, checked against what is known of it from elsewhere.
 
+mod l3_compare;
+mod l3_rows;
+mod l3_rules;
 mod trace;
