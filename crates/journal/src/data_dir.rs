@@ -1,0 +1,160 @@
+//! The data directory: its folders, its lock, and one clear sentence for each way of not being usable. What is in the
+//! folders is opened by [`Recovery`](crate::Recovery).
+
+use crate::files::FileStorage;
+use crate::storage::Storage;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+const FOLDERS: [&str; 3] = ["journal", "events", "snapshots"];
+const LOCK: &str = "LOCK";
+
+/// Why a directory cannot be used.
+#[derive(Debug, Error)]
+pub enum DataDirError {
+    /// Another process has it open.
+    #[error(
+        "the data directory {} is in use by {}. Two programs must not write one journal: stop that one, or choose another directory",
+        path.display(), holder(*pid)
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// Who holds it, as far as the lock file tells.
+        pid: Option<u32>,
+    },
+    /// The path, or a part of it, is a file.
+    #[error("{} is not a directory. Choose another data directory", path.display())]
+    NotADirectory {
+        /// As given.
+        path: PathBuf,
+    },
+    /// Not there, and only to be read.
+    #[error("there is no data directory {}", path.display())]
+    Missing {
+        /// As given.
+        path: PathBuf,
+    },
+    /// This user must not write there (or not read, when it is only to be read).
+    #[error("no permission to use {}: {source}. Give this user the right to read and write there", path.display())]
+    NoPermission {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Mounted read-only.
+    #[error("{} is on a read-only file system. Mount it for writing, or choose another data directory", path.display())]
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+impl DataDirError {
+    fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::NotADirectory { path },
+            io::ErrorKind::PermissionDenied => Self::NoPermission { path, source },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Io { path, source },
+        }
+    }
+}
+
+/// One exchange's directory. For as long as it, or anything that was opened in it, lives, no other process can open
+/// the directory for writing.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    storage: Arc<dyn Storage>,
+}
+
+impl DataDir {
+    /// Makes what is missing, and takes the lock.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
+        let path = path.as_ref();
+        let new = !path.exists();
+        fs::create_dir_all(path).map_err(DataDirError::of(path))?;
+        let lock = lock(path)?;
+        for folder in FOLDERS {
+            let folder = path.join(folder);
+            fs::create_dir_all(&folder).map_err(DataDirError::of(&folder))?;
+        }
+        sync(path)?;
+        if new
+            && let Ok(full) = path.canonicalize()
+            && let Some(parent) = full.parent()
+        {
+            sync(parent)?;
+        }
+        Ok(Self { path: path.to_owned(), storage: Arc::new(FileStorage::locked(path, lock)) })
+    }
+
+    /// For `verify` and the like: takes no lock, changes nothing, works beside a server that writes.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
+        let path = path.as_ref();
+        for folder in FOLDERS {
+            let folder = path.join(folder);
+            fs::read_dir(&folder).map_err(DataDirError::of(&folder))?;
+        }
+        Ok(Self { path: path.to_owned(), storage: Arc::new(FileStorage::read_only(path)) })
+    }
+
+    /// As given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What journal, event log and snapshots stand on.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+}
+
+/// Makes a folder's names durable.
+fn sync(folder: &Path) -> Result<(), DataDirError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(DataDirError::of(folder))
+}
+
+/// The operating system releases the lock with the process, so a file that was left behind locks nobody out.
+fn lock(root: &Path) -> Result<File, DataDirError> {
+    let path = root.join(LOCK);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(DataDirError::of(&path))?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0).map_err(DataDirError::of(&path))?;
+            writeln!(file, "{}", std::process::id()).map_err(DataDirError::of(&path))?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            Err(DataDirError::InUse { path: root.to_owned(), pid })
+        }
+        Err(TryLockError::Error(error)) => Err(DataDirError::of(&path)(error)),
+    }
+}
