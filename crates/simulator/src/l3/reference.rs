@@ -1,7 +1,7 @@
 //! The book as the rows alone tell it, without matching anything: what the exchange's book is held against.
 //!
 //! It shares with the rest nothing but the parsed [`Row`]s. Its rules are few: a created order stands at the price of its
-//! create, with what its last row says is open, until it is deleted. The messages of one match come one by one, so the book
+//! create, with what its last row says is open, until it is deleted; a change that leaves as much open or more may move it. The messages of one match come one by one, so the book
 //! is looked at only where a row is *settled*: the next one has another venue time. A book that is settled is never crossed;
 //! where it would be, the newer order is right, and the older one was never there (it came from a list of standing orders
 //! that was out of date): such orders are found in a first pass and left out of the second.
@@ -100,22 +100,30 @@ impl Book {
         match row.kind {
             RowKind::Created => {
                 if !Self::NOT_A_LIMIT.contains(&row.price) {
-                    let rank = match row.side {
-                        Side::Buy => -row.price.0,
-                        Side::Sell => row.price.0,
-                    };
-                    let place = (rank, row.number);
-                    self.side(row.side).insert(place, row.order);
-                    self.orders.insert(row.order, Standing { side: row.side, place, open: row.open });
+                    self.stand(row);
                 }
             }
-            RowKind::Changed => {
-                if let Some(standing) = self.orders.get_mut(&row.order) {
-                    standing.open = row.open;
+            RowKind::Changed => match self.orders.get_mut(&row.order) {
+                // The price of a row with less open is that of a match.
+                Some(standing) if row.open < standing.open => standing.open = row.open,
+                Some(_) => {
+                    self.remove(row.order);
+                    self.stand(row);
                 }
-            }
+                None => {}
+            },
             RowKind::Deleted => self.remove(row.order),
         }
+    }
+
+    fn stand(&mut self, row: &Row) {
+        let rank = match row.side {
+            Side::Buy => -row.price.0,
+            Side::Sell => row.price.0,
+        };
+        let place = (rank, row.number);
+        self.side(row.side).insert(place, row.order);
+        self.orders.insert(row.order, Standing { side: row.side, place, open: row.open });
     }
 
     fn side(&mut self, side: Side) -> &mut BTreeMap<Place, u64> {

@@ -1,33 +1,14 @@
 //! Each rule on a recording of a few rows, written for it. The real recording is checked by the example `l3_proof`, since it
 //! is no part of this project.
 
-use std::fmt::Write as _;
-use std::path::Path;
-
 use model::{PriceTicks, QtyLots, Side};
 use simulator::l3::naive::{Diagnosis, Tally};
 use simulator::l3::reference::{Levels, moments};
-use simulator::l3::rows::{Row, orders_from};
+use simulator::l3::rows::Row;
 use simulator::l3::rules::{Action, Entry, LeftOut, Step, steps};
 use simulator::l3::traps::Traps;
 
-/// Rows from lines of `order venue-time price lots kind side`; the recorder hears each 80 ms later. The made-up ones are
-/// written with `listed` (time 1000, heard at 3000) and `standing` (time and heard at 9000) for kind.
-fn recording(lines: &str) -> Vec<Row> {
-    let mut text = "id,timestamp,exchange_timestamp,price,volume,action,direction\n".to_owned();
-    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [order, time, price, lots, kind, side] = words[..] else { panic!("six words a line: {line:?}") };
-        let time: u64 = time.parse().unwrap();
-        let (local, exchange, action) = match kind {
-            "listed" => (3000, 1000, "created"),
-            "standing" => (9000, 9000, "deleted"),
-            other => (time + 80, time, other),
-        };
-        writeln!(text, "{order},{local},{exchange},{price},{lots}e-8,{action},{side}").unwrap();
-    }
-    orders_from(Path::new("written here"), text.as_bytes()).unwrap()
-}
+use crate::written::recording;
 
 fn limit(price: i64, qty: i64) -> Action {
     Action::Place { entry: Entry::Limit(PriceTicks(price)), qty: QtyLots(qty) }

@@ -1,6 +1,8 @@
 //! What the simulator makes, checked against what is known of it from elsewhere.
 
 mod l3_compare;
+mod l3_replay;
 mod l3_rows;
 mod l3_rules;
 mod trace;
+mod written;
