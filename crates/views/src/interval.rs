@@ -138,7 +138,7 @@ impl Interval {
     /// True when it can be put together from pieces that begin at the multiples of `piece_s` in UTC.
     pub(crate) fn divides_into(self, piece_s: i64, offset: UtcOffset) -> bool {
         let length_s = self.length_s().unwrap_or(DAY);
-        length_s % piece_s == 0 && offset.seconds() % piece_s == 0
+        length_s.rem_euclid(piece_s) == 0 && offset.seconds().rem_euclid(piece_s) == 0
     }
 
     /// The number of the one that the moment `utc_s` falls into.

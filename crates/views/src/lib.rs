@@ -21,7 +21,12 @@
 //!
 //! Memory is bounded by [`ViewSettings`]. [`Views::save`] and [`Views::load`] carry everything over a restart.
 
-#![deny(clippy::as_conversions, clippy::float_arithmetic)]
+#![deny(
+    clippy::float_arithmetic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_types
+)]
 
 mod balances;
 mod candles;

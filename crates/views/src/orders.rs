@@ -2,7 +2,7 @@
 //!
 //! Refused orders never were orders and are not here.
 
-use codec::{Coded, DecodeError, Reader};
+use codec::{Coded, DecodeError, Reader, coded_struct};
 use hashbrown::HashTable;
 use model::{
     AccountId, Amount, ClientOrderId, EndReason, ExpiryReason, MarketId, MarketTerms, OrderAccepted,
@@ -74,8 +74,6 @@ pub struct Order {
     pub prevented_match: Option<u64>,
     /// True when looking for its name finds it; a later order of the same name takes that away.
     named: bool,
-    /// Its account and market.
-    group: u32,
 }
 
 impl Order {
@@ -257,7 +255,6 @@ impl Orders {
     }
 
     pub(crate) fn accepted(&mut self, accepted: &OrderAccepted, time_ns: TimeNs) {
-        let group = self.groups.enter(accepted.account, accepted.market, Group::EMPTY);
         self.insert(Order {
             id: accepted.order,
             account: accepted.account,
@@ -278,7 +275,6 @@ impl Orders {
             amends: 0,
             prevented_match: None,
             named: true,
-            group,
         });
     }
 
@@ -339,7 +335,8 @@ impl Orders {
         order.updated_ns = time_ns;
         assert!(order.held.is_zero(), "all that is held for an order is released when it ends");
 
-        let (group, side) = (order.group, order.side);
+        let side = order.side;
+        let group = self.slab.group(slot);
         self.groups[group].open.remove(&mut self.slab, Chain::Group, slot);
         self.open_count = self.open_count.checked_sub(1).expect("an open order was counted");
         self.keep(slot);
@@ -348,8 +345,9 @@ impl Orders {
 
     /// Takes an order in, open or over.
     fn insert(&mut self, order: Order) {
-        let (id, open, named, group) = (order.id, order.is_open(), order.named, order.group);
-        let slot = self.slab.insert(order);
+        let (id, open, named) = (order.id, order.is_open(), order.named);
+        let group = self.groups.enter(order.account, order.market, Group::EMPTY);
+        let slot = self.slab.insert(order, group);
         let Self { slab, by_id, hasher, .. } = self;
         let hasher = *hasher;
         by_id.insert_unique(hasher.order(id), slot, |slot| hasher.order(slab[*slot].id));
@@ -366,7 +364,7 @@ impl Orders {
 
     /// Joins the finished orders, of which the oldest may have to go.
     fn keep(&mut self, slot: u32) {
-        let group = self.slab[slot].group;
+        let group = self.slab.group(slot);
         let finished = &mut self.groups[group].finished;
         finished.push_back(&mut self.slab, Chain::Group, slot);
         self.finished.push_back(&mut self.slab, Chain::Everybody, slot);
@@ -381,7 +379,7 @@ impl Orders {
     }
 
     fn forget(&mut self, slot: u32) {
-        let Order { id, group, .. } = self.slab[slot];
+        let (id, group) = (self.slab[slot].id, self.slab.group(slot));
         self.groups[group].finished.remove(&mut self.slab, Chain::Group, slot);
         self.finished.remove(&mut self.slab, Chain::Everybody, slot);
         self.forget_name(slot);
@@ -435,9 +433,7 @@ impl Orders {
         let mut orders = Self::new(settings);
         for _list in 0..2 {
             for _ in 0..u64::decode(input)? {
-                let mut order = Order::decode(input)?;
-                order.group = orders.groups.enter(order.account, order.market, Group::EMPTY);
-                orders.insert(order);
+                orders.insert(Order::decode(input)?);
             }
         }
         Ok(orders)
@@ -463,52 +459,24 @@ impl Order {
     }
 }
 
-/// All but the group, which is looked up anew.
-impl Coded for Order {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.id.encode(out);
-        self.account.encode(out);
-        self.market.encode(out);
-        self.side.encode(out);
-        self.kind.encode(out);
-        self.self_trade_prevention.encode(out);
-        self.client_order_id.encode(out);
-        self.original_client_order_id.encode(out);
-        self.qty_lots.encode(out);
-        self.executed_lots.encode(out);
-        self.prevented_lots.encode(out);
-        self.cumulative_quote.encode(out);
-        self.held.encode(out);
-        self.accepted_ns.encode(out);
-        self.updated_ns.encode(out);
-        self.end.encode(out);
-        self.amends.encode(out);
-        self.prevented_match.encode(out);
-        self.named.encode(out);
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            id: Coded::decode(input)?,
-            account: Coded::decode(input)?,
-            market: Coded::decode(input)?,
-            side: Coded::decode(input)?,
-            kind: Coded::decode(input)?,
-            self_trade_prevention: Coded::decode(input)?,
-            client_order_id: Coded::decode(input)?,
-            original_client_order_id: Coded::decode(input)?,
-            qty_lots: Coded::decode(input)?,
-            executed_lots: Coded::decode(input)?,
-            prevented_lots: Coded::decode(input)?,
-            cumulative_quote: Coded::decode(input)?,
-            held: Coded::decode(input)?,
-            accepted_ns: Coded::decode(input)?,
-            updated_ns: Coded::decode(input)?,
-            end: Coded::decode(input)?,
-            amends: Coded::decode(input)?,
-            prevented_match: Coded::decode(input)?,
-            named: Coded::decode(input)?,
-            group: u32::MAX,
-        })
-    }
-}
+coded_struct!(Order {
+    id,
+    account,
+    market,
+    side,
+    kind,
+    self_trade_prevention,
+    client_order_id,
+    original_client_order_id,
+    qty_lots,
+    executed_lots,
+    prevented_lots,
+    cumulative_quote,
+    held,
+    accepted_ns,
+    updated_ns,
+    end,
+    amends,
+    prevented_match,
+    named,
+});

@@ -1,6 +1,6 @@
 //! Own trades: the fills of each account's orders, with fees. What the public sees of a trade is in `trades`.
 
-use codec::{Coded, DecodeError, Reader};
+use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
     AccountId, Amount, AssetId, Liquidity, MarketId, MarketTerms, OrderFilled, OrderId, PriceTicks, QtyLots,
     Side, TimeNs, TradeId,
@@ -33,8 +33,6 @@ pub struct OwnTrade {
     pub fee: Amount,
     /// When.
     pub time_ns: TimeNs,
-    /// Its account and market.
-    group: u32,
 }
 
 impl OwnTrade {
@@ -113,14 +111,12 @@ impl OwnTrades {
             qty_lots: filled.qty_lots,
             fee: filled.fee,
             time_ns,
-            group: u32::MAX,
         });
     }
 
-    fn insert(&mut self, mut trade: OwnTrade) {
+    fn insert(&mut self, trade: OwnTrade) {
         let group = self.groups.enter(trade.account, trade.market, List::EMPTY);
-        trade.group = group;
-        let slot = self.slab.insert(trade);
+        let slot = self.slab.insert(trade, group);
         self.groups[group].push_back(&mut self.slab, Chain::Group, slot);
         self.everybody.push_back(&mut self.slab, Chain::Everybody, slot);
         if self.groups[group].len() > self.kept_per_account {
@@ -134,7 +130,7 @@ impl OwnTrades {
     }
 
     fn forget(&mut self, slot: u32) {
-        let group = self.slab[slot].group;
+        let group = self.slab.group(slot);
         self.groups[group].remove(&mut self.slab, Chain::Group, slot);
         self.everybody.remove(&mut self.slab, Chain::Everybody, slot);
         self.slab.release(slot);
@@ -155,34 +151,4 @@ impl OwnTrades {
     }
 }
 
-/// All but the group, which is looked up anew.
-impl Coded for OwnTrade {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.id.encode(out);
-        self.order.encode(out);
-        self.account.encode(out);
-        self.market.encode(out);
-        self.side.encode(out);
-        self.liquidity.encode(out);
-        self.price_ticks.encode(out);
-        self.qty_lots.encode(out);
-        self.fee.encode(out);
-        self.time_ns.encode(out);
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            id: Coded::decode(input)?,
-            order: Coded::decode(input)?,
-            account: Coded::decode(input)?,
-            market: Coded::decode(input)?,
-            side: Coded::decode(input)?,
-            liquidity: Coded::decode(input)?,
-            price_ticks: Coded::decode(input)?,
-            qty_lots: Coded::decode(input)?,
-            fee: Coded::decode(input)?,
-            time_ns: Coded::decode(input)?,
-            group: u32::MAX,
-        })
-    }
-}
+coded_struct!(OwnTrade { id, order, account, market, side, liquidity, price_ticks, qty_lots, fee, time_ns });

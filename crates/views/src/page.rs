@@ -53,3 +53,30 @@ impl<Id: Copy + PartialOrd> Page<Id> {
         covered
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(page: &Page<u64>) -> Vec<u64> {
+        let covered = (1..=10).filter(|id| page.covers(*id, TimeNs(id.saturating_mul(10)))).collect();
+        page.cut(covered)
+    }
+
+    #[test]
+    fn the_first_from_somewhere_or_the_last_of_all() {
+        assert_eq!(ids(&Page::last(2)), [9, 10]);
+        assert_eq!(ids(&Page::last(0)), []);
+        assert_eq!(ids(&Page::starting(3, 2)), [3, 4]);
+        assert_eq!(ids(&Page { start_ns: Some(TimeNs(50)), ..Page::last(2) }), [5, 6]);
+        assert_eq!(ids(&Page { start_ns: Some(TimeNs(51)), ..Page::last(1) }), [6]);
+        assert_eq!(ids(&Page { end_ns: Some(TimeNs(50)), ..Page::last(2) }), [4, 5]);
+        assert_eq!(ids(&Page { end_ns: Some(TimeNs(50)), ..Page::starting(2, 9) }), [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_millisecond_ends_with_its_last_nanosecond() {
+        assert_eq!(Page::<u64>::end_of_millis(7), TimeNs(7_999_999));
+        assert_eq!(Page::<u64>::end_of_millis(u64::MAX), TimeNs::NEVER);
+    }
+}

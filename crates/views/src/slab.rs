@@ -39,6 +39,7 @@ impl Links {
 #[derive(Clone, Debug)]
 struct Entry<T> {
     item: T,
+    group: u32,
     links: [Links; 2],
 }
 
@@ -54,9 +55,9 @@ impl<T> Slab<T> {
         Self { entries: Vec::new(), free: Vec::new() }
     }
 
-    /// Puts `item` into a slot, in no list.
-    pub(crate) fn insert(&mut self, item: T) -> u32 {
-        let entry = Entry { item, links: [Links::LOOSE; 2] };
+    /// Puts `item` into a slot, in no list yet. `group` is its account's place in its market.
+    pub(crate) fn insert(&mut self, item: T, group: u32) -> u32 {
+        let entry = Entry { item, group, links: [Links::LOOSE; 2] };
         if let Some(slot) = self.free.pop() {
             self.entries[at(slot)] = entry;
             slot
@@ -71,6 +72,11 @@ impl<T> Slab<T> {
     /// Gives a slot back. It is in no list any more.
     pub(crate) fn release(&mut self, slot: u32) {
         self.free.push(slot);
+    }
+
+    #[inline]
+    pub(crate) fn group(&self, slot: u32) -> u32 {
+        self.entries[at(slot)].group
     }
 
     #[inline]

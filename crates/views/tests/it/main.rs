@@ -1,0 +1,12 @@
+//! The views against worked cases, against the obvious views, and against themselves after a restart.
+
+mod against_naive;
+mod bounds;
+mod depth;
+mod door;
+mod naive;
+mod orders;
+mod restart;
+mod tickers;
+mod vectors;
+mod world;
