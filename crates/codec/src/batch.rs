@@ -1,37 +1,21 @@
-//! The events of one journal batch: for each command the number of its events, then the events.
+//! Events as the event log keeps them: each behind the place of its command in the journal batch, from 0.
 
-use model::{Event, EventBatch, EventSeq, Seq, TimeNs};
+use model::Event;
 
 use crate::{Coded, DecodeError, Reader};
 
-/// Appends the events of `batch`. Its places, time and hash are the frame's matter.
-pub fn encode_events(batch: &EventBatch, out: &mut Vec<u8>) {
-    for index in 0..batch.commands() {
-        let events = batch.events_of(index);
-        u32::try_from(events.len()).expect("one command causes fewer than 2^32 events").encode(out);
-        for event in events {
-            event.encode(out);
-        }
-    }
+/// Appends one event.
+#[inline]
+pub fn encode_event(command_index: u32, event: &Event, out: &mut Vec<u8>) {
+    command_index.encode(out);
+    event.encode(out);
 }
 
-/// Reads what [`encode_events`] wrote; `commands` and the places come from the frame.
-pub fn decode_events(
-    bytes: &[u8],
-    commands: u32,
-    first_seq: Seq,
-    time_ns: TimeNs,
-    first_event_seq: EventSeq,
-    chain: [u8; 32],
-) -> Result<EventBatch, DecodeError> {
+/// Reads what [`encode_event`] wrote.
+pub fn decode_event(bytes: &[u8]) -> Result<(u32, Event), DecodeError> {
     let mut input = Reader::new(bytes);
-    let mut batch = EventBatch { first_seq, time_ns, first_event_seq, chain, ..EventBatch::default() };
-    for _ in 0..commands {
-        for _ in 0..u32::decode(&mut input)? {
-            batch.events.push(Event::decode(&mut input)?);
-        }
-        batch.ends.push(u32::try_from(batch.events.len()).map_err(|_| DecodeError::Short)?);
-    }
+    let command_index = u32::decode(&mut input)?;
+    let event = Event::decode(&mut input)?;
     input.finish()?;
-    Ok(batch)
+    Ok((command_index, event))
 }

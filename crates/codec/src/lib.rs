@@ -11,6 +11,6 @@ mod event;
 mod primitive;
 mod reject;
 
-pub use batch::{decode_events, encode_events};
+pub use batch::{decode_event, encode_event};
 pub use chain::{EventChain, StateHasher};
 pub use primitive::{Coded, DecodeError, Reader};

@@ -100,6 +100,8 @@ impl Accounts {
         if self.names.contains_key(&create.name) {
             return Err(Reject::NameTaken);
         }
+        #[cfg(feature = "planted-panic")]
+        assert!(create.name.as_str() != "plant-a-panic", "an invariant that was planted to be broken");
         let account = self.add(create.name, create.trade_group);
         events.push(Event::AccountCreated { account, name: create.name, trade_group: create.trade_group });
         Ok(())

@@ -1,8 +1,28 @@
 //! The one order of commands: a thread that sequences and applies, a thread that writes and syncs, and the gate between
-//! them and everybody else. It knows no protocol: gateways hand in commands and are handed events.
+//! them and everybody else. A third thread keeps what is derived: the event log and the snapshots. It knows no protocol:
+//! gateways hand in commands and are handed events.
+//!
+//! ```text
+//! Ingress ─▶ sequencer thread ──frame──▶ writer thread        one append and one sync a batch
+//!                 │  applies meanwhile        │
+//!                 └────────── gate ◀──durable─┘
+//!                              │
+//!           sessions, subscribers, keeper thread               replies, views, event log and snapshots
+//! ```
 
 mod egress;
+mod error;
 mod ingress;
+mod keeper;
+mod recovery;
+mod sequencer;
+mod settings;
+mod writer;
 
 pub use egress::{Egress, Reply, Session, Subscription};
+pub use error::SequencerError;
 pub use ingress::{Ingress, Submission, SubmitError};
+pub use keeper::SectionsAt;
+pub use recovery::{Recovered, Replay, decode_batch, recover};
+pub use sequencer::{Sequencer, Stopped};
+pub use settings::Settings;

@@ -1,0 +1,204 @@
+//! From files to a partition that stands where the journal ends: the newest snapshot, then every command behind it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use codec::{Coded, EventChain, Reader};
+use exchange::Partition;
+use journal::{EventFrame, EventLogWriter, JournalWriter, Recovery, SnapshotStore, Storage};
+use model::{Command, Event, EventBatch, EventSeq, Seq, Sequenced, Skip, TimeNs};
+
+use crate::keeper::{PARTITION_SECTION, SectionsAt};
+use crate::{Egress, Sequencer, SequencerError, Settings};
+
+/// What a replay tells of itself.
+pub trait Replay {
+    /// The snapshot that it starts from, with the sections that others added; called once, first, if there is one.
+    fn snapshot(&mut self, seq: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>);
+    /// The events of each batch behind it, in order.
+    fn batch(&mut self, batch: &EventBatch);
+    /// How many bytes of the journal are done, of how many.
+    fn progress(&mut self, done: u64, total: u64);
+}
+
+/// Nobody listens.
+impl Replay for () {
+    fn snapshot(&mut self, _: Seq, _: &dyn Fn(&str) -> Option<Vec<u8>>) {}
+    fn batch(&mut self, _: &EventBatch) {}
+    fn progress(&mut self, _: u64, _: u64) {}
+}
+
+/// A partition that stands where its journal ends, ready to go on.
+pub struct Recovered {
+    pub(crate) partition: Partition,
+    pub(crate) derive: Derive,
+    pub(crate) journal: JournalWriter,
+    pub(crate) events: EventLogWriter,
+    pub(crate) snapshots: SnapshotStore,
+    /// Where the snapshot stood that was started from.
+    pub(crate) snapshot_seq: Seq,
+    warnings: Vec<String>,
+    replayed: u64,
+}
+
+impl Recovered {
+    /// The state.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// What the operator should know although the program starts: one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Commands that were applied again.
+    pub fn replayed(&self) -> u64 {
+        self.replayed
+    }
+
+    /// The hash over all events so far.
+    pub fn event_chain(&self) -> [u8; 32] {
+        self.derive.chain.0
+    }
+
+    /// Starts the threads. `sections_at` adds to snapshots.
+    pub fn start(self, settings: Settings, egress: Egress, sections_at: Option<SectionsAt>) -> Sequencer {
+        Sequencer::start(self, settings, egress, sections_at)
+    }
+}
+
+/// Opens a data directory's storage and applies what its journal has behind the newest snapshot.
+pub fn recover(
+    storage: &Arc<dyn Storage>,
+    settings: &journal::Settings,
+    replay: &mut dyn Replay,
+) -> Result<Recovered, SequencerError> {
+    let recovery = Recovery::open(storage, settings)?;
+    let warnings = recovery.warnings();
+    let (partition, mut derive, snapshot_seq) = match &recovery.snapshot {
+        None => (Partition::default(), Derive::default(), Seq(0)),
+        Some(snapshot) => {
+            let seq = snapshot.seq();
+            let bytes = snapshot.section(PARTITION_SECTION).unwrap_or_default();
+            let partition =
+                Partition::restore(bytes).map_err(|error| SequencerError::Snapshot { seq, error })?;
+            replay.snapshot(seq, &|name| snapshot.section(name).map(<[u8]>::to_vec));
+            let at = snapshot.events();
+            (partition, Derive { chain: EventChain(at.chain), event_seq: at.event_seq }, seq)
+        }
+    };
+    let mut partition = partition;
+    let mut reader = recovery.replay()?;
+    let Recovery { survey, journal, mut events, snapshots, .. } = recovery;
+
+    let mut batch = EventBatch::default();
+    let mut frame = EventFrame::new();
+    while let Some(records) = reader.next()? {
+        begin(&mut batch, records.first_seq, records.time_ns);
+        for (seq, bytes) in records.commands() {
+            let command = match survey.skip_marks.iter().find(|mark| mark.seq == seq) {
+                Some(mark) => Command::Skip(Skip { reason: mark.reason.clone() }),
+                None => decode(seq, bytes)?,
+            };
+            let input = Sequenced { seq, time_ns: records.time_ns, command };
+            apply(&mut partition, std::slice::from_ref(&input), &mut batch)?;
+        }
+        derive.finish(&mut batch, &mut frame);
+        events.expect_or_append(&mut frame)?;
+        replay.batch(&batch);
+        replay.progress(reader.bytes_read(), reader.bytes_total());
+    }
+    let replayed = partition.seq().0 - snapshot_seq.0;
+    Ok(Recovered { partition, derive, journal, events, snapshots, snapshot_seq, warnings, replayed })
+}
+
+fn decode(seq: Seq, bytes: &[u8]) -> Result<Command, SequencerError> {
+    let mut input = Reader::new(bytes);
+    let command = Command::decode(&mut input).map_err(|error| SequencerError::Command { seq, error })?;
+    input.finish().map_err(|error| SequencerError::Command { seq, error })?;
+    Ok(command)
+}
+
+/// Empties `batch` for the commands from `first_seq`.
+pub(crate) fn begin(batch: &mut EventBatch, first_seq: Seq, time_ns: TimeNs) {
+    batch.events.clear();
+    batch.ends.clear();
+    (batch.first_seq, batch.time_ns) = (first_seq, time_ns);
+}
+
+/// Applies commands; a broken invariant comes back as an error that names the command.
+pub(crate) fn apply(
+    partition: &mut Partition,
+    inputs: &[Sequenced<Command>],
+    batch: &mut EventBatch,
+) -> Result<(), SequencerError> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        for input in inputs {
+            partition.apply(input, &mut batch.events);
+            batch
+                .ends
+                .push(u32::try_from(batch.events.len()).expect("a batch causes fewer than 2^32 events"));
+        }
+    }));
+    outcome.map_err(|payload| {
+        let seq = batch.last_seq().next();
+        let invariant = payload
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "an invariant without words".to_owned());
+        SequencerError::Panicked { seq, invariant }
+    })
+}
+
+/// Where the event log stands, and how a batch's events become bytes.
+#[derive(Default)]
+pub(crate) struct Derive {
+    pub(crate) chain: EventChain,
+    /// The last event so far.
+    pub(crate) event_seq: EventSeq,
+}
+
+impl Derive {
+    /// Gives the batch its places and its hash, and its events to the frame.
+    pub(crate) fn finish(&mut self, batch: &mut EventBatch, frame: &mut EventFrame) {
+        batch.first_event_seq = self.event_seq.next();
+        frame.begin(batch.first_seq, batch.time_ns, batch.first_event_seq);
+        for index in 0..batch.commands() {
+            let place = u32::try_from(index).expect("a batch is small");
+            for event in batch.events_of(index) {
+                frame.push(|out| codec::encode_event(place, event, out));
+            }
+        }
+        let events = frame.records();
+        batch.chain =
+            self.chain.extend(batch.first_seq, batch.time_ns, batch.first_event_seq, events.as_bytes());
+        self.event_seq = EventSeq(self.event_seq.0 + u64::from(frame.event_count()));
+        frame.finish(batch.last_seq(), batch.chain);
+    }
+}
+
+/// Events as the event log has them.
+pub fn decode_batch(frame: &journal::EventBatch<'_>) -> Result<EventBatch, SequencerError> {
+    let mut batch = EventBatch {
+        first_seq: frame.first_seq,
+        time_ns: frame.time_ns,
+        first_event_seq: frame.first_event_seq,
+        chain: frame.chain,
+        ..EventBatch::default()
+    };
+    let commands = usize::try_from(frame.last_seq.0 + 1 - frame.first_seq.0).expect("a batch is small");
+    for (_, bytes) in frame.events() {
+        let (index, event): (u32, Event) = codec::decode_event(bytes)
+            .map_err(|error| SequencerError::Command { seq: frame.first_seq, error })?;
+        while batch.ends.len() < index as usize {
+            batch.ends.push(u32::try_from(batch.events.len()).expect("a batch is small"));
+        }
+        batch.events.push(event);
+    }
+    while batch.ends.len() < commands {
+        batch.ends.push(u32::try_from(batch.events.len()).expect("a batch is small"));
+    }
+    Ok(batch)
+}

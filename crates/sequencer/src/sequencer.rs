@@ -1,0 +1,281 @@
+//! The sequencer thread: drains what has arrived, gives each command its place and its time, hands the batch to the writer,
+//! applies it meanwhile, and lets the events out when the batch is durable.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use codec::Coded;
+use exchange::Partition;
+use journal::{Durable, EventFrame, EventPosition, FrameBuffer};
+use model::{Command, EventBatch, Seq, Sequenced, TimeNs};
+
+use crate::egress::stamp;
+use crate::ingress::{Arrivals, Woken, queue};
+use crate::keeper::{Job, Keeper, Sections, SectionsAt};
+use crate::recovery::{Derive, Recovered, apply, begin};
+use crate::writer::Writer;
+use crate::{Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
+
+/// The running sequencer.
+pub struct Sequencer {
+    ingress: Ingress,
+    egress: Egress,
+    thread: JoinHandle<Result<Stopped, SequencerError>>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The last command.
+    pub seq: Seq,
+    /// The hash over all events.
+    pub event_chain: [u8; 32],
+    /// The hash over the state.
+    pub state_hash: [u8; 32],
+}
+
+impl Sequencer {
+    pub(crate) fn start(
+        recovered: Recovered,
+        settings: Settings,
+        egress: Egress,
+        sections_at: Option<SectionsAt>,
+    ) -> Self {
+        let (ingress, arrivals) = queue(settings.ingress_limit);
+        let Recovered { partition, derive, journal, events, snapshots, snapshot_seq, .. } = recovered;
+        egress.start_at(partition.seq());
+        let max_frame_bytes = journal.max_frame_bytes();
+        let durable = journal.end();
+        let worker = Worker {
+            settings,
+            max_frame_bytes,
+            partition,
+            derive,
+            durable,
+            snapshot_seq,
+            sections_at,
+            arrivals,
+            ingress: ingress.clone(),
+            egress: egress.clone(),
+            writer: Writer::start(journal),
+            keeper: Keeper::start(events, snapshots, ingress.clone()),
+            frame: Some(FrameBuffer::new()),
+            waiting: Vec::new(),
+            inputs: Vec::new(),
+            sessions: Vec::new(),
+            unsent: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("sequencer".to_owned())
+            .spawn(move || worker.run())
+            .expect("threads can be made");
+        Self { ingress, egress, thread }
+    }
+
+    /// The way in.
+    pub fn ingress(&self) -> &Ingress {
+        &self.ingress
+    }
+
+    /// The way out.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// True once it has ended, by itself or by [`Ingress::stop`].
+    pub fn has_stopped(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for the end: after [`Ingress::stop`], when all that was taken is durable, answered, and in a snapshot; or
+    /// when something failed.
+    pub fn join(self) -> Result<Stopped, SequencerError> {
+        self.thread.join().unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" }))
+    }
+}
+
+/// No command is longer than this, encoded; the longest carries a sealed secret and a key.
+const MAX_COMMAND_BYTES: usize = 4_096;
+
+struct Worker {
+    settings: Settings,
+    max_frame_bytes: usize,
+    partition: Partition,
+    derive: Derive,
+    durable: Durable,
+    snapshot_seq: Seq,
+    sections_at: Option<SectionsAt>,
+    arrivals: Arrivals,
+    ingress: Ingress,
+    egress: Egress,
+    writer: Writer,
+    keeper: Keeper,
+    /// At home while no batch is with the writer.
+    frame: Option<FrameBuffer>,
+    /// Taken from the queue and not in a batch yet.
+    waiting: Vec<Submission>,
+    inputs: Vec<Sequenced<Command>>,
+    /// Who waits for which of `inputs`.
+    sessions: Vec<Option<(Arc<dyn Session>, u64)>>,
+    /// Released events that the keeper does not have yet: the next batch goes to the writer first.
+    unsent: Option<EventFrame>,
+}
+
+impl Worker {
+    fn run(mut self) -> Result<Stopped, SequencerError> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.work()))
+            .unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" }));
+        // Whatever happened, nobody waits for ever.
+        self.ingress.stop();
+        for (session, token) in self.sessions.drain(..).flatten() {
+            session.abandon(token);
+        }
+        let mut left = Vec::new();
+        while self.arrivals.take(&mut left, usize::MAX, Duration::ZERO) != Woken::Stopped {
+            self.waiting.append(&mut left);
+        }
+        for (session, token) in self.waiting.drain(..).filter_map(|submission| submission.reply_to) {
+            session.abandon(token);
+        }
+        self.egress.close();
+        let kept = self.keeper.stop();
+        self.writer.stop();
+        match (outcome, kept) {
+            // The keeper's own error says more than that it is gone.
+            (Ok(_) | Err(SequencerError::ThreadGone { thread: "keeper" }), Err(error)) => Err(error),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn work(&mut self) -> Result<Stopped, SequencerError> {
+        loop {
+            match self.collect()? {
+                Woken::Submissions => self.batch()?,
+                Woken::Timeout => {
+                    self.waiting.push(Submission { command: Command::Tick, reply_to: None });
+                    self.batch()?;
+                }
+                Woken::Nudge => {
+                    if self.keeper.has_stopped() {
+                        return Err(SequencerError::ThreadGone { thread: "keeper" });
+                    }
+                }
+                Woken::Stopped => break,
+            }
+        }
+        if self.partition.seq() > self.snapshot_seq {
+            let sections = self.sections();
+            self.snapshot(sections)?;
+        }
+        Ok(Stopped {
+            seq: self.partition.seq(),
+            event_chain: self.derive.chain.0,
+            state_hash: self.partition.state_hash(),
+        })
+    }
+
+    /// What there is to do next. The keeper gets its events as soon as nothing more urgent is there.
+    fn collect(&mut self) -> Result<Woken, SequencerError> {
+        if !self.waiting.is_empty() {
+            return Ok(Woken::Submissions);
+        }
+        let max = self.settings.batch_max_commands;
+        if self.unsent.is_some() {
+            let woken = self.arrivals.take(&mut self.waiting, max, Duration::ZERO);
+            if woken != Woken::Timeout {
+                return Ok(woken);
+            }
+            self.send_events()?;
+        }
+        Ok(self.arrivals.take(&mut self.waiting, max, self.settings.tick))
+    }
+
+    fn send_events(&mut self) -> Result<(), SequencerError> {
+        self.unsent.take().map_or(Ok(()), |frame| self.keeper.send(Job::Events(frame)))
+    }
+
+    fn batch(&mut self) -> Result<(), SequencerError> {
+        let time_ns = stamp(SystemTime::now(), self.partition.time_ns());
+        let frame = self.encode(time_ns);
+        self.writer.begin(frame)?;
+        self.send_events()?;
+
+        let mut batch = EventBatch::default();
+        begin(&mut batch, self.partition.seq().next(), time_ns);
+        batch.events.reserve(self.inputs.len().saturating_mul(4));
+        let applied = apply(&mut self.partition, &self.inputs, &mut batch);
+        let mut events = self.keeper.empty_frame();
+        if applied.is_ok() {
+            self.derive.finish(&mut batch, &mut events);
+        }
+        // Also behind a command that cannot be applied: it is to be found in the journal.
+        let (durable, frame) = self.writer.wait()?;
+        (self.durable, self.frame) = (durable, Some(frame));
+        applied?;
+
+        // The gate: everything above is on the disk, so everything below may be known.
+        let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands;
+        let sections = due.then(|| self.sections());
+        let batch = Arc::new(batch);
+        self.egress.release(&batch);
+        for (index, session) in self.sessions.drain(..).enumerate() {
+            if let Some((session, token)) = session {
+                session.deliver(token, Reply::new(Arc::clone(&batch), index));
+            }
+        }
+        self.unsent = Some(events);
+        match sections {
+            Some(sections) => self.snapshot(sections),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives places to as many waiting commands as fit into a frame, and encodes them.
+    fn encode(&mut self, time_ns: TimeNs) -> FrameBuffer {
+        let mut frame = self.frame.take().expect("the writer gave the last frame back");
+        let mut seq = self.partition.seq();
+        frame.begin(seq.next(), time_ns);
+        self.inputs.clear();
+        let room = self.max_frame_bytes.saturating_sub(MAX_COMMAND_BYTES);
+        let mut taken = 0;
+        for submission in &self.waiting {
+            frame.push(|out| submission.command.encode(out));
+            taken += 1;
+            if frame.frame_bytes() > room {
+                break;
+            }
+        }
+        for submission in self.waiting.drain(..taken) {
+            seq = seq.next();
+            self.inputs.push(Sequenced { seq, time_ns, command: submission.command });
+            self.sessions.push(submission.reply_to);
+        }
+        frame
+    }
+
+    fn sections(&mut self) -> Sections {
+        let seq = self.partition.seq();
+        self.sections_at.as_mut().map_or_else(|| Box::new(Vec::new) as _, |sections_at| sections_at(seq))
+    }
+
+    /// Has the state written, as it is now. The partition stands still while its state becomes bytes.
+    fn snapshot(&mut self, others: Sections) -> Result<(), SequencerError> {
+        self.send_events()?;
+        self.snapshot_seq = self.partition.seq();
+        let events = EventPosition {
+            seq: self.durable.seq(),
+            event_seq: self.derive.event_seq,
+            chain: self.derive.chain.0,
+        };
+        let (journal, time_ns) = (self.durable, self.partition.time_ns());
+        self.keeper.send(Job::Snapshot {
+            journal,
+            events,
+            time_ns,
+            partition: self.partition.snapshot(),
+            others,
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! What an operator may choose.
+
+use std::time::Duration;
+
+/// Bounds and habits; `default()` is right for nearly everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Commands that may wait to be sequenced; more are refused as "busy". At least 1.
+    pub ingress_limit: usize,
+    /// Commands in one batch at the most, that is behind one sync. At least 1.
+    pub batch_max_commands: usize,
+    /// A snapshot is taken after so many commands. At least 1.
+    pub snapshot_every_commands: u64,
+    /// A [`model::Command::Tick`] is sequenced when so much time has passed without any command.
+    pub tick: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ingress_limit: 100_000,
+            batch_max_commands: 4_096,
+            snapshot_every_commands: 2_000_000,
+            tick: Duration::from_secs(1),
+        }
+    }
+}
