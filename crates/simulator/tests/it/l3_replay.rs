@@ -1,5 +1,6 @@
 //! Replays of recordings of a few rows: what is sent, what is left out because it was done already, what is found.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use exchange::Partition;
@@ -10,6 +11,7 @@ use simulator::l3::Recording;
 use simulator::l3::observer::Observer;
 use simulator::l3::replay::{Progress, Replayed, replay};
 use simulator::l3::rows::RecordedTrade;
+use simulator::l3::setup::ACCOUNTS;
 
 use crate::written::recording;
 
@@ -127,8 +129,8 @@ fn what_our_matching_has_done_is_not_done_twice() {
 
 #[test]
 fn rows_tell_where_our_matching_went_another_way() {
-    // The venue let order 3 pass by order 1, which our matching does not know; both books then disagree until the rows have
-    // taken from order 2 what order 3 took there, and from order 1 nothing.
+    // The venue let order 3 pass by order 1, which our matching does not. Both books then differ until order 1 is deleted; the
+    // rows of order 2 are followed as they come, until a match that is the same in both.
     let (_, replayed) = play(
         "1 2000 100 50 created ask
          2 2001 100 50 created ask
@@ -137,8 +139,11 @@ fn rows_tell_where_our_matching_went_another_way() {
          2 2002 100 30 changed ask
          1 2003 100 50 deleted ask
          2 2004 100 25 changed ask
-         2 2005 100 0 changed ask",
-        vec![recorded(1, 3, 2, 100, 20, Side::Buy)],
+         4 2005 100 5 created bid
+         2 2005 100 20 changed ask
+         4 2005 100 0 deleted bid
+         2 2006 100 0 changed ask",
+        vec![recorded(1, 3, 2, 100, 20, Side::Buy), recorded(2, 4, 2, 100, 5, Side::Buy)],
     );
     assert_eq!(
         sent(&replayed),
@@ -149,11 +154,12 @@ fn rows_tell_where_our_matching_went_another_way() {
             (5, "amend to 30"),
             (6, "cancel"),
             (7, "amend to 25"),
-            (8, "cancel"),
+            (8, "limit 5 @ 100"),
+            (11, "cancel"),
         ])
     );
     let findings = &replayed.report.findings;
-    assert_eq!(findings.trades.agreed, 0);
+    assert_eq!(findings.trades.agreed, 1);
     assert_eq!(
         findings.trades.differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
@@ -233,6 +239,16 @@ fn every_order_can_be_paid_for() {
     }
     let (_, replayed) = play(&text, Vec::new());
     assert_eq!(replayed.report.sent.limit, 2_000);
+    let accounts: BTreeSet<_> = replayed
+        .plan
+        .commands
+        .iter()
+        .map(|planned| match &planned.command {
+            Command::PlaceOrder(place) => place.account,
+            other => panic!("{other:?} is not sent"),
+        })
+        .collect();
+    assert_eq!(accounts.len() as u64, ACCOUNTS);
     assert_eq!(replayed.report.findings.refused_otherwise, []);
     assert_eq!(replayed.report.findings.open_at_end, 2_000);
 }

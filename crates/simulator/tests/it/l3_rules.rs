@@ -117,7 +117,7 @@ fn gone_in_the_same_millisecond_untouched_may_only_rest() {
 #[test]
 fn market_orders_have_prices_of_no_limit() {
     // Order 3 sells 40 at the market; order 4 buys by amount: what it bought is what orders 2 and 6 lost in its millisecond,
-    // and neither what order 2 loses later nor what order 5 buys.
+    // and neither what order 1 loses then nor what order 2 loses later. Order 7 bought nothing in its millisecond.
     let rows = recording(
         "1 1000 100 50 listed bid
          2 1000 110 50 listed ask
@@ -131,11 +131,12 @@ fn market_orders_have_prices_of_no_limit() {
          2 3000 110 20 changed ask
          6 3000 111 0 deleted ask
          5 3000 100 7 created bid
+         1 3000 100 4 changed bid
          4 3000 111 1 deleted bid
          2 3000 110 15 changed ask
          7 4000 999999999 0 created bid
-         7 4000 110 0 deleted bid
          2 4001 110 10 changed ask
+         7 4001 110 0 deleted bid
          9 9000 0 77 standing bid",
     );
     let (steps, left_out) = actions(&rows);
@@ -240,6 +241,7 @@ fn reference_finds_out_by_itself_what_had_gone() {
 fn reference_takes_open_quantities_and_prices_of_creates() {
     let rows = recording(
         "1 1000 100 5 listed bid
+         6 1000 95 2 listed bid
          2 2000 110 8 created ask
          3 2001 110 4 created ask
          4 2002 0 6 created ask
@@ -248,10 +250,16 @@ fn reference_takes_open_quantities_and_prices_of_creates() {
          1 2005 100 0 changed bid
          9 9000 110 4 standing ask",
     );
-    let look = moments(&rows, 2, 7, 1, 10).pop().unwrap();
+    let look = moments(&rows, 3, 8, 1, 10).pop().unwrap();
     assert_eq!(
         (look.row, look.levels),
-        (7, Levels { bids: vec![(PriceTicks(105), QtyLots(9))], asks: vec![(PriceTicks(110), QtyLots(7))] })
+        (
+            8,
+            Levels {
+                bids: vec![(PriceTicks(105), QtyLots(9)), (PriceTicks(95), QtyLots(2))],
+                asks: vec![(PriceTicks(110), QtyLots(7))]
+            }
+        )
     );
 }
 
