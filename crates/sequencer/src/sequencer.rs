@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +23,8 @@ use crate::{Egress, Ingress, Reply, SequencerError, Session, Settings, Submissio
 pub struct Sequencer {
     ingress: Ingress,
     egress: Egress,
+    /// Whether the end of the thread takes a snapshot.
+    last_snapshot: Arc<AtomicBool>,
     thread: JoinHandle<Result<Stopped, SequencerError>>,
 }
 
@@ -48,8 +51,10 @@ impl Sequencer {
         egress.start_at(partition.seq());
         let max_frame_bytes = journal.max_frame_bytes();
         let durable = journal.end();
+        let last_snapshot = Arc::new(AtomicBool::new(true));
         let worker = Worker {
             settings,
+            last_snapshot: Arc::clone(&last_snapshot),
             max_frame_bytes,
             partition,
             derive,
@@ -71,7 +76,7 @@ impl Sequencer {
             .name("sequencer".to_owned())
             .spawn(move || worker.run())
             .expect("threads can be made");
-        Self { ingress, egress, thread }
+        Self { ingress, egress, last_snapshot, thread }
     }
 
     /// The way in.
@@ -82,6 +87,14 @@ impl Sequencer {
     /// The way out.
     pub fn egress(&self) -> &Egress {
         &self.egress
+    }
+
+    /// Ends as [`Self::join`] does after [`Ingress::stop`], but leaves no snapshot: the next start applies everything
+    /// since the last one again.
+    pub fn abandon(self) -> Result<Stopped, SequencerError> {
+        self.last_snapshot.store(false, Ordering::Relaxed);
+        self.ingress.stop();
+        self.join()
     }
 
     /// True once it has ended, by itself or by [`Ingress::stop`].
@@ -101,6 +114,7 @@ const MAX_COMMAND_BYTES: usize = 4_096;
 
 struct Worker {
     settings: Settings,
+    last_snapshot: Arc<AtomicBool>,
     max_frame_bytes: usize,
     partition: Partition,
     derive: Derive,
@@ -165,7 +179,7 @@ impl Worker {
                 Woken::Stopped => break,
             }
         }
-        if self.partition.seq() > self.snapshot_seq {
+        if self.partition.seq() > self.snapshot_seq && self.last_snapshot.load(Ordering::Relaxed) {
             let sections = self.sections();
             self.snapshot(sections)?;
         }
