@@ -1,5 +1,6 @@
-//! The views against worked cases, against the obvious views, and against themselves after a restart.
+//! The views against worked cases, against the obvious views, against the state machine, and against themselves after a restart.
 
+mod against_exchange;
 mod against_naive;
 mod bounds;
 mod depth;
