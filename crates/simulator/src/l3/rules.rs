@@ -1,7 +1,7 @@
 //! What the rows of the recording ask of an exchange: [`steps`] turns them into placing, shrinking, replacing and cancelling,
 //! and counts by reason what it leaves out.
 //!
-//! The rules look at the rows alone, never at a book and never at the recorded trades. They look ahead in two places, both
+//! The rules look at the rows alone, never at a book and never at the recorded trades. They look ahead in three places, all
 //! named where they stand. Whether our own matching has done already what a row reports is not known here: `replay` finds
 //! out as it goes. Reasons and counts of each rule: `docs/replay.md`.
 
