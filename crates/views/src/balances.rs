@@ -103,6 +103,10 @@ impl Balances {
         self.totals.push(AssetTotals::default());
     }
 
+    pub(crate) fn add_account(&mut self) {
+        self.by_account.push(Vec::new());
+    }
+
     pub(crate) fn deposited(&mut self, deposited: &Deposited) {
         self.total(deposited.asset).deposited += deposited.amount;
         self.post(deposited.account, deposited.asset, deposited.amount, Amount::ZERO);
@@ -179,11 +183,9 @@ impl Balances {
         total.free += free;
         total.held += held;
 
-        let index = account_index(account).expect("accounts count from 1");
-        if self.by_account.len() <= index {
-            self.by_account.resize_with(index.saturating_add(1), Vec::new);
-        }
-        let balances = &mut self.by_account[index];
+        let balances = account_index(account)
+            .and_then(|index| self.by_account.get_mut(index))
+            .expect("an event names open accounts only");
         let found = match balances.binary_search_by_key(&asset, |(asset, _)| *asset) {
             Ok(found) => found,
             Err(place) => {

@@ -12,7 +12,7 @@ pub struct ViewSettings {
     pub orders_kept: usize,
     /// Own trades of one account in one market; the oldest goes first. Default 1,000.
     pub own_trades_kept_per_account: usize,
-    /// Own trades of everybody together, about 100 bytes each; the oldest goes first. Default 1,000,000.
+    /// Own trades of everybody together, 112 bytes each; the oldest goes first. Default 1,000,000.
     pub own_trades_kept: usize,
     /// Public trades of one market, 40 bytes each; the oldest goes first. At least 1; default 1,000.
     pub trades_kept: usize,

@@ -185,6 +185,7 @@ impl Views {
             Event::AccountCreated { account, name, trade_group } => {
                 let created = Account { name: *name, trade_group: *trade_group, created_ns: time_ns };
                 self.catalog.add_account(*account, created);
+                self.balances.add_account();
             }
             Event::ApiKeyCreated(created) => self.catalog.add_key(created, time_ns),
             Event::ApiKeyRevoked { account, key } => self.catalog.revoke_key(*account, key),

@@ -107,3 +107,12 @@ fn an_asset_that_is_not_listed_is_a_panic() {
     };
     Views::new(ViewSettings::default()).apply(&batch);
 }
+
+#[test]
+#[should_panic(expected = "an event names open accounts only")]
+fn an_account_that_is_not_open_is_a_panic() {
+    let (account, asset) = (AccountId(u64::MAX >> 11), AssetId(0));
+    let event =
+        Event::Deposited(Deposited { account, asset, amount: Amount(1), reference: Reference::EMPTY });
+    Feed::new(ViewSettings::default()).batch(TimeNs(1), vec![event]);
+}
