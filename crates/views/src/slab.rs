@@ -232,3 +232,26 @@ impl<T> IndexMut<u32> for Groups<T> {
         &mut self.groups[at(group)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forgetting would not bound memory if slots were not used again.
+    #[test]
+    fn a_slot_that_was_given_back_is_used_again() {
+        let mut slab = Slab::new();
+        let mut list = List::EMPTY;
+        for item in 0..10 {
+            let slot = slab.insert(item, 0);
+            list.push_back(&mut slab, Chain::Everybody, slot);
+            if list.len() > 3 {
+                let oldest = list.front().expect("three are in it");
+                list.remove(&mut slab, Chain::Everybody, oldest);
+                slab.release(oldest);
+            }
+        }
+        assert_eq!(list.iter(&slab, Chain::Everybody).copied().collect::<Vec<_>>(), [7, 8, 9]);
+        assert_eq!(slab.entries.len(), 4);
+    }
+}

@@ -245,9 +245,9 @@ impl Flow {
                 (expected.deposited, expected.withdrawn, expected.free, expected.held, expected.fees)
             );
         }
+        self.check_catalog();
         let mut resting = 0;
         for (market, terms) in partition.catalog().markets() {
-            assert_eq!(views.catalog().market(market), Some(terms));
             let depth = views.depth(market);
             let bids = partition.levels(market, Side::Buy).unwrap();
             assert_eq!(depth.bids().collect::<Vec<_>>(), bids.collect::<Vec<_>>());
@@ -273,6 +273,39 @@ impl Flow {
         assert_eq!(views.orders().open_count(), resting, "what is open rests on a book");
         let open: usize = (1..=ACCOUNTS).map(|account| views.orders().open(AccountId(account)).len()).sum();
         assert_eq!(open, resting);
+    }
+}
+
+impl Flow {
+    fn check_catalog(&self) {
+        let (catalog, expected) = (self.views.catalog(), self.partition.catalog());
+        assert!(catalog.markets().eq(expected.markets()));
+        for (market, terms) in expected.markets() {
+            assert_eq!(catalog.market(market), Some(terms));
+            assert_eq!(catalog.market_by_name(&terms.name), Some(market));
+        }
+        assert!(catalog.assets().eq(expected.assets()));
+        for (asset, terms) in expected.assets() {
+            assert_eq!(catalog.asset(asset), Some(terms));
+            assert_eq!(catalog.asset_by_name(&terms.name), Some(asset));
+        }
+        let mut keys = 0;
+        for (id, key) in self.partition.api_keys() {
+            let found = catalog.key(id).expect("what the partition has was told");
+            assert_eq!((found.account, found.permissions), (key.account, key.permissions));
+            assert!(catalog.keys_of(key.account).any(|(other, _)| other == id));
+            keys += 1;
+        }
+        let accounts = catalog.accounts().map(|(id, _)| id);
+        assert_eq!(accounts.map(|id| catalog.keys_of(id).count()).sum::<usize>(), keys);
+        for (id, account) in catalog.accounts() {
+            assert_eq!(account.name.as_str(), format!("account-{id}"));
+            assert_eq!(catalog.account_by_name(&account.name), Some(id));
+            assert_eq!(catalog.account(id), Some(account));
+        }
+        assert_eq!(catalog.account(AccountId(0)), None);
+        assert_eq!(catalog.account(AccountId(ACCOUNTS + 1)), None);
+        assert_eq!(catalog.accounts().len(), usize::try_from(ACCOUNTS).unwrap());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random worlds: whatever is asked, the answer is that of the obvious views, and balances, open orders and books are those
 //! of the world itself.
 
-use model::{AccountId, AssetId, MarketId, OrderId, Side, TimeNs, TradeId};
+use model::{AccountId, AssetId, Liquidity, MarketId, OrderId, Side, TimeNs, TradeId};
 use views::{CandleQuery, Interval, Page, UtcOffset, ViewSettings, Views};
 
 use crate::naive::{Naive, NaiveAgg, NaiveOrder, shown_qty};
@@ -110,6 +110,13 @@ fn check_money(views: &Views, world: &World) {
             assert_eq!((found.free.0, found.held.0), (free, held), "{account} {asset}");
         }
     }
+    let withdrawals: Vec<_> =
+        balances.withdrawals().map(|(id, open)| (id, open.account, open.amount)).collect();
+    assert_eq!(withdrawals, world.open_withdrawals());
+    for (id, account, amount) in withdrawals {
+        let open = balances.withdrawal(id).unwrap();
+        assert_eq!((open.account, open.amount), (account, amount));
+    }
     for asset in (0..3).map(AssetId) {
         let totals = balances.totals(asset);
         assert!(totals.conserved(), "asset {asset}: {totals:?}");
@@ -159,6 +166,14 @@ fn check_markets(views: &Views, naive: &Naive, world: &mut World) {
                 assert_eq!((found.id, found.order, found.time_ns), (fill.trade, fill.order, *time));
                 assert_eq!((found.price_ticks, found.qty_lots), (fill.price_ticks, fill.qty_lots));
                 assert_eq!((found.fee, found.side, found.liquidity), (fill.fee, fill.side, fill.liquidity));
+                let terms = &world.terms[usize::try_from(market.0).unwrap()];
+                let (buys, received) = match fill.side {
+                    Side::Buy => (true, terms.base),
+                    Side::Sell => (false, terms.quote),
+                };
+                assert_eq!((found.is_buyer(), found.fee_asset(terms)), (buys, received));
+                assert_eq!(found.is_maker(), fill.liquidity == Liquidity::Maker);
+                assert_eq!(found.quote_amount(terms), terms.notional(fill.price_ticks, fill.qty_lots));
             }
         }
     }
@@ -214,7 +229,9 @@ fn check_candles(views: &Views, naive: &Naive, world: &mut World) {
         let market = MarketId(u32::try_from(world.random.below(u64::from(MARKETS))).unwrap());
         let offset =
             UtcOffset::from_minutes([0, 0, 60, -720, 840, 330, 345, 7][world.random.index(8)]).unwrap();
-        let now = TimeNs(world.time_ns.0 + world.random.below(3) * world.random.below(7_200_000_000_000));
+        // Sometimes a clock that is behind: it counts as that of the latest event.
+        let ahead = world.random.below(3) * world.random.below(7_200_000_000_000);
+        let now = TimeNs(world.time_ns.0 + ahead - world.random.below(3) * 40_000_000_000);
         let query = CandleQuery { interval, offset, start: None, end: None, limit: 1_000, now };
         if interval >= Interval::Hour1 {
             let all = naive.candles(market, &CandleQuery { limit: 1_000, ..query }, world.time_ns);
@@ -229,7 +246,13 @@ fn check_candles(views: &Views, naive: &Naive, world: &mut World) {
         let near = trades[world.random.index(trades.len())].1.0;
         let bound = |random: &mut Random| {
             let reach = [1_000_000_000, 60_000_000_000, 3_600_000_000_000][random.index(3)];
-            (random.below(2) == 0).then(|| TimeNs(near + random.below(40) * reach - 20 * reach))
+            let moment = TimeNs(near + random.below(40) * reach - 20 * reach);
+            // Often the very first moment of a candle: bounds include themselves.
+            match random.below(4) {
+                0 | 1 => None,
+                2 => Some(moment),
+                _ => Some(interval.open_time(moment, offset)),
+            }
         };
         let start = bound(&mut world.random);
         let end = bound(&mut world.random);
@@ -275,6 +298,6 @@ fn check_short(views: &Views, naive: &Naive, market: MarketId, query: &CandleQue
     // It stops at the limit, at the end or at the present, and not before.
     let next = TimeNs(found.last().unwrap().open_time.0 + length);
     let full = found.len() == query.limit.min(1_000);
-    let at_end = query.end.is_some_and(|end| next > end) || next > query.now;
+    let at_end = query.end.is_some_and(|end| next > end) || next > query.now.max(views.time_ns());
     assert!(full || at_end, "{query:?} stops at {next}");
 }

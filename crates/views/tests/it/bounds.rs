@@ -103,3 +103,21 @@ fn questions_beyond_the_data_have_empty_answers() {
     let ever = CandleQuery { start: None, ..ever };
     assert_eq!(feed.views.candles(MARKET, &ever).len(), 1_000);
 }
+
+#[test]
+fn a_clock_that_is_behind_counts_as_that_of_the_latest_event() {
+    let mut feed = Feed::new(ViewSettings::default());
+    feed.trade(TimeNs(500 * SECOND), 1, 50, 1, 1, Side::Buy);
+    let query = CandleQuery {
+        interval: Interval::Minute1,
+        offset: UtcOffset::UTC,
+        start: None,
+        end: None,
+        limit: 10,
+        now: TimeNs(0),
+    };
+    let candles = feed.views.candles(MARKET, &query);
+    assert_eq!(candles.iter().map(|candle| candle.trades).collect::<Vec<_>>(), [1]);
+    let ticker = feed.views.ticker(MARKET, TimeNs(0));
+    assert_eq!((ticker.close_time, ticker.trades), (TimeNs(500 * SECOND), 1));
+}

@@ -704,6 +704,11 @@ impl World {
         levels
     }
 
+    /// Withdrawals under way, oldest first.
+    pub fn open_withdrawals(&self) -> Vec<(WithdrawalId, AccountId, Amount)> {
+        self.withdrawals.iter().map(|open| (open.withdrawal, open.account, open.amount)).collect()
+    }
+
     pub fn orders_so_far(&self) -> u64 {
         self.next_order
     }
