@@ -1,0 +1,192 @@
+//! Money in and out, as the custody service tells it, and the balance sheet.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use model::{
+    AccountId, Amount, AssetId, AssetTerms, Command, Deposit, Event, Reference, RequestWithdrawal,
+    SettleWithdrawal, WithdrawalId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Admin, AdminError, Authorized, amount, id_in_path};
+use crate::account::Asset;
+use crate::decimal::{self, Decimal};
+use crate::gateway::Json;
+
+/// A deposit, or a request to withdraw.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    account: u64,
+    asset: String,
+    amount: String,
+    reference: String,
+}
+
+/// A transfer in the vocabulary.
+struct Understood {
+    account: AccountId,
+    asset: AssetId,
+    terms: AssetTerms,
+    amount: Amount,
+    reference: Reference,
+}
+
+impl Transfer {
+    async fn understood(&self, admin: &Admin) -> Result<Understood, AdminError> {
+        let listings = admin.listings().await?;
+        let (asset, terms) = listings
+            .asset_named(&self.asset)
+            .ok_or_else(|| AdminError::not_found(format!("there is no asset '{}'", self.asset)))?;
+        let atoms = decimal::parse(&self.amount, terms.scale)
+            .map_err(|error| AdminError::bad_request(format!("amount '{}': {error}", self.amount)))?;
+        let reference = Reference::new(&self.reference)
+            .map_err(|error| AdminError::bad_request(format!("reference: {error}")))?;
+        let account = AccountId(self.account);
+        Ok(Understood { account, asset, terms: *terms, amount: Amount(atoms), reference })
+    }
+}
+
+#[derive(Serialize)]
+struct TransferReply {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawal: Option<u64>,
+    account: u64,
+    asset: Asset,
+    amount: Decimal,
+    reference: String,
+    /// In milliseconds.
+    time: u64,
+}
+
+pub(super) async fn deposit(
+    State(admin): State<Arc<Admin>>,
+    request: Authorized,
+) -> Result<Json, AdminError> {
+    let transfer: Transfer = request.json()?;
+    let Understood { account, asset, terms, amount: atoms, reference } = transfer.understood(&admin).await?;
+    let command = Deposit { account, asset, amount: atoms, reference };
+    let reply = admin.execute(Command::Deposit(command)).await?;
+    let told = TransferReply {
+        withdrawal: None,
+        account: account.0,
+        asset: Asset(terms.name),
+        amount: amount(&terms, atoms),
+        reference: transfer.reference,
+        time: reply.time_ns().as_millis(),
+    };
+    Ok(Json::with_status(StatusCode::CREATED, &told))
+}
+
+pub(super) async fn request_withdrawal(
+    State(admin): State<Arc<Admin>>,
+    request: Authorized,
+) -> Result<Json, AdminError> {
+    let transfer: Transfer = request.json()?;
+    let Understood { account, asset, terms, amount: atoms, reference } = transfer.understood(&admin).await?;
+    let command = RequestWithdrawal { account, asset, amount: atoms, reference };
+    let reply = admin.execute(Command::RequestWithdrawal(command)).await?;
+    let requested = reply.events().iter().find_map(|event| {
+        if let Event::WithdrawalRequested(requested) = event { Some(requested.withdrawal) } else { None }
+    });
+    let requested = requested.expect("a command that is not refused does what it says");
+    let told = TransferReply {
+        withdrawal: Some(requested.0),
+        account: account.0,
+        asset: Asset(terms.name),
+        amount: amount(&terms, atoms),
+        reference: transfer.reference,
+        time: reply.time_ns().as_millis(),
+    };
+    Ok(Json::with_status(StatusCode::CREATED, &told))
+}
+
+/// Those that are under way, oldest first.
+pub(super) async fn withdrawals(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, AdminError> {
+    let open: Vec<TransferReply> = admin.gateway().current().await?.with_views(|views| {
+        let withdrawals = views.balances().withdrawals();
+        withdrawals
+            .map(|(id, withdrawal)| {
+                let terms =
+                    views.catalog().asset(withdrawal.asset).expect("only what is listed is withdrawn");
+                TransferReply {
+                    withdrawal: Some(id.0),
+                    account: withdrawal.account.0,
+                    asset: Asset(terms.name),
+                    amount: amount(terms, withdrawal.amount),
+                    reference: withdrawal.reference.to_string(),
+                    time: withdrawal.requested_ns.as_millis(),
+                }
+            })
+            .collect()
+    });
+    Ok(Json::ok(&open))
+}
+
+#[derive(Serialize)]
+struct Settled {
+    withdrawal: u64,
+    paid_out: bool,
+}
+
+/// It was paid out.
+pub(super) async fn confirm_withdrawal(
+    State(admin): State<Arc<Admin>>,
+    Path(withdrawal): Path<String>,
+    _: Authorized,
+) -> Result<Json, AdminError> {
+    settle(&admin, &withdrawal, true).await
+}
+
+/// It will not be: the money goes back to its owner.
+pub(super) async fn release_withdrawal(
+    State(admin): State<Arc<Admin>>,
+    Path(withdrawal): Path<String>,
+    _: Authorized,
+) -> Result<Json, AdminError> {
+    settle(&admin, &withdrawal, false).await
+}
+
+async fn settle(admin: &Admin, withdrawal: &str, paid_out: bool) -> Result<Json, AdminError> {
+    let withdrawal = WithdrawalId(id_in_path(withdrawal, "a withdrawal")?);
+    admin.execute(Command::SettleWithdrawal(SettleWithdrawal { withdrawal, paid_out })).await?;
+    Ok(Json::ok(&Settled { withdrawal: withdrawal.0, paid_out }))
+}
+
+/// One asset: deposited - withdrawn = free + held + fees.
+#[derive(Serialize)]
+struct SheetLine {
+    asset: Asset,
+    deposited: Decimal,
+    withdrawn: Decimal,
+    free: Decimal,
+    held: Decimal,
+    fees: Decimal,
+    adds_up: bool,
+}
+
+pub(super) async fn balance_sheet(
+    State(admin): State<Arc<Admin>>,
+    _: Authorized,
+) -> Result<Json, AdminError> {
+    let lines: Vec<SheetLine> = admin.gateway().current().await?.with_views(|views| {
+        let assets = views.catalog().assets();
+        assets
+            .map(|(asset, terms)| {
+                let totals = views.balances().totals(asset);
+                SheetLine {
+                    asset: Asset(terms.name),
+                    deposited: amount(terms, totals.deposited),
+                    withdrawn: amount(terms, totals.withdrawn),
+                    free: amount(terms, totals.free),
+                    held: amount(terms, totals.held),
+                    fees: amount(terms, totals.fees),
+                    adds_up: totals.conserved(),
+                }
+            })
+            .collect()
+    });
+    Ok(Json::ok(&lines))
+}

@@ -1,0 +1,192 @@
+//! Sockets: accepting, limits, and a graceful end. What is asked over them is decided elsewhere.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::errors::ApiError;
+use crate::settings::GatewaySettings;
+
+/// How long accepting rests after an error that is not the client's (no file descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What a connection over the limit gets, head and body.
+fn full_answer() -> String {
+    let error = ApiError::busy();
+    let body = serde_json::to_string(&error.body()).expect("an error is plain text");
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: {}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        error.retry_after.unwrap_or(1),
+        body.len(),
+    )
+}
+
+/// Serves `router` on `listener` until `shutdown` is done; then finishes the requests that have begun, as far as they do so
+/// within the setting `stop_timeout`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: &GatewaySettings,
+    shutdown: impl Future<Output = ()>,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(settings.idle_timeout)
+        .max_buf_size(settings.max_head_bytes.max(8_192))
+        .max_headers(settings.max_headers)
+        .pipeline_flush(true);
+    let (stop, stopping) = watch::channel(false);
+    let limit = u32::try_from(settings.max_connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+    let places = Arc::new(Semaphore::new(usize::try_from(limit).expect("fits")));
+    let full = full_answer();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            // As far as it goes without waiting.
+            let _ = stream.try_write(full.as_bytes());
+            continue;
+        };
+        // Without it an answer may wait for the client's acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let socket = PatientSocket::new(stream, settings.write_timeout);
+        let service = Guarded { router: TowerToHyperService::new(router.clone()) };
+        let connection = http.serve_connection(socket, service);
+        let mut stopping = stopping.clone();
+        tokio::spawn(async move {
+            let mut connection = pin!(connection);
+            // What goes wrong on a connection is its client's matter.
+            let stopped = async { stopping.wait_for(|stopping| *stopping).await.is_ok() };
+            let _ = tokio::select! {
+                ended = connection.as_mut() => ended,
+                _ = stopped => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            drop(place);
+        });
+    }
+    drop(listener);
+    stop.send_replace(true);
+    let _ = timeout(settings.stop_timeout, places.acquire_many(limit)).await;
+}
+
+/// The router, behind a net: a panic becomes an answer 500 (and a message from the panic hook), not a closed connection.
+struct Guarded {
+    router: TowerToHyperService<Router>,
+}
+
+impl Service<hyper::Request<Incoming>> for Guarded {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = GuardedFuture;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        GuardedFuture { inner: Box::pin(self.router.call(request)) }
+    }
+}
+
+struct GuardedFuture {
+    inner: Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>,
+}
+
+impl Future for GuardedFuture {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        catch_unwind(AssertUnwindSafe(|| self.inner.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Ok(ApiError::internal().into_response())))
+    }
+}
+
+/// A socket that waits only so long for its client to take something.
+struct PatientSocket {
+    socket: TokioIo<TcpStream>,
+    patience: Duration,
+    /// Runs while the client takes nothing.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl PatientSocket {
+    fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { socket: TokioIo::new(stream), patience, waiting: None }
+    }
+
+    /// Passes `written` on, unless nothing could be written for too long.
+    fn bounded<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.waiting = None;
+            return written;
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        ready!(waiting.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Read for PatientSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+}
+
+impl Write for PatientSocket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.bounded(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, bytes);
+        self.bounded(context, written)
+    }
+}

@@ -1,0 +1,255 @@
+//! `exchangeInfo`: what is listed, and the rules that an order has to keep. Lists only what exists.
+//! Sources: rest-api.md "Exchange information", filters.md; the fields that clients read: `clients`' parsers.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+
+use crate::decimal::Decimal;
+use crate::errors::ApiError;
+use crate::gateway::{Gateway, Json, Received, now_ns};
+use crate::listings::Listing;
+use crate::market_data::{Chosen, Symbol, status_name};
+
+/// Kinds of orders that exist here.
+const ORDER_TYPES: [&str; 3] = ["LIMIT", "LIMIT_MAKER", "MARKET"];
+/// Modes of self-trade prevention that exist here.
+const STP_MODES: [&str; 4] = ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"];
+/// What an account needs to trade.
+const SPOT: &str = "SPOT";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExchangeInfo {
+    timezone: &'static str,
+    server_time: u64,
+    /// None: requests are not counted.
+    rate_limits: [(); 0],
+    exchange_filters: [(); 0],
+    symbols: Vec<SymbolInfo>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
+struct SymbolInfo {
+    symbol: Symbol,
+    status: &'static str,
+    base_asset: String,
+    base_asset_precision: u8,
+    quote_asset: String,
+    quote_precision: u8,
+    quote_asset_precision: u8,
+    base_commission_precision: u8,
+    quote_commission_precision: u8,
+    order_types: [&'static str; 3],
+    iceberg_allowed: bool,
+    oco_allowed: bool,
+    oto_allowed: bool,
+    opo_allowed: bool,
+    quote_order_qty_market_allowed: bool,
+    allow_trailing_stop: bool,
+    cancel_replace_allowed: bool,
+    amend_allowed: bool,
+    peg_instructions_allowed: bool,
+    is_spot_trading_allowed: bool,
+    is_margin_trading_allowed: bool,
+    filters: [Rule; 6],
+    permissions: [(); 0],
+    permission_sets: Vec<[&'static str; 1]>,
+    default_self_trade_prevention_mode: &'static str,
+    allowed_self_trade_prevention_modes: [&'static str; 4],
+}
+
+#[derive(Serialize)]
+#[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
+enum Rule {
+    PriceFilter {
+        min_price: Decimal,
+        max_price: Decimal,
+        tick_size: Decimal,
+    },
+    LotSize {
+        min_qty: Decimal,
+        max_qty: Decimal,
+        step_size: Decimal,
+    },
+    MarketLotSize {
+        min_qty: Decimal,
+        max_qty: Decimal,
+        step_size: Decimal,
+    },
+    Notional {
+        min_notional: Decimal,
+        apply_min_to_market: bool,
+        max_notional: Decimal,
+        apply_max_to_market: bool,
+        avg_price_mins: u32,
+    },
+    MaxNumOrders {
+        max_num_orders: u32,
+    },
+    MaxNumOrderAmends {
+        max_num_order_amends: u16,
+    },
+}
+
+fn filters(listing: &Listing) -> [Rule; 6] {
+    let terms = &listing.terms;
+    let min_qty = listing.quantity(terms.min_qty_lots);
+    let max_qty = listing.quantity(terms.max_qty_lots);
+    let step_size = listing.base_amount(terms.base_atoms_per_lot);
+    // Without a rule of its own, the largest order there can be.
+    let max_notional = if terms.max_notional.is_zero() {
+        terms.notional(terms.max_price_ticks, terms.max_qty_lots)
+    } else {
+        terms.max_notional
+    };
+    [
+        Rule::PriceFilter {
+            min_price: listing.price(terms.min_price_ticks),
+            max_price: listing.price(terms.max_price_ticks),
+            tick_size: listing.price(model::PriceTicks(1)),
+        },
+        Rule::LotSize { min_qty, max_qty, step_size },
+        Rule::MarketLotSize { min_qty, max_qty, step_size },
+        Rule::Notional {
+            min_notional: listing.quote_amount(terms.min_notional),
+            apply_min_to_market: true,
+            max_notional: listing.quote_amount(max_notional),
+            apply_max_to_market: true,
+            // Market orders count at the last price.
+            avg_price_mins: 0,
+        },
+        Rule::MaxNumOrders { max_num_orders: terms.max_open_orders_per_account },
+        Rule::MaxNumOrderAmends { max_num_order_amends: terms.max_amends_per_order },
+    ]
+}
+
+fn symbol_info(listing: &Listing, with_permissions: bool) -> SymbolInfo {
+    SymbolInfo {
+        symbol: Symbol(listing.terms.name),
+        status: status_name(listing.terms.status),
+        base_asset: listing.base.name.to_string(),
+        base_asset_precision: listing.base.scale,
+        quote_asset: listing.quote.name.to_string(),
+        quote_precision: listing.price_decimals(),
+        quote_asset_precision: listing.quote.scale,
+        base_commission_precision: listing.base.scale,
+        quote_commission_precision: listing.quote.scale,
+        order_types: ORDER_TYPES,
+        iceberg_allowed: false,
+        oco_allowed: false,
+        oto_allowed: false,
+        opo_allowed: false,
+        quote_order_qty_market_allowed: true,
+        allow_trailing_stop: false,
+        cancel_replace_allowed: true,
+        amend_allowed: true,
+        peg_instructions_allowed: false,
+        is_spot_trading_allowed: true,
+        is_margin_trading_allowed: false,
+        filters: filters(listing),
+        permissions: [],
+        permission_sets: if with_permissions { vec![[SPOT]] } else { Vec::new() },
+        default_self_trade_prevention_mode: STP_MODES[0],
+        allowed_self_trade_prevention_modes: STP_MODES,
+    }
+}
+
+pub(crate) async fn exchange_info(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"])?;
+    let permissions = params.list("permissions")?;
+    let by_name = params.sent("symbol").is_some() || params.sent("symbols").is_some();
+    if by_name && (permissions.is_some() || params.sent("symbolStatus").is_some()) {
+        return Err(ApiError::bad_combination());
+    }
+    let with_permissions =
+        params.sent("showPermissionSets").is_none() || params.flag("showPermissionSets")?;
+    let unit = received.time_unit()?;
+    let listings = gateway.current().await?.listings();
+    let wanted = permissions.is_none_or(|names| names.iter().any(|name| name == SPOT));
+    let chosen = match Chosen::by(&params, &listings)? {
+        Chosen::One(listing) => vec![listing],
+        Chosen::Many(several) => several,
+    };
+    let symbols = chosen.into_iter().filter(|_| wanted);
+    Ok(Json::ok(&ExchangeInfo {
+        timezone: "UTC",
+        server_time: unit.of(now_ns()),
+        rate_limits: [],
+        exchange_filters: [],
+        symbols: symbols.map(|listing| symbol_info(listing, with_permissions)).collect(),
+    }))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FuturesInfo {
+    timezone: &'static str,
+    server_time: u64,
+    futures_type: &'static str,
+    rate_limits: [(); 0],
+    exchange_filters: [(); 0],
+    assets: [(); 0],
+    symbols: [(); 0],
+}
+
+fn no_futures(received: &Received, futures_type: &'static str) -> Result<Json, ApiError> {
+    received.params()?.allow(&[])?;
+    Ok(Json::ok(&FuturesInfo {
+        timezone: "UTC",
+        server_time: received.time_unit()?.of(now_ns()),
+        futures_type,
+        rate_limits: [],
+        exchange_filters: [],
+        assets: [],
+        symbols: [],
+    }))
+}
+
+/// No USD-margined futures yet: an empty list lets a client load that asks for them.
+pub(crate) async fn usd_margined(received: Received) -> Result<Json, ApiError> {
+    no_futures(&received, "U_MARGINED")
+}
+
+/// No coin-margined futures.
+pub(crate) async fn coin_margined(received: Received) -> Result<Json, ApiError> {
+    no_futures(&received, "C_MARGINED")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listings::tests::btcusdt;
+
+    #[test]
+    fn a_symbol_has_the_fields_that_clients_read() {
+        let info = serde_json::to_value(symbol_info(&btcusdt(), true)).unwrap();
+        assert_eq!(info["symbol"], "BTCUSDT");
+        assert_eq!(info["status"], "TRADING");
+        assert_eq!((&info["baseAsset"], &info["quoteAsset"]), (&"BTC".into(), &"USDT".into()));
+        assert_eq!((&info["baseAssetPrecision"], &info["quotePrecision"]), (&8.into(), &6.into()));
+        assert_eq!(info["isMarginTradingAllowed"], false);
+        assert_eq!(info["permissions"], serde_json::json!([]));
+        assert_eq!(info["permissionSets"], serde_json::json!([["SPOT"]]));
+        assert_eq!(info["orderTypes"], serde_json::json!(["LIMIT", "LIMIT_MAKER", "MARKET"]));
+        assert_eq!(
+            info["filters"],
+            serde_json::json!([
+                {"filterType": "PRICE_FILTER", "minPrice": "0.05", "maxPrice": "1000000.00", "tickSize": "0.05"},
+                {"filterType": "LOT_SIZE", "minQty": "0.00100000", "maxQty": "1000.00000000", "stepSize": "0.00100000"},
+                {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00100000", "maxQty": "1000.00000000", "stepSize": "0.00100000"},
+                {"filterType": "NOTIONAL", "minNotional": "5.000000", "applyMinToMarket": true,
+                    "maxNotional": "1000000000.000000", "applyMaxToMarket": true, "avgPriceMins": 0},
+                {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+                {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10},
+            ])
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! What every handler has at hand: the way into the sequencer and the way to an answer, the views, the keys; and a request
+//! as it was received. Which paths there are is in [`crate::server`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Body as _;
+use model::{ClientOrderId, Command, TimeNs};
+use ring::rand::SystemRandom;
+use sequencer::{Egress, Ingress, Reply, Session, Submission, SubmitError};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::errors::ApiError;
+use crate::keys::{KeyStore, Permissions, random_text};
+use crate::listings::Listings;
+use crate::params::Params;
+use crate::read_model::ReadModel;
+use crate::settings::GatewaySettings;
+use crate::signature::{Caller, authenticate};
+
+/// What the handlers of both listeners share.
+pub struct Gateway {
+    pub(crate) settings: GatewaySettings,
+    pub(crate) ingress: Ingress,
+    pub(crate) egress: Egress,
+    pub(crate) read_model: Arc<ReadModel>,
+    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) started: Instant,
+    random: SystemRandom,
+}
+
+impl Gateway {
+    /// A gateway to the exchange behind `ingress` and `egress`, whose events `read_model` follows.
+    pub fn new(
+        settings: GatewaySettings,
+        ingress: Ingress,
+        egress: Egress,
+        read_model: Arc<ReadModel>,
+        keys: Arc<KeyStore>,
+    ) -> Arc<Self> {
+        let (started, random) = (Instant::now(), SystemRandom::new());
+        Arc::new(Self { settings, ingress, egress, read_model, keys, started, random })
+    }
+
+    /// Hands in a command and waits until it is durable and answered.
+    pub(crate) async fn execute(&self, command: Command) -> Result<Reply, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let waiter = Arc::new(Waiter { answer: Mutex::new(Some(answer)) });
+        let submission = Submission { command, reply_to: Some((waiter, 0)) };
+        self.ingress.submit(submission).map_err(|error| match error {
+            SubmitError::Busy { .. } => ApiError::busy(),
+            SubmitError::Stopped => ApiError::stopping(),
+        })?;
+        match timeout(self.settings.reply_timeout, answered).await {
+            Ok(Ok(reply)) => Ok(reply),
+            // Abandoned: the sequencer stopped before it could tell.
+            Ok(Err(_)) => Err(ApiError::outcome_unknown()),
+            Err(_) => Err(ApiError::timeout()),
+        }
+    }
+
+    /// The read model, once it knows all that anybody was told before now.
+    pub(crate) async fn current(&self) -> Result<&ReadModel, ApiError> {
+        self.read_model.applied(self.egress.released_seq()).await?;
+        Ok(&self.read_model)
+    }
+
+    /// What is listed; waits for the views only when `symbol` is not among it.
+    pub(crate) async fn listings_with(&self, symbol: &str) -> Result<Arc<Listings>, ApiError> {
+        let listings = self.read_model.listings();
+        if listings.symbol(symbol).is_ok() {
+            return Ok(listings);
+        }
+        Ok(self.current().await?.listings())
+    }
+
+    /// 22 random letters and digits, as Binance makes them up.
+    pub(crate) fn new_client_order_id(&self) -> Result<ClientOrderId, ApiError> {
+        let text = random_text::<22>(&self.random).map_err(|_| ApiError::internal())?;
+        Ok(ClientOrderId::new(&text).expect("letters and digits are visible"))
+    }
+
+    /// Who sent a signed request.
+    pub(crate) fn caller(
+        &self,
+        received: &Received,
+        params: &Params<'_>,
+        needed: Permissions,
+    ) -> Result<Caller, ApiError> {
+        authenticate(
+            &self.keys,
+            received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes),
+            (received.query(), &received.body),
+            params,
+            now_ns(),
+            self.settings.max_recv_window_ms,
+            needed,
+        )
+    }
+}
+
+/// The clock, which decides nothing but whether a request is worth handing in.
+pub(crate) fn now_ns() -> TimeNs {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    TimeNs(u64::try_from(now).unwrap_or(u64::MAX))
+}
+
+/// One request that waits for what came of its command.
+struct Waiter {
+    answer: Mutex<Option<oneshot::Sender<Reply>>>,
+}
+
+impl Waiter {
+    fn take(&self) -> Option<oneshot::Sender<Reply>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Session for Waiter {
+    fn deliver(&self, _token: u64, reply: Reply) {
+        if let Some(answer) = self.take() {
+            // The client may be gone.
+            let _ = answer.send(reply);
+        }
+    }
+
+    fn abandon(&self, _token: u64) {
+        drop(self.take());
+    }
+}
+
+/// A request, read whole.
+pub(crate) struct Received {
+    head: Parts,
+    body: Bytes,
+}
+
+impl Received {
+    /// The bytes behind the `?`.
+    pub(crate) fn query(&self) -> &[u8] {
+        self.head.uri.query().unwrap_or_default().as_bytes()
+    }
+
+    /// The bytes of the body.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Query and form body as parameters.
+    pub(crate) fn params(&self) -> Result<Params<'_>, ApiError> {
+        Params::parse(self.query(), &self.body)
+    }
+
+    /// In which unit the client wants times: `X-MBX-TIME-UNIT`.
+    pub(crate) fn time_unit(&self) -> Result<TimeUnit, ApiError> {
+        match self.head.headers.get("x-mbx-time-unit").map(HeaderValue::as_bytes) {
+            None | Some(b"MILLISECOND" | b"millisecond") => Ok(TimeUnit::Millis),
+            Some(b"MICROSECOND" | b"microsecond") => Ok(TimeUnit::Micros),
+            Some(_) => Err(ApiError::new(
+                -1194,
+                "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+            )),
+        }
+    }
+}
+
+impl FromRequest<Arc<Gateway>> for Received {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, gateway: &Arc<Gateway>) -> Result<Self, ApiError> {
+        Self::read(request, &gateway.settings).await
+    }
+}
+
+impl Received {
+    /// Reads the body, within the limits.
+    pub(crate) async fn read(request: Request, settings: &GatewaySettings) -> Result<Self, ApiError> {
+        let (head, body) = request.into_parts();
+        if body.is_end_stream() {
+            return Ok(Self { head, body: Bytes::new() });
+        }
+        let max = settings.max_body_bytes;
+        if body.size_hint().lower() > u64::try_from(max).expect("fits") {
+            return Err(ApiError::body_too_large(max));
+        }
+        match timeout(settings.body_timeout, to_bytes(body, max)).await {
+            Ok(Ok(body)) => Ok(Self { head, body }),
+            // Too long without having said so, or the connection broke, and then nobody reads this.
+            Ok(Err(_)) => Err(ApiError::body_too_large(max)),
+            Err(_) => Err(ApiError::body_too_slow()),
+        }
+    }
+}
+
+/// In which unit an answer tells times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Whole milliseconds.
+    Millis,
+    /// Whole microseconds.
+    Micros,
+}
+
+impl TimeUnit {
+    /// `time` in this unit, rounded down.
+    pub const fn of(self, time: TimeNs) -> u64 {
+        match self {
+            Self::Millis => time.0 / 1_000_000,
+            Self::Micros => time.0 / 1_000,
+        }
+    }
+}
+
+/// An answer of JSON.
+#[derive(Debug)]
+pub(crate) struct Json {
+    status: StatusCode,
+    text: Vec<u8>,
+}
+
+impl Json {
+    /// Status 200.
+    pub(crate) fn ok(value: &impl Serialize) -> Self {
+        Self::with_status(StatusCode::OK, value)
+    }
+
+    pub(crate) fn with_status(status: StatusCode, value: &impl Serialize) -> Self {
+        Self { status, text: serde_json::to_vec(value).expect("wire types are plain structs") }
+    }
+}
+
+impl IntoResponse for Json {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(self.text.into());
+        *response.status_mut() = self.status;
+        let json = HeaderValue::from_static("application/json;charset=UTF-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = Json::with_status(self.status, &self.body()).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,36 @@
+//! Binance's spot dialect over REST, and the operator's API: requests become commands, events and views become answers.
+//! No trading state of its own; what the rules of trading are, is decided in `exchange`.
+//!
+//! The way of an order: [`server`] routes it, `trading` has it signed ([`signature`]) and translated ([`orders`]), hands it to
+//! the sequencer, and answers with what came of it ([`order_replies`], [`rejects`]). Everything that only reads looks at the
+//! [`ReadModel`], which knows at least what anybody was told before.
+
+#![allow(clippy::struct_field_names, reason = "wire types have the names of the wire")]
+
+mod account;
+mod admin;
+mod connection;
+pub mod decimal;
+pub mod errors;
+mod exchange_info;
+mod gateway;
+pub mod keys;
+pub mod listings;
+mod market_data;
+pub mod order_replies;
+pub mod orders;
+pub mod params;
+mod read_model;
+pub mod rejects;
+mod sapi;
+mod server;
+mod settings;
+pub mod signature;
+mod trading;
+
+pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
+pub use gateway::{Gateway, TimeUnit};
+pub use keys::{IssuedKey, KeyError, KeyStore, MasterKey, Permissions, StoredKey};
+pub use read_model::ReadModel;
+pub use server::{serve, serve_admin};
+pub use settings::GatewaySettings;

@@ -1,0 +1,613 @@
+//! What everybody may see of a market: book, trades, candles, tickers. Source: rest-api.md "Market Data endpoints".
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use model::{Amount, MarketId, MarketName, MarketStatus, PriceTicks, QtyLots, TimeNs, TradeId};
+use serde::ser::SerializeTuple as _;
+use serde::{Serialize, Serializer};
+use views::{AggTrade, BookTicker, Candle, CandleQuery, Interval, Page, Ticker, Trade, UtcOffset, Views};
+
+use crate::decimal::Decimal;
+use crate::errors::ApiError;
+use crate::gateway::{Gateway, Json, Received, TimeUnit, now_ns};
+use crate::listings::{Listing, Listings};
+use crate::params::Params;
+
+/// A market's name in an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Symbol(pub MarketName);
+
+impl Serialize for Symbol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+/// The value of `status` in `exchangeInfo`.
+pub const fn status_name(status: MarketStatus) -> &'static str {
+    match status {
+        MarketStatus::Trading => "TRADING",
+        MarketStatus::CancelOnly => "CANCEL_ONLY",
+        MarketStatus::Halt => "HALT",
+    }
+}
+
+/// The parameter `symbolStatus`: which markets are wanted.
+pub fn wanted_status<'p>(params: &'p Params<'_>) -> Result<Option<&'p str>, ApiError> {
+    match params.optional("symbolStatus")? {
+        None => Ok(None),
+        Some(status @ ("TRADING" | "HALT" | "BREAK" | "CANCEL_ONLY")) => Ok(Some(status)),
+        Some(_) => Err(ApiError::new(-1122, "Invalid symbolStatus.")),
+    }
+}
+
+fn has_status(listing: &Listing, wanted: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| status_name(listing.terms.status) == wanted)
+}
+
+/// One market that must be there, and be in the state that is asked for.
+fn one<'l>(params: &Params<'_>, listings: &'l Listings) -> Result<&'l Listing, ApiError> {
+    let listing = listings.symbol(params.required("symbol")?)?;
+    if has_status(listing, wanted_status(params)?) {
+        Ok(listing)
+    } else {
+        Err(ApiError::new(-1220, "The symbol's status does not match the requested symbolStatus."))
+    }
+}
+
+/// Which markets a question is about, and whether the answer is a list.
+pub enum Chosen<'l> {
+    /// One, by `symbol`.
+    One(&'l Listing),
+    /// Several, by `symbols`, or all.
+    Many(Vec<&'l Listing>),
+}
+
+impl<'l> Chosen<'l> {
+    /// By `symbol`, `symbols` or neither, and `symbolStatus`.
+    pub fn by(params: &Params<'_>, listings: &'l Listings) -> Result<Self, ApiError> {
+        let wanted = wanted_status(params)?;
+        let names = params.list("symbols")?;
+        let several: Vec<&Listing> = match (params.sent("symbol"), &names) {
+            (Some(_), Some(_)) => return Err(ApiError::bad_combination()),
+            (Some(_), None) => return one(params, listings).map(Self::One),
+            (None, Some(names)) => {
+                let mut several = Vec::with_capacity(names.len().min(listings.markets().len()));
+                for name in names {
+                    let listing = listings.symbol(name)?;
+                    if several.iter().any(|other: &&Listing| other.market == listing.market) {
+                        return Err(ApiError::new(-1151, "Symbol is present multiple times in the list."));
+                    }
+                    several.push(listing);
+                }
+                several
+            }
+            (None, None) => listings.markets().iter().collect(),
+        };
+        Ok(Self::Many(several.into_iter().filter(|listing| has_status(listing, wanted)).collect()))
+    }
+
+    fn answer<T: Serialize>(&self, tell: impl Fn(&Listing) -> T) -> Json {
+        match self {
+            Self::One(listing) => Json::ok(&tell(listing)),
+            Self::Many(several) => Json::ok(&several.iter().map(|listing| tell(listing)).collect::<Vec<T>>()),
+        }
+    }
+}
+
+/// `{}`
+pub(crate) async fn ping(received: Received) -> Result<Json, ApiError> {
+    received.params()?.allow(&[])?;
+    Ok(Json::ok(&serde_json::Map::new()))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerTime {
+    server_time: u64,
+}
+
+pub(crate) async fn time(received: Received) -> Result<Json, ApiError> {
+    received.params()?.allow(&[])?;
+    Ok(Json::ok(&ServerTime { server_time: received.time_unit()?.of(now_ns()) }))
+}
+
+/// A price and what is open there.
+#[derive(Serialize)]
+struct PriceLevel(Decimal, Decimal);
+
+impl PriceLevel {
+    fn of(listing: &Listing, (price, open): (PriceTicks, QtyLots)) -> Self {
+        Self(listing.price(price), listing.quantity(open))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Depth {
+    last_update_id: u64,
+    bids: Vec<PriceLevel>,
+    asks: Vec<PriceLevel>,
+}
+
+pub(crate) async fn depth(State(gateway): State<Arc<Gateway>>, received: Received) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "limit", "symbolStatus"])?;
+    let limit = params.limit(100, gateway.settings.max_depth_levels)?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let listing = one(&params, &listings)?;
+    let level = |level| PriceLevel::of(listing, level);
+    let depth = model.with_views(|views| {
+        let depth = views.depth(listing.market);
+        Depth {
+            last_update_id: depth.last_update_id(),
+            bids: depth.bids().take(limit).map(level).collect(),
+            asks: depth.asks().take(limit).map(level).collect(),
+        }
+    });
+    Ok(Json::ok(&depth))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PublicTrade {
+    id: u64,
+    price: Decimal,
+    qty: Decimal,
+    quote_qty: Decimal,
+    time: u64,
+    is_buyer_maker: bool,
+    is_best_match: bool,
+}
+
+impl PublicTrade {
+    fn of(listing: &Listing, unit: TimeUnit, trade: &Trade) -> Self {
+        Self {
+            id: trade.id.0,
+            price: listing.price(trade.price_ticks),
+            qty: listing.quantity(trade.qty_lots),
+            quote_qty: listing.quote_amount(trade.quote_amount(&listing.terms)),
+            time: unit.of(trade.time_ns),
+            is_buyer_maker: trade.is_buyer_maker(),
+            is_best_match: true,
+        }
+    }
+}
+
+pub(crate) async fn trades(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "limit"])?;
+    let page = Page::last(params.limit(500, gateway.settings.max_list_entries)?);
+    public_trades(&gateway, &received, &params, &page).await
+}
+
+pub(crate) async fn historical_trades(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "limit", "fromId"])?;
+    let limit = params.limit(500, gateway.settings.max_list_entries)?;
+    let from = params.optional_number("fromId")?.map(TradeId);
+    public_trades(&gateway, &received, &params, &Page { from, ..Page::last(limit) }).await
+}
+
+async fn public_trades(
+    gateway: &Gateway,
+    received: &Received,
+    params: &Params<'_>,
+    page: &Page<TradeId>,
+) -> Result<Json, ApiError> {
+    let unit = received.time_unit()?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let listing = one(params, &listings)?;
+    let trades = model.with_views(|views| views.tape(listing.market).trades(page));
+    Ok(Json::ok(&trades.iter().map(|trade| PublicTrade::of(listing, unit, trade)).collect::<Vec<_>>()))
+}
+
+#[derive(Serialize)]
+struct Aggregated {
+    a: u64,
+    p: Decimal,
+    q: Decimal,
+    f: u64,
+    l: u64,
+    #[serde(rename = "T")]
+    time: u64,
+    m: bool,
+    #[serde(rename = "M")]
+    best_match: bool,
+}
+
+impl Aggregated {
+    fn of(listing: &Listing, unit: TimeUnit, agg: &AggTrade) -> Self {
+        Self {
+            a: agg.id,
+            p: listing.price(agg.price_ticks),
+            q: listing.quantity(agg.qty_lots),
+            f: agg.first.0,
+            l: agg.last.0,
+            time: unit.of(agg.time_ns),
+            m: agg.is_buyer_maker(),
+            best_match: true,
+        }
+    }
+}
+
+pub(crate) async fn agg_trades(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "fromId", "startTime", "endTime", "limit"])?;
+    let page = Page {
+        from: params.optional_number("fromId")?,
+        start_ns: params.optional_start("startTime")?,
+        end_ns: params.optional_end("endTime")?,
+        limit: params.limit(500, gateway.settings.max_list_entries)?,
+    };
+    if page.from.is_some() && (page.start_ns.is_some() || page.end_ns.is_some()) {
+        return Err(ApiError::bad_combination());
+    }
+    let unit = received.time_unit()?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let listing = one(&params, &listings)?;
+    let aggs = model.with_views(|views| views.tape(listing.market).agg_trades(&page));
+    Ok(Json::ok(&aggs.iter().map(|agg| Aggregated::of(listing, unit, agg)).collect::<Vec<_>>()))
+}
+
+/// A candle as its array of twelve.
+struct Kline<'l> {
+    listing: &'l Listing,
+    unit: TimeUnit,
+    candle: Candle,
+}
+
+impl Serialize for Kline<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { listing, unit, candle } = self;
+        let mut row = serializer.serialize_tuple(12)?;
+        row.serialize_element(&unit.of(candle.open_time))?;
+        for price in [candle.open, candle.high, candle.low, candle.close] {
+            row.serialize_element(&listing.price(price))?;
+        }
+        row.serialize_element(&listing.base_amount(candle.volume))?;
+        row.serialize_element(&unit.of(candle.close_time))?;
+        row.serialize_element(&listing.quote_amount(candle.quote_volume))?;
+        row.serialize_element(&candle.trades)?;
+        row.serialize_element(&listing.base_amount(candle.taker_buy_base))?;
+        row.serialize_element(&listing.quote_amount(candle.taker_buy_quote))?;
+        row.serialize_element("0")?;
+        row.end()
+    }
+}
+
+/// `-1:00`, `05:45`, `0`, `8`.
+fn time_zone(text: &str) -> Option<UtcOffset> {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (hours, minutes) = unsigned.split_once(':').unwrap_or((unsigned, "0"));
+    let digits = |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(hours) || !digits(minutes) {
+        return None;
+    }
+    let (hours, minutes): (i16, i16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    if minutes < 60 { UtcOffset::from_minutes(sign * (hours * 60 + minutes)) } else { None }
+}
+
+pub(crate) async fn klines(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "interval", "startTime", "endTime", "timeZone", "limit"])?;
+    let interval =
+        Interval::from_name(params.required("interval")?).ok_or_else(ApiError::invalid_interval)?;
+    let offset = match params.optional("timeZone")? {
+        None => UtcOffset::UTC,
+        Some(text) => time_zone(text).ok_or_else(|| ApiError::invalid_value("timeZone"))?,
+    };
+    let query = CandleQuery {
+        interval,
+        offset,
+        start: params.optional_start("startTime")?,
+        end: params.optional_end("endTime")?,
+        limit: params.limit(500, gateway.settings.max_list_entries)?,
+        now: now_ns(),
+    };
+    let unit = received.time_unit()?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let listing = one(&params, &listings)?;
+    let candles = model.with_views(|views| views.candles(listing.market, &query));
+    let rows: Vec<Kline<'_>> = candles.into_iter().map(|candle| Kline { listing, unit, candle }).collect();
+    Ok(Json::ok(&rows))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AveragePrice {
+    mins: u32,
+    price: Decimal,
+    close_time: u64,
+}
+
+/// Over how many minutes `avgPrice` goes.
+const AVERAGE_MINUTES: u32 = 5;
+
+pub(crate) async fn average_price(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol"])?;
+    let unit = received.time_unit()?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let listing = one(&params, &listings)?;
+    let answer = model.with_views(|views| {
+        let ticker = views.rolling(listing.market, AVERAGE_MINUTES, now_ns());
+        let last = ticker.prices.map_or(PriceTicks::ZERO, |prices| prices.last);
+        let average = listing.average_price(ticker.quote_volume, ticker.volume);
+        let last_trade = views.tape(listing.market).latest().map_or(TimeNs(0), |trade| trade.time_ns);
+        AveragePrice {
+            mins: AVERAGE_MINUTES,
+            price: average.unwrap_or_else(|| listing.price(last)),
+            close_time: unit.of(last_trade),
+        }
+    });
+    Ok(Json::ok(&answer))
+}
+
+/// What both forms of the 24-hour ticker have.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WindowStatistics {
+    open_price: Decimal,
+    high_price: Decimal,
+    low_price: Decimal,
+    volume: Decimal,
+    quote_volume: Decimal,
+    open_time: u64,
+    close_time: u64,
+    first_id: i64,
+    last_id: i64,
+    count: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MiniTicker {
+    symbol: Symbol,
+    last_price: Decimal,
+    #[serde(flatten)]
+    window: WindowStatistics,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FullTicker {
+    symbol: Symbol,
+    price_change: Decimal,
+    price_change_percent: Decimal,
+    weighted_avg_price: Decimal,
+    prev_close_price: Decimal,
+    last_price: Decimal,
+    last_qty: Decimal,
+    bid_price: Decimal,
+    bid_qty: Decimal,
+    ask_price: Decimal,
+    ask_qty: Decimal,
+    #[serde(flatten)]
+    window: WindowStatistics,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum DayTicker {
+    Mini(Box<MiniTicker>),
+    Full(Box<FullTicker>),
+}
+
+impl DayTicker {
+    fn of(listing: &Listing, unit: TimeUnit, mini: bool, ticker: &Ticker) -> Self {
+        let prices = ticker.prices;
+        let price = |price: Option<PriceTicks>| listing.price(price.unwrap_or(PriceTicks::ZERO));
+        let id = |id: Option<TradeId>| id.map_or(-1, |id| i64::try_from(id.0).expect("ids stay below 2^53"));
+        let window = WindowStatistics {
+            open_price: price(prices.map(|prices| prices.open)),
+            high_price: price(prices.map(|prices| prices.high)),
+            low_price: price(prices.map(|prices| prices.low)),
+            volume: listing.base_amount(ticker.volume),
+            quote_volume: listing.quote_amount(ticker.quote_volume),
+            open_time: unit.of(ticker.open_time),
+            close_time: unit.of(ticker.close_time),
+            first_id: id(ticker.first_trade),
+            last_id: id(ticker.last_trade),
+            count: ticker.trades,
+        };
+        let (symbol, last_price) = (Symbol(listing.terms.name), price(prices.map(|prices| prices.last)));
+        if mini {
+            return Self::Mini(Box::new(MiniTicker { symbol, last_price, window }));
+        }
+        let (open, last) = prices.map_or((0, 0), |prices| (prices.open.0, prices.last.0));
+        let BookPrices { bid_price, bid_qty, ask_price, ask_qty } = BookPrices::of(listing, ticker.book);
+        let average = listing.average_price(ticker.quote_volume, ticker.volume);
+        Self::Full(Box::new(FullTicker {
+            symbol,
+            price_change: listing.price(PriceTicks(last - open)),
+            price_change_percent: percent(open, last),
+            weighted_avg_price: average.unwrap_or(Decimal::zero(listing.price_decimals())),
+            prev_close_price: price(ticker.prev_close),
+            last_price,
+            last_qty: listing.quantity(prices.map_or(QtyLots::ZERO, |prices| prices.last_qty_lots)),
+            bid_price,
+            bid_qty,
+            ask_price,
+            ask_qty,
+            window,
+        }))
+    }
+}
+
+/// From `open` to `last`, in percent with three decimals, to the nearest, halves away from zero.
+fn percent(open: i64, last: i64) -> Decimal {
+    let (open, last) = (i128::from(open), i128::from(last));
+    let doubled = (last - open) * 200_000;
+    let units = if open == 0 { 0 } else { (doubled + open * doubled.signum()) / (2 * open) };
+    Decimal { units, scale: 3 }
+}
+
+pub(crate) async fn ticker_24hr(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "symbols", "type", "symbolStatus"])?;
+    let mini = match params.optional("type")? {
+        None | Some("FULL") => false,
+        Some("MINI") => true,
+        Some(_) => return Err(ApiError::new(-1139, "Invalid ticker type.")),
+    };
+    let unit = received.time_unit()?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let chosen = Chosen::by(&params, &listings)?;
+    let now = now_ns();
+    Ok(model.with_views(|views| {
+        chosen.answer(|listing| DayTicker::of(listing, unit, mini, &views.ticker(listing.market, now)))
+    }))
+}
+
+#[derive(Serialize)]
+struct LastPrice {
+    symbol: Symbol,
+    price: Decimal,
+}
+
+pub(crate) async fn ticker_price(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "symbols", "symbolStatus"])?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let chosen = Chosen::by(&params, &listings)?;
+    Ok(model.with_views(|views| {
+        chosen.answer(|listing| LastPrice {
+            symbol: Symbol(listing.terms.name),
+            price: listing.price(last_price(views, listing.market)),
+        })
+    }))
+}
+
+/// Zero before the first trade, as there is no other word for it on the wire.
+fn last_price(views: &Views, market: MarketId) -> PriceTicks {
+    views.last_price(market).unwrap_or(PriceTicks::ZERO)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BookPrices {
+    bid_price: Decimal,
+    bid_qty: Decimal,
+    ask_price: Decimal,
+    ask_qty: Decimal,
+}
+
+impl BookPrices {
+    fn of(listing: &Listing, book: BookTicker) -> Self {
+        let nothing = (PriceTicks::ZERO, QtyLots::ZERO);
+        let (bid, ask) = (book.bid.unwrap_or(nothing), book.ask.unwrap_or(nothing));
+        Self {
+            bid_price: listing.price(bid.0),
+            bid_qty: listing.quantity(bid.1),
+            ask_price: listing.price(ask.0),
+            ask_qty: listing.quantity(ask.1),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BestPrices {
+    symbol: Symbol,
+    #[serde(flatten)]
+    book: BookPrices,
+}
+
+pub(crate) async fn book_ticker(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    params.allow(&["symbol", "symbols", "symbolStatus"])?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let chosen = Chosen::by(&params, &listings)?;
+    Ok(model.with_views(|views| {
+        chosen.answer(|listing| BestPrices {
+            symbol: Symbol(listing.terms.name),
+            book: BookPrices::of(listing, views.book_ticker(listing.market)),
+        })
+    }))
+}
+
+/// What an asset's fees are in all markets: none that is listed is more expensive.
+pub(crate) fn highest_fees_ppm(listings: &Listings) -> (u32, u32) {
+    listings.markets().iter().fold((0, 0), |(maker, taker), listing| {
+        (maker.max(listing.terms.maker_fee_ppm), taker.max(listing.terms.taker_fee_ppm))
+    })
+}
+
+/// Millionths as a decimal number with eight decimals.
+pub(crate) fn rate(ppm: u32) -> Decimal {
+    Decimal { units: i128::from(ppm) * 100, scale: 8 }
+}
+
+/// Nothing, in an asset with `scale` decimals.
+pub(crate) const fn nothing(scale: u8) -> Decimal {
+    Decimal { units: Amount::ZERO.0, scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_zones_have_several_forms() {
+        let minutes = |text| time_zone(text).map(UtcOffset::minutes);
+        assert_eq!(minutes("0"), Some(0));
+        assert_eq!(minutes("8"), Some(480));
+        assert_eq!(minutes("-1:00"), Some(-60));
+        assert_eq!(minutes("05:45"), Some(345));
+        assert_eq!(minutes("-12:00"), Some(-720));
+        assert_eq!(minutes("14:00"), Some(840));
+        for wrong in ["14:01", "-12:01", "", ":", "5:60", "x", "1:2:3", "123", "--1"] {
+            assert_eq!(minutes(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn percentages_are_rounded_to_three_decimals() {
+        for (open, last, text) in [
+            (100, 110, "10.000"),
+            (3, 4, "33.333"),
+            (3, 5, "66.667"),
+            (3, 2, "-33.333"),
+            (3, 1, "-66.667"),
+            (0, 0, "0.000"),
+        ] {
+            assert_eq!(percent(open, last).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The few calls outside `/api` without which a default ccxt does not load its markets: currencies, fees, state, and margin
+//! pairs, of which there are none. Source: semantics of clients.md 1.3; fields: ccxt's parsers.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use model::{Amount, AssetTerms};
+use serde::Serialize;
+use views::Balance;
+
+use crate::account::{Asset, balances_of};
+use crate::decimal::Decimal;
+use crate::errors::ApiError;
+use crate::gateway::{Gateway, Json, Received};
+use crate::keys::Permissions;
+use crate::market_data::{Chosen, Symbol, nothing, rate};
+
+#[derive(Serialize)]
+struct SystemStatus {
+    status: u8,
+    msg: &'static str,
+}
+
+pub(crate) async fn system_status(received: Received) -> Result<Json, ApiError> {
+    received.params()?.allow(&[])?;
+    Ok(Json::ok(&SystemStatus { status: 0, msg: "normal" }))
+}
+
+/// No margin trading: no pairs. Some clients sign this, some do not; there is nothing to protect.
+pub(crate) async fn no_margin_pairs() -> Json {
+    Json::ok(&[(); 0])
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
+struct Coin {
+    coin: Asset,
+    name: Asset,
+    deposit_all_enable: bool,
+    withdraw_all_enable: bool,
+    trading: bool,
+    is_legal_money: bool,
+    free: Decimal,
+    locked: Decimal,
+    freeze: Decimal,
+    withdrawing: Decimal,
+    ipoing: Decimal,
+    ipoable: Decimal,
+    storage: Decimal,
+    network_list: [Network; 1],
+}
+
+/// Where an asset lives. Deposits and withdrawals are the operator's matter, so neither can be asked for here; what clients
+/// read is the precision.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
+struct Network {
+    network: Asset,
+    coin: Asset,
+    name: Asset,
+    is_default: bool,
+    deposit_enable: bool,
+    withdraw_enable: bool,
+    busy: bool,
+    min_confirm: u32,
+    un_lock_confirm: u32,
+    withdraw_integer_multiple: Decimal,
+    withdraw_fee: Decimal,
+    withdraw_min: Decimal,
+    withdraw_max: Decimal,
+    deposit_dust: Decimal,
+}
+
+fn coin(terms: &AssetTerms, balance: Balance) -> Coin {
+    let amount = |amount: Amount| Decimal { units: amount.0, scale: terms.scale };
+    let none = nothing(terms.scale);
+    let smallest = amount(Amount(1));
+    let name = Asset(terms.name);
+    Coin {
+        coin: name,
+        name,
+        deposit_all_enable: true,
+        withdraw_all_enable: true,
+        trading: true,
+        is_legal_money: false,
+        free: amount(balance.free),
+        locked: amount(balance.held),
+        freeze: none,
+        withdrawing: none,
+        ipoing: none,
+        ipoable: none,
+        storage: none,
+        network_list: [Network {
+            network: name,
+            coin: name,
+            name,
+            is_default: true,
+            deposit_enable: true,
+            withdraw_enable: true,
+            busy: false,
+            min_confirm: 1,
+            un_lock_confirm: 1,
+            withdraw_integer_multiple: smallest,
+            withdraw_fee: none,
+            withdraw_min: smallest,
+            withdraw_max: amount(AssetTerms::MAX_TOTAL_DEPOSITS),
+            deposit_dust: smallest,
+        }],
+    }
+}
+
+pub(crate) async fn all_coins(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::READ)?;
+    params.allow_signed(&[])?;
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let balances = model.with_views(|views| views.balances().of(caller.account).to_vec());
+    let coins: Vec<Coin> =
+        balances_of(&listings, &balances).map(|(terms, balance)| coin(terms, balance)).collect();
+    Ok(Json::ok(&coins))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TradeFee {
+    symbol: Symbol,
+    maker_commission: Decimal,
+    taker_commission: Decimal,
+}
+
+pub(crate) async fn trade_fee(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    gateway.caller(&received, &params, Permissions::READ)?;
+    params.allow_signed(&["symbol"])?;
+    let listings = gateway.current().await?.listings();
+    let chosen = match Chosen::by(&params, &listings)? {
+        Chosen::One(listing) => vec![listing],
+        Chosen::Many(several) => several,
+    };
+    let fees: Vec<TradeFee> = chosen
+        .into_iter()
+        .map(|listing| TradeFee {
+            symbol: Symbol(listing.terms.name),
+            maker_commission: rate(listing.terms.maker_fee_ppm),
+            taker_commission: rate(listing.terms.taker_fee_ppm),
+        })
+        .collect();
+    Ok(Json::ok(&fees))
+}

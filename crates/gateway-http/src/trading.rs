@@ -1,0 +1,139 @@
+//! The paths that write: a request becomes a command, the command goes to the sequencer, and what came of it becomes the
+//! answer. The two translations are in [`crate::orders`] and [`crate::order_replies`]. Source: rest-api.md "Trading endpoints".
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use model::{AccountId, ClientOrderId, Command, OrderRef};
+use sequencer::Reply;
+
+use crate::account::TestCommission;
+use crate::errors::ApiError;
+use crate::gateway::{Gateway, Json, Received, TimeUnit};
+use crate::keys::Permissions;
+use crate::order_replies::Outcome;
+use crate::orders::{self, Cancelling, Placing, Replacing};
+
+fn outcome(account: AccountId, reply: &Reply, unit: TimeUnit) -> Outcome<'_> {
+    Outcome { account, events: reply.events(), time_ns: reply.time_ns(), unit }
+}
+
+pub(crate) async fn place(State(gateway): State<Arc<Gateway>>, received: Received) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
+    params.allow_signed(orders::PLACE)?;
+    let unit = received.time_unit()?;
+    let symbol = params.required("symbol")?;
+    let listings = gateway.listings_with(symbol).await?;
+    let listing = listings.symbol(symbol)?;
+    let Placing { command, response, labels } =
+        orders::place(&params, listing, caller, || gateway.new_client_order_id())?;
+    let reply = gateway.execute(Command::PlaceOrder(command)).await?;
+    Ok(Json::ok(&outcome(caller.account, &reply, unit).placed(listing, response, labels)?))
+}
+
+/// Everything but the order itself: what would be refused before it became a command is refused, the rest is `{}`.
+pub(crate) async fn place_test(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
+    params.allow_signed(orders::TEST)?;
+    let symbol = params.required("symbol")?;
+    let listings = gateway.listings_with(symbol).await?;
+    let listing = listings.symbol(symbol)?;
+    orders::place(&params, listing, caller, || gateway.new_client_order_id())?;
+    if params.flag("computeCommissionRates")? {
+        return Ok(Json::ok(&TestCommission::of(listing)));
+    }
+    Ok(Json::ok(&serde_json::Map::new()))
+}
+
+pub(crate) async fn cancel(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
+    params.allow_signed(orders::CANCEL)?;
+    let unit = received.time_unit()?;
+    let symbol = params.required("symbol")?;
+    let listings = gateway.listings_with(symbol).await?;
+    let listing = listings.symbol(symbol)?;
+    let Cancelling { command, cancel_id } =
+        orders::cancel(&params, listing, caller, || gateway.new_client_order_id())?;
+    let reply = gateway.execute(Command::CancelOrder(command)).await?;
+    gateway.read_model.applied(reply.seq()).await?;
+    let cancelled = gateway.read_model.with_views(|views| {
+        outcome(caller.account, &reply, unit).order_cancelled(listing, views.orders(), cancel_id)
+    })?;
+    Ok(Json::ok(&cancelled))
+}
+
+pub(crate) async fn cancel_all(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
+    params.allow_signed(orders::CANCEL_ALL)?;
+    let unit = received.time_unit()?;
+    let symbol = params.required("symbol")?;
+    let listings = gateway.listings_with(symbol).await?;
+    let listing = listings.symbol(symbol)?;
+    let cancel_id = gateway.new_client_order_id()?;
+    let reply = gateway.execute(Command::CancelAllOrders(orders::cancel_all(listing, caller))).await?;
+    gateway.read_model.applied(reply.seq()).await?;
+    let cancelled = gateway.read_model.with_views(|views| {
+        outcome(caller.account, &reply, unit).all_cancelled(listing, views.orders(), cancel_id)
+    })?;
+    Ok(Json::ok(&cancelled))
+}
+
+pub(crate) async fn cancel_replace(
+    State(gateway): State<Arc<Gateway>>,
+    received: Received,
+) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
+    params.allow_signed(orders::REPLACE)?;
+    let unit = received.time_unit()?;
+    let symbol = params.required("symbol")?;
+    let listings = gateway.listings_with(symbol).await?;
+    let listing = listings.symbol(symbol)?;
+    let Replacing { command, response, labels, cancel_id } =
+        orders::replace(&params, listing, caller, || gateway.new_client_order_id())?;
+    let reply = gateway.execute(Command::ReplaceOrder(command)).await?;
+    gateway.read_model.applied(reply.seq()).await?;
+    let (status, replaced) = gateway.read_model.with_views(|views| {
+        outcome(caller.account, &reply, unit).replaced(listing, views.orders(), cancel_id, response, labels)
+    })?;
+    Ok(Json::with_status(status, &replaced))
+}
+
+pub(crate) async fn amend(State(gateway): State<Arc<Gateway>>, received: Received) -> Result<Json, ApiError> {
+    let params = received.params()?;
+    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
+    params.allow_signed(orders::AMEND)?;
+    let unit = received.time_unit()?;
+    let symbol = params.required("symbol")?;
+    // The answer tells what the order was called before, which is over once the command is applied.
+    let model = gateway.current().await?;
+    let listings = model.listings();
+    let listing = listings.symbol(symbol)?;
+    let command = orders::amend(&params, listing, caller, || gateway.new_client_order_id())?;
+    let name_before: Option<ClientOrderId> = match command.order {
+        OrderRef::Client(name) | OrderRef::Both((_, name)) => Some(name),
+        OrderRef::Id(id) => {
+            model.with_views(|views| views.orders().by_id(id).map(|order| order.client_order_id))
+        }
+    };
+    let reply = gateway.execute(Command::AmendOrder(command)).await?;
+    gateway.read_model.applied(reply.seq()).await?;
+    let amended = gateway.read_model.with_views(|views| {
+        // The command's place in the journal serves as the number of the execution: unique, and rising.
+        outcome(caller.account, &reply, unit).amended(listing, views.orders(), name_before, reply.seq().0)
+    })?;
+    Ok(Json::ok(&amended))
+}
