@@ -47,7 +47,7 @@ pub struct Order {
     pub kind: OrderKind,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
-    /// Its name now.
+    /// Its name now; may be empty.
     pub client_order_id: ClientOrderId,
     /// Its name as it was accepted; another than `client_order_id` only when an amendment gave it a new one.
     pub original_client_order_id: ClientOrderId,
@@ -183,7 +183,8 @@ impl Orders {
         self.slot_of(order).map(|slot| &self.slab[slot])
     }
 
-    /// The latest order that took this name in this market, open or over, while it is kept.
+    /// The latest order that took this name in this market, open or over, while it is kept and has that name. Orders without
+    /// a name are not found by it.
     pub fn by_client_id(
         &self,
         account: AccountId,
@@ -388,8 +389,12 @@ impl Orders {
         self.slab.release(slot);
     }
 
-    /// Lets the order be found by its name, and no other.
+    /// Lets the order be found by its name, and no other. Any number of orders may have no name.
     fn take_name(&mut self, slot: u32) {
+        if self.slab[slot].client_order_id.is_empty() {
+            self.slab[slot].named = false;
+            return;
+        }
         let Self { slab, by_name, hasher, .. } = self;
         let hasher = *hasher;
         let order = &slab[slot];

@@ -190,7 +190,7 @@ impl Naive {
 
     /// The order that took the name last, while it is kept and has it.
     pub fn by_name(&self, account: AccountId, market: MarketId, name: &ClientOrderId) -> Option<&NaiveOrder> {
-        let order = self.names.get(&(account, market, *name))?;
+        let order = self.names.get(&(account, market, *name)).filter(|_| !name.is_empty())?;
         self.is_kept(*order).then(|| &self.orders[order])
     }
 

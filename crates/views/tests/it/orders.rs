@@ -148,6 +148,19 @@ fn a_name_leads_to_the_order_that_took_it_last() {
     assert_eq!(feed.called("b"), None);
 }
 
+/// A name is optional for the state machine, and a view once took two orders without one for two of the same name.
+#[test]
+fn orders_without_a_name_are_many_and_not_found_by_it() {
+    let mut feed = Feed::new(ViewSettings::default());
+    feed.sells(1, "", 10);
+    feed.sells(2, "", 10);
+    assert_eq!(feed.called(""), None);
+    feed.renames(1, "a", 9, 1);
+    assert_eq!((feed.called(""), feed.called("a")), (None, Some(1)));
+    feed.ends(2, EndReason::Canceled, 10);
+    assert_eq!(feed.views.orders().open_in(ALICE, MARKET).len(), 1);
+}
+
 #[test]
 fn an_order_by_amount_is_as_large_as_what_it_bought() {
     let mut feed = Feed::new(ViewSettings::default());

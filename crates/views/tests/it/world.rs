@@ -353,7 +353,7 @@ impl World {
         }
         let qty = order.done + 1 + self.random.signed(u64::try_from(order.qty - order.done - 1).unwrap());
         let name = if self.random.below(2) == 0 { self.name() } else { order.name };
-        if name != order.name && !self.names.insert((order.account, name)) {
+        if name.is_empty() || (name != order.name && !self.names.insert((order.account, name))) {
             return;
         }
         if name != order.name {
@@ -382,8 +382,11 @@ impl World {
         }));
     }
 
-    /// Few enough names that they come again.
+    /// Few enough names that they come again, and sometimes none.
     fn name(&mut self) -> ClientOrderId {
+        if self.random.below(20) == 0 {
+            return ClientOrderId::EMPTY;
+        }
         ClientOrderId::new(&format!("name-{}", self.random.below(60))).unwrap()
     }
 
@@ -482,7 +485,7 @@ impl World {
         });
         let makes = !(crosses && matches!(kind, OrderKind::LimitMaker { .. }));
         let (free, _) = self.balance(account, self.pays_in(market, side));
-        if free < held || !makes || !self.names.insert((account, name)) {
+        if free < held || !makes || !(name.is_empty() || self.names.insert((account, name))) {
             self.told.push(Event::Rejected { account, reject: Reject::DuplicateClientOrderId });
             return;
         }
