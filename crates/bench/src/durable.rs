@@ -79,7 +79,7 @@ fn live(folder: &Path, limit: usize) -> Result<Measurement, SequencerError> {
     // A crash, as far as the journal can tell: no last snapshot, so that the replay has everything to do.
     sequencer.abandon()?;
     let rejects = counter.join().expect("the counter does not panic");
-    Ok(Measurement { name: "partition + journal, durable", commands: sent - prepared, elapsed, rejects })
+    Ok(Measurement::new("partition + journal, durable", sent - prepared, elapsed, rejects))
 }
 
 /// Hands in everything, waiting where the queue is full.
@@ -114,5 +114,5 @@ fn replay(folder: &Path) -> Result<Measurement, SequencerError> {
     let start = Instant::now();
     let recovered = sequencer::recover(directory.storage(), &journal::Settings::default(), &mut ())?;
     let elapsed = start.elapsed();
-    Ok(Measurement { name: "replay after a crash", commands: recovered.replayed(), elapsed, rejects: 0 })
+    Ok(Measurement::new("replay after a crash", recovered.replayed(), elapsed, 0))
 }

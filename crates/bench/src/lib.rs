@@ -4,25 +4,76 @@ pub mod durable;
 pub mod flow;
 pub mod partition;
 
+use std::fmt;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
 /// What one yardstick found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
     /// What was measured.
     pub name: &'static str,
     /// How many commands.
     pub commands: u64,
-    /// In what time.
-    pub elapsed: Duration,
+    /// In what time, in seconds.
+    pub seconds: f64,
+    /// Commands a second.
+    pub per_second: f64,
     /// Commands that were refused.
     pub rejects: u64,
+    /// How long one took, where each was timed.
+    pub latency: Option<Latency>,
+}
+
+/// Percentiles, in microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Latency {
+    /// Half were faster.
+    pub p50_us: f64,
+    /// 99 in 100 were faster.
+    pub p99_us: f64,
+    /// 999 in 1,000 were faster.
+    pub p999_us: f64,
+}
+
+impl Latency {
+    /// Of recorded nanoseconds.
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    pub fn of(nanos: &Histogram<u64>) -> Self {
+        let micros = |quantile| nanos.value_at_quantile(quantile) as f64 / 1_000.0;
+        Self { p50_us: micros(0.5), p99_us: micros(0.99), p999_us: micros(0.999) }
+    }
 }
 
 impl Measurement {
-    /// Commands a second.
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    pub fn per_second(&self) -> f64 {
-        self.commands as f64 / self.elapsed.as_secs_f64()
+    /// The heads of the columns that `Display` fills.
+    pub const HEADER: &'static str = "what                                          commands  seconds   commands/s  refused   p50 us   p99 us  p99.9 us";
+
+    /// Of `commands` in `elapsed`.
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    pub fn new(name: &'static str, commands: u64, elapsed: Duration, rejects: u64) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        Self { name, commands, seconds, per_second: commands as f64 / seconds, rejects, latency: None }
+    }
+
+    /// With what one took.
+    #[must_use]
+    pub fn with_latency(self, nanos: &Histogram<u64>) -> Self {
+        Self { latency: Some(Latency::of(nanos)), ..self }
+    }
+}
+
+impl fmt::Display for Measurement {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, commands, seconds, per_second, rejects, latency } = self;
+        write!(out, "{name:<42} {commands:>11} {seconds:>8.2} {per_second:>12.0} {rejects:>8}")?;
+        match latency {
+            Some(Latency { p50_us, p99_us, p999_us }) => {
+                write!(out, " {p50_us:>8.1} {p99_us:>8.1} {p999_us:>9.1}")
+            }
+            None => Ok(()),
+        }
     }
 }

@@ -50,10 +50,10 @@ pub fn run(limit: usize) -> Measurement {
         done += commands.len();
         rejects += events.iter().filter(|event| matches!(event, Event::Rejected { .. })).count();
     }
-    Measurement {
-        name: "partition, one thread, with ledger",
-        commands: u64::try_from(done).expect("fits"),
+    Measurement::new(
+        "partition, one thread, with ledger",
+        u64::try_from(done).expect("fits"),
         elapsed,
-        rejects: u64::try_from(rejects).expect("fits"),
-    }
+        u64::try_from(rejects).expect("fits"),
+    )
 }

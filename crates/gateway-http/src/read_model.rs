@@ -3,12 +3,12 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
-use model::{Event, Seq};
+use model::{Event, EventBatch, Seq};
 use sequencer::Subscription;
 use tokio::sync::watch;
 use views::Views;
@@ -23,8 +23,8 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 pub struct ReadModel {
     views: RwLock<Views>,
     listings: RwLock<Arc<Listings>>,
-    /// Who wants the views saved as they are at a command that they have not reached yet.
-    save_at: Mutex<Option<(Seq, SyncSender<Vec<u8>>)>>,
+    /// Who wants the views saved at which command. Never locked by somebody who holds the views.
+    saves: Mutex<Vec<(Seq, Sender<Vec<u8>>)>>,
     /// The last command whose events are in the views. Its sender lives in the follower: a closed channel means that the
     /// views will not go on.
     applied: watch::Receiver<Seq>,
@@ -36,67 +36,75 @@ impl ReadModel {
     pub fn start(views: Views, subscription: Subscription) -> io::Result<Arc<Self>> {
         let (announce, applied) = watch::channel(views.command_seq());
         let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
-        let model =
-            Arc::new(Self { views: RwLock::new(views), listings, save_at: Mutex::default(), applied });
+        let model = Arc::new(Self { views: RwLock::new(views), listings, saves: Mutex::default(), applied });
         let follower = Arc::downgrade(&model);
         thread::Builder::new().name("views".to_owned()).spawn(move || {
             loop {
                 let Some(batches) = subscription.wait(LOOK_UP) else { return };
                 let Some(model) = follower.upgrade() else { return };
-                if batches.is_empty() {
-                    continue;
+                for batch in batches {
+                    // The panic hook has written what is broken; readers are told that nothing more will come.
+                    let Ok(seq) = catch_unwind(AssertUnwindSafe(|| model.apply(&batch))) else { return };
+                    announce.send_replace(seq);
+                    model.save_where_wanted(seq);
                 }
-                let mut views = model.views.write().unwrap_or_else(PoisonError::into_inner);
-                let mut listed = false;
-                // The panic hook has written what is broken; readers are told that there is nothing to read any more.
-                let outcome = catch_unwind(AssertUnwindSafe(|| {
-                    for batch in &batches {
-                        views.apply(batch);
-                        model.save_if_due(&views);
-                        listed |= batch.events.iter().any(|event| {
-                            matches!(event, Event::AssetAdded { .. } | Event::MarketAdded { .. })
-                        });
-                    }
-                }));
-                if outcome.is_err() {
-                    return;
-                }
-                let seq = views.command_seq();
-                if listed {
-                    let listings = Arc::new(Listings::of(views.catalog()));
-                    *model.listings.write().unwrap_or_else(PoisonError::into_inner) = listings;
-                }
-                drop(views);
-                announce.send_replace(seq);
             }
         })?;
         Ok(model)
     }
 
-    /// Has the views saved as they are at `seq`, which they have not gone beyond yet: the bytes come when they are there, at
-    /// once when they are there now. Called before the batch that ends at `seq` is released.
-    pub fn save_at(&self, seq: Seq) -> Receiver<Vec<u8>> {
-        let (sender, receiver) = sync_channel(1);
-        let views = self.read();
-        assert!(views.command_seq() <= seq, "the views are asked for before they go on");
-        *self.save_at.lock().unwrap_or_else(PoisonError::into_inner) = Some((seq, sender));
-        self.save_if_due(&views);
-        receiver
+    fn apply(&self, batch: &EventBatch) -> Seq {
+        let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
+        views.apply(batch);
+        let listed = |event: &Event| matches!(event, Event::AssetAdded { .. } | Event::MarketAdded { .. });
+        if batch.events.iter().any(listed) {
+            // While nobody can look at the views: whoever sees a market in them finds it here.
+            let listings = Arc::new(Listings::of(views.catalog()));
+            *self.listings.write().unwrap_or_else(PoisonError::into_inner) = listings;
+        }
+        views.command_seq()
     }
 
-    fn save_if_due(&self, views: &Views) {
-        let mut save_at = self.save_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, sender)) = save_at.take_if(|(seq, _)| *seq == views.command_seq()) {
-            let mut bytes = Vec::new();
-            views.save(&mut bytes);
-            // Whoever asked may have gone.
-            let _ = sender.send(bytes);
+    fn save_where_wanted(&self, seq: Seq) {
+        let mut saves = self.saves();
+        if saves.iter().any(|(wanted, _)| *wanted <= seq) {
+            let bytes = self.saved();
+            // Whoever asked may have gone; who asked too late hears nothing.
+            for (_, asked) in saves.extract_if(.., |(wanted, _)| *wanted == seq) {
+                let _ = asked.send(bytes.clone());
+            }
+            saves.retain(|(wanted, _)| *wanted > seq);
         }
     }
 
     /// Looks at the views while nothing changes in them. Keep it short: the follower waits.
     pub fn with_views<R>(&self, look: impl FnOnce(&Views) -> R) -> R {
         look(&self.read())
+    }
+
+    /// The views in the form of [`Views::save`], as they are when they have the events of `seq` and nothing behind it. To be
+    /// asked before the batch that ends at `seq` is released, or while it is the last; otherwise nothing comes.
+    ///
+    /// Readers go on meanwhile; only what is new has to wait.
+    pub fn save_at(&self, seq: Seq) -> Receiver<Vec<u8>> {
+        let (asked, bytes) = channel();
+        let mut saves = self.saves();
+        if self.read().command_seq() == seq {
+            asked.send(self.saved()).expect("the other end is here");
+        } else {
+            saves.push((seq, asked));
+        }
+        bytes
+    }
+
+    fn saved(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.read().save(&mut bytes);
+        bytes
+    }
+
+    fn saves(&self) -> MutexGuard<'_, Vec<(Seq, Sender<Vec<u8>>)>> {
+        self.saves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Views> {

@@ -10,6 +10,7 @@
 //!           sessions, subscribers, keeper thread               replies, views, event log and snapshots
 //! ```
 
+mod audit;
 mod egress;
 mod error;
 mod ingress;
@@ -19,6 +20,7 @@ mod sequencer;
 mod settings;
 mod writer;
 
+pub use audit::{AuditStep, audit};
 pub use egress::{Egress, Reply, Session, Subscription};
 pub use error::SequencerError;
 pub use ingress::{Ingress, Submission, SubmitError};

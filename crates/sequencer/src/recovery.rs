@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use codec::{Coded, EventChain, Reader};
 use exchange::Partition;
-use journal::{EventFrame, EventLogWriter, JournalWriter, Recovery, SnapshotStore, Storage};
+use journal::{Batch, EventFrame, EventLogWriter, JournalWriter, Recovery, SkipMark, SnapshotStore, Storage};
 use model::{Command, Event, EventBatch, EventSeq, Seq, Sequenced, Skip, TimeNs};
 
 use crate::keeper::{PARTITION_SECTION, SectionsAt};
@@ -95,15 +95,7 @@ pub fn recover(
     let mut batch = EventBatch::default();
     let mut frame = EventFrame::new();
     while let Some(records) = reader.next()? {
-        begin(&mut batch, records.first_seq, records.time_ns);
-        for (seq, bytes) in records.commands() {
-            let command = match survey.skip_marks.iter().find(|mark| mark.seq == seq) {
-                Some(mark) => Command::Skip(Skip { reason: mark.reason.clone() }),
-                None => decode(seq, bytes)?,
-            };
-            let input = Sequenced { seq, time_ns: records.time_ns, command };
-            apply(&mut partition, std::slice::from_ref(&input), &mut batch)?;
-        }
+        apply_records(&mut partition, &records, &survey.skip_marks, &mut batch)?;
         derive.finish(&mut batch, &mut frame);
         events.expect_or_append(&mut frame)?;
         replay.batch(&batch);
@@ -111,6 +103,25 @@ pub fn recover(
     }
     let replayed = partition.seq().0 - snapshot_seq.0;
     Ok(Recovered { partition, derive, journal, events, snapshots, snapshot_seq, warnings, replayed })
+}
+
+/// Applies one batch of the journal, with what an operator had taken out replaced.
+pub(crate) fn apply_records(
+    partition: &mut Partition,
+    records: &Batch<'_>,
+    skip_marks: &[SkipMark],
+    batch: &mut EventBatch,
+) -> Result<(), SequencerError> {
+    begin(batch, records.first_seq, records.time_ns);
+    for (seq, bytes) in records.commands() {
+        let command = match skip_marks.iter().find(|mark| mark.seq == seq) {
+            Some(mark) => Command::Skip(Skip { reason: mark.reason.clone() }),
+            None => decode(seq, bytes)?,
+        };
+        let input = Sequenced { seq, time_ns: records.time_ns, command };
+        apply(partition, std::slice::from_ref(&input), batch)?;
+    }
+    Ok(())
 }
 
 fn decode(seq: Seq, bytes: &[u8]) -> Result<Command, SequencerError> {

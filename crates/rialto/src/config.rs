@@ -1,0 +1,370 @@
+//! The settings file: every setting with its default and its check. A wrong one is refused with its line and what would be
+//! right. The commented file that `rialto init` writes is [`TEMPLATE`]; a test holds the two together.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use gateway_http::{GatewaySettings, MarketForm};
+use model::{AssetId, AssetName, AssetTerms, MarketTerms};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use views::ViewSettings;
+
+/// What `rialto init` writes.
+pub const TEMPLATE: &str = include_str!("rialto.toml");
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub public: Listener,
+    pub admin: Admin,
+    pub keys: Keys,
+    pub journal: Journal,
+    pub sequencer: Sequencer,
+    pub views: Views,
+    #[serde(rename = "asset")]
+    pub assets: Vec<Spanned<Asset>>,
+    #[serde(rename = "market")]
+    pub markets: Vec<Spanned<MarketForm>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asset {
+    pub name: String,
+    #[serde(deserialize_with = "within::<0, 18, _, _>")]
+    pub scale: u8,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listener {
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "within::<1, 16_777_216, _, _>")]
+    pub max_body_bytes: usize,
+    #[serde(deserialize_with = "within::<8_192, 1_048_576, _, _>")]
+    pub max_head_bytes: usize,
+    #[serde(deserialize_with = "within::<1, 1_000, _, _>")]
+    pub max_headers: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub max_connections: usize,
+    #[serde(deserialize_with = "within::<1, 86_400, _, _>")]
+    pub idle_timeout_s: u64,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub body_timeout_s: u64,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub write_timeout_s: u64,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub reply_timeout_s: u64,
+    #[serde(deserialize_with = "within::<1, 600_000, _, _>")]
+    pub max_recv_window_ms: u64,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub max_depth_levels: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub max_list_entries: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    pub listen: SocketAddr,
+    /// Relative to the data directory.
+    pub token_file: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// Relative to the data directory.
+    pub master_key_file: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    #[serde(deserialize_with = "within::<1, 2_048, _, _>")]
+    pub segment_mib: u64,
+    #[serde(deserialize_with = "within::<1, 2_048, _, _>")]
+    pub event_segment_mib: u64,
+    #[serde(deserialize_with = "within::<1, 1_000, _, _>")]
+    pub snapshots_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000_000, _, _>")]
+    pub snapshot_every_commands: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sequencer {
+    #[serde(deserialize_with = "within::<1, 10_000_000, _, _>")]
+    pub ingress_limit: usize,
+    #[serde(deserialize_with = "within::<1, 100_000, _, _>")]
+    pub batch_max_commands: usize,
+    #[serde(deserialize_with = "within::<10, 3_600_000, _, _>")]
+    pub tick_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Views {
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub orders_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub orders_kept_per_account: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub own_trades_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub own_trades_kept_per_account: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub trades_kept: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./rialto-data"),
+            public: Listener::default(),
+            admin: Admin::default(),
+            keys: Keys::default(),
+            journal: Journal::default(),
+            sequencer: Sequencer::default(),
+            views: Views::default(),
+            assets: Vec::new(),
+            markets: Vec::new(),
+        }
+    }
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        let gateway = GatewaySettings::default();
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
+            max_body_bytes: gateway.max_body_bytes,
+            max_head_bytes: gateway.max_head_bytes,
+            max_headers: gateway.max_headers,
+            max_connections: gateway.max_connections,
+            idle_timeout_s: gateway.idle_timeout.as_secs(),
+            body_timeout_s: gateway.body_timeout.as_secs(),
+            write_timeout_s: gateway.write_timeout.as_secs(),
+            reply_timeout_s: gateway.reply_timeout.as_secs(),
+            max_recv_window_ms: gateway.max_recv_window_ms,
+            max_depth_levels: gateway.max_depth_levels,
+            max_list_entries: gateway.max_list_entries,
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8_081)), token_file: PathBuf::from("admin.token") }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { master_key_file: PathBuf::from("master.key") }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        let (files, sequencer) = (journal::Settings::default(), sequencer::Settings::default());
+        Self {
+            segment_mib: files.journal_segment_bytes >> 20,
+            event_segment_mib: files.event_segment_bytes >> 20,
+            snapshots_kept: files.snapshots_kept,
+            snapshot_every_commands: sequencer.snapshot_every_commands,
+        }
+    }
+}
+
+impl Default for Sequencer {
+    fn default() -> Self {
+        let settings = sequencer::Settings::default();
+        Self {
+            ingress_limit: settings.ingress_limit,
+            batch_max_commands: settings.batch_max_commands,
+            tick_ms: u64::try_from(settings.tick.as_millis()).expect("a second"),
+        }
+    }
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        let settings = ViewSettings::default();
+        Self {
+            orders_kept: settings.orders_kept,
+            orders_kept_per_account: settings.orders_kept_per_account,
+            own_trades_kept: settings.own_trades_kept,
+            own_trades_kept_per_account: settings.own_trades_kept_per_account,
+            trades_kept: settings.trades_kept,
+        }
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+fn within<'de, const MIN: u64, const MAX: u64, T, D>(input: D) -> Result<T, D::Error>
+where
+    T: TryFrom<u64>,
+    D: Deserializer<'de>,
+{
+    let refused = |found: &dyn fmt::Display| {
+        serde::de::Error::custom(format!("must be a whole number from {MIN} to {MAX}, not {found}"))
+    };
+    let found = i64::deserialize(input)?;
+    let number = u64::try_from(found).map_err(|_| refused(&found))?;
+    if !(MIN..=MAX).contains(&number) {
+        return Err(refused(&found));
+    }
+    T::try_from(number).map_err(|_| refused(&found))
+}
+
+impl Config {
+    /// Reads and checks a settings file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("cannot read the settings file {} (rialto init writes one)", path.display())
+        })?;
+        Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+    }
+
+    /// As [`Self::read`], from the text. Errors begin with the line.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            anyhow!("line {line}: {}", error.message().trim())
+        })?;
+        config.check(text)?;
+        Ok(config)
+    }
+
+    /// What one value alone does not tell.
+    fn check(&self, text: &str) -> anyhow::Result<()> {
+        if self.public.listen == self.admin.listen && self.public.listen.port() != 0 {
+            return Err(anyhow!(
+                "public.listen and admin.listen are both {}: choose two ports",
+                self.admin.listen
+            ));
+        }
+        let at =
+            |start: usize, problem: &dyn fmt::Display| anyhow!("line {}: {problem}", line_of(text, start));
+        let assets = self.assets()?;
+        for (index, asset) in self.assets.iter().enumerate() {
+            if assets[..index].iter().any(|earlier| earlier.name == assets[index].name) {
+                return Err(at(
+                    asset.span().start,
+                    &format!("the asset {} is listed twice", asset.get_ref().name),
+                ));
+            }
+        }
+        for (index, market) in self.markets.iter().enumerate() {
+            let (start, form) = (market.span().start, market.get_ref());
+            market_terms(form, &assets).map_err(|problem| at(start, &problem))?;
+            if self.markets[..index].iter().any(|earlier| earlier.get_ref().name == form.name) {
+                return Err(at(start, &format!("the market {} is listed twice", form.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an empty data directory begins with.
+    pub fn assets(&self) -> anyhow::Result<Vec<AssetTerms>> {
+        let terms = |asset: &Spanned<Asset>| {
+            let Asset { name, scale } = asset.get_ref();
+            let named = AssetName::new(name).map_err(|error| anyhow!("the asset name '{name}': {error}"))?;
+            if named.is_empty() {
+                return Err(anyhow!("an asset needs a name"));
+            }
+            Ok(AssetTerms { name: named, scale: *scale })
+        };
+        self.assets.iter().map(terms).collect()
+    }
+
+    /// What an empty data directory begins with.
+    pub fn markets(&self) -> anyhow::Result<Vec<MarketTerms>> {
+        let assets = self.assets()?;
+        self.markets.iter().map(|market| market_terms(market.get_ref(), &assets)).collect()
+    }
+
+    pub fn gateway(&self) -> GatewaySettings {
+        let public = &self.public;
+        GatewaySettings {
+            max_body_bytes: public.max_body_bytes,
+            max_head_bytes: public.max_head_bytes,
+            max_headers: public.max_headers,
+            max_connections: public.max_connections,
+            idle_timeout: Duration::from_secs(public.idle_timeout_s),
+            body_timeout: Duration::from_secs(public.body_timeout_s),
+            write_timeout: Duration::from_secs(public.write_timeout_s),
+            reply_timeout: Duration::from_secs(public.reply_timeout_s),
+            max_recv_window_ms: public.max_recv_window_ms,
+            max_depth_levels: public.max_depth_levels,
+            max_list_entries: public.max_list_entries,
+            ..GatewaySettings::default()
+        }
+    }
+
+    pub fn journal(&self) -> journal::Settings {
+        journal::Settings {
+            journal_segment_bytes: clamp_mib(self.journal.segment_mib),
+            event_segment_bytes: clamp_mib(self.journal.event_segment_mib),
+            snapshots_kept: self.journal.snapshots_kept,
+            ..journal::Settings::default()
+        }
+    }
+
+    pub fn sequencer(&self) -> sequencer::Settings {
+        sequencer::Settings {
+            ingress_limit: self.sequencer.ingress_limit,
+            batch_max_commands: self.sequencer.batch_max_commands,
+            snapshot_every_commands: self.journal.snapshot_every_commands,
+            tick: Duration::from_millis(self.sequencer.tick_ms),
+        }
+    }
+
+    pub fn views(&self) -> ViewSettings {
+        ViewSettings {
+            orders_kept: self.views.orders_kept,
+            orders_kept_per_account: self.views.orders_kept_per_account,
+            own_trades_kept: self.views.own_trades_kept,
+            own_trades_kept_per_account: self.views.own_trades_kept_per_account,
+            trades_kept: self.views.trades_kept,
+            agg_trades_kept: self.views.trades_kept,
+            ..ViewSettings::default()
+        }
+    }
+
+    /// A file that belongs to the data directory unless its path says otherwise.
+    pub fn beside_data(&self, file: &Path) -> PathBuf {
+        self.data_dir.join(file)
+    }
+}
+
+fn market_terms(form: &MarketForm, assets: &[AssetTerms]) -> anyhow::Result<MarketTerms> {
+    let find = |field: &str, name: &str| {
+        let found = (0..).map(AssetId).zip(assets).find(|(_, asset)| asset.name.as_str() == name);
+        found.ok_or_else(|| anyhow!("{field} = \"{name}\" is no asset: add an [[asset]] of that name"))
+    };
+    Ok(form.terms(find("base", &form.base)?, find("quote", &form.quote)?)?)
+}
+
+fn clamp_mib(mib: u64) -> u64 {
+    (mib << 20).clamp(journal::Settings::MIN_SEGMENT_BYTES, journal::Settings::MAX_SEGMENT_BYTES)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Only this machine can reach it.
+pub fn is_loopback(address: SocketAddr) -> bool {
+    match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    }
+}

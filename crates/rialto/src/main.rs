@@ -1,0 +1,131 @@
+//! The program: settings, wiring, commands, shutdown. Logic here would be in the wrong room.
+
+mod config;
+mod demo;
+mod measure;
+mod progress;
+mod replay;
+mod serve;
+mod setup;
+mod skip;
+mod verify;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+
+/// An exchange core: spot matching, one ledger, a durable journal, Binance's API dialect. Without a command it starts a demo.
+#[derive(Parser)]
+#[command(name = "rialto", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    demo: Demo,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts an exchange with three markets and two funded accounts, whose keys it prints. This is what happens without a
+    /// command, too.
+    Demo(Demo),
+    /// Starts an exchange with your own settings.
+    Serve {
+        /// The settings file; `rialto init` writes one.
+        #[arg(long, default_value = "rialto.toml")]
+        config: PathBuf,
+    },
+    /// Writes a commented settings file.
+    Init {
+        /// Where to.
+        #[arg(default_value = "rialto.toml")]
+        file: PathBuf,
+    },
+    /// Sends recorded order flow through partition and journal, and holds what comes of it against the recording.
+    Replay(replay::Options),
+    /// Applies the journal again and compares states and events. Works beside a running exchange.
+    Verify {
+        /// The data directory.
+        #[arg(long, default_value = "./rialto-data")]
+        data: PathBuf,
+    },
+    /// Measures partition, journal and REST on this machine.
+    Bench(measure::Options),
+    /// Works on the journal of an exchange that is not running.
+    #[command(subcommand)]
+    Journal(Journal),
+}
+
+#[derive(Args, Clone)]
+struct Demo {
+    /// Where the API for traders listens. Only this machine may reach it while the demo's keys are on.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where the operator's API listens.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    admin_listen: SocketAddr,
+    /// The data directory. The next start goes on where the last one stopped.
+    #[arg(long, default_value = "./rialto-data")]
+    data: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Journal {
+    /// Marks a command that cannot be applied, so that every start steps over it.
+    Skip {
+        /// The command's sequence, as the refused start named it.
+        seq: u64,
+        /// Why: goes into the journal and the event log.
+        #[arg(long)]
+        reason: String,
+        /// The data directory.
+        #[arg(long, default_value = "./rialto-data")]
+        data: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse() {
+        Cli { command: None, demo } | Cli { command: Some(Command::Demo(demo)), .. } => {
+            demo::start(demo.listen, demo.admin_listen, demo.data)
+        }
+        Cli { command: Some(command), .. } => run(command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rialto: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(_) => unreachable!("started above"),
+        Command::Serve { config } => serve::start(&Config::read(&config)?, serve::Demo::Off),
+        Command::Init { file } => init(&file),
+        Command::Replay(options) => replay::run(&options),
+        Command::Verify { data } => verify::run(&data),
+        Command::Bench(options) => measure::run(&options),
+        Command::Journal(Journal::Skip { seq, reason, data }) => skip::run(&data, seq, &reason),
+    }
+}
+
+fn init(file: &std::path::Path) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut written =
+        std::fs::OpenOptions::new().write(true).create_new(true).open(file).with_context(|| {
+            format!("cannot write {} (a file that is there is not replaced)", file.display())
+        })?;
+    written
+        .write_all(config::TEMPLATE.as_bytes())
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{} is written. Next: rialto serve --config {}", file.display(), file.display());
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! An exchange from start to stop: recover, list, listen, stop in order.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail};
+use codec::Reader;
+use gateway_http::{Admin, AdminToken, Gateway, KeyStore, MasterKey, ReadModel, StoredKey};
+use indicatif::ProgressBar;
+use journal::{DataDir, EventLogReader, Storage};
+use model::{EventBatch, Seq};
+use sequencer::{Egress, Recovered, Replay, Sequencer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use views::Views;
+
+use crate::config::{Config, is_loopback};
+use crate::{demo, progress, setup};
+
+/// The views' section of a snapshot.
+const VIEWS_SECTION: &str = "views";
+
+/// Whether this is the demo.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Demo {
+    On,
+    Off,
+}
+
+/// Runs until somebody stops it.
+pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the gateway's threads")?;
+    // Listeners first: a port in use is told before anything is recovered or made.
+    let public = runtime.block_on(bind(config.public.listen, "public.listen"))?;
+    let admin = runtime.block_on(bind(config.admin.listen, "admin.listen"))?;
+
+    let directory = DataDir::open(&config.data_dir)?;
+    let mut views = ViewsReplay::new(config, directory.storage());
+    let recovered = sequencer::recover(directory.storage(), &config.journal(), &mut views)?;
+    for warning in recovered.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    let views = views.finish()?;
+    refuse_open_demo(config, &views)?;
+
+    let is_new = recovered.partition().seq() == Seq(0);
+    if !is_new {
+        for difference in setup::differences(config, views.catalog())? {
+            eprintln!("warning: {difference}; the journal is right");
+        }
+    }
+    let master_file = config.beside_data(&config.keys.master_key_file);
+    let stored = stored_keys(&recovered);
+    let mut demo_keys = Vec::new();
+    if demo == Demo::On && !is_new {
+        demo_keys = demo::known_keys(&MasterKey::from_file(&master_file)?, &stored, views.catalog())?;
+    }
+    let keys = Arc::new(KeyStore::open(master_key(&master_file, is_new)?, stored)?);
+    let token = admin_token(&config.beside_data(&config.admin.token_file))?;
+
+    let egress = Egress::default();
+    let read_model = ReadModel::start(views, egress.subscribe()).context("cannot start the views' thread")?;
+    let saved = Arc::clone(&read_model);
+    let sections_at = Box::new(move |seq: Seq| {
+        let bytes = saved.save_at(seq);
+        Box::new(move || vec![(VIEWS_SECTION, bytes.recv().expect("the views follow to every snapshot"))])
+            as _
+    });
+    let replayed = recovered.replayed();
+    let sequencer = recovered.start(config.sequencer(), egress, Some(sections_at));
+    if is_new {
+        setup::list(sequencer.ingress(), config)
+            .context("the settings' assets and markets cannot be listed")?;
+        if demo == Demo::On {
+            demo_keys = demo::open_accounts(sequencer.ingress(), &keys)
+                .context("the demo's accounts cannot be opened")?;
+        }
+    } else if replayed > 0 {
+        println!("Recovered: {replayed} commands were applied again behind the last snapshot.");
+    }
+
+    let gateway = Gateway::new(
+        config.gateway(),
+        sequencer.ingress().clone(),
+        sequencer.egress().clone(),
+        Arc::clone(&read_model),
+        Arc::clone(&keys),
+    );
+    let addresses = (public.local_addr()?, admin.local_addr()?);
+    if demo == Demo::On {
+        demo::announce(addresses.0, &demo_keys);
+    }
+    println!("Rialto listens on http://{} (operator: http://{}). Ctrl-C stops it.", addresses.0, addresses.1);
+    runtime.block_on(run(sequencer, gateway, token, public, admin))
+}
+
+/// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
+async fn run(
+    sequencer: Sequencer,
+    gateway: Arc<Gateway>,
+    token: AdminToken,
+    public: TcpListener,
+    admin: TcpListener,
+) -> anyhow::Result<()> {
+    let (stop, stopping) = watch::channel(false);
+    let stopped = |mut stopping: watch::Receiver<bool>| async move {
+        // A sender that is gone stops as well.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    let traders = tokio::spawn(gateway_http::serve(public, Arc::clone(&gateway), stopped(stopping.clone())));
+    let operator =
+        tokio::spawn(gateway_http::serve_admin(admin, Admin::new(gateway, token), stopped(stopping)));
+
+    let mut watchdog = tokio::time::interval(std::time::Duration::from_millis(50));
+    let signalled = signal();
+    tokio::pin!(signalled);
+    loop {
+        tokio::select! {
+            () = &mut signalled => break,
+            _ = watchdog.tick() => if sequencer.has_stopped() { break },
+        }
+    }
+    let failed = sequencer.has_stopped();
+    if !failed {
+        println!("Stopping: what was taken is finished, then a snapshot is written.");
+        stop.send_replace(true);
+        let _ = traders.await;
+        let _ = operator.await;
+        sequencer.ingress().stop();
+    }
+    let ended = tokio::task::spawn_blocking(|| sequencer.join()).await?;
+    let stopped =
+        ended.context("the exchange has stopped; everything that was acknowledged is on the disk")?;
+    if failed {
+        bail!("the exchange has stopped by itself at command {}", stopped.seq);
+    }
+    println!("Stopped at command {}.", stopped.seq);
+    Ok(())
+}
+
+/// Ctrl-C or SIGTERM.
+async fn signal() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow!(
+                "{setting}: port {} is in use by another program; stop that one or choose another port",
+                address.port()
+            )
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow!("{setting}: no permission to listen on port {}; choose one above 1023", address.port())
+        }
+        _ => anyhow!("{setting}: cannot listen on {address}: {error}"),
+    })
+}
+
+/// The demo's keys are known to everybody who sees the terminal, so nobody else may reach them.
+fn refuse_open_demo(config: &Config, views: &Views) -> anyhow::Result<()> {
+    for (setting, address) in [("public.listen", config.public.listen), ("admin.listen", config.admin.listen)]
+    {
+        if !is_loopback(address) && demo::keys_are_on(views.catalog()) {
+            bail!(
+                "{setting} is {address}, which others can reach, while the demo's keys are on: listen on 127.0.0.1, revoke \
+                 them, or use another data directory"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {
+    let stored = recovered.partition().api_keys().map(|(key, stored)| StoredKey {
+        key: *key,
+        account: stored.account,
+        sealed_secret: stored.sealed_secret.clone(),
+        permissions: stored.permissions,
+    });
+    stored.collect()
+}
+
+/// The one in the file; a new exchange makes one.
+fn master_key(file: &Path, is_new: bool) -> anyhow::Result<MasterKey> {
+    if is_new && !file.exists() {
+        let master = MasterKey::generate()?;
+        master.write_new(file)?;
+        return Ok(master);
+    }
+    Ok(MasterKey::from_file(file)?)
+}
+
+/// The one in the file, which is made where there is none.
+fn admin_token(file: &Path) -> anyhow::Result<AdminToken> {
+    let path = file.display();
+    if !file.exists() {
+        let mut made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(file)
+            .with_context(|| format!("cannot write the operator's token to {path}"))?;
+        writeln!(made, "{}", AdminToken::generate()?)
+            .with_context(|| format!("cannot write the operator's token to {path}"))?;
+    }
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read the operator's token from {path}"))?;
+    AdminToken::new(text.trim())?.ok_or_else(|| {
+        anyhow!("the operator's token in {path} must have {} or more visible characters", AdminToken::MIN_LEN)
+    })
+}
+
+/// Rebuilds the views while the partition is recovered.
+struct ViewsReplay<'a> {
+    config: &'a Config,
+    storage: &'a Arc<dyn Storage>,
+    views: anyhow::Result<Views>,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> ViewsReplay<'a> {
+    fn new(config: &'a Config, storage: &'a Arc<dyn Storage>) -> Self {
+        Self { config, storage, views: Ok(Views::new(config.views())), bar: None }
+    }
+
+    fn finish(self) -> anyhow::Result<Views> {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.views
+    }
+
+    /// From the first event on: for a snapshot that has no views, or views that this program cannot read.
+    fn rebuild(&self, until: Seq) -> anyhow::Result<Views> {
+        let mut views = Views::new(self.config.views());
+        let mut reader = EventLogReader::open(self.storage, Seq(1))?;
+        while let Some(frame) = reader.next()? {
+            if frame.last_seq > until {
+                break;
+            }
+            views.apply(&sequencer::decode_batch(&frame)?);
+        }
+        Ok(views)
+    }
+}
+
+impl Replay for ViewsReplay<'_> {
+    fn snapshot(&mut self, seq: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
+        let saved = section(VIEWS_SECTION);
+        let loaded = saved.and_then(|bytes| Views::load(self.config.views(), &mut Reader::new(&bytes)).ok());
+        self.views = match loaded {
+            Some(views) => Ok(views),
+            None => {
+                eprintln!(
+                    "warning: the snapshot at command {seq} has no usable views; they are made again from the event log"
+                );
+                self.rebuild(seq).context("the views cannot be made again from the event log")
+            }
+        };
+    }
+
+    fn batch(&mut self, batch: &EventBatch) {
+        if let Ok(views) = &mut self.views {
+            views.apply(batch);
+        }
+    }
+
+    fn progress(&mut self, done: u64, total: u64) {
+        let bar = self.bar.get_or_insert_with(|| progress::bar("Applying the journal", total, true));
+        bar.set_position(done);
+    }
+}

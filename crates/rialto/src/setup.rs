@@ -1,0 +1,93 @@
+//! The first commands of an exchange: what the settings list, handed in before anybody else may.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use anyhow::{anyhow, bail};
+use model::{AddAsset, AddMarket, Command, Event};
+use sequencer::{Ingress, Reply, Session, Submission};
+
+use crate::config::Config;
+
+struct Answer(Sender<Option<Reply>>);
+
+impl Session for Answer {
+    fn deliver(&self, _: u64, reply: Reply) {
+        // Whoever asked may have gone.
+        let _ = self.0.send(Some(reply));
+    }
+
+    fn abandon(&self, _: u64) {
+        let _ = self.0.send(None);
+    }
+}
+
+/// Hands in one command and waits until it is durable; a refusal is an error.
+pub fn execute(ingress: &Ingress, command: Command) -> anyhow::Result<Reply> {
+    let (answer, answered) = channel();
+    ingress.submit(Submission { command, reply_to: Some((Arc::new(Answer(answer)), 0)) })?;
+    let reply = answered
+        .recv()
+        .ok()
+        .flatten()
+        .ok_or_else(|| anyhow!("the exchange stopped before it could answer"))?;
+    for event in reply.events() {
+        if let Event::Rejected { reject, .. } = event {
+            bail!("{reject}");
+        }
+    }
+    Ok(reply)
+}
+
+/// Lists the settings' assets and markets.
+pub fn list(ingress: &Ingress, config: &Config) -> anyhow::Result<()> {
+    for terms in config.assets()? {
+        execute(ingress, Command::AddAsset(AddAsset { terms }))?;
+    }
+    for terms in config.markets()? {
+        execute(ingress, Command::AddMarket(AddMarket { terms }))?;
+    }
+    Ok(())
+}
+
+/// What the settings say and the journal does not: one sentence each.
+pub fn differences(config: &Config, catalog: &views::Catalog) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let assets = config.assets()?;
+    for terms in &assets {
+        match catalog.asset_by_name(&terms.name).and_then(|asset| catalog.asset(asset)) {
+            None => found.push(format!(
+                "the settings list the asset {}, which the exchange does not have",
+                terms.name
+            )),
+            Some(listed) if listed.scale != terms.scale => found.push(format!(
+                "the asset {} has scale {}, not {} as in the settings",
+                terms.name, listed.scale, terms.scale
+            )),
+            Some(_) => {}
+        }
+    }
+    for terms in config.markets()? {
+        match catalog.market_by_name(&terms.name).and_then(|market| catalog.market(market)) {
+            None => {
+                found.push(format!(
+                    "the settings list the market {}, which the exchange does not have",
+                    terms.name
+                ));
+            }
+            Some(listed) => {
+                // Assets are numbered in the order of listing, which the settings need not have kept.
+                let named = model::MarketTerms { base: listed.base, quote: listed.quote, ..terms };
+                let same_assets =
+                    [(terms.base, listed.base), (terms.quote, listed.quote)].iter().all(|(set, now)| {
+                        let set = assets.get(set.0 as usize).map(|asset| asset.name);
+                        set == catalog.asset(*now).map(|asset| asset.name)
+                    });
+                if named != *listed || !same_assets {
+                    found.push(format!("the market {} has other terms than in the settings", terms.name));
+                }
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,65 @@
+//! `rialto verify`: applies the journal again from its first command and compares what comes of it with the event log and
+//! with every snapshot.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use journal::{DataDir, EventLogReader, SnapshotStore};
+use model::Seq;
+
+use crate::progress;
+
+pub fn run(data: &Path) -> anyhow::Result<()> {
+    let directory = DataDir::open_read_only(data)?;
+    let storage = directory.storage();
+    let settings = journal::Settings::default();
+    let snapshots = SnapshotStore::new(storage, settings.snapshots_kept);
+    let mut to_check = snapshots.list()?;
+    let mut events = EventLogReader::open(storage, Seq(1)).context("the event log cannot be read")?;
+    let bar = progress::bar("Verifying", 0, true);
+    let mut compared = 0_u64;
+
+    let end = sequencer::audit(storage, &mut |step| {
+        bar.set_length(step.bytes_total);
+        bar.set_position(step.bytes_done);
+        // The event log may end before the journal: its tail is derived again at the next start.
+        if let Some(frame) = events.next()? {
+            if (frame.last_seq, frame.chain) != (step.batch.last_seq(), step.batch.chain) {
+                bail!(
+                    "the events of the batch that ends at command {} are not those of the journal",
+                    frame.last_seq
+                );
+            }
+            compared += u64::from(frame.event_count);
+        }
+        if to_check.first() == Some(&step.batch.last_seq()) {
+            let seq = to_check.remove(0);
+            let saved = snapshots.read(seq)?;
+            if saved.section("partition") != Some(step.partition.snapshot().as_slice()) {
+                bail!("the snapshot at command {seq} is not the state that the journal leads to");
+            }
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    if let Some(seq) = to_check.first()
+        && *seq <= end.seq
+    {
+        bail!("the snapshot at command {seq} lies inside a batch of the journal");
+    }
+    println!("commands      {}", end.seq);
+    println!("events        {compared} compared with the event log");
+    println!("state hash    {}", hex(&end.state_hash));
+    println!("event chain   {}", hex(&end.event_chain));
+    println!("The journal, the event log and the snapshots agree.");
+    Ok(())
+}
+
+/// Two digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
