@@ -502,7 +502,12 @@ impl StorageFile for FaultyFile {
     fn sync(&self) -> io::Result<()> {
         self.call(CallKind::Sync, |file, random, then| match then {
             Then::Succeed => file.write_back(Survival::Everything, random),
-            Then::LoseWrites => file.write_back(Survival::Anything, random),
+            Then::LoseWrites => {
+                // Sizes are metadata: the file system keeps them, and tries again.
+                let sizes = std::mem::take(&mut file.pending_sizes);
+                file.write_back(Survival::Anything, random);
+                file.pending_sizes = sizes;
+            }
             Then::PowerOff | Then::StopShort => {}
         })
     }

@@ -4,9 +4,11 @@
 use crate::chain::Chain;
 use crate::error::{Fault, JournalError};
 use crate::frame::{Durable, FRAME_HEADER_BYTES, FrameHeader, Kind};
+use crate::layout::{ALIGNMENT, offset};
 use crate::segment::{Head, Log, SEGMENT_VERSION, SegmentHeader};
 use crate::storage::{Storage, StorageFile};
 use crate::walk::Walk;
+use crate::window::search;
 use model::{Seq, TimeNs};
 use std::ops::Range;
 use std::sync::Arc;
@@ -209,11 +211,36 @@ fn spares(storage: &dyn Storage) -> Result<Vec<String>, JournalError> {
     Ok(names)
 }
 
-/// Headers of all segments in use, checked against names and each other; and the blank ones behind them.
-#[expect(clippy::type_complexity, reason = "two lists, taken apart at once")]
-fn headers(storage: &dyn Storage) -> Result<(Vec<SegmentHeader>, Vec<(u64, u64)>), JournalError> {
+/// Segments in use, and number and size of the blank ones behind them.
+type Headers = (Vec<SegmentHeader>, Vec<(u64, u64)>);
+
+/// Headers of all segments in use, checked against names and each other.
+///
+/// Headers are written in order, each before any frame behind it. So when one that was blank a moment ago, with
+/// something newer behind it, is there now, then another process is writing: look again.
+fn headers(storage: &dyn Storage) -> Result<Headers, JournalError> {
+    loop {
+        let refused = match headers_once(storage) {
+            Err(JournalError::Damaged { path, offset, seq, fault }) => (path, offset, seq, fault),
+            other => return other,
+        };
+        let (path, offset, seq, fault) = refused;
+        let file = storage.open(&path).map_err(JournalError::io("open", &path))?;
+        let head = SegmentHeader::read(&*file, Log::Journal).map_err(JournalError::io("read", &path))?;
+        match head {
+            Head::Used(_) if fault.may_be_torn() => {}
+            Head::Used(_) | Head::Blank | Head::NewerVersion(_) | Head::Bad(_) => {
+                return Err(JournalError::Damaged { path, offset, seq, fault });
+            }
+        }
+    }
+}
+
+fn headers_once(storage: &dyn Storage) -> Result<Headers, JournalError> {
     let mut segments: Vec<SegmentHeader> = Vec::new();
     let mut blanks: Vec<(u64, u64)> = Vec::new();
+    // What the first of the blank ones would be called if there was one in use behind it.
+    let mut blank_because: Option<(String, Fault)> = None;
     let mut before: Option<u64> = None;
     for number in Log::Journal.numbers(storage)? {
         let path = Log::Journal.path(number);
@@ -224,59 +251,68 @@ fn headers(storage: &dyn Storage) -> Result<(Vec<SegmentHeader>, Vec<(u64, u64)>
         }
         before = Some(number);
         let next_seq = segments.last().map_or(Seq(1), |last| last.first_seq);
-        let damaged = |fault| JournalError::Damaged { path: path.clone(), offset: 0, seq: next_seq, fault };
+        let damaged = |path: &str, fault| JournalError::Damaged {
+            path: path.to_owned(),
+            offset: 0,
+            seq: next_seq,
+            fault,
+        };
 
         let file = storage.open(&path).map_err(JournalError::io("open", &path))?;
         let size = file.size().map_err(JournalError::io("see the size of", &path))?;
+        let newest = segments.last().map_or(0, |last| last.number);
         match SegmentHeader::read(&*file, Log::Journal).map_err(JournalError::io("read", &path))? {
-            Head::Blank => {
-                let newest = segments.last().map_or(0, |last| last.number);
-                refuse_lost_header(&*file, &path, newest, next_seq)?;
-                blanks.push((number, size));
-            }
             Head::Used(header) => {
-                if let Some((blank, _)) = blanks.first() {
-                    let (path, seq) = (Log::Journal.path(*blank), next_seq);
-                    return Err(JournalError::Damaged { path, offset: 0, seq, fault: Fault::Zeros });
+                if let Some((path, fault)) = &blank_because {
+                    return Err(damaged(path, *fault));
                 }
                 if header.number != number {
-                    return Err(damaged(Fault::Number { found: header.number }));
+                    return Err(damaged(&path, Fault::Number { found: header.number }));
                 }
                 if size < header.capacity {
-                    return Err(damaged(Fault::Size { found: size, expected: header.capacity }));
+                    return Err(damaged(&path, Fault::Size { found: size, expected: header.capacity }));
                 }
                 if header.first_seq < next_seq {
                     let (found, expected) = (header.first_seq.get(), next_seq.get());
-                    return Err(damaged(Fault::Sequence { found, expected }));
+                    return Err(damaged(&path, Fault::Sequence { found, expected }));
                 }
                 segments.push(header);
             }
             Head::NewerVersion(found) => {
                 return Err(JournalError::NewerVersion { path, found, known: SEGMENT_VERSION });
             }
-            Head::Bad(fault) => return Err(damaged(fault)),
+            Head::Blank => {
+                let first_frame = Log::Journal.frames_at();
+                let searched = first_frame..first_frame + offset(ALIGNMENT);
+                if frame_newer_than(newest, &*file, &path, searched)? {
+                    return Err(damaged(&path, Fault::Zeros));
+                }
+                blank_because.get_or_insert((path, Fault::Zeros));
+                blanks.push((number, size));
+            }
+            // A header that was being written when the power went, or when the disk was full, is no loss.
+            Head::Bad(fault) => {
+                if frame_newer_than(newest, &*file, &path, Log::Journal.frames_at()..size)? {
+                    return Err(damaged(&path, fault));
+                }
+                blank_because.get_or_insert((path, fault));
+                blanks.push((number, size));
+            }
         }
     }
     Ok((segments, blanks))
 }
 
 /// A header is synced before any frame is written behind it. So a frame that is newer than every segment in use,
-/// in a file without a header, means that the header was lost.
-fn refuse_lost_header(
+/// in a file without a good header, means that the header was lost.
+fn frame_newer_than(
+    newest: u64,
     file: &dyn StorageFile,
     path: &str,
-    newest: u64,
-    next_seq: Seq,
-) -> Result<(), JournalError> {
-    let mut bytes = [0; FRAME_HEADER_BYTES];
-    let read = file.read_at(&mut bytes, Log::Journal.frames_at()).map_err(JournalError::io("read", path))?;
-    match FrameHeader::decode(&bytes[..read]) {
-        Ok(frame) if frame.generation > newest => Err(JournalError::Damaged {
-            path: path.to_owned(),
-            offset: 0,
-            seq: next_seq.max(frame.first_seq),
-            fault: Fault::Zeros,
-        }),
-        Ok(_) | Err(_) => Ok(()),
-    }
+    places: Range<u64>,
+) -> Result<bool, JournalError> {
+    let newer = |bytes: &[u8]| FrameHeader::decode(bytes).is_ok_and(|frame| frame.generation > newest);
+    let end = places.end + offset(FRAME_HEADER_BYTES);
+    let found = search(file, places.start, end, FRAME_HEADER_BYTES, newer);
+    Ok(found.map_err(JournalError::io("read", path))?.header_at.is_some())
 }

@@ -155,10 +155,11 @@ impl Walk {
             Origin::Zeros => {
                 let mut word = [0; ALIGNMENT];
                 self.file.read_at(&mut word, self.at).map_err(JournalError::io("read", &self.path))?;
-                let used_to = match self.remainder()?.used_to {
-                    None if word == [0; ALIGNMENT] => return Ok((None, None)),
-                    None => self.at + offset(ALIGNMENT),
-                    Some(used_to) => used_to,
+                let here = word.iter().rposition(|byte| *byte != 0);
+                let used_to = match (self.remainder()?.used_to, here) {
+                    (Some(used_to), _) => used_to,
+                    (None, Some(last_used)) => self.at + offset(last_used + 1),
+                    (None, None) => return Ok((None, None)),
                 };
                 Ok((Some(torn(used_to - self.at)), Some(self.at..used_to)))
             }

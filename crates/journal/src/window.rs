@@ -4,7 +4,9 @@ use crate::layout::{ALIGNMENT, offset};
 use crate::storage::StorageFile;
 use std::io;
 
-const CHUNK: usize = 1 << 20;
+/// The first piece; each further one is twice as large, up to the last constant.
+const FIRST_CHUNK: usize = 32 << 10;
+const LARGEST_CHUNK: usize = 1 << 20;
 
 /// A piece of one file in memory. Give each file its own window, or [`forget`](Window::forget) between files.
 #[derive(Debug, Default)]
@@ -36,7 +38,7 @@ impl Window {
         self.bytes.copy_within(begin..self.filled, 0);
         self.filled -= begin;
         self.start = at;
-        let wanted = len.max(CHUNK);
+        let wanted = len.max((self.bytes.len() * 2).clamp(FIRST_CHUNK, LARGEST_CHUNK));
         if self.bytes.len() < wanted {
             self.bytes.resize(wanted, 0);
         }
@@ -58,9 +60,12 @@ impl Window {
 pub struct Remainder {
     /// The first place, at a multiple of [`ALIGNMENT`], that `is_header` accepts.
     pub header_at: Option<u64>,
-    /// One behind the last word that is not zero.
+    /// One behind the last byte that is not zero.
     pub used_to: Option<u64>,
 }
+
+/// Pieces of a search.
+const SEARCH_CHUNK: usize = 64 << 10;
 
 /// Looks at every aligned place from `from` to `to` (or the end of the file). Stops at the first header.
 pub fn search(
@@ -74,24 +79,23 @@ pub fn search(
     let mut found = Remainder::default();
     let mut at = from;
     while at < to {
-        let wanted = CHUNK.min(crate::layout::in_memory(to - at));
+        let wanted = SEARCH_CHUNK.min(crate::layout::in_memory(to - at));
         let piece = window.load(file, at, wanted)?;
         if piece.is_empty() {
             break;
         }
         // Headers that begin in this piece and end in the next are found by letting pieces overlap.
-        let last_piece = piece.len() < CHUNK || at + offset(piece.len()) >= to;
-        let places = if last_piece { piece.len() } else { CHUNK - header_bytes.next_multiple_of(ALIGNMENT) };
+        let last_piece = piece.len() < SEARCH_CHUNK || at + offset(piece.len()) >= to;
+        let places =
+            if last_piece { piece.len() } else { SEARCH_CHUNK - header_bytes.next_multiple_of(ALIGNMENT) };
         for (word, bytes) in piece[..places].chunks(ALIGNMENT).enumerate() {
-            if bytes.iter().all(|byte| *byte == 0) {
-                continue;
-            }
+            let Some(last_used) = bytes.iter().rposition(|byte| *byte != 0) else { continue };
             let begin = word * ALIGNMENT;
             if is_header(&piece[begin..]) {
                 found.header_at = Some(at + offset(begin));
                 return Ok(found);
             }
-            found.used_to = Some(at + offset(begin + bytes.len()));
+            found.used_to = Some(at + offset(begin + last_used + 1));
         }
         at += offset(places);
     }
