@@ -358,7 +358,7 @@ fn clamp_mib(mib: u64) -> u64 {
 }
 
 fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..at).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// Only this machine can reach it.

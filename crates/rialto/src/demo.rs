@@ -107,7 +107,7 @@ pub fn announce(address: SocketAddr, keys: &[DemoKey]) {
     let Some(DemoKey { key, secret, .. }) = keys.first() else { return };
     println!(
         "\nAn order with curl:\n  q=\"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=60000&timestamp=$(date +%s000)\"; \
-         curl -H 'X-MBX-APIKEY: {key}' http://{address}/api/v3/order -d \"$q&signature=$(printf %s \"$q\" | openssl dgst -sha256 \
+         curl -s -H 'X-MBX-APIKEY: {key}' http://{address}/api/v3/order -d \"$q&signature=$(printf %s \"$q\" | openssl dgst -sha256 \
          -hmac {secret} -r | cut -d' ' -f1)\""
     );
     println!(

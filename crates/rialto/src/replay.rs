@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
+use bench::Measurement;
 use clap::Args;
 use hdrhistogram::Histogram;
 use journal::DataDir;
@@ -68,21 +69,21 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let Replayed { plan, report } = replayed;
     println!("{report}");
 
-    let durable = match &options.data {
-        Some(data) => through_journal(data, &recording, &plan, options.speed)?,
-        None => {
-            let here = std::env::current_dir().context("there is no current directory")?;
-            let folder = tempfile::Builder::new()
-                .prefix("rialto-replay-")
-                .tempdir_in(here)
-                .context("cannot make a folder for the journal here; name one with --data")?;
-            through_journal(folder.path(), &recording, &plan, options.speed)?
-        }
+    let durable = if let Some(data) = &options.data {
+        through_journal(data, &recording, &plan, options.speed)?
+    } else {
+        let here = std::env::current_dir().context("there is no current directory")?;
+        let folder = tempfile::Builder::new()
+            .prefix("rialto-replay-")
+            .tempdir_in(here)
+            .context("cannot make a folder for the journal here; name one with --data")?;
+        through_journal(folder.path(), &recording, &plan, options.speed)?
     };
+    let measured = Measurement::new("", plan.commands.len() as u64, durable.elapsed, 0);
     println!("through partition and journal, durable");
     println!("{:>8}  commands", plan.commands.len());
     println!("{:>8}  fills", durable.fills);
-    println!("{:>8.0}  commands/s", plan.commands.len() as f64 / durable.elapsed.as_secs_f64());
+    println!("{:>8.0}  commands/s", measured.per_second);
     let quantile = |quantile| Duration::from_nanos(durable.latency.value_at_quantile(quantile));
     println!(
         "          latency p50 {:.2?}, p99 {:.2?}, p99.9 {:.2?}, largest {:.2?}",

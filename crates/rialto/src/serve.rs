@@ -267,14 +267,13 @@ impl Replay for ViewsReplay<'_> {
     fn snapshot(&mut self, seq: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
         let saved = section(VIEWS_SECTION);
         let loaded = saved.and_then(|bytes| Views::load(self.config.views(), &mut Reader::new(&bytes)).ok());
-        self.views = match loaded {
-            Some(views) => Ok(views),
-            None => {
-                eprintln!(
-                    "warning: the snapshot at command {seq} has no usable views; they are made again from the event log"
-                );
-                self.rebuild(seq).context("the views cannot be made again from the event log")
-            }
+        self.views = if let Some(views) = loaded {
+            Ok(views)
+        } else {
+            eprintln!(
+                "warning: the snapshot at command {seq} has no usable views; they are made again from the event log"
+            );
+            self.rebuild(seq).context("the views cannot be made again from the event log")
         };
     }
 

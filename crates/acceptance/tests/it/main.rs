@@ -1,0 +1,12 @@
+//! What a user would try: start, trade, kill, start again.
+
+#[test]
+fn the_demo_starts_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = acceptance::Server::start(folder.path());
+    assert_eq!(server.keys.len(), 2);
+    assert!(server.address.starts_with("127.0.0.1:") && server.admin != server.address);
+    let (status, printed) = server.terminate();
+    assert!(status.success(), "{printed}");
+    assert!(printed.contains("Stopped at command"), "{printed}");
+}
