@@ -171,7 +171,7 @@ fn a_log_that_does_not_reach_the_snapshot_is_refused() {
         let outcome = Recovery::open(&disk.storage(), &small()).map(|_| ());
         match outcome {
             Err(JournalError::EventsMissing { seq, .. }) => {
-                assert_eq!((seq.get(), expected), (known.snapshot, true))
+                assert_eq!((seq.get(), expected), (known.snapshot, true));
             }
             Err(other) => panic!("{other}"),
             Ok(()) => assert!(!expected),

@@ -13,7 +13,7 @@ fn a_mark_is_found_by_every_start_and_takes_no_sequence() {
     let mark = SkipMark { seq: Seq(5), reason: "divides by zero, ticket 12".to_owned() };
     for _ in 0..2 {
         let (survey, mut writer) = open(&disk.storage()).unwrap();
-        assert_eq!(survey.skip_marks, [mark.clone()]);
+        assert_eq!(survey.skip_marks, std::slice::from_ref(&mark));
         let next = survey.end.seq().next().get();
         writer.append(&mut batch(next, 3, 20)).unwrap();
     }
