@@ -93,7 +93,14 @@ pub struct Egress {
 #[derive(Default)]
 struct EgressInner {
     released: AtomicU64,
-    subscribers: Mutex<Vec<Arc<Shared>>>,
+    subscribers: Mutex<Subscribers>,
+}
+
+#[derive(Default)]
+struct Subscribers {
+    mailboxes: Vec<Arc<Shared>>,
+    /// Who comes now is too late.
+    closed: bool,
 }
 
 impl Egress {
@@ -105,7 +112,9 @@ impl Egress {
     /// Follows everything that is released from now on.
     pub fn subscribe(&self) -> Subscription {
         let shared = Arc::new(Shared::default());
-        self.subscribers().push(Arc::clone(&shared));
+        let mut subscribers = self.subscribers();
+        shared.lock().closed = subscribers.closed;
+        subscribers.mailboxes.push(Arc::clone(&shared));
         Subscription { shared }
     }
 
@@ -119,7 +128,7 @@ impl Egress {
     pub(crate) fn release(&self, batch: &Arc<EventBatch>) {
         self.inner.released.store(batch.last_seq().0, Ordering::Release);
         // A subscription that was dropped leaves us the only owner of its mailbox.
-        self.subscribers().retain(|shared| {
+        self.subscribers().mailboxes.retain(|shared| {
             if Arc::strong_count(shared) == 1 {
                 return false;
             }
@@ -131,13 +140,15 @@ impl Egress {
 
     /// Nothing more will come.
     pub(crate) fn close(&self) {
-        for shared in self.subscribers().iter() {
+        let mut subscribers = self.subscribers();
+        subscribers.closed = true;
+        for shared in &subscribers.mailboxes {
             shared.lock().closed = true;
             shared.arrived.notify_all();
         }
     }
 
-    fn subscribers(&self) -> MutexGuard<'_, Vec<Arc<Shared>>> {
+    fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
         self.inner.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
