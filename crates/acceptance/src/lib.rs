@@ -73,10 +73,8 @@ impl Server {
                         secret: String::new(),
                     });
                 }
-                ["key", key] => keys.last_mut().expect("a name comes first").key = (*key).to_owned(),
-                ["secret", secret] => {
-                    keys.last_mut().expect("a name comes first").secret = (*secret).to_owned()
-                }
+                ["key", key] => keys.last_mut().expect("a name comes first").key.push_str(key),
+                ["secret", secret] => keys.last_mut().expect("a name comes first").secret.push_str(secret),
                 ["Rialto", "listens", "on", public, "(operator:", admin, ..] => {
                     let address =
                         |url: &str| url.trim_matches(['h', 't', 'p', ':', '/', ')', '.']).to_owned();
