@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use model::{Event, EventBatch, Seq, TimeNs};
 
-/// Somebody who hands in commands and hears what came of them. Called on the sequencer's thread: do no more than pass it on.
+/// Somebody who hands in commands and hears what came of them: for each command that was taken, exactly one of the two.
+/// Called on the sequencer's thread: do no more than pass it on. A panic here stops the program, once all others were told.
 pub trait Session: Send + Sync {
     /// `reply` is durable. `token` is what was given with the command.
     fn deliver(&self, token: u64, reply: Reply);
 
-    /// The program stops and the command that `token` stands for was not made durable, as far as is known.
+    /// The program stops, and cannot tell what became of the command that `token` stands for: perhaps it is in the journal,
+    /// and will have been done after the next start, perhaps not. Do not answer that it failed.
     fn abandon(&self, token: u64);
 }
 

@@ -41,6 +41,14 @@ pub enum SequencerError {
         /// The invariant's sentence.
         invariant: String,
     },
+    /// A session broke the promise to do no more than pass an answer on. Everybody else was told.
+    #[error("a client's session panicked when it was told of command {seq}: {panic}. Report this")]
+    SessionPanicked {
+        /// Which command it was told of.
+        seq: Seq,
+        /// What the panic said.
+        panic: String,
+    },
     /// A thread of the program is gone; its own message was printed when it went.
     #[error("the {thread} thread has stopped unexpectedly")]
     ThreadGone {

@@ -1,5 +1,6 @@
 //! From files to a partition that stands where the journal ends: the newest snapshot, then every command behind it.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -154,13 +155,17 @@ pub(crate) fn apply(
     }));
     outcome.map_err(|payload| {
         let seq = batch.last_seq().next();
-        let invariant = payload
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-            .unwrap_or_else(|| "an invariant without words".to_owned());
-        SequencerError::Panicked { seq, invariant }
+        SequencerError::Panicked { seq, invariant: sentence(&*payload) }
     })
+}
+
+/// What a panic said.
+pub(crate) fn sentence(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 /// Where the event log stands, and how a batch's events become bytes.

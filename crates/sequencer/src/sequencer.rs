@@ -15,7 +15,7 @@ use model::{Command, EventBatch, Seq, Sequenced, TimeNs};
 use crate::egress::stamp;
 use crate::ingress::{Arrivals, Woken, queue};
 use crate::keeper::{Job, Keeper, Sections, SectionsAt};
-use crate::recovery::{Derive, Recovered, apply, begin};
+use crate::recovery::{Derive, Recovered, apply, begin, sentence};
 use crate::writer::Writer;
 use crate::{Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
 
@@ -143,16 +143,17 @@ impl Worker {
             .unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" }));
         // Whatever happened, nobody waits for ever.
         self.ingress.stop();
-        for (session, token) in self.sessions.drain(..).flatten() {
-            session.abandon(token);
-        }
         let mut left = Vec::new();
         while self.arrivals.take(&mut left, usize::MAX, Duration::ZERO) != Woken::Stopped {
             self.waiting.append(&mut left);
         }
-        for (session, token) in self.waiting.drain(..).filter_map(|submission| submission.reply_to) {
-            session.abandon(token);
+        let waiting = self.waiting.drain(..).map(|submission| submission.reply_to);
+        for (session, token) in self.sessions.drain(..).chain(waiting).flatten() {
+            // It has printed its message. The others have to be told all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| session.abandon(token)));
         }
+        // What was released belongs to the event log. A keeper that is gone tells why below.
+        let _ = self.send_events();
         self.egress.close();
         let kept = self.keeper.stop();
         self.writer.stop();
@@ -234,16 +235,27 @@ impl Worker {
         let sections = due.then(|| self.sections());
         let batch = Arc::new(batch);
         self.egress.release(&batch);
-        for (index, session) in self.sessions.drain(..).enumerate() {
-            if let Some((session, token)) = session {
-                session.deliver(token, Reply::new(Arc::clone(&batch), index));
-            }
-        }
         self.unsent = Some(events);
+        self.deliver(&batch)?;
         match sections {
             Some(sections) => self.snapshot(sections),
             None => Ok(()),
         }
+    }
+
+    /// Answers everybody who waits for a command of `batch`. A session that panics keeps the answer from nobody else.
+    fn deliver(&mut self, batch: &Arc<EventBatch>) -> Result<(), SequencerError> {
+        let mut outcome = Ok(());
+        for (index, session) in self.sessions.drain(..).enumerate() {
+            let Some((session, token)) = session else { continue };
+            let reply = Reply::new(Arc::clone(batch), index);
+            let seq = reply.seq();
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| session.deliver(token, reply))) {
+                outcome =
+                    outcome.and(Err(SequencerError::SessionPanicked { seq, panic: sentence(&*payload) }));
+            }
+        }
+        outcome
     }
 
     /// Gives places to as many waiting commands as fit into a frame, and encodes them.
