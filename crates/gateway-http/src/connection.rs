@@ -50,8 +50,7 @@ pub(crate) async fn serve(
     http.timer(TokioTimer::new())
         .header_read_timeout(settings.idle_timeout)
         .max_buf_size(settings.max_head_bytes.max(8_192))
-        .max_headers(settings.max_headers)
-        .pipeline_flush(true);
+        .max_headers(settings.max_headers);
     let (stop, stopping) = watch::channel(false);
     let limit = u32::try_from(settings.max_connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(usize::try_from(limit).expect("fits")));

@@ -122,6 +122,11 @@ impl ApiError {
         Self::with_status(StatusCode::REQUEST_TIMEOUT, -1102, "The request body did not arrive in time.")
     }
 
+    /// The body ended before its length.
+    pub fn body_incomplete() -> Self {
+        Self::new(-1102, "The request body did not arrive whole.")
+    }
+
     /// The timestamp is more than a second ahead of our clock.
     pub fn timestamp_ahead() -> Self {
         Self::new(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")

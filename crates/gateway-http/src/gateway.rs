@@ -1,10 +1,12 @@
 //! What every handler has at hand: the way into the sequencer and the way to an answer, the views, the keys; and a request
 //! as it was received. Which paths there are is in [`crate::server`].
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -186,16 +188,43 @@ impl Received {
         if body.is_end_stream() {
             return Ok(Self { head, body: Bytes::new() });
         }
-        let max = settings.max_body_bytes;
-        if body.size_hint().lower() > u64::try_from(max).expect("fits") {
-            return Err(ApiError::body_too_large(max));
-        }
-        match timeout(settings.body_timeout, to_bytes(body, max)).await {
-            Ok(Ok(body)) => Ok(Self { head, body }),
-            // Too long without having said so, or the connection broke, and then nobody reads this.
-            Ok(Err(_)) => Err(ApiError::body_too_large(max)),
+        match timeout(settings.body_timeout, read_body(body, settings.max_body_bytes)).await {
+            Ok(body) => Ok(Self { head, body: body? }),
             Err(_) => Err(ApiError::body_too_slow()),
         }
+    }
+}
+
+/// How much of a body that is too large is read all the same, so that its sender gets to read the answer.
+const PATIENCE_BYTES: usize = 1 << 20;
+
+async fn read_body(mut body: Body, max: usize) -> Result<Bytes, ApiError> {
+    // Nearly always there is one piece, which is passed on as it is.
+    let mut first = Bytes::new();
+    let mut joined = Vec::new();
+    let mut read = 0;
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(piece) = frame.map_err(|_| ApiError::body_incomplete())?.into_data() else { continue };
+        read += piece.len();
+        if read > max + PATIENCE_BYTES {
+            return Err(ApiError::body_too_large(max));
+        }
+        if read > max {
+            continue;
+        }
+        if first.is_empty() {
+            first = piece;
+        } else {
+            if joined.is_empty() {
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&piece);
+        }
+    }
+    match read {
+        read if read > max => Err(ApiError::body_too_large(max)),
+        _ if joined.is_empty() => Ok(first),
+        _ => Ok(joined.into()),
     }
 }
 

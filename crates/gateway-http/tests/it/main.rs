@@ -1,0 +1,10 @@
+//! The gateway over real sockets, before a real sequencer with a journal on the disk. What is pure is tested beside its code.
+
+mod admin;
+mod http;
+mod limits;
+mod reads;
+mod restart;
+mod security;
+mod trading;
+mod world;

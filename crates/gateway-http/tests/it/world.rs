@@ -1,0 +1,235 @@
+//! A whole exchange in a temporary folder, on ports of its own: journal, sequencer, views, both listeners. It is set up
+//! through the operator's API, as an operator would.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use codec::Reader;
+use gateway_http::{Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, ReadModel, StoredKey};
+use journal::DataDir;
+use model::{EventBatch, Seq};
+use sequencer::{Egress, Ingress, Replay, Sequencer};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use views::{ViewSettings, Views};
+
+use crate::http::{Answer, Connection, Trader};
+
+pub const TOKEN: &str = "a token of the operator";
+
+pub struct World {
+    pub public: SocketAddr,
+    pub admin: SocketAddr,
+    pub ingress: Ingress,
+    runtime: Runtime,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    sequencer: Option<Sequencer>,
+    /// Held open as long as the sequencer writes.
+    directory: Option<DataDir>,
+    folder: Option<TempDir>,
+}
+
+struct Following(Views);
+
+impl Replay for Following {
+    fn snapshot(&mut self, _: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
+        let bytes = section("views").expect("every snapshot here has views");
+        self.0 = Views::load(ViewSettings::default(), &mut Reader::new(&bytes)).expect("they are sound");
+    }
+
+    fn batch(&mut self, batch: &EventBatch) {
+        self.0.apply(batch);
+    }
+
+    fn progress(&mut self, _: u64, _: u64) {}
+}
+
+impl World {
+    /// Nothing is listed and nobody is here.
+    pub fn empty(settings: GatewaySettings) -> Self {
+        Self::start(tempfile::tempdir().expect("a folder"), settings)
+    }
+
+    /// BTCUSDT with ticks of 0.05 and lots of 0.001; alice and bob, funded.
+    pub fn open() -> (Self, Trader, Trader) {
+        Self::open_with(GatewaySettings::default())
+    }
+
+    pub fn open_with(settings: GatewaySettings) -> (Self, Trader, Trader) {
+        let world = Self::empty(settings);
+        world.list();
+        let [alice, bob] = ["alice", "bob"].map(|name| world.trader(name));
+        (world, alice, bob)
+    }
+
+    fn start(folder: TempDir, settings: GatewaySettings) -> Self {
+        let directory = DataDir::open(folder.path()).expect("the folder is ours");
+        let journal = journal::Settings {
+            journal_segment_bytes: 1 << 20,
+            event_segment_bytes: 1 << 20,
+            ..journal::Settings::default()
+        };
+        let mut following = Following(Views::new(ViewSettings::default()));
+        let recovered =
+            sequencer::recover(directory.storage(), &journal, &mut following).expect("it recovers");
+        let master_file = folder.path().join("master.key");
+        if !master_file.exists() {
+            MasterKey::generate().unwrap().write_new(&master_file).unwrap();
+        }
+        let stored: Vec<StoredKey> = recovered
+            .partition()
+            .api_keys()
+            .map(|(key, stored)| StoredKey {
+                key: *key,
+                account: stored.account,
+                sealed_secret: stored.sealed_secret.clone(),
+                permissions: stored.permissions,
+            })
+            .collect();
+        let keys = Arc::new(KeyStore::open(MasterKey::from_file(&master_file).unwrap(), stored).unwrap());
+        let egress = Egress::default();
+        let read_model = ReadModel::start(following.0, egress.subscribe()).unwrap();
+        let saving = Arc::clone(&read_model);
+        let sections_at = Box::new(move |seq| {
+            let bytes = saving.save_at(seq);
+            Box::new(move || vec![("views", bytes.recv().expect("the views come this far"))]) as _
+        });
+        let sequencer = recovered.start(sequencer::Settings::default(), egress, Some(sections_at));
+
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let gateway =
+            Gateway::new(settings, sequencer.ingress().clone(), sequencer.egress().clone(), read_model, keys);
+        let token = AdminToken::new(TOKEN);
+        assert!(token.unwrap().is_none(), "blanks cannot stand in a token");
+        let token = AdminToken::new(&TOKEN.replace(' ', "-")).unwrap().expect("it is long enough");
+        let (stop, stopping) = watch::channel(false);
+        let stopped = || {
+            let mut stopping = stopping.clone();
+            async move { drop(stopping.wait_for(|stop| *stop).await) }
+        };
+        let [public, operator] =
+            [(); 2].map(|()| runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free"));
+        let addresses = [&public, &operator].map(|listener| listener.local_addr().unwrap());
+        let servers = vec![
+            runtime.spawn(gateway_http::serve(public, Arc::clone(&gateway), stopped())),
+            runtime.spawn(gateway_http::serve_admin(operator, Admin::new(gateway, token), stopped())),
+        ];
+        Self {
+            public: addresses[0],
+            admin: addresses[1],
+            ingress: sequencer.ingress().clone(),
+            runtime,
+            stop,
+            servers,
+            sequencer: Some(sequencer),
+            directory: Some(directory),
+            folder: Some(folder),
+        }
+    }
+
+    /// Stops in order and starts again on the same folder, on other ports.
+    pub fn restart(mut self) -> Self {
+        self.end();
+        let folder = self.folder.take().expect("a world has a folder");
+        drop(self);
+        Self::start(folder, GatewaySettings::default())
+    }
+
+    /// Tells the listeners to stop, and waits until they have.
+    pub fn stop_serving(&mut self) {
+        self.stop.send_replace(true);
+        for server in self.servers.drain(..) {
+            self.runtime.block_on(server).expect("a server ends in order");
+        }
+    }
+
+    /// Tells the listeners to stop, and does not wait.
+    pub fn begin_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    fn end(&mut self) {
+        self.stop_serving();
+        if let Some(sequencer) = self.sequencer.take() {
+            sequencer.ingress().stop();
+            sequencer.join().expect("the sequencer ends in order");
+        }
+        self.directory = None;
+    }
+
+    pub fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let headers = format!("authorization: Bearer {}\r\n", TOKEN.replace(' ', "-"));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        Connection::open(self.admin).send(method, &format!("/admin/v1{path}"), &headers, &body)
+    }
+
+    /// What must be done as asked.
+    #[track_caller]
+    pub fn done(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.operate(method, path, body);
+        assert!(answer.status == 200 || answer.status == 201, "{} {}", answer.status, answer.body);
+        answer.body
+    }
+
+    pub fn list(&self) {
+        self.done("POST", "/assets", &json!({"name": "BTC", "scale": 8}));
+        self.done("POST", "/assets", &json!({"name": "USDT", "scale": 6}));
+        let market = json!({
+            "name": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.05", "lot_size": "0.001",
+            "initial_price": "50000", "max_price": "1000000", "max_qty": "1000", "min_notional": "5",
+            "max_open_orders": 100_000, "maker_fee": "0.001", "taker_fee": "0.0015",
+        });
+        self.done("POST", "/markets", &market);
+    }
+
+    /// An account with 10 BTC and 1,000,000 USDT and a key that may do everything.
+    pub fn trader(&self, name: &str) -> Trader {
+        let account = self.done("POST", "/accounts", &json!({"name": name}))["account"].as_u64().unwrap();
+        for (asset, amount) in [("BTC", "10"), ("USDT", "1000000")] {
+            let reference = format!("{name}-{asset}");
+            let deposit =
+                json!({"account": account, "asset": asset, "amount": amount, "reference": reference});
+            self.done("POST", "/deposits", &deposit);
+        }
+        self.key(account, &["read", "trade", "withdraw"])
+    }
+
+    pub fn key(&self, account: u64, permissions: &[&str]) -> Trader {
+        let path = format!("/accounts/{account}/keys");
+        let key = self.done("POST", &path, &json!({"permissions": permissions}));
+        let text = |field: &str| key[field].as_str().unwrap().to_owned();
+        Trader { address: self.public, account, key: text("key"), secret: text("secret") }
+    }
+
+    pub fn get(&self, target: &str) -> Answer {
+        Connection::open(self.public).send("GET", target, "", "")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.end();
+        }
+    }
+}
+
+/// The names of an object's fields, in their order.
+pub fn fields(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+/// Asserts that `value` has at least these fields.
+#[track_caller]
+pub fn assert_fields(value: &Value, wanted: &str) {
+    let there = fields(value);
+    for name in wanted.split_whitespace() {
+        assert!(there.contains(&name), "{name} is missing in {value}");
+    }
+}
