@@ -368,3 +368,105 @@ pub fn is_loopback(address: SocketAddr) -> bool {
         IpAddr::V6(ip) => ip.is_loopback(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Config::parse(text).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn the_written_file_says_the_defaults() {
+        let written = Config::parse(TEMPLATE).unwrap();
+        let nothing = Config::parse("").unwrap();
+        assert_eq!(written.gateway(), nothing.gateway());
+        assert_eq!(written.journal(), nothing.journal());
+        assert_eq!(written.sequencer(), nothing.sequencer());
+        assert_eq!(written.views(), nothing.views());
+        assert_eq!(
+            (written.data_dir, written.public.listen, written.admin.listen, written.admin.token_file),
+            (nothing.data_dir, nothing.public.listen, nothing.admin.listen, nothing.admin.token_file)
+        );
+        assert_eq!(written.keys.master_key_file, nothing.keys.master_key_file);
+        assert_eq!(written.markets.len(), 3);
+    }
+
+    /// Every field of the settings stands in the written file, so that nobody has to look for one.
+    #[test]
+    fn the_written_file_has_every_setting() {
+        for field in [
+            "data_dir",
+            "listen",
+            "max_body_bytes",
+            "max_head_bytes",
+            "max_headers",
+            "max_connections",
+            "idle_timeout_s",
+            "body_timeout_s",
+            "write_timeout_s",
+            "reply_timeout_s",
+            "max_recv_window_ms",
+            "max_depth_levels",
+            "max_list_entries",
+            "token_file",
+            "master_key_file",
+            "segment_mib",
+            "event_segment_mib",
+            "snapshots_kept",
+            "snapshot_every_commands",
+            "ingress_limit",
+            "batch_max_commands",
+            "tick_ms",
+            "orders_kept",
+            "orders_kept_per_account",
+            "own_trades_kept",
+            "own_trades_kept_per_account",
+            "trades_kept",
+        ] {
+            assert!(TEMPLATE.lines().any(|line| line.starts_with(&format!("{field} = "))), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_refused_with_its_line_and_what_would_be_right() {
+        assert_eq!(
+            refused("[sequencer]\ntick_ms = 5\n"),
+            "line 2: must be a whole number from 10 to 3600000, not 5"
+        );
+        assert!(
+            refused("\n[public]\nlissten = \"127.0.0.1:1\"\n")
+                .starts_with("line 3: unknown field `lissten`, expected one of `listen`")
+        );
+        assert!(refused("[public]\nlisten = \"localhost\"\n").starts_with("line 2: invalid socket address"));
+        assert!(refused("data_dir = \n").starts_with("line 1:"));
+        assert_eq!(
+            refused("[public]\nlisten = \"127.0.0.1:9\"\n[admin]\nlisten = \"127.0.0.1:9\"\n"),
+            "public.listen and admin.listen are both 127.0.0.1:9: choose two ports"
+        );
+    }
+
+    #[test]
+    fn a_wrong_listing_is_refused_with_its_line() {
+        let assets = "[[asset]]\nname = \"A\"\nscale = 8\n[[asset]]\nname = \"B\"\nscale = 2\n";
+        let market = |tick: &str, base: &str, more: &str| {
+            format!(
+                "{assets}[[market]]\nname = \"AB\"\nbase = \"{base}\"\nquote = \"B\"\ntick_size = \"{tick}\"\nlot_size = \"1\"\n\
+                 initial_price = \"1\"\n{more}"
+            )
+        };
+        Config::parse(&market("0.01", "A", "")).unwrap();
+        assert!(
+            refused(&market("0.001", "A", ""))
+                .contains("line 7: tick_size: tick x lot must be a whole number")
+        );
+        assert!(refused(&market("0.01", "C", "")).contains("line 7: base = \"C\" is no asset"));
+        assert!(refused(&market("0.01", "A", "makerfee = \"0\"\n")).contains("makerfee"));
+        assert!(refused(&format!("{assets}{assets}")).contains("line 7: the asset A is listed twice"));
+        assert!(
+            refused("[[asset]]\nname = \"A\"\nscale = 19\n")
+                .contains("line 3: must be a whole number from 0 to 18")
+        );
+    }
+}

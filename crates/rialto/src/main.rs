@@ -99,10 +99,19 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rialto: {error:#}");
+            eprintln!("rialto: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, each once: some causes are told by their effect already.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => line,
+        _ => format!("{line}: {cause}"),
+    })
 }
 
 fn run(command: Command) -> anyhow::Result<()> {

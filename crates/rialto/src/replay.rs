@@ -221,7 +221,9 @@ impl Run<'_> {
         anyhow::ensure!(index == self.heard, "replies come in the order of their commands");
         self.heard += 1;
         let nanos = at.duration_since(self.sent_at[index]).as_nanos();
-        self.latency.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
+        self.latency
+            .record(u64::try_from(nanos).unwrap_or(u64::MAX))
+            .context("a latency beyond all measure")?;
         self.fills += reply.events().iter().filter(|event| matches!(event, Event::Traded(_))).count() as u64;
         self.observer.hear(&self.plan.commands[index], reply.events());
         Ok(())

@@ -1,0 +1,3 @@
+//! The shape of the workspace. What the program does is tested in `acceptance`, from outside.
+
+mod arrows;
