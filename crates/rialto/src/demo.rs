@@ -3,16 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use gateway_http::{KeyStore, MasterKey, Permissions, StoredKey};
+use gateway_http::{IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
 use model::{
-    AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, Event, Reference, TradeGroup,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, Reference, TradeGroup,
 };
-use sequencer::Ingress;
 use views::Catalog;
 
 use crate::config::{Config, TEMPLATE, is_loopback};
 use crate::serve;
-use crate::setup::execute;
 
 const ACCOUNTS: [&str; 2] = ["demo-alice", "demo-bob"];
 /// Whole units of each asset that a demo account begins with.
@@ -67,35 +65,29 @@ pub fn known_keys(
     Ok(known)
 }
 
-/// Opens and funds the demo's accounts, and gives each a key.
-pub fn open_accounts(ingress: &Ingress, keys: &KeyStore) -> anyhow::Result<Vec<DemoKey>> {
-    let mut opened = Vec::new();
-    for name in ACCOUNTS {
+/// What opens and funds the demo's accounts and gives each a key, in an exchange that has nothing but the demo's listing.
+pub fn accounts(keys: &KeyStore) -> anyhow::Result<(Vec<DemoKey>, Vec<StoredKey>, Vec<Command>)> {
+    let (mut demo_keys, mut stored, mut commands) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, account) in ACCOUNTS.into_iter().zip((1..).map(AccountId)) {
         let create = CreateAccount { name: AccountName::new(name)?, trade_group: TradeGroup::NONE };
-        let reply = execute(ingress, Command::CreateAccount(create))?;
-        let created = reply.events().iter().find_map(|event| match event {
-            Event::AccountCreated { account, .. } => Some(*account),
-            _ => None,
-        });
-        let account = created.expect("a command that is not refused does what it says");
+        commands.push(Command::CreateAccount(create));
         // The demo lists just these assets, in this order, each with eight decimals.
         for ((asset, units), id) in FUNDS.into_iter().zip(0..) {
             let amount = Amount(units * 100_000_000);
             let reference = Reference::new(&format!("{name}-{asset}"))?;
-            execute(ingress, Command::Deposit(Deposit { account, asset: AssetId(id), amount, reference }))?;
+            commands.push(Command::Deposit(Deposit { account, asset: AssetId(id), amount, reference }));
         }
-        let issued = keys.issue(account, Permissions::READ.and(Permissions::TRADE))?;
-        let stored = StoredKey {
-            key: issued.command.key,
+        let IssuedKey { command, secret } = keys.issue(account, Permissions::READ.and(Permissions::TRADE))?;
+        demo_keys.push(DemoKey { name, key: command.key, secret });
+        stored.push(StoredKey {
+            key: command.key,
             account,
-            sealed_secret: issued.command.sealed_secret.clone(),
-            permissions: issued.command.permissions,
-        };
-        execute(ingress, Command::CreateApiKey(issued.command))?;
-        keys.insert(&stored)?;
-        opened.push(DemoKey { name, key: stored.key, secret: issued.secret });
+            sealed_secret: command.sealed_secret.clone(),
+            permissions: command.permissions,
+        });
+        commands.push(Command::CreateApiKey(command));
     }
-    Ok(opened)
+    Ok((demo_keys, stored, commands))
 }
 
 /// Prints the keys, and a line to copy for curl and for ccxt.

@@ -1,6 +1,7 @@
 //! An exchange from start to stop: recover, list, listen, stop in order.
 
 use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -16,7 +17,7 @@ use model::{EventBatch, Seq};
 use sequencer::{Egress, Recovered, Replay, Sequencer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use views::Views;
+use views::{ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
 use crate::{demo, progress, setup};
@@ -43,7 +44,9 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let admin = runtime.block_on(bind(config.admin.listen, "admin.listen"))?;
 
     let directory = DataDir::open(&config.data_dir)?;
-    let mut views = ViewsReplay::new(config, directory.storage());
+    // Nobody outside may know which names fall into one place of the views' indexes.
+    let hash_seed = RandomState::new().hash_one(std::process::id());
+    let mut views = ViewsReplay::new(ViewSettings { hash_seed, ..config.views() }, directory.storage());
     let recovered = sequencer::recover(directory.storage(), &config.journal(), &mut views)?;
     for warning in recovered.warnings() {
         eprintln!("warning: {warning}");
@@ -77,12 +80,15 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let replayed = recovered.replayed();
     let sequencer = recovered.start(config.sequencer(), egress, Some(sections_at));
     if is_new {
-        setup::list(sequencer.ingress(), config)
-            .context("the settings' assets and markets cannot be listed")?;
+        let mut commands = setup::listing(config)?;
+        let mut issued = Vec::new();
         if demo == Demo::On {
-            demo_keys = demo::open_accounts(sequencer.ingress(), &keys)
-                .context("the demo's accounts cannot be opened")?;
+            let accounts;
+            (demo_keys, issued, accounts) = demo::accounts(&keys)?;
+            commands.extend(accounts);
         }
+        setup::execute_all(sequencer.ingress(), commands).context("the exchange cannot be set up")?;
+        issued.iter().try_for_each(|key| keys.insert(key))?;
     } else if replayed > 0 {
         println!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }
@@ -231,15 +237,16 @@ fn admin_token(file: &Path) -> anyhow::Result<AdminToken> {
 
 /// Rebuilds the views while the partition is recovered.
 struct ViewsReplay<'a> {
-    config: &'a Config,
+    settings: ViewSettings,
     storage: &'a Arc<dyn Storage>,
     views: anyhow::Result<Views>,
     bar: Option<ProgressBar>,
 }
 
 impl<'a> ViewsReplay<'a> {
-    fn new(config: &'a Config, storage: &'a Arc<dyn Storage>) -> Self {
-        Self { config, storage, views: Ok(Views::new(config.views())), bar: None }
+    fn new(settings: ViewSettings, storage: &'a Arc<dyn Storage>) -> Self {
+        let views = Ok(Views::new(settings.clone()));
+        Self { settings, storage, views, bar: None }
     }
 
     fn finish(self) -> anyhow::Result<Views> {
@@ -251,7 +258,7 @@ impl<'a> ViewsReplay<'a> {
 
     /// From the first event on: for a snapshot that has no views, or views that this program cannot read.
     fn rebuild(&self, until: Seq) -> anyhow::Result<Views> {
-        let mut views = Views::new(self.config.views());
+        let mut views = Views::new(self.settings.clone());
         let mut reader = EventLogReader::open(self.storage, Seq(1))?;
         while let Some(frame) = reader.next()? {
             if frame.last_seq > until {
@@ -266,7 +273,8 @@ impl<'a> ViewsReplay<'a> {
 impl Replay for ViewsReplay<'_> {
     fn snapshot(&mut self, seq: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
         let saved = section(VIEWS_SECTION);
-        let loaded = saved.and_then(|bytes| Views::load(self.config.views(), &mut Reader::new(&bytes)).ok());
+        let loaded =
+            saved.and_then(|bytes| Views::load(self.settings.clone(), &mut Reader::new(&bytes)).ok());
         self.views = if let Some(views) = loaded {
             Ok(views)
         } else {

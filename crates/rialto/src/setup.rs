@@ -31,23 +31,38 @@ pub fn execute(ingress: &Ingress, command: Command) -> anyhow::Result<Reply> {
         .ok()
         .flatten()
         .ok_or_else(|| anyhow!("the exchange stopped before it could answer"))?;
+    accepted(&reply)?;
+    Ok(reply)
+}
+
+fn accepted(reply: &Reply) -> anyhow::Result<()> {
     for event in reply.events() {
         if let Event::Rejected { reject, .. } = event {
             bail!("{reject}");
         }
     }
-    Ok(reply)
+    Ok(())
 }
 
-/// Lists the settings' assets and markets.
-pub fn list(ingress: &Ingress, config: &Config) -> anyhow::Result<()> {
-    for terms in config.assets()? {
-        execute(ingress, Command::AddAsset(AddAsset { terms }))?;
-    }
-    for terms in config.markets()? {
-        execute(ingress, Command::AddMarket(AddMarket { terms }))?;
+/// Hands in the first commands of an exchange together, so that one journal batch has them all or none, and waits until
+/// they are durable. A refusal is an error.
+pub fn execute_all(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<()> {
+    let (answer, answered) = channel();
+    let session: Arc<dyn Session> = Arc::new(Answer(answer));
+    let count = commands.len();
+    let submission = |command| Submission { command, reply_to: Some((Arc::clone(&session), 0)) };
+    ingress.submit_batch(&mut commands.into_iter().map(submission).collect())?;
+    for reply in answered.iter().take(count) {
+        accepted(&reply.ok_or_else(|| anyhow!("the exchange stopped before it could answer"))?)?;
     }
     Ok(())
+}
+
+/// The settings' assets and markets.
+pub fn listing(config: &Config) -> anyhow::Result<Vec<Command>> {
+    let assets = config.assets()?.into_iter().map(|terms| Command::AddAsset(AddAsset { terms }));
+    let markets = config.markets()?.into_iter().map(|terms| Command::AddMarket(AddMarket { terms }));
+    Ok(assets.chain(markets).collect())
 }
 
 /// What the settings say and the journal does not: one sentence each.
