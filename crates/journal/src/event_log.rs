@@ -5,7 +5,7 @@ use crate::error::JournalError;
 use crate::event_frame::{EventFrame, EventHeader, EventPosition};
 use crate::event_reader::{EventChain, EventWalk, Opened, find_frame_reaching};
 use crate::layout::offset;
-use crate::segment::{Log, Origin, SegmentHeader};
+use crate::segment::{Log, Origin, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageFile};
 use crate::survey::ahead;
@@ -91,7 +91,9 @@ impl EventLogWriter {
         let (number, chain) = (found.number, found.chain.clone());
         let path = Log::Events.path(number);
         let file = if found.kept {
-            storage.open(&path).map_err(JournalError::io("open", &path))?
+            let file = storage.open(&path).map_err(JournalError::io("open", &path))?;
+            write_header_again(&*file, &path)?;
+            file
         } else {
             create_segment(&**storage, number, &chain)?
         };
@@ -202,6 +204,9 @@ impl EventLogWriter {
             let (path, seq) = (walk.path.clone(), there.first_seq);
             return Err(JournalError::EventsDiffer { path, seq, difference });
         }
+        if walk.frame_at == Log::Events.frames_at() {
+            write_header_again(&*walk.file, &walk.path)?;
+        }
         let bytes = frame.sealed();
         walk.file.write_at(bytes, walk.frame_at).map_err(JournalError::writing(
             bytes.len(),
@@ -269,6 +274,14 @@ fn create_segment(
     let bytes = header.encode(Log::Events);
     file.write_at(&bytes, 0).map_err(JournalError::writing(bytes.len(), 0, &path))?;
     Ok(file)
+}
+
+/// For the same reason as frames that are found equal.
+fn write_header_again(file: &dyn StorageFile, path: &str) -> Result<(), JournalError> {
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    let read = file.read_at(&mut bytes, 0).map_err(JournalError::io("read", path))?;
+    assert_eq!(read, bytes.len(), "a header that was just read is still there");
+    file.write_at(&bytes, 0).map_err(JournalError::writing(read, 0, path))
 }
 
 /// How far the log is good.
@@ -389,14 +402,13 @@ fn cut(storage: &dyn Storage, journal_end: Seq, end: &End) -> Result<Option<CutT
             doomed.push((number, path, file));
         }
     }
-    // Newest first, one at a time: a crash in between leaves nothing that looks like a hole.
-    for (number, path, file) in doomed.into_iter().rev() {
+    // Nothing of this is synced: should a power cut bring the old bytes back, then they are cut again, or they are
+    // what will have been derived by then.
+    for (number, path, file) in doomed {
         if end.kept && number == end.number {
             file.set_size(end.at).map_err(JournalError::io("cut", &path))?;
-            file.sync().map_err(JournalError::io("sync", &path))?;
         } else {
             storage.remove(&path).map_err(JournalError::io("remove", &path))?;
-            sync_folder(storage)?;
         }
     }
     Ok((bytes > 0).then_some(CutTail { path, offset: end.at, bytes }))

@@ -149,6 +149,10 @@ impl EventWalk {
 
     /// A frame here or behind that covers a command from `seq` on, whether it follows what is before it or not.
     pub fn find_frame_reaching(&self, seq: u64, from: u64) -> Result<Option<Seq>, JournalError> {
+        // At the end of a growing file, where readers ask again and again, there is nothing to be searched.
+        if self.file.size().map_err(JournalError::io("see the size of", &self.path))? <= from {
+            return Ok(None);
+        }
         find_frame_reaching(&*self.file, &self.path, seq, from)
     }
 

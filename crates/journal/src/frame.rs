@@ -106,7 +106,8 @@ impl FrameHeader {
 }
 
 /// The last command known to be on the disk, and the checksum of the batch that ends with it. Only this crate makes
-/// these, after a sync, so a value is a proof; [`Durable::GENESIS`] is the empty journal, which needs none.
+/// these: after a sync, of a snapshot, or while reading back; so a value is a proof, as long as what was read back was
+/// opened by a [`JournalWriter`](crate::JournalWriter) first. [`Durable::GENESIS`] is the empty journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Durable {
     seq: Seq,

@@ -7,7 +7,8 @@
 //! * [`JournalWriter`], [`JournalReader`]: batches of commands; one write and one sync each.
 //! * [`EventLogWriter`], [`EventLogReader`]: what happened; derived data, written without syncing.
 //! * [`SnapshotStore`]: the state at one sequence; falls back to the one before when the newest is damaged.
-//! * [`Storage`]: what all of them stand on; [`FileStorage`] is real, [`faulty`] loses what was not synced.
+//! * [`Storage`]: what all of them stand on; [`FileStorage`] is real, `faulty` (a feature of that name) loses what was
+//!   not synced.
 
 mod chain;
 mod data_dir;

@@ -1,6 +1,6 @@
 //! Real directories and real processes: the lock, what cannot be used, a reader beside a writer that is killed.
 
-use crate::world::{batch, expected, read_from, small};
+use crate::world::{batch, expected, processes_and_locks, read_from, small};
 use ::journal::{DataDir, DataDirError, Durable, JournalReader, JournalWriter, Survey};
 use model::Seq;
 use std::fs;
@@ -48,6 +48,7 @@ fn child_holds_the_lock() {
 
 #[test]
 fn a_second_process_is_refused_and_told_who_is_there() {
+    let _alone = processes_and_locks();
     let folder = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let mut child = this_program(&program, "data_dir::child_holds_the_lock", folder.path()).spawn().unwrap();
@@ -69,6 +70,7 @@ fn a_second_process_is_refused_and_told_who_is_there() {
 
 #[test]
 fn the_lock_is_held_as_long_as_anything_is_open() {
+    let _alone = processes_and_locks();
     let folder = tempfile::tempdir().unwrap();
     let dir = DataDir::open(folder.path()).unwrap();
     let (_, writer) = JournalWriter::open(dir.storage(), &small(), Durable::GENESIS).unwrap();
@@ -93,6 +95,7 @@ fn child_writes_until_it_is_killed() {
 /// Reading works beside a writer, sees batches whole and in order; a killed writer has lost nothing it acknowledged.
 #[test]
 fn a_reader_beside_a_writer_that_is_killed() {
+    let _alone = processes_and_locks();
     let folder = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let mut end = 0;
@@ -171,6 +174,7 @@ fn child_may_not_write() {
 /// Permission bits do not bind root, so when the tests run as root, a child that is nobody tries.
 #[test]
 fn a_directory_without_permission_is_refused_but_can_be_read() {
+    let _alone = processes_and_locks();
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let dir = DataDir::open(&data).unwrap();

@@ -1,7 +1,7 @@
 //! The event log: cut after a crash, derived again, compared; read while it grows.
 
-use crate::world::{Known, Toy, check_events, live, small};
-use ::journal::faulty::FaultyStorage;
+use crate::world::{Case, Known, Toy, check_events, live, small};
+use ::journal::faulty::{Failure, FaultyStorage};
 use ::journal::{EventLogReader, EventLogWriter, EventPosition, JournalError, Kept, Recovery};
 use model::Seq;
 
@@ -215,6 +215,7 @@ fn a_reader_follows_a_growing_log_across_files() {
 #[test]
 fn a_reader_that_was_ahead_of_the_file_goes_on_where_it_was() {
     for seed in 0..12 {
+        let _case = Case(format!("seed {seed}"));
         let disk = FaultyStorage::new();
         let mut known = Known::default();
         live(&disk.storage(), &mut known, 6).unwrap();
@@ -252,4 +253,43 @@ fn a_reader_finds_damage_in_the_middle() {
         }
     };
     assert!(matches!(&error, JournalError::Damaged { path, .. } if path == FIRST), "{error}");
+}
+
+/// Several files since the last sync.
+#[test]
+fn a_sync_covers_every_file() {
+    let (disk, toy) = log(400);
+    assert!(disk.paths().len() >= 3);
+    disk.crash(0);
+    check_events(&disk.storage(), 1, &toy);
+}
+
+/// A failed sync leaves events that can be read and are not on the disk. When the next start finds them equal, and its
+/// sync succeeds, they must be there.
+#[test]
+fn events_that_are_found_equal_after_a_failed_sync_are_written_again() {
+    for seed in 0..20 {
+        let _case = Case(format!("seed {seed}"));
+        let disk = FaultyStorage::new();
+        let (_, mut writer) =
+            EventLogWriter::open(&disk.storage(), &small(), Seq(0), EventPosition::GENESIS).unwrap();
+        let mut toy = Toy::NEW;
+        for _ in 0..400 {
+            let frame = toy.next_batch();
+            writer.append(&mut toy.apply(frame.first_seq(), frame.records())).unwrap();
+        }
+        // Every file's sync, one start each: nothing of any of them is sure to be there.
+        for failing in 0..disk.paths().len() {
+            disk.fail_call(disk.call_count() + failing, Failure::Io);
+            writer.sync().unwrap_err();
+            disk.restart();
+            (_, writer) =
+                EventLogWriter::open(&disk.storage(), &small(), Seq(toy.seq), EventPosition::GENESIS)
+                    .unwrap();
+            assert_eq!(derive(&mut writer, 400).unwrap(), 400, "the page cache still shows them");
+        }
+        writer.sync().unwrap();
+        disk.crash(seed);
+        check_events(&disk.storage(), 1, &toy);
+    }
 }

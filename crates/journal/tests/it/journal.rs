@@ -1,6 +1,6 @@
 //! Appending, reading back, changing segments, being read while written.
 
-use crate::world::{batch, expected, open, read_from, small, with_batches};
+use crate::world::{batch, expected, open, processes_and_locks, read_from, small, with_batches};
 use ::journal::faulty::{CallKind, FaultyStorage};
 use ::journal::{
     DataDir, Durable, FrameBuffer, JournalError, JournalReader, JournalWriter, Preparation, Settings, Survey,
@@ -128,6 +128,7 @@ fn time_that_goes_back_is_the_sequencers_bug() {
 /// The helper thread prepares segments on real files; restarts adopt what it has prepared.
 #[test]
 fn segments_prepared_in_the_background_are_used() {
+    let _alone = processes_and_locks();
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { preparation: Preparation::Background, ..small() };
     let mut end = 0;

@@ -1,6 +1,6 @@
 //! Segments behind a snapshot, removed or used again. An old life's frames never come back.
 
-use crate::world::{Known, Toy, batch, check_events, live, open, small};
+use crate::world::{Case, Known, Toy, batch, check_events, live, open, small};
 use ::journal::faulty::FaultyStorage;
 use ::journal::{
     Behind, Durable, JournalError, JournalWriter, Recovery, SnapshotStore, Survey, SyncedEvents,
@@ -136,4 +136,29 @@ fn a_spare_of_another_size_is_removed() {
     assert!(segments(&disk).iter().all(|path| !path.contains("spare-")), "{:?}", segments(&disk));
     let storage: Arc<dyn ::journal::Storage> = disk.storage();
     assert_eq!(Survey::read(&storage, known).unwrap().end.seq(), Seq(seq));
+}
+
+/// Several segments go at once: whatever part of that a power cut keeps, there is never a hole.
+#[test]
+fn a_power_cut_while_removing_leaves_no_hole() {
+    for behind in [Behind::Remove, Behind::Recycle] {
+        let mut finished = false;
+        for call in 0.. {
+            for seed in 0..12 {
+                let _case = Case(format!("{behind:?}, power off at call {call}, seed {seed}"));
+                let disk = FaultyStorage::new();
+                let (mut recovery, proof, toy) = snapshot_at_the_end(&disk);
+                disk.power_off_at_call(disk.call_count() + call);
+                finished = recovery.journal.remove_behind(&proof, behind).is_ok();
+                drop(recovery);
+                disk.crash(seed);
+                let mut known = Known { acknowledged: toy.seq, attempted: toy.seq, snapshot: toy.seq };
+                live(&disk.storage(), &mut known, 1).expect("a start after a power cut");
+            }
+            if finished {
+                assert!(call > 4, "several segments: {call} calls");
+                break;
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Snapshots: whole or not there, the newest few kept, a damaged one passed over.
 
-use crate::world::{Known, Toy, live, small};
+use crate::world::{Case, Known, Toy, live, small};
 use ::journal::faulty::{CallKind, FaultyStorage};
 use ::journal::{Fault, JournalError, Recovery, Snapshot, SnapshotStore};
 use model::Seq;
@@ -142,7 +142,8 @@ fn a_power_cut_at_any_call_of_a_snapshot_leaves_one_that_is_whole() {
     let rename = kinds.iter().position(|kind| *kind == CallKind::Rename).unwrap();
     assert_eq!(kinds[rename - 1..rename + 2], [CallKind::Sync, CallKind::Rename, CallKind::SyncFolder]);
     for point in points {
-        for seed in 0..40 {
+        for seed in 0..16 {
+            let _case = Case(format!("power off at call {point}, seed {seed}"));
             let disk = FaultyStorage::new();
             let mut known = before(&disk);
             disk.power_off_at_call(point);

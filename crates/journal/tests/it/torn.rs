@@ -1,6 +1,6 @@
 //! An unfinished last batch: dropped, counted, wiped, and never confused with damage.
 
-use crate::world::{FIRST, FRAMES_AT, batch, expected, open, read_from, with_batches};
+use crate::world::{Case, FIRST, FRAMES_AT, batch, expected, open, read_from, with_batches};
 use ::journal::faulty::{FaultyStorage, SECTOR};
 use model::Seq;
 
@@ -74,6 +74,7 @@ fn a_batch_that_lost_any_of_its_sectors_is_dropped() {
 #[test]
 fn the_last_batch_is_made_durable_by_the_start_that_finds_it() {
     for seed in 0..40 {
+        let _case = Case(format!("seed {seed}"));
         let disk = with_batches(2, 700);
         let (_, mut writer) = open(&disk.storage()).unwrap();
         disk.fail_call(disk.call_count() + 1, ::journal::faulty::Failure::Io);

@@ -7,7 +7,7 @@ use ::journal::{
     JournalWriter, Preparation, Recovery, Settings, Snapshot, Storage, Survey,
 };
 use model::{EventSeq, Seq, TimeNs};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The smallest segments, no thread.
 pub fn small() -> Settings {
@@ -17,6 +17,24 @@ pub fn small() -> Settings {
         snapshots_kept: 2,
         preparation: Preparation::WhenNeeded,
     }
+}
+
+/// Says which case it was when the test panics while this lives: place and seed, to run that one again.
+pub struct Case(pub String);
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the case that failed: {}", self.0);
+        }
+    }
+}
+
+/// To be held by tests that start processes and by tests that open a real directory again: between a fork and an exec
+/// the child has this process's lock on a directory too, so that a test in another thread cannot take it again.
+pub fn processes_and_locks() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The first journal segment.
