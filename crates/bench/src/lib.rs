@@ -3,6 +3,7 @@
 pub mod durable;
 pub mod flow;
 pub mod partition;
+pub mod rest;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
     /// What was measured.
-    pub name: &'static str,
+    pub name: String,
     /// How many commands.
     pub commands: u64,
     /// In what time, in seconds.
@@ -25,6 +26,8 @@ pub struct Measurement {
     pub rejects: u64,
     /// How long one took, where each was timed.
     pub latency: Option<Latency>,
+    /// What one should know about these figures, in a sentence or two.
+    pub remark: Option<String>,
 }
 
 /// Percentiles, in microseconds.
@@ -48,14 +51,22 @@ impl Latency {
 }
 
 impl Measurement {
-    /// The heads of the columns that `Display` fills.
+    /// The heads of the columns that `Display` fills. The remark is not among them.
     pub const HEADER: &'static str = "what                                          commands  seconds   commands/s  refused   p50 us   p99 us  p99.9 us";
 
     /// Of `commands` in `elapsed`.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    pub fn new(name: &'static str, commands: u64, elapsed: Duration, rejects: u64) -> Self {
+    pub fn new(name: impl Into<String>, commands: u64, elapsed: Duration, rejects: u64) -> Self {
         let seconds = elapsed.as_secs_f64();
-        Self { name, commands, seconds, per_second: commands as f64 / seconds, rejects, latency: None }
+        Self {
+            name: name.into(),
+            commands,
+            seconds,
+            per_second: commands as f64 / seconds,
+            rejects,
+            latency: None,
+            remark: None,
+        }
     }
 
     /// With what one took.
@@ -63,11 +74,17 @@ impl Measurement {
     pub fn with_latency(self, nanos: &Histogram<u64>) -> Self {
         Self { latency: Some(Latency::of(nanos)), ..self }
     }
+
+    /// With what one should know about it.
+    #[must_use]
+    pub fn with_remark(self, remark: String) -> Self {
+        Self { remark: Some(remark), ..self }
+    }
 }
 
 impl fmt::Display for Measurement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, commands, seconds, per_second, rejects, latency } = self;
+        let Self { name, commands, seconds, per_second, rejects, latency, remark: _ } = self;
         write!(out, "{name:<42} {commands:>11} {seconds:>8.2} {per_second:>12.0} {rejects:>8}")?;
         match latency {
             Some(Latency { p50_us, p99_us, p999_us }) => {

@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use bench::Measurement;
-use clap::Args;
+use bench::rest::Load;
+use clap::{Args, ValueEnum};
 
 #[derive(Args)]
 pub struct Options {
+    /// Which yardsticks.
+    #[arg(value_enum, default_value = "all")]
+    what: What,
     /// JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -16,12 +21,32 @@ pub struct Options {
     /// Commands of the flow through partition and journal. The whole flow has 16,016,000.
     #[arg(long, default_value_t = 16_016_000)]
     commands: usize,
-    /// Orders of each REST yardstick.
-    #[arg(long, default_value_t = 100_000)]
-    orders: usize,
+    /// Connections that send orders at once.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// Orders over all connections.
+    #[arg(long, default_value = "200000", value_parser = clap::value_parser!(u64).range(1..))]
+    orders: u64,
+    /// Orders of the one client that sends one at a time.
+    #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
+    single_orders: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The partition alone.
+    Partition,
+    /// Partition and journal, and the replay after a crash.
+    Durable,
+    /// Signed orders over REST: a server in a process of its own, many connections, then one order at a time. Each
+    /// connection waits for its answer before it sends again, so a stall of the server also holds back the load.
+    Rest,
+    /// All of them.
+    All,
 }
 
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    let wants = |what| options.what == what || options.what == What::All;
     let mut found = Vec::new();
     let mut show = |measurement: Measurement| {
         if !options.json {
@@ -32,12 +57,32 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if !options.json {
         println!("{}", Measurement::HEADER);
     }
-    show(bench::partition::run(options.commands));
-    let durable = bench::durable::run(&options.folder, options.commands)?;
-    show(durable.live);
-    show(durable.replay);
+    if wants(What::Partition) {
+        show(bench::partition::run(options.commands));
+    }
+    if wants(What::Durable) {
+        let durable = bench::durable::run(&options.folder, options.commands)?;
+        show(durable.live);
+        show(durable.replay);
+    }
+    if wants(What::Rest) {
+        let program = std::env::current_exe().context("cannot tell which program this is")?;
+        let many = Load { connections: usize::from(options.connections), orders: options.orders };
+        let single = Load { connections: 1, orders: options.single_orders };
+        for load in [many, single] {
+            let rest = bench::rest::run(&program, &options.folder, &load)?;
+            show(rest.orders);
+            show(rest.cancels);
+        }
+    }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&found)?);
+        return Ok(());
+    }
+    for Measurement { name, remark, .. } in &found {
+        if let Some(remark) = remark {
+            println!("\n{name}: {remark}.");
+        }
     }
     Ok(())
 }
