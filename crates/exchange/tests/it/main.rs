@@ -1,0 +1,13 @@
+//! The state machine from outside: stories, worked cases, random commands, golden bytes. Everything goes through
+//! [`world::World::apply`], the one place that touches the door, so every test looks at all invariants after every command.
+
+mod decimal;
+mod golden;
+mod properties;
+mod random;
+mod scenarios;
+mod story;
+mod vectors;
+mod witness;
+mod wording;
+mod world;

@@ -1,0 +1,434 @@
+//! Somebody who sees nothing but events, and works out from what `model::event` says of them who has how much and which
+//! orders are open. It shares no code with the state machine and does everything the obvious way; the two must agree after
+//! every command. It also objects to what no trader would accept: a trade that was not the best one's turn, a price beyond a
+//! limit or a band, a fee that the terms do not say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exchange::Partition;
+use model::{
+    AccountId, Amount, AssetId, EndReason, Event, FeeRounding, Liquidity, MarketId, MarketTerms,
+    OrderAccepted, OrderFilled, OrderId, OrderKind, PriceTicks, SelfTradePrevention, Side, TimeInForce,
+    TradeGroup, Traded,
+};
+
+/// An open order, as its owner could know it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub accepted: OrderAccepted,
+    /// Its quantity as amended; `None` for an order by amount.
+    pub qty: Option<i64>,
+    pub filled: i64,
+    /// Price x quantity of its trades, in quote atoms.
+    pub traded_for: i128,
+    held: i128,
+    reference: PriceTicks,
+}
+
+impl Known {
+    pub fn left(&self) -> Option<i64> {
+        self.qty.map(|qty| qty - self.filled)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Purse {
+    free: i128,
+    held: i128,
+}
+
+#[derive(Default)]
+pub struct Witness {
+    markets: BTreeMap<MarketId, MarketTerms>,
+    assets: BTreeSet<AssetId>,
+    groups: BTreeMap<AccountId, TradeGroup>,
+    purses: BTreeMap<(AccountId, AssetId), Purse>,
+    deposited: BTreeMap<AssetId, i128>,
+    withdrawn: BTreeMap<AssetId, i128>,
+    fees: BTreeMap<AssetId, i128>,
+    open: BTreeMap<OrderId, Known>,
+    /// Orders that have ended, so that nothing is told of them again.
+    ended: BTreeMap<OrderId, Side>,
+    levels: BTreeMap<(MarketId, Side, PriceTicks), i64>,
+    references: BTreeMap<MarketId, PriceTicks>,
+    last_update: BTreeMap<MarketId, u64>,
+    last_trade: BTreeMap<MarketId, u64>,
+    next_prevented: BTreeMap<MarketId, u64>,
+}
+
+impl Witness {
+    /// The highest order number seen; 0 before the first.
+    pub fn last_order(&self) -> OrderId {
+        let last = |id: Option<&OrderId>| id.copied().unwrap_or_default();
+        last(self.open.keys().next_back()).max(last(self.ended.keys().next_back()))
+    }
+
+    pub fn order(&self, id: OrderId) -> Option<&Known> {
+        self.open.get(&id)
+    }
+
+    /// Which way an order goes or went.
+    pub fn side(&self, id: OrderId) -> Option<Side> {
+        self.open.get(&id).map(|known| known.accepted.side).or_else(|| self.ended.get(&id).copied())
+    }
+
+    /// Takes in the events of one command.
+    pub fn see(&mut self, events: &[Event]) {
+        // A market tells of its trades before the accounts do.
+        let mut told_by_markets: BTreeMap<(MarketId, u64), (Traded, u32)> = BTreeMap::new();
+        for event in events {
+            match event {
+                Event::AssetAdded { asset, .. } => {
+                    assert!(self.assets.insert(*asset), "an asset is listed once");
+                }
+                Event::MarketAdded { market, terms } => {
+                    self.markets.insert(*market, **terms);
+                    self.references.entry(*market).or_insert(terms.initial_reference_ticks);
+                }
+                Event::AccountCreated { account, trade_group, .. } => {
+                    assert!(
+                        self.groups.insert(*account, *trade_group).is_none(),
+                        "an account is opened once"
+                    );
+                }
+                Event::Deposited(deposited) => {
+                    self.purse(deposited.account, deposited.asset).free += deposited.amount.0;
+                    *self.deposited.entry(deposited.asset).or_default() += deposited.amount.0;
+                }
+                Event::WithdrawalRequested(requested) => {
+                    self.purse(requested.account, requested.asset).hold(requested.amount.0);
+                }
+                Event::WithdrawalSettled(settled) => {
+                    let purse = self.purse(settled.account, settled.asset);
+                    if settled.paid_out {
+                        purse.held -= settled.amount.0;
+                        *self.withdrawn.entry(settled.asset).or_default() += settled.amount.0;
+                    } else {
+                        purse.hold(-settled.amount.0);
+                    }
+                }
+                Event::Traded(traded) => {
+                    let last = self.last_trade.entry(traded.market).or_default();
+                    assert_eq!(traded.trade.0, *last + 1, "trades are numbered without gaps");
+                    *last += 1;
+                    told_by_markets.insert((traded.market, traded.trade.0), (traded.clone(), 0));
+                }
+                Event::LevelChanged(changed) => {
+                    let last = self.last_update.entry(changed.market).or_default();
+                    assert_eq!(changed.update_id, *last + 1, "changes of levels are numbered without gaps");
+                    *last += 1;
+                    let level = (changed.market, changed.side, changed.price_ticks);
+                    if changed.open_lots.is_zero() {
+                        self.levels.remove(&level);
+                    } else {
+                        self.levels.insert(level, changed.open_lots.0);
+                    }
+                }
+                Event::OrderAccepted(accepted) => self.accepted(accepted),
+                Event::OrderFilled(filled) => {
+                    let told = told_by_markets
+                        .get_mut(&(filled.market, filled.trade.0))
+                        .expect("the market told of it");
+                    told.1 += 1;
+                    let traded = told.0.clone();
+                    self.filled(filled, &traded);
+                }
+                Event::OrderPrevented(prevented) => {
+                    let next = self.next_prevented.entry(prevented.market).or_default();
+                    assert_eq!(
+                        prevented.prevented_match, *next,
+                        "prevented matches are numbered without gaps"
+                    );
+                    let known = &self.open[&prevented.order];
+                    if let Some(left) = known.left() {
+                        let by_money = matches!(known.accepted.kind, OrderKind::Market { .. });
+                        let lost = prevented.prevented_lots.0;
+                        assert!(
+                            lost == 0 || lost == left || (by_money && lost < left),
+                            "all of it, or nothing"
+                        );
+                    }
+                    if prevented.liquidity == Liquidity::Taker {
+                        *next += 1;
+                        assert_eq!(
+                            prevented.mode, known.accepted.self_trade_prevention,
+                            "the taker's mode decides"
+                        );
+                    }
+                }
+                Event::OrderAmended(amended) => {
+                    let known = self.open.get_mut(&amended.order).expect("only open orders are amended");
+                    assert!(known.filled < amended.qty_lots.0, "something is left of an amended order");
+                    assert!(Some(amended.qty_lots.0) < known.qty, "an amendment makes an order smaller");
+                    known.qty = Some(amended.qty_lots.0);
+                    known.accepted.client_order_id = amended.client_order_id;
+                    known.held -= amended.released.0;
+                    let (account, asset) = (amended.account, self.pays_in(amended.order));
+                    self.purse(account, asset).hold(-amended.released.0);
+                }
+                Event::OrderEnded(ended) => {
+                    let asset = self.pays_in(ended.order);
+                    let known = self.open.remove(&ended.order).expect("an order ends once");
+                    assert!(
+                        self.ended.insert(ended.order, known.accepted.side).is_none(),
+                        "an order ends once"
+                    );
+                    assert_eq!(ended.released.0, known.held, "all that is still held comes free at the end");
+                    if let Some(left) = known.left() {
+                        assert_eq!(
+                            ended.reason == EndReason::Filled,
+                            left == 0,
+                            "filled means nothing is left"
+                        );
+                    } else {
+                        assert!(
+                            ended.reason != EndReason::Filled || known.filled > 0,
+                            "filled means something traded"
+                        );
+                    }
+                    if let OrderKind::Limit { time_in_force: TimeInForce::Fok, .. } = known.accepted.kind {
+                        assert!(known.filled == 0 || known.left() == Some(0), "all or nothing");
+                    }
+                    self.purse(ended.account, asset).hold(-ended.released.0);
+                }
+                Event::Rejected { .. }
+                | Event::ApiKeyCreated(_)
+                | Event::ApiKeyRevoked { .. }
+                | Event::Skipped { .. } => {}
+            }
+        }
+        for (traded, told) in told_by_markets.values() {
+            assert_eq!(*told, 2, "both accounts are told of a trade");
+            self.references.insert(traded.market, traded.price_ticks);
+        }
+    }
+
+    fn accepted(&mut self, accepted: &OrderAccepted) {
+        assert!(accepted.order > self.last_order(), "orders are numbered in the order of arrival");
+        let terms = &self.markets[&accepted.market];
+        let tick_lot = terms.quote_atoms_per_tick_lot.0;
+        let qty = accepted.kind.qty_lots().map(|qty| qty.0);
+        let price = accepted.kind.price_ticks().map(|price| i128::from(price.0));
+        if let (Some(price), Some(qty)) = (price, qty) {
+            let cost = match accepted.side {
+                Side::Buy => price * i128::from(qty) * tick_lot,
+                Side::Sell => i128::from(qty) * terms.base_atoms_per_lot.0,
+            };
+            assert_eq!(accepted.held.0, cost, "what a limit order can cost is held");
+        }
+        let reference = self.references[&accepted.market].clamp(terms.min_price_ticks, terms.max_price_ticks);
+        let known = Known {
+            accepted: accepted.clone(),
+            qty,
+            filled: 0,
+            traded_for: 0,
+            held: accepted.held.0,
+            reference,
+        };
+        assert!(self.open.insert(accepted.order, known).is_none());
+        let asset = self.pays_in(accepted.order);
+        self.purse(accepted.account, asset).hold(accepted.held.0);
+        let name = accepted.client_order_id;
+        let called_so = |known: &&Known| {
+            known.accepted.account == accepted.account && known.accepted.client_order_id == name
+        };
+        assert!(
+            name.is_empty() || self.open.values().filter(called_so).count() == 1,
+            "names of open orders are unique"
+        );
+    }
+
+    fn filled(&mut self, filled: &OrderFilled, traded: &Traded) {
+        assert_eq!((filled.price_ticks, filled.qty_lots), (traded.price_ticks, traded.qty_lots));
+        assert!(filled.qty_lots.0 > 0, "nobody trades nothing");
+        let (expected, way) = match filled.liquidity {
+            Liquidity::Maker => (traded.maker_order, traded.taker_side.opposite()),
+            Liquidity::Taker => (traded.taker_order, traded.taker_side),
+        };
+        assert_eq!((filled.order, filled.side), (expected, way), "both tell of the same trade");
+        let known = &self.open[&filled.order];
+        assert_eq!((known.accepted.side, known.accepted.account), (filled.side, filled.account));
+        match filled.liquidity {
+            Liquidity::Maker => self.is_first(known, filled.price_ticks),
+            Liquidity::Taker => self.may_take(known, filled.price_ticks, &self.open[&traded.maker_order]),
+        }
+
+        let terms = self.markets[&filled.market];
+        let (lots, price) = (i128::from(filled.qty_lots.0), i128::from(filled.price_ticks.0));
+        let (base, quote) =
+            (lots * terms.base_atoms_per_lot.0, lots * price * terms.quote_atoms_per_tick_lot.0);
+        let (paid, pay_asset, received, receive_asset) = match filled.side {
+            Side::Buy => (quote, terms.quote, base, terms.base),
+            Side::Sell => (base, terms.base, quote, terms.quote),
+        };
+        let ppm = match filled.liquidity {
+            Liquidity::Maker => terms.maker_fee_ppm,
+            Liquidity::Taker => terms.taker_fee_ppm,
+        };
+        is_fee(filled.fee.0, received, ppm, terms.fee_rounding);
+        let from = self.purse(filled.account, pay_asset);
+        from.held -= paid;
+        from.hold(-filled.released.0);
+        self.purse(filled.account, receive_asset).free += received - filled.fee.0;
+        *self.fees.entry(receive_asset).or_default() += filled.fee.0;
+        let known = self.open.get_mut(&filled.order).expect("seen above");
+        known.held -= paid + filled.released.0;
+        known.filled += filled.qty_lots.0;
+        known.traded_for += quote;
+        assert!(known.held >= 0, "nothing is spent that was not held");
+        assert!(known.left().is_none_or(|left| left >= 0), "nothing trades that was not asked for");
+        if let OrderKind::MarketQuote { quote_amount } = known.accepted.kind {
+            assert!(known.traded_for <= quote_amount.0, "an order by amount stays within it");
+        }
+    }
+
+    /// A maker trades at its own price, when nobody has a better price, or has waited longer at this one. Orders are
+    /// numbered in the order of arrival and keep their number while they keep their place.
+    fn is_first(&self, maker: &Known, price: PriceTicks) {
+        assert_eq!(maker.accepted.kind.price_ticks(), Some(price), "a trade has the resting order's price");
+        let rank = |known: &Known| {
+            let price = known.accepted.kind.price_ticks().map_or(0, |price| price.0);
+            (if maker.accepted.side == Side::Buy { -price } else { price }, known.accepted.order)
+        };
+        let first = self
+            .open
+            .values()
+            .filter(|known| {
+                (known.accepted.market, known.accepted.side) == (maker.accepted.market, maker.accepted.side)
+            })
+            .filter(|known| known.left() != Some(0))
+            .map(rank)
+            .min();
+        assert_eq!(first, Some(rank(maker)), "price first, then time");
+    }
+
+    /// A taker keeps its limit, its band and its owner apart from itself.
+    fn may_take(&self, taker: &Known, price: PriceTicks, maker: &Known) {
+        let accepted = &taker.accepted;
+        match (accepted.kind, accepted.side) {
+            (OrderKind::Limit { price_ticks, .. }, Side::Buy) => {
+                assert!(price <= price_ticks, "not above the limit");
+            }
+            (OrderKind::Limit { price_ticks, .. }, Side::Sell) => {
+                assert!(price >= price_ticks, "not below the limit");
+            }
+            (OrderKind::LimitMaker { .. }, _) => panic!("a LIMIT_MAKER order never takes"),
+            (OrderKind::Market { .. } | OrderKind::MarketQuote { .. }, side) => {
+                let band = i128::from(self.markets[&accepted.market].band_ppm);
+                let (price, reference) = (i128::from(price.0), i128::from(taker.reference.0));
+                let inside = match side {
+                    Side::Buy => price * 1_000_000 <= reference * (1_000_000 + band),
+                    Side::Sell => price * 1_000_000 >= reference * (1_000_000 - band),
+                };
+                assert!(band == 0 || inside, "a market order stays in its band");
+            }
+        }
+        if accepted.self_trade_prevention != SelfTradePrevention::None {
+            let (mine, theirs) = (self.groups[&accepted.account], self.groups[&maker.accepted.account]);
+            let same_group = mine == theirs && mine != TradeGroup::NONE;
+            assert!(
+                accepted.account != maker.accepted.account && !same_group,
+                "owners do not trade with themselves"
+            );
+        }
+    }
+
+    fn pays_in(&self, order: OrderId) -> AssetId {
+        let accepted = &self.open[&order].accepted;
+        let terms = &self.markets[&accepted.market];
+        match accepted.side {
+            Side::Buy => terms.quote,
+            Side::Sell => terms.base,
+        }
+    }
+
+    fn purse(&mut self, account: AccountId, asset: AssetId) -> &mut Purse {
+        self.purses.entry((account, asset)).or_default()
+    }
+
+    /// The partition has what the events say.
+    pub fn agrees_with(&self, partition: &Partition) {
+        for account in self.groups.keys() {
+            let theirs: Vec<_> = partition
+                .balances(*account)
+                .expect("the account was opened")
+                .filter(|balance| !balance.free.is_zero() || !balance.held.is_zero())
+                .map(|balance| (balance.asset, balance.free.0, balance.held.0))
+                .collect();
+            let ours: Vec<_> = self
+                .purses
+                .range((*account, AssetId(0))..=(*account, AssetId(u32::MAX)))
+                .filter(|(_, purse)| purse.free != 0 || purse.held != 0)
+                .map(|((_, asset), purse)| (*asset, purse.free, purse.held))
+                .collect();
+            assert_eq!(theirs, ours, "balances of account {account}");
+        }
+        for asset in &self.assets {
+            let totals = partition.totals(*asset).expect("the asset was listed");
+            let of = |sums: &BTreeMap<AssetId, i128>| Amount(sums.get(asset).copied().unwrap_or_default());
+            let ours = (of(&self.deposited), of(&self.withdrawn), of(&self.fees));
+            assert_eq!((totals.deposited, totals.withdrawn, totals.fees), ours, "totals of asset {asset}");
+        }
+        for market in self.markets.keys() {
+            for side in [Side::Buy, Side::Sell] {
+                let mut ours: Vec<_> = self
+                    .open
+                    .values()
+                    .filter(|known| (known.accepted.market, known.accepted.side) == (*market, side))
+                    .map(|known| {
+                        let price =
+                            known.accepted.kind.price_ticks().expect("only orders with a limit stay open");
+                        let left = known.left().expect("they have a quantity");
+                        assert!(left > 0, "an order with nothing left has ended");
+                        (known.accepted.order, known.accepted.account, price, left)
+                    })
+                    .collect();
+                ours.sort_by_key(|(order, _, price, _)| {
+                    (if side == Side::Buy { -*price } else { *price }, *order)
+                });
+                let theirs: Vec<_> = partition
+                    .queue(*market, side)
+                    .expect("the market was listed")
+                    .map(|(order, account, price, open)| (order, account, price, open.0))
+                    .collect();
+                assert_eq!(theirs, ours, "{side:?} queue of market {market}");
+                let mut levels: Vec<_> = self
+                    .levels
+                    .iter()
+                    .filter(|((at, way, _), _)| (at, *way) == (market, side))
+                    .map(|((_, _, price), open)| (*price, *open))
+                    .collect();
+                if side == Side::Buy {
+                    levels.reverse();
+                }
+                let theirs: Vec<_> = partition
+                    .levels(*market, side)
+                    .expect("listed")
+                    .map(|(price, open)| (price, open.0))
+                    .collect();
+                assert_eq!(theirs, levels, "{side:?} levels of market {market}");
+            }
+        }
+    }
+}
+
+impl Purse {
+    /// From free to held; the other way when below zero.
+    fn hold(&mut self, amount: i128) {
+        self.free -= amount;
+        self.held += amount;
+        assert!(self.free >= 0 && self.held >= 0, "no balance is below zero");
+    }
+}
+
+/// The fee is the whole number that the rounding names, and at most all that was received.
+fn is_fee(fee: i128, received: i128, ppm: u32, rounding: FeeRounding) {
+    let exact = received * i128::from(ppm);
+    let over = fee * 1_000_000 - exact;
+    let right = match rounding {
+        FeeRounding::Up => (0..1_000_000).contains(&over),
+        FeeRounding::HalfUp => (-499_999..=500_000).contains(&over),
+        FeeRounding::Down => (-999_999..=0).contains(&over),
+    };
+    assert!(right && fee <= received, "a fee of {fee} on {received} at {ppm} ppm, rounded {rounding:?}");
+}

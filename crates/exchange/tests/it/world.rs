@@ -1,0 +1,91 @@
+//! A partition under observation. [`World::apply`] is the one place where tests give it a command.
+
+use codec::{Coded, Reader};
+use exchange::Partition;
+use model::{Command, Event, MarketId, Seq, Sequenced, Side, TimeNs};
+
+use crate::witness::Witness;
+
+/// A partition, and somebody who only sees its events.
+#[derive(Default)]
+pub struct World {
+    pub partition: Partition,
+    pub witness: Witness,
+    pub seq: Seq,
+    pub time_ns: TimeNs,
+}
+
+impl World {
+    /// Gives the partition its next command and looks at everything that must hold afterwards.
+    pub fn apply(&mut self, command: Command) -> Vec<Event> {
+        same_after_its_bytes(&command);
+        self.seq = self.seq.next();
+        let input = Sequenced { seq: self.seq, time_ns: self.time_ns, command };
+        let before = self.without_counters();
+        let mut events = Vec::new();
+        self.partition.apply(&input, &mut events);
+        events.iter().for_each(same_after_its_bytes);
+
+        self.partition.assert_invariants();
+        self.witness.see(&events);
+        self.witness.agrees_with(&self.partition);
+        if events.is_empty() {
+            assert_eq!(input.command, Command::Tick, "every command but a tick has an answer");
+        }
+        if events.iter().all(|event| matches!(event, Event::Rejected { .. } | Event::Skipped { .. })) {
+            assert!(before == self.without_counters(), "a reject changes nothing: {:?}", input.command);
+        }
+        events
+    }
+
+    /// From now on with what a snapshot of the partition gives back.
+    pub fn restart(&mut self) {
+        let bytes = self.partition.snapshot();
+        let restored = Partition::restore(&bytes).expect("a snapshot can be read");
+        assert!(restored.snapshot() == bytes, "a restored partition has the same bytes");
+        assert_eq!(restored.state_hash(), self.partition.state_hash());
+        self.partition = restored;
+        self.partition.assert_invariants();
+        self.witness.agrees_with(&self.partition);
+    }
+
+    /// All bytes of the state but sequence, time and the number of the next order, which go on after a reject too.
+    fn without_counters(&self) -> Vec<u8> {
+        const RESTING: usize = 8 + 8 + 4 + 8 + 8 + 8 + 2;
+        let mut bytes = self.partition.snapshot();
+        let mut behind = 4;
+        for (market, _) in self.partition.catalog().markets() {
+            behind += 4 * 8 + 2 * 4;
+            for side in [Side::Buy, Side::Sell] {
+                behind += RESTING * self.partition.queue(market, side).unwrap().count();
+            }
+        }
+        let next_withdrawal = bytes.len() - behind - 8;
+        let next_order = next_withdrawal - 8;
+        let seq = u64::from_le_bytes(bytes[1..9].try_into().unwrap());
+        assert_eq!(seq, self.partition.seq().0, "the snapshot begins with version and sequence");
+        let at = u64::from_le_bytes(bytes[next_order..next_withdrawal].try_into().unwrap());
+        assert!(
+            at > self.witness.last_order().0,
+            "the next order's number stands before the next withdrawal's"
+        );
+        bytes.drain(next_order..next_withdrawal);
+        bytes.drain(1..17);
+        bytes
+    }
+
+    /// The levels of a book, best first.
+    pub fn levels(&self, market: MarketId, side: Side) -> Vec<(i64, i64)> {
+        let levels = self.partition.levels(market, side).unwrap();
+        levels.map(|(price, open)| (price.0, open.0)).collect()
+    }
+}
+
+/// Encoded and decoded, a value is what it was, and nothing is left over.
+fn same_after_its_bytes<T: Coded + PartialEq + std::fmt::Debug>(value: &T) {
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes);
+    let mut input = Reader::new(&bytes);
+    assert_eq!(T::decode(&mut input).as_ref(), Ok(value));
+    input.finish().expect("nothing is left over");
+}
