@@ -160,3 +160,28 @@ pub(crate) fn stamp(now: std::time::SystemTime, last: TimeNs) -> TimeNs {
     let now = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
     TimeNs(u64::try_from(now).unwrap_or(u64::MAX)).max(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn time_is_that_of_the_clock_and_never_before_the_last() {
+        let clock = UNIX_EPOCH + Duration::from_nanos(1_000);
+        assert_eq!(stamp(clock, TimeNs(0)), TimeNs(1_000));
+        assert_eq!(stamp(clock, TimeNs(999)), TimeNs(1_000));
+        assert_eq!(stamp(clock, TimeNs(1_000)), TimeNs(1_000));
+        // Set back.
+        assert_eq!(stamp(clock, TimeNs(5_000)), TimeNs(5_000));
+    }
+
+    #[test]
+    fn a_clock_that_is_out_of_its_mind_does_no_harm() {
+        let before_1970 = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(stamp(before_1970, TimeNs(7)), TimeNs(7));
+        let year_10000 = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+        assert_eq!(stamp(year_10000, TimeNs(7)), TimeNs(u64::MAX), "more than 64 bits of nanoseconds");
+    }
+}

@@ -2,6 +2,7 @@
 //! wait for an answer. The event log is appended without syncing; a snapshot syncs it first.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use journal::{Durable, EventFrame, EventLogWriter, EventPosition, JournalError, SnapshotStore};
@@ -10,8 +11,8 @@ use model::{Seq, TimeNs};
 use crate::{Ingress, SequencerError};
 
 /// Sections that others add to a snapshot. Called on the sequencer's thread just before the batch that ends at this command
-/// is released; what it returns is called on the keeper's thread, may wait, and gives the state of the caller at exactly
-/// that command.
+/// is released (for the last snapshot of all: when nothing more will be released); what it returns is called on the
+/// keeper's thread, may wait for what was released, and gives the state of the caller at exactly that command.
 pub type SectionsAt = Box<dyn FnMut(Seq) -> Sections + Send>;
 pub(crate) type Sections = Box<dyn FnOnce() -> Vec<(&'static str, Vec<u8>)> + Send>;
 
@@ -29,35 +30,102 @@ pub(crate) enum Job {
     },
 }
 
-/// Batches of events that may wait for the keeper. Behind that the sequencer waits too, rather than fill the memory.
-const BACKLOG: usize = 4_096;
+/// Bytes of events that may wait for the keeper: a second or two of them at full speed. Behind that the sequencer waits too,
+/// rather than fill the memory.
+const BACKLOG_BYTES: usize = 256 << 20;
+/// What a batch takes beside the bytes of its events.
+const BATCH_BYTES: usize = 128;
+/// Frames that are kept to be filled again.
+const USED_FRAMES: usize = 2;
+
+/// What is with the keeper now.
+#[derive(Default)]
+struct Load {
+    event_bytes: usize,
+    snapshots: usize,
+    /// The thread has ended or is about to.
+    gone: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    load: Mutex<Load>,
+    eased: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ease(&self, change: impl FnOnce(&mut Load)) {
+        change(&mut self.lock());
+        self.eased.notify_one();
+    }
+}
 
 /// The sequencer's hold on the keeper thread.
 pub(crate) struct Keeper {
-    jobs: SyncSender<Job>,
+    shared: Arc<Shared>,
+    backlog_bytes: usize,
+    jobs: Sender<Job>,
     used_frames: Receiver<EventFrame>,
     thread: JoinHandle<Result<EventLogWriter, JournalError>>,
 }
 
+/// Tells the sequencer that the thread ends, be it by a panic: first that it is so, then to look.
+struct LastWords {
+    shared: Arc<Shared>,
+    wake: Ingress,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        self.shared.ease(|load| load.gone = true);
+        self.wake.nudge();
+    }
+}
+
 impl Keeper {
-    /// `wake` is nudged when the thread ends before its time.
-    pub(crate) fn start(mut events: EventLogWriter, snapshots: SnapshotStore, wake: Ingress) -> Self {
-        let (jobs, inbox) = sync_channel::<Job>(BACKLOG);
-        let (give_back, used_frames) = channel::<EventFrame>();
+    /// `wake` is nudged when the thread ends.
+    pub(crate) fn start(events: EventLogWriter, snapshots: SnapshotStore, wake: Ingress) -> Self {
+        Self::with_backlog(events, snapshots, wake, BACKLOG_BYTES)
+    }
+
+    fn with_backlog(
+        mut events: EventLogWriter,
+        snapshots: SnapshotStore,
+        wake: Ingress,
+        backlog_bytes: usize,
+    ) -> Self {
+        let (jobs, inbox) = channel::<Job>();
+        let (give_back, used_frames) = sync_channel::<EventFrame>(USED_FRAMES);
+        let shared = Arc::new(Shared::default());
+        let last_words = LastWords { shared: Arc::clone(&shared), wake };
         let work = move || {
-            let outcome = keep(&mut events, &snapshots, &inbox, &give_back);
-            if outcome.is_err() {
-                wake.nudge();
-            }
-            outcome.map(|()| events)
+            let last_words = last_words;
+            keep(&mut events, &snapshots, &inbox, &give_back, &last_words.shared).map(|()| events)
         };
         let thread =
             std::thread::Builder::new().name("keeper".to_owned()).spawn(work).expect("threads can be made");
-        Self { jobs, used_frames, thread }
+        Self { shared, backlog_bytes, jobs, used_frames, thread }
     }
 
+    /// Hands over a job, in order; waits while too much is there already.
     pub(crate) fn send(&self, job: Job) -> Result<(), SequencerError> {
-        self.jobs.send(job).map_err(|_| SequencerError::ThreadGone { thread: "keeper" })
+        let gone = SequencerError::ThreadGone { thread: "keeper" };
+        let bytes = job.event_bytes();
+        let mut load = self.shared.lock();
+        while load.event_bytes > 0 && load.event_bytes + bytes > self.backlog_bytes && !load.gone {
+            load = self.shared.eased.wait(load).unwrap_or_else(PoisonError::into_inner);
+        }
+        if load.gone {
+            return Err(gone);
+        }
+        load.event_bytes += bytes;
+        load.snapshots += usize::from(matches!(job, Job::Snapshot { .. }));
+        drop(load);
+        self.jobs.send(job).map_err(|_| gone)
     }
 
     /// A frame to fill, used before where there is one.
@@ -65,9 +133,14 @@ impl Keeper {
         self.used_frames.try_recv().unwrap_or_default()
     }
 
-    /// True when the thread has ended, which it only does by itself when writing failed.
+    /// True while a snapshot waits or is being written. The next one would hold another copy of the state.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.shared.lock().snapshots > 0
+    }
+
+    /// True when the thread has ended, which it only does by itself when something failed.
     pub(crate) fn has_stopped(&self) -> bool {
-        self.thread.is_finished()
+        self.shared.lock().gone
     }
 
     /// Ends the thread, once all that was sent is done.
@@ -77,18 +150,30 @@ impl Keeper {
     }
 }
 
+impl Job {
+    fn event_bytes(&self) -> usize {
+        match self {
+            Self::Events(frame) => frame.records().as_bytes().len() + BATCH_BYTES,
+            Self::Snapshot { .. } => 0,
+        }
+    }
+}
+
 fn keep(
     events: &mut EventLogWriter,
     snapshots: &SnapshotStore,
     inbox: &Receiver<Job>,
-    give_back: &Sender<EventFrame>,
+    give_back: &SyncSender<EventFrame>,
+    shared: &Shared,
 ) -> Result<(), JournalError> {
     while let Ok(job) = inbox.recv() {
+        let bytes = job.event_bytes();
         match job {
             Job::Events(mut frame) => {
                 events.append(&mut frame)?;
-                // Nobody takes them any more when the sequencer is at its end.
-                let _ = give_back.send(frame);
+                // More than are needed, or nobody takes them any more.
+                let _ = give_back.try_send(frame);
+                shared.ease(|load| load.event_bytes -= bytes);
             }
             Job::Snapshot { journal, events: at, time_ns, partition, others } => {
                 let synced = events.sync()?;
@@ -96,8 +181,103 @@ fn keep(
                 let mut sections = vec![(PARTITION_SECTION, partition.as_slice())];
                 sections.extend(others.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
                 snapshots.write(journal, at, synced, time_ns, &sections)?;
+                shared.ease(|load| load.snapshots -= 1);
             }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use journal::faulty::{Failure, FaultyStorage};
+    use journal::{Preparation, Recovery, Settings};
+    use model::EventSeq;
+
+    use super::*;
+    use crate::ingress::queue;
+
+    const LIMIT: usize = 1_000;
+
+    fn keeper(disk: &FaultyStorage) -> Keeper {
+        let small = Settings {
+            journal_segment_bytes: Settings::MIN_SEGMENT_BYTES,
+            preparation: Preparation::WhenNeeded,
+            ..Settings::default()
+        };
+        let Recovery { events, snapshots, .. } = Recovery::open(&disk.storage(), &small).unwrap();
+        Keeper::with_backlog(events, snapshots, queue(1).0, LIMIT)
+    }
+
+    /// The one event of the command at `seq`, as large as three fit into the backlog.
+    fn event(seq: u64) -> Job {
+        let mut frame = EventFrame::new();
+        frame.begin(Seq(seq), TimeNs(seq), EventSeq(seq));
+        frame.push(|out| out.resize(out.len() + 150, 7));
+        frame.finish(Seq(seq), [0; 32]);
+        Job::Events(frame)
+    }
+
+    fn snapshot_that_waits(others: Sections) -> Job {
+        Job::Snapshot {
+            journal: Durable::GENESIS,
+            events: EventPosition::GENESIS,
+            time_ns: TimeNs(0),
+            partition: Vec::new(),
+            others,
+        }
+    }
+
+    #[test]
+    fn what_waits_for_the_keeper_is_bounded() {
+        let keeper = keeper(&FaultyStorage::new());
+        let (let_go, go_on) = channel::<()>();
+        keeper
+            .send(snapshot_that_waits(Box::new(move || {
+                go_on.recv().unwrap();
+                Vec::new()
+            })))
+            .unwrap();
+        assert!(keeper.has_snapshot());
+        for seq in 1..=2_000 {
+            if seq == 4 {
+                // Now it is full, and the next one waits.
+                let_go.send(()).unwrap();
+            }
+            keeper.send(event(seq)).unwrap();
+            assert!(keeper.shared.lock().event_bytes <= LIMIT);
+        }
+        let shared = Arc::clone(&keeper.shared);
+        assert_eq!(keeper.stop().unwrap().position().seq, Seq(2_000));
+        let left = shared.lock();
+        assert_eq!((left.event_bytes, left.snapshots), (0, 0));
+    }
+
+    #[test]
+    fn who_waits_for_a_keeper_that_fails_waits_no_longer() {
+        let disk = FaultyStorage::new();
+        let keeper = keeper(&disk);
+        disk.fail_call(disk.call_count() + 1, Failure::Io);
+        let error = (1..=2_000).find_map(|seq| keeper.send(event(seq)).err()).unwrap();
+        assert!(matches!(error, SequencerError::ThreadGone { thread: "keeper" }), "{error}");
+        assert!(keeper.has_stopped());
+        let error = keeper.stop().unwrap_err();
+        assert!(error.to_string().contains("os error 5"), "{error}");
+    }
+
+    /// Larger than all that may wait: it goes alone.
+    #[test]
+    fn a_batch_of_any_size_gets_through() {
+        let keeper = keeper(&FaultyStorage::new());
+        for seq in 1..=20 {
+            let mut frame = EventFrame::new();
+            frame.begin(Seq(seq), TimeNs(seq), EventSeq(seq));
+            frame.push(|out| out.resize(out.len() + 3 * LIMIT, 7));
+            frame.finish(Seq(seq), [0; 32]);
+            keeper.send(Job::Events(frame)).unwrap();
+        }
+        assert_eq!(keeper.stop().unwrap().position().seq, Seq(20));
+    }
 }

@@ -231,7 +231,8 @@ impl Worker {
         applied?;
 
         // The gate: everything above is on the disk, so everything below may be known.
-        let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands;
+        let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands
+            && !self.keeper.has_snapshot();
         let sections = due.then(|| self.sections());
         let batch = Arc::new(batch);
         self.egress.release(&batch);
