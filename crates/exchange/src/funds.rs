@@ -23,13 +23,15 @@ impl Accounts {
         if deposit.reference.is_empty() {
             return Err(Reject::ReferenceMissing);
         }
+        // First: whoever delivers a credited deposit again must hear that it was, not that there is no room for it.
+        if self.deposit_references.contains(&deposit.reference) {
+            return Err(Reject::DuplicateReference);
+        }
         let left = self.ledger.deposit_room(deposit.asset);
         if deposit.amount > left {
             return Err(Reject::DepositLimit { left });
         }
-        if !self.deposit_references.insert(deposit.reference) {
-            return Err(Reject::DuplicateReference);
-        }
+        self.deposit_references.insert(deposit.reference);
         let slot = self.ledger.slot(deposit.account, deposit.asset);
         self.ledger.deposit(slot, deposit.amount);
         let Deposit { account, asset, amount, reference } = *deposit;
