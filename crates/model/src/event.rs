@@ -208,7 +208,8 @@ pub struct OrderPrevented {
     pub counter_order: OrderId,
     /// The resting order's price.
     pub price_ticks: PriceTicks,
-    /// What this order loses by it; zero for the one that stays.
+    /// What this order loses by it; zero for the one that stays. The taker loses what it could still trade at this price:
+    /// all that is left of it, or what is left of its money would buy.
     pub prevented_lots: QtyLots,
     /// What the taker asked for.
     pub mode: SelfTradePrevention,

@@ -69,7 +69,7 @@ pub enum Report {
         price_ticks: PriceTicks,
         /// What the resting order loses by it: all that is open of it, or nothing.
         maker_lots: QtyLots,
-        /// What the incoming order loses by it: all that is left of it, or nothing.
+        /// What the incoming order loses by it: all that it could still trade at this price, or nothing.
         taker_lots: QtyLots,
     },
     /// What is open at a price is another amount now.
@@ -169,6 +169,11 @@ impl Book {
             }
             let level = self.side_mut(counter).level_mut(best);
             let maker = level.front().expect("a level in use has somebody");
+            // Before anything is prevented: what cannot trade here meets nobody.
+            let affordable = (*left).min(lots_for(*left_tick_lots, price_ticks));
+            if affordable.is_zero() {
+                break Some(Stop::TickLots);
+            }
             if incoming.self_trade_prevention != SelfTradePrevention::None
                 && incoming.meets_its_own(&orders[maker])
             {
@@ -180,7 +185,7 @@ impl Book {
                     });
                 }
                 let last_of_level = orders[maker].next == OrderSlot::NONE;
-                if self.prevent(orders, incoming, maker, *left, reports) {
+                if self.prevent(orders, incoming, maker, affordable, reports) {
                     return Some(Stop::Prevented);
                 }
                 if last_of_level {
@@ -189,11 +194,7 @@ impl Book {
                 continue;
             }
 
-            let affordable = lots_for(*left_tick_lots, price_ticks);
-            let qty = (*left).min(orders[maker].open_lots).min(affordable);
-            if qty.is_zero() {
-                break Some(Stop::TickLots);
-            }
+            let qty = affordable.min(orders[maker].open_lots);
             level.reduce(orders, maker, qty);
             let open_lots = level.open_lots();
             *left -= qty;

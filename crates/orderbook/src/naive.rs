@@ -102,6 +102,17 @@ impl NaiveBook {
             }
             let same_group =
                 incoming.trade_group != TradeGroup::NONE && incoming.trade_group == maker.trade_group;
+            // What it could still trade at this price, whoever rests there.
+            let mut affordable = left;
+            while cost(maker.price_ticks, affordable) > left_tick_lots {
+                // One lot less at a time is slow for large orders, so halve first where even half is too much.
+                let half = QtyLots(affordable.0.checked_div(2).expect("two is not zero"));
+                let half_is_too_much = cost(maker.price_ticks, half) > left_tick_lots;
+                affordable = if half_is_too_much { half } else { affordable - QtyLots(1) };
+            }
+            if affordable.is_zero() {
+                break Stop::TickLots;
+            }
             let own = incoming.account == maker.account || same_group;
             if own && incoming.self_trade_prevention != SelfTradePrevention::None {
                 if let Some(price) = untold.take() {
@@ -115,7 +126,7 @@ impl NaiveBook {
                     maker_account: maker.account,
                     price_ticks: maker.price_ticks,
                     maker_lots: if maker_ends { maker.open_lots } else { QtyLots::ZERO },
-                    taker_lots: if taker_ends { left } else { QtyLots::ZERO },
+                    taker_lots: if taker_ends { affordable } else { QtyLots::ZERO },
                 });
                 if maker_ends {
                     self.cancel(maker.id, reports);
@@ -125,15 +136,7 @@ impl NaiveBook {
                 }
                 continue;
             }
-            let mut qty = left.min(maker.open_lots);
-            while cost(maker.price_ticks, qty) > left_tick_lots {
-                // One lot less at a time is slow for large orders, so halve first where even half is too much.
-                let half = QtyLots(qty.0.checked_div(2).expect("two is not zero"));
-                qty = if cost(maker.price_ticks, half) > left_tick_lots { half } else { qty - QtyLots(1) };
-            }
-            if qty.is_zero() {
-                break Stop::TickLots;
-            }
+            let qty = affordable.min(maker.open_lots);
             left -= qty;
             if left_tick_lots != TickLots::MAX {
                 left_tick_lots = left_tick_lots.saturating_sub(cost(maker.price_ticks, qty));
