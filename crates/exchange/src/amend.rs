@@ -17,7 +17,8 @@ impl Accounts {
             return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
         }
         if let Some(price) = open.limit_ticks
-            && terms.notional(price, amend.new_qty_lots) < terms.min_notional
+            // The price may be from before the terms were changed; an amendment that makes the order larger is refused later.
+            && terms.checked_notional(price, amend.new_qty_lots).is_some_and(|notional| notional < terms.min_notional)
         {
             return Err(Reject::NotionalOutOfRange { min: terms.min_notional, max: terms.max_notional });
         }

@@ -9,7 +9,7 @@ use model::{
 use orderbook::{Book, Incoming, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots};
 
 use crate::catalog::Catalog;
-use crate::messages::{FromMarket, Mail, PlaceMessage, ToMarket};
+use crate::messages::{FromMarket, Mail, PlaceMessage, ReplacementId, ToMarket};
 
 /// One market.
 pub struct Market {
@@ -67,7 +67,9 @@ impl Markets {
         };
         match body {
             ToMarket::Place(place) => desk.place(&place),
-            ToMarket::Cancel { order, account, restriction } => desk.cancel(order, account, restriction),
+            ToMarket::Cancel { order, account, restriction, replacement } => {
+                desk.cancel(order, account, restriction, replacement);
+            }
             ToMarket::Amend { order, account, new_qty_lots, new_client_order_id } => {
                 let refused = desk.amend(order, account, new_qty_lots, new_client_order_id);
                 if let Err(reject) = refused {
@@ -106,7 +108,7 @@ impl Desk<'_> {
         self.report(Some(&incoming));
         if !outcome.rests {
             let reason = end_reason(&place.kind, &incoming, &outcome);
-            self.tell(account, order, FromMarket::Ended { reason });
+            self.tell(account, order, FromMarket::Ended { reason, replacement: None });
         }
     }
 
@@ -141,9 +143,10 @@ impl Desk<'_> {
     /// The order as the book wants it: how far it may go in price, in lots, and in money.
     fn incoming(&self, place: &PlaceMessage) -> Incoming {
         let terms = self.terms;
+        let reference = terms.reference(self.listed.reference_ticks);
         let band = match place.side {
-            Side::Buy => terms.band_upper(self.listed.reference_ticks),
-            Side::Sell => terms.band_lower(self.listed.reference_ticks),
+            Side::Buy => terms.band_upper(reference),
+            Side::Sell => terms.band_lower(reference),
         };
         let tick_lots = |amount: Amount| {
             amount.0.checked_div(terms.quote_atoms_per_tick_lot.0).expect("terms are checked")
@@ -190,14 +193,20 @@ impl Desk<'_> {
         }
     }
 
-    fn cancel(&mut self, order: OrderId, account: AccountId, restriction: CancelRestriction) {
+    fn cancel(
+        &mut self,
+        order: OrderId,
+        account: AccountId,
+        restriction: CancelRestriction,
+        replacement: Option<ReplacementId>,
+    ) {
         match self.cancelable(order, restriction) {
             Ok(slot) => {
                 self.listed.book.cancel(self.orders, slot, self.reports);
                 self.report(None);
-                self.tell(account, order, FromMarket::Ended { reason: EndReason::Canceled });
+                self.tell(account, order, FromMarket::Ended { reason: EndReason::Canceled, replacement });
             }
-            Err(reject) => self.tell(account, order, FromMarket::CancelRefused { reject }),
+            Err(reject) => self.tell(account, order, FromMarket::CancelRefused { reject, replacement }),
         }
     }
 
@@ -241,7 +250,7 @@ impl Desk<'_> {
             self.listed.book.cancel(self.orders, slot, self.reports);
             self.report(None);
             let reason = EndReason::Expired(ExpiryReason::ExchangeCanceled);
-            self.tell(account, order, FromMarket::Ended { reason });
+            self.tell(account, order, FromMarket::Ended { reason, replacement: None });
         } else {
             self.listed.book.reduce(self.orders, slot, new_qty, self.reports);
             self.report(None);
@@ -310,7 +319,11 @@ impl Desk<'_> {
         self.tell(maker_account, maker, filled(Liquidity::Maker));
         self.tell(taker.account, taker.id, filled(Liquidity::Taker));
         if maker_done {
-            self.tell(maker_account, maker, FromMarket::Ended { reason: EndReason::Filled });
+            self.tell(
+                maker_account,
+                maker,
+                FromMarket::Ended { reason: EndReason::Filled, replacement: None },
+            );
         }
     }
 
@@ -336,7 +349,11 @@ impl Desk<'_> {
         self.tell(maker_account, maker, prevented(Liquidity::Maker, taker.id, maker_lots));
         self.tell(taker.account, taker.id, prevented(Liquidity::Taker, maker, taker_lots));
         if !maker_lots.is_zero() {
-            self.tell(maker_account, maker, FromMarket::Ended { reason: EndReason::ExpiredInMatch });
+            self.tell(
+                maker_account,
+                maker,
+                FromMarket::Ended { reason: EndReason::ExpiredInMatch, replacement: None },
+            );
         }
     }
 }

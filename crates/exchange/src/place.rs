@@ -17,7 +17,7 @@ impl Accounts {
     pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<(), Reject> {
         let terms = catalog.market(place.market)?;
         let seat = self.seat(place.account, place.market)?;
-        check_filters(terms, &place.kind, self.reference_price(place))?;
+        check_filters(terms, &place.kind, self.reference_price(terms, place))?;
         let open_orders = seat.map_or(0, |seat| self.open.seat(seat).open_orders);
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
@@ -41,7 +41,7 @@ impl Accounts {
         let seat_slot = self.take_seat(place.account, place.market, terms);
         let pays_from = self.open.seat(seat_slot).pays_from(place.side);
         let available = self.ledger.balance(pays_from).free;
-        let held = hold_for(terms, place, self.reference_price(place), available)?;
+        let held = hold_for(terms, place, self.reference_price(terms, place), available)?;
         self.ledger.hold(pays_from, held).map_err(|short| Reject::InsufficientBalance {
             needed: short.needed,
             available: short.available,
@@ -65,8 +65,9 @@ impl Accounts {
         Ok(())
     }
 
-    fn reference_price(&self, place: &PlaceOrder) -> PriceTicks {
-        self.reference_prices[usize::try_from(place.market.0).expect("markets fit into memory")]
+    fn reference_price(&self, terms: &MarketTerms, place: &PlaceOrder) -> PriceTicks {
+        let at = usize::try_from(place.market.0).expect("markets fit into memory");
+        terms.reference(self.reference_prices[at])
     }
 }
 

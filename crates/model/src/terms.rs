@@ -184,7 +184,7 @@ impl TermsError {
             Self::MaxQty => "max_qty must be at most 2^44 lots",
             Self::OpenOrders => "max_open_orders must be from 1 to 16,777,216",
             Self::OpenLots => {
-                "max_qty x max_open_orders must be at most 2^62 lots: lower one of the two, or choose a larger lot"
+                "max_qty x max_open_orders must be at most 2^60 lots: lower one of the two, or choose a larger lot"
             }
             Self::OpenOrdersPerAccount => "max_open_orders_per_account must be at least 1",
             Self::MaxOrderNotional => {
@@ -214,15 +214,21 @@ impl MarketTerms {
     pub const MAX_QTY_LOTS: QtyLots = QtyLots(1 << 44);
     /// Highest price: 2^44 ticks.
     pub const MAX_PRICE_TICKS: PriceTicks = PriceTicks(1 << 44);
-    /// Most resting orders in one market: 2^24. Their lots together stay below 2^62.
+    /// Most resting orders in one market: 2^24.
     pub const MAX_OPEN_ORDERS: u32 = 1 << 24;
+    /// Largest product of `max_qty_lots` and `max_open_orders`: 2^60, so that the lots of all resting orders together stay
+    /// below 2^63, however often the two were changed while orders rested. (The n-th of them found n - 1 others, so it has at
+    /// most 2^60 / n lots, and at most 2^44; for n up to 2^24 that comes to less than 2^63.)
+    pub const MAX_OPEN_LOTS: i64 = 1 << 60;
     /// Largest price x quantity, in quote atoms: 10^31, so that its product with a fee rate stays below 2^127.
     pub const MAX_ORDER_NOTIONAL: Amount = Amount(10_000_000_000_000_000_000_000_000_000_000);
 
     /// Refuses terms with which some sum or product could leave its type, or which contradict themselves.
     ///
     /// With terms that pass: `price x qty x quote_atoms_per_tick_lot <= 10^31`; so times a fee rate of at most 10^6 it
-    /// stays below 2^127; the lots of all resting orders together stay below 2^62.
+    /// stays below 2^127; the lots of all resting orders together stay below 2^63. An order that was placed under other terms
+    /// has a price and a quantity whose product passed then; the two of them are never multiplied with those of another
+    /// order or with today's bounds, but by [`Self::reference`] and [`Self::checked_notional`], which take care.
     pub fn check(&self, base: &AssetTerms, quote: &AssetTerms) -> Result<(), TermsError> {
         let require = |holds: bool, broken: TermsError| if holds { Ok(()) } else { Err(broken) };
         require(!self.name.is_empty(), TermsError::NameMissing)?;
@@ -255,7 +261,8 @@ impl MarketTerms {
             TermsError::OpenOrders,
         )?;
         require(
-            i128::from(self.max_qty_lots.0).saturating_mul(i128::from(self.max_open_orders)) <= 1 << 62,
+            i128::from(self.max_qty_lots.0).saturating_mul(i128::from(self.max_open_orders))
+                <= i128::from(Self::MAX_OPEN_LOTS),
             TermsError::OpenLots,
         )?;
         require(self.max_open_orders_per_account >= 1, TermsError::OpenOrdersPerAccount)?;
@@ -306,16 +313,28 @@ impl MarketTerms {
     /// What `qty` costs at `price`, in quote atoms: exact.
     #[inline]
     pub fn notional(&self, price: PriceTicks, qty: QtyLots) -> Amount {
-        let tick_lots = i128::from(price.0)
-            .checked_mul(i128::from(qty.0))
-            .expect("two 64-bit numbers multiply in 128 bits");
-        Amount(tick_lots.checked_mul(self.quote_atoms_per_tick_lot.0).expect("terms bound price x quantity"))
+        self.checked_notional(price, qty).expect("terms bound price x quantity")
+    }
+
+    /// As [`Self::notional`], for a price and a quantity that need not be of the same order; `None` when that is more than
+    /// can be counted.
+    #[inline]
+    pub fn checked_notional(&self, price: PriceTicks, qty: QtyLots) -> Option<Amount> {
+        let tick_lots = i128::from(price.0).checked_mul(i128::from(qty.0))?;
+        tick_lots.checked_mul(self.quote_atoms_per_tick_lot.0).map(Amount)
     }
 
     /// `qty` in base atoms: exact.
     #[inline]
     pub fn base_amount(&self, qty: QtyLots) -> Amount {
         Amount(i128::from(qty.0).checked_mul(self.base_atoms_per_lot.0).expect("terms bound the quantity"))
+    }
+
+    /// The price by which market orders are measured when the last trade was at `last`: that, or the end of the range of
+    /// prices that is nearer to it, when the range was changed since.
+    #[inline]
+    pub fn reference(&self, last: PriceTicks) -> PriceTicks {
+        last.clamp(self.min_price_ticks, self.max_price_ticks)
     }
 
     /// Highest price at which a market order trades when the reference price is `reference`: rounded down to a tick.

@@ -124,7 +124,7 @@ fn asset(name: &str) -> Command {
 
 fn market(bounds: &Bounds) -> Command {
     // Terms bound the largest order times the number of orders; the recording has far fewer orders than this leaves room for.
-    let most_orders = (1_i64 << 62) / bounds.max_qty.0;
+    let most_orders = MarketTerms::MAX_OPEN_LOTS / bounds.max_qty.0;
     let max_open_orders = u32::try_from(most_orders)
         .map_or(MarketTerms::MAX_OPEN_ORDERS, |most| most.min(MarketTerms::MAX_OPEN_ORDERS));
     Command::AddMarket(AddMarket {
