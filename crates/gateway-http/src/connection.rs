@@ -189,3 +189,35 @@ impl Write for PatientSocket {
         self.bounded(context, written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use axum::routing::get;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_answered_and_harms_nobody_else() {
+        async fn broken() {
+            panic!("planted by a test");
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/broken", get(broken)).route("/", get(async || "fine"));
+        runtime.spawn(async move {
+            serve(listener, router, &GatewaySettings::default(), std::future::pending()).await;
+        });
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        // Both on one connection, which outlives the panic.
+        stream.write_all(b"GET /broken HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");
+        assert!(answers.contains("\"code\":-1000"), "{answers}");
+        assert!(answers.ends_with("fine"), "{answers}");
+    }
+}

@@ -128,7 +128,7 @@ impl Session for Holding {
 }
 
 /// Nothing is sequenced from when this returns until what it returns is dropped.
-fn hold(world: &World) -> Sender<()> {
+pub fn hold(world: &World) -> Sender<()> {
     let ((told, holds), (held, let_go)) = (channel(), channel());
     let session = Arc::new(Holding { told, let_go: Mutex::new(let_go) });
     let submission = Submission { command: Command::Tick, reply_to: Some((session, 0)) };

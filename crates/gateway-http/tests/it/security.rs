@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::http::{Connection, now_ms};
+use crate::limits::hold;
 use crate::world::World;
 
 const ORDER: &str = "/api/v3/order";
@@ -42,6 +43,22 @@ fn escaped_bytes_are_signed_as_they_are() {
     let placed =
         alice.place("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=100&newClientOrderId=a%3Ab").ok();
     assert_eq!(placed["clientOrderId"], "a:b");
+}
+
+#[test]
+fn what_waits_longer_than_its_window_is_not_executed() {
+    let (world, alice, _) = World::open();
+    let held = hold(&world);
+    let late = alice.clone();
+    let placing = std::thread::spawn(move || late.send("POST", ORDER, &format!("{LIMIT}&recvWindow=100")));
+    let sent = now_ms();
+    while now_ms() <= sent + 200 {
+        std::thread::yield_now();
+    }
+    drop(held);
+    let refused = placing.join().expect("it is answered");
+    refused.assert_error(400, -1021, "Timestamp for this request is outside of the recvWindow.");
+    assert_eq!(alice.get("/api/v3/openOrders", "").ok(), json!([]));
 }
 
 #[test]
