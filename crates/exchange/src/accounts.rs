@@ -9,6 +9,7 @@ use model::{
     RevokeApiKey, TradeGroup, WithdrawalId,
 };
 
+use crate::messages::ReplacementId;
 use crate::open_orders::{OpenOrderSlot, OpenOrders, SeatSlot};
 
 /// An account.
@@ -57,8 +58,8 @@ pub struct Accounts {
     pub deposit_references: BTreeSet<Reference>,
     /// References of all withdrawals there ever were.
     pub withdrawal_references: BTreeSet<Reference>,
-    /// By the order that is being cancelled.
-    pub replacements: BTreeMap<OrderId, Replacement>,
+    /// Those that wait for the answer to their cancel.
+    pub replacements: BTreeMap<ReplacementId, Replacement>,
     /// By market: the last that each has told.
     pub reference_prices: Vec<PriceTicks>,
     pub next_order: OrderId,

@@ -1,14 +1,11 @@
 //! Cancelling: one order, all orders of an account in a market, and one to be replaced by another. The account finds the
 //! order; the market decides. Source: semantics 1.4.
 
-use model::{
-    AccountId, CancelAllOrders, CancelOrder, CancelRestriction, Event, OrderId, Reject, ReplaceMode,
-    ReplaceOrder,
-};
+use model::{CancelAllOrders, CancelOrder, CancelRestriction, Event, Reject, ReplaceMode, ReplaceOrder};
 
 use crate::accounts::{Accounts, Replacement};
 use crate::catalog::Catalog;
-use crate::messages::{Mail, ToMarket};
+use crate::messages::{Mail, ReplacementId, ToMarket};
 
 impl Accounts {
     pub fn cancel(&mut self, catalog: &Catalog, cancel: &CancelOrder, mail: &mut Mail) -> Result<(), Reject> {
@@ -16,7 +13,12 @@ impl Accounts {
         self.account(cancel.account)?;
         let slot = self.find_order(cancel.account, cancel.market, &cancel.order)?;
         let order = self.open.order(slot).id;
-        let body = ToMarket::Cancel { order, account: cancel.account, restriction: cancel.restriction };
+        let body = ToMarket::Cancel {
+            order,
+            account: cancel.account,
+            restriction: cancel.restriction,
+            replacement: None,
+        };
         mail.send_to_market(cancel.market, body);
         Ok(())
     }
@@ -32,7 +34,12 @@ impl Accounts {
         let account = cancel.account;
         let mut any = false;
         for open in self.open.at_seat(seat) {
-            let body = ToMarket::Cancel { order: open.id, account, restriction: CancelRestriction::None };
+            let body = ToMarket::Cancel {
+                order: open.id,
+                account,
+                restriction: CancelRestriction::None,
+                replacement: None,
+            };
             mail.send_to_market(cancel.market, body);
             any = true;
         }
@@ -54,9 +61,15 @@ impl Accounts {
         match self.find_order(place.account, place.market, &replace.cancel) {
             Ok(slot) => {
                 let order = self.open.order(slot).id;
-                self.replacements.insert(order, replacement);
-                let body =
-                    ToMarket::Cancel { order, account: place.account, restriction: replace.restriction };
+                let last = self.replacements.last_key_value().map_or(0, |(last, _)| last.0);
+                let waiting = ReplacementId(last.checked_add(1).expect("a counter never runs out"));
+                self.replacements.insert(waiting, replacement);
+                let body = ToMarket::Cancel {
+                    order,
+                    account: place.account,
+                    restriction: replace.restriction,
+                    replacement: Some(waiting),
+                };
                 mail.send_to_market(place.market, body);
             }
             Err(reject) => {
@@ -67,23 +80,27 @@ impl Accounts {
         Ok(())
     }
 
-    /// The old order is cancelled.
+    /// An order has ended; where that is the answer to a replacement's cancel, the new one is placed.
     pub fn replace_after_cancel(
         &mut self,
         catalog: &Catalog,
-        order: OrderId,
+        waiting: Option<ReplacementId>,
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
-        if let Some(replacement) = self.replacements.remove(&order)
+        if let Some(replacement) = waiting.map(|waiting| self.waiting(waiting))
             && let Err(reject) = self.place_checked(catalog, &replacement.place, mail)
         {
             events.push(Event::Rejected { account: replacement.place.account, reject });
         }
     }
 
+    fn waiting(&mut self, waiting: ReplacementId) -> Replacement {
+        self.replacements.remove(&waiting).expect("a replacement waits until its cancel is answered")
+    }
+
     /// The old order could not be cancelled, which the owner was told.
-    pub fn replace_after_failure(
+    fn replace_after_failure(
         &mut self,
         catalog: &Catalog,
         replacement: &Replacement,
@@ -99,17 +116,15 @@ impl Accounts {
         }
     }
 
-    pub fn cancel_refused(
+    /// A cancel was refused, which the owner was told.
+    pub fn replace_after_refusal(
         &mut self,
         catalog: &Catalog,
-        account: AccountId,
-        order: OrderId,
-        reject: Reject,
+        waiting: Option<ReplacementId>,
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
-        events.push(Event::Rejected { account, reject });
-        if let Some(replacement) = self.replacements.remove(&order) {
+        if let Some(replacement) = waiting.map(|waiting| self.waiting(waiting)) {
             self.replace_after_failure(catalog, &replacement, mail, events);
         }
     }

@@ -124,7 +124,7 @@ mod tests {
     fn names_are_found_while_they_are_there() {
         let mut ids = ClientIds::default();
         // Few hashes, many slots: long runs, over the end of the table too.
-        let hash_of = |slot: u32| if slot % 3 == 0 { 1_023 } else { slot % 7 };
+        let hash_of = |slot: u32| if slot.is_multiple_of(3) { 1_023 } else { slot % 7 };
         for slot in 0..5_000 {
             ids.insert(hash_of(slot), slot);
             if slot % 2 == 1 {

@@ -2,7 +2,8 @@
 //! nothing to its sender, so that nothing secretly depends on their being delivered at once.
 //!
 //! Each cancel and each amendment is answered by exactly one message, and each accepted order ends by exactly one
-//! [`FromMarket::Ended`].
+//! [`FromMarket::Ended`]. Several cancels of one order may be on their way, so the answer names the replacement that waits
+//! for it.
 
 use std::collections::VecDeque;
 
@@ -11,13 +12,23 @@ use model::{
     PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, TradeGroup, TradeId,
 };
 
+/// Number of a replacement that waits for the answer to its cancel. An account gives the lowest above those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReplacementId(pub u64);
+
 /// From an account to a market.
 #[derive(Clone, Debug)]
 pub enum ToMarket {
     /// An order, with what was held for it.
     Place(PlaceMessage),
     /// Take an order off the book.
-    Cancel { order: OrderId, account: AccountId, restriction: CancelRestriction },
+    Cancel {
+        order: OrderId,
+        account: AccountId,
+        restriction: CancelRestriction,
+        /// Who waits for the answer.
+        replacement: Option<ReplacementId>,
+    },
     /// Make an order smaller.
     Amend { order: OrderId, account: AccountId, new_qty_lots: QtyLots, new_client_order_id: ClientOrderId },
 }
@@ -54,11 +65,19 @@ pub enum FromMarket {
         mode: SelfTradePrevention,
     },
     /// The order has ended.
-    Ended { reason: EndReason },
+    Ended {
+        reason: EndReason,
+        /// Who waits for it, where it is the answer to a cancel.
+        replacement: Option<ReplacementId>,
+    },
     /// The order is smaller by `cut_lots`.
     Amended { qty_lots: QtyLots, cut_lots: QtyLots, new_client_order_id: ClientOrderId },
     /// The order could not be cancelled.
-    CancelRefused { reject: Reject },
+    CancelRefused {
+        reject: Reject,
+        /// Who waits for it.
+        replacement: Option<ReplacementId>,
+    },
     /// The order could not be amended.
     AmendRefused { reject: Reject },
 }

@@ -1,6 +1,5 @@
 //! What a market's messages do to an account: fills are paid and received, holds come free, the owner is told.
 
-use model::EndReason;
 use model::{
     AccountId, Amount, Event, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderEnded,
     OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, Side, TradeId,
@@ -24,8 +23,9 @@ impl Accounts {
         let terms = catalog.market(market).expect("a message comes from a listed market");
         // Two messages answer a cancel or an amendment that came too late: the order is gone here as well.
         match *body {
-            FromMarket::CancelRefused { reject } => {
-                return self.cancel_refused(catalog, account, order, reject, mail, events);
+            FromMarket::CancelRefused { reject, replacement } => {
+                events.push(Event::Rejected { account, reject });
+                return self.replace_after_refusal(catalog, replacement, mail, events);
             }
             FromMarket::AmendRefused { reject } => return events.push(Event::Rejected { account, reject }),
             FromMarket::Accepted { .. }
@@ -86,12 +86,10 @@ impl Accounts {
                     mode,
                 }));
             }
-            FromMarket::Ended { reason } => {
+            FromMarket::Ended { reason, replacement } => {
                 let released = self.close(slot);
                 events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
-                if reason == EndReason::Canceled {
-                    self.replace_after_cancel(catalog, order, mail, events);
-                }
+                self.replace_after_cancel(catalog, replacement, mail, events);
             }
             FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
                 let released = self.shrink(terms, slot, cut_lots);
