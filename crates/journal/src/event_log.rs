@@ -5,7 +5,7 @@ use crate::error::JournalError;
 use crate::event_frame::{EventFrame, EventHeader, EventPosition};
 use crate::event_reader::{EventChain, EventWalk, Opened, find_frame_reaching};
 use crate::layout::offset;
-use crate::segment::{Log, Origin, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::segment::{Log, Origin, SegmentHeader};
 use crate::settings::Settings;
 use crate::storage::{Storage, StorageFile};
 use crate::survey::ahead;
@@ -91,9 +91,7 @@ impl EventLogWriter {
         let (number, chain) = (found.number, found.chain.clone());
         let path = Log::Events.path(number);
         let file = if found.kept {
-            let file = storage.open(&path).map_err(JournalError::io("open", &path))?;
-            write_header_again(&*file, &path)?;
-            file
+            storage.open(&path).map_err(JournalError::io("open", &path))?
         } else {
             create_segment(&**storage, number, &chain)?
         };
@@ -178,7 +176,8 @@ impl EventLogWriter {
     }
 
     /// Compares with the next frame of the file, and writes the same bytes again: the process before may have failed
-    /// to sync them, and a snapshot's sync must be able to count on them. Gives back what is left to be compared.
+    /// to sync them, and a snapshot's sync must be able to count on them. A file's header lies in the sector
+    /// that its first frame begins in. Gives back what is left to be compared.
     fn compare(
         &mut self,
         mut existing: Existing,
@@ -203,9 +202,6 @@ impl EventLogWriter {
         if let Some(difference) = there.difference(&now) {
             let (path, seq) = (walk.path.clone(), there.first_seq);
             return Err(JournalError::EventsDiffer { path, seq, difference });
-        }
-        if walk.frame_at == Log::Events.frames_at() {
-            write_header_again(&*walk.file, &walk.path)?;
         }
         let bytes = frame.sealed();
         walk.file.write_at(bytes, walk.frame_at).map_err(JournalError::writing(
@@ -274,14 +270,6 @@ fn create_segment(
     let bytes = header.encode(Log::Events);
     file.write_at(&bytes, 0).map_err(JournalError::writing(bytes.len(), 0, &path))?;
     Ok(file)
-}
-
-/// For the same reason as frames that are found equal.
-fn write_header_again(file: &dyn StorageFile, path: &str) -> Result<(), JournalError> {
-    let mut bytes = [0; SEGMENT_HEADER_BYTES];
-    let read = file.read_at(&mut bytes, 0).map_err(JournalError::io("read", path))?;
-    assert_eq!(read, bytes.len(), "a header that was just read is still there");
-    file.write_at(&bytes, 0).map_err(JournalError::writing(read, 0, path))
 }
 
 /// How far the log is good.

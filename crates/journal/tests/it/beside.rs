@@ -111,6 +111,9 @@ fn the_journal_is_read_while_it_grows() {
         for at in 0.. {
             let _case = Case(format!("{before} batches, then {meanwhile} before call {at}"));
             let disk = with_batches(before, 1100);
+            // The next segment is prepared already, and is seen blank before it is taken into use.
+            let next = disk.paths().len() + 1;
+            disk.put(&format!("journal/{next:020}.seg"), &[0; 16 << 10]);
             let (_, mut writer) = open(&disk.storage()).unwrap();
             let append = Box::new(move || {
                 for nth in before..before + meanwhile {

@@ -198,3 +198,18 @@ fn the_sentence_names_file_place_sequence_and_what_to_do() {
         assert!(text.contains(part), "{part} in: {text}");
     }
 }
+
+/// Right checksums, wrong time: no torn write looks like this, so it is refused also at the end.
+#[test]
+fn a_batch_from_before_the_one_before_it_is_refused() {
+    let disk = with_batches(5, 11);
+    let mut bytes = disk.bytes(FIRST);
+    let last = frames(&bytes)[4];
+    bytes[last + 24..last + 32].copy_from_slice(&1_u64.to_le_bytes());
+    let sum = crc32c::crc32c(&bytes[last..last + 52]);
+    bytes[last + 52..last + 56].copy_from_slice(&sum.to_le_bytes());
+    disk.put(FIRST, &bytes);
+    let error = open(&disk.storage()).unwrap_err();
+    let JournalError::Damaged { offset, fault: Fault::Time, .. } = error else { panic!("{error}") };
+    assert_eq!(offset, last as u64);
+}

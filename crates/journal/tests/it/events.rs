@@ -1,8 +1,8 @@
 //! The event log: cut after a crash, derived again, compared; read while it grows.
 
-use crate::world::{Case, Known, Toy, check_events, live, small};
+use crate::world::{Case, Known, Toy, check_events, live, processes_and_locks, small};
 use ::journal::faulty::{Failure, FaultyStorage};
-use ::journal::{EventLogReader, EventLogWriter, EventPosition, JournalError, Kept, Recovery};
+use ::journal::{DataDir, EventLogReader, EventLogWriter, EventPosition, JournalError, Kept, Recovery};
 use model::Seq;
 
 const FIRST: &str = "events/00000000000000000001.seg";
@@ -291,5 +291,38 @@ fn events_that_are_found_equal_after_a_failed_sync_are_written_again() {
         writer.sync().unwrap();
         disk.crash(seed);
         check_events(&disk.storage(), 1, &toy);
+    }
+}
+
+/// The same with one reader that stays open while the writing process is gone, and files that the disk has forgotten.
+#[test]
+fn a_reader_goes_on_in_files_that_were_made_again() {
+    let _alone = processes_and_locks();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = DataDir::open(folder.path()).unwrap();
+    let open =
+        |end| EventLogWriter::open(dir.storage(), &small(), Seq(end), EventPosition::GENESIS).unwrap().1;
+    let mut writer = open(0);
+    let mut toy = Toy::NEW;
+    let append = |writer: &mut EventLogWriter, toy: &mut Toy| {
+        let frame = toy.next_batch();
+        writer.append(&mut toy.apply(frame.first_seq(), frame.records())).unwrap();
+    };
+    (0..400).for_each(|_| append(&mut writer, &mut toy));
+    let mut reader = EventLogReader::open(dir.storage(), Seq(1)).unwrap();
+    while reader.next().unwrap().is_some() {}
+    drop(writer);
+
+    let newest =
+        std::fs::read_dir(folder.path().join("events")).unwrap().map(|entry| entry.unwrap().path()).max();
+    std::fs::remove_file(newest.unwrap()).unwrap();
+    assert!(reader.next().unwrap().is_none());
+    let mut writer = open(toy.seq);
+    assert!(reader.next().unwrap().is_none());
+    assert!(derive(&mut writer, 400).unwrap() < 400);
+    for _ in 0..200 {
+        assert!(reader.next().unwrap().is_none(), "nothing comes twice");
+        append(&mut writer, &mut toy);
+        assert_eq!(reader.next().unwrap().expect("what was just written").position(), toy.position());
     }
 }

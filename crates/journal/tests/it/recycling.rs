@@ -162,3 +162,32 @@ fn a_power_cut_while_removing_leaves_no_hole() {
         }
     }
 }
+
+/// Also when the snapshot's batch is the last one of its segment: a start looks for it.
+#[test]
+fn the_snapshots_own_batch_is_never_removed() {
+    for batches in 1..30 {
+        let _case = Case(format!("a snapshot after batch {batches}"));
+        let disk = FaultyStorage::new();
+        let mut recovery = Recovery::open(&disk.storage(), &small()).unwrap();
+        let mut toy = Toy::NEW;
+        let mut proof = None;
+        for at in 1..=batches + 8 {
+            let mut frame = toy.next_batch();
+            let end = recovery.journal.append(&mut frame).unwrap();
+            recovery.events.append(&mut toy.apply(frame.first_seq(), frame.records())).unwrap();
+            if at == batches {
+                let synced = recovery.events.sync().unwrap();
+                let sections: [(&str, &[u8]); 2] =
+                    [("toy", &toy.save()), ("filler", &crate::world::filler(Seq(toy.seq)))];
+                let time_ns = frame.time_ns();
+                proof =
+                    Some(recovery.snapshots.write(end, toy.position(), synced, time_ns, &sections).unwrap());
+            }
+        }
+        recovery.journal.remove_behind(&proof.unwrap(), Behind::Remove).unwrap();
+        drop(recovery);
+        let mut known = Known { acknowledged: toy.seq, attempted: toy.seq, snapshot: 0 };
+        live(&disk.storage(), &mut known, 1).unwrap();
+    }
+}

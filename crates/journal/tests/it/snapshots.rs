@@ -172,3 +172,22 @@ fn a_snapshot_before_the_events_are_synced_is_the_callers_bug() {
     recovery.events.append(&mut toy.apply(frame.first_seq(), frame.records())).unwrap();
     let _ = recovery.snapshots.write(end, toy.position(), early, frame.time_ns(), &[]);
 }
+
+#[test]
+fn an_old_one_goes_only_when_the_new_one_is_durable() {
+    let (disk, ..) = with_snapshots();
+    let calls: Vec<_> = disk.calls().into_iter().filter(|call| call.path.starts_with("snapshots")).collect();
+    let mut durable = 0;
+    let mut removed = 0;
+    for at in 1..calls.len() {
+        match calls[at].what {
+            CallKind::SyncFolder if calls[at - 1].what == CallKind::Rename => durable += 1,
+            CallKind::Remove => {
+                assert_eq!(durable - removed, 3, "the two that are kept, and the one that goes");
+                removed += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(removed > 0);
+}
