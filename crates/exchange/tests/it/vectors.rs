@@ -5,7 +5,7 @@
 //! Units are decimals of BASE and QUOTE, orders have labels, and events have their names on the wire; here they are built
 //! from the accounts' events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -145,20 +145,11 @@ impl Bench {
             initial_reference_ticks: PriceTicks(10_000),
             status: MarketStatus::Trading,
         };
-        let accounts = match config["balances"].as_object() {
-            Some(balances) => balances.keys().cloned().collect(),
-            None => {
-                let mut names: Vec<_> = commands
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .filter_map(|c| c["acct"].as_str())
-                    .map(String::from)
-                    .collect();
-                names.sort();
-                names.dedup();
-                names
-            }
+        let accounts = if let Some(balances) = config["balances"].as_object() {
+            balances.keys().cloned().collect()
+        } else {
+            let owners = commands.as_array().unwrap().iter().filter_map(|command| command["acct"].as_str());
+            owners.map(String::from).collect::<BTreeSet<_>>().into_iter().collect()
         };
         let mut bench = Self {
             world: World::default(),

@@ -67,6 +67,11 @@ impl Witness {
         self.open.get(&id)
     }
 
+    /// All open orders, oldest first.
+    pub fn open_orders(&self) -> Vec<&OrderAccepted> {
+        self.open.values().map(|known| &known.accepted).collect()
+    }
+
     /// Which way an order goes or went.
     pub fn side(&self, id: OrderId) -> Option<Side> {
         self.open.get(&id).map(|known| known.accepted.side).or_else(|| self.ended.get(&id).copied())
