@@ -859,7 +859,10 @@ mod tests {
         let mut views = Views::new(ViewSettings { orders_kept_per_account: 0, ..ViewSettings::default() });
         views.apply(&batch);
         let cancel_id = ClientOrderId::new("c").unwrap();
-        let told = outcome(&batch.events).order_cancelled(&listing, views.orders(), cancel_id).unwrap();
+        // Somebody else's order that ended with mine is none of my business.
+        let mut events = batch.events;
+        events.insert(0, ended(OTHER, 4, EndReason::Canceled));
+        let told = outcome(&events).order_cancelled(&listing, views.orders(), cancel_id).unwrap();
         assert_eq!(
             serde_json::to_value(told).unwrap(),
             json!({"symbol": "BTCUSDT", "orderId": 5, "orderListId": -1, "clientOrderId": "c", "transactTime": 1_234_567,

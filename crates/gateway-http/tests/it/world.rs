@@ -134,11 +134,15 @@ impl World {
     }
 
     /// Stops in order and starts again on the same folder, on other ports.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(GatewaySettings::default())
+    }
+
+    pub fn restart_with(mut self, settings: GatewaySettings) -> Self {
         self.end();
         let folder = self.folder.take().expect("a world has a folder");
         drop(self);
-        Self::start(folder, GatewaySettings::default())
+        Self::start(folder, settings)
     }
 
     /// Tells the listeners to stop, and waits until they have.
