@@ -1,1 +1,166 @@
-//! Not yet.
+//! Golden bytes: a journal, its events and the state that it leads to, as the first program with this version wrote them.
+//! They are read for ever, and an old journal tells a new program the same story. (A new version starts with a folder that
+//! has nothing but its `story.txt`; the first run of the tests writes the rest, which is never written again.)
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use codec::{Coded, EventChain, Reader};
+use exchange::{Partition, SnapshotError};
+use expect_test::expect_file;
+use model::{AccountId, Command, Event, EventSeq, Seq, Sequenced, Side, TimeNs};
+
+use crate::story::Story;
+use crate::world::World;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+}
+
+/// The lines of a golden file, as bytes; written first if there are none yet.
+fn lines(name: &str, first: impl FnOnce() -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let path = folder().join(name);
+    if !path.exists() {
+        let text: String = first().iter().map(|line| hex(line) + "\n").collect();
+        fs::write(&path, text).unwrap();
+    }
+    fs::read_to_string(path).unwrap().lines().map(unhex).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn unhex(line: &str) -> Vec<u8> {
+    (0..line.len()).step_by(2).map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Time and command of each line.
+fn journal() -> Vec<(TimeNs, Command)> {
+    let told = || {
+        let mut story = Story::default();
+        let text = fs::read_to_string(folder().join("story.txt")).unwrap();
+        for line in text.lines().filter_map(|line| line.strip_prefix("> ")) {
+            story.tell(line);
+        }
+        let line = |input: &Sequenced<Command>| {
+            let mut bytes = Vec::new();
+            input.time_ns.encode(&mut bytes);
+            input.command.encode(&mut bytes);
+            bytes
+        };
+        story.world.journal.iter().map(line).collect()
+    };
+    lines("journal.hex", told)
+        .iter()
+        .map(|line| {
+            let mut input = Reader::new(line);
+            let read = (TimeNs::decode(&mut input).unwrap(), Command::decode(&mut input).unwrap());
+            input.finish().unwrap();
+            read
+        })
+        .collect()
+}
+
+/// The journal applied, with the events of each command.
+fn applied() -> (World, Vec<Vec<Event>>) {
+    let mut world = World::default();
+    let mut events = Vec::new();
+    for (time_ns, command) in journal() {
+        world.time_ns = time_ns;
+        events.push(world.apply(command));
+    }
+    (world, events)
+}
+
+fn snapshot_lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+    bytes.chunks(64).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn an_old_journal_tells_the_same_story() {
+    let (world, events) = applied();
+    let told: Vec<Vec<u8>> = events
+        .iter()
+        .map(|events| {
+            let mut bytes = Vec::new();
+            events.iter().for_each(|event| event.encode(&mut bytes));
+            bytes
+        })
+        .collect();
+    assert_eq!(lines("events.hex", || told.clone()), told);
+    let state = world.partition.snapshot();
+    assert_eq!(lines("snapshot.hex", || snapshot_lines(&state)).concat(), state);
+}
+
+#[test]
+fn an_old_snapshot_opens() {
+    let (world, events) = applied();
+    let golden = lines("snapshot.hex", || snapshot_lines(&world.partition.snapshot())).concat();
+    let restored = Partition::restore(&golden).unwrap();
+    restored.assert_invariants();
+    assert_eq!(restored.snapshot(), golden);
+    expect_file![folder().join("state.txt")].assert_eq(&picture(&restored, &events));
+}
+
+/// What a program sees of the state, and the hashes that other machines must come to.
+fn picture(partition: &Partition, events: &[Vec<Event>]) -> String {
+    let mut out = format!("seq {}, time {} ns\n", partition.seq(), partition.time_ns());
+    for (asset, terms) in partition.catalog().assets() {
+        writeln!(out, "\n{terms:?}\n{:?}", partition.totals(asset).unwrap()).unwrap();
+    }
+    for (market, terms) in partition.catalog().markets() {
+        writeln!(out, "\n{terms:?}").unwrap();
+        for side in [Side::Sell, Side::Buy] {
+            for (order, account, price, open) in partition.queue(market, side).unwrap() {
+                writeln!(out, "{side:?} order {order} of account {account}: {open} lots at {price} ticks")
+                    .unwrap();
+            }
+        }
+    }
+    for account in (1..).map(AccountId) {
+        let Ok(balances) = partition.balances(account) else { break };
+        writeln!(out).unwrap();
+        for balance in balances {
+            writeln!(out, "{balance:?}").unwrap();
+        }
+    }
+    writeln!(out).unwrap();
+    for (name, key) in partition.api_keys() {
+        writeln!(out, "{name} of {}: {} bytes, {:b}", key.account, key.sealed_secret.len(), key.permissions)
+            .unwrap();
+    }
+    // One batch a command, as a journal may have it.
+    let mut chain = EventChain::default();
+    let mut next_event = EventSeq(1);
+    for (seq, events) in (1..).map(Seq).zip(events) {
+        let mut bytes = Vec::new();
+        events.iter().for_each(|event| codec::encode_event(0, event, &mut bytes));
+        chain.extend(seq, TimeNs(0), next_event, &bytes);
+        next_event = EventSeq(next_event.0 + u64::try_from(events.len()).unwrap());
+    }
+    writeln!(out, "\nstate hash {}\nevent chain {}", hex(&partition.state_hash()), hex(&chain.0)).unwrap();
+    out
+}
+
+#[test]
+fn what_is_no_snapshot_is_refused() {
+    let (world, _) = applied();
+    let bytes = world.partition.snapshot();
+    for len in 0..bytes.len() {
+        let read = Partition::restore(&bytes[..len]);
+        assert!(matches!(read, Err(SnapshotError::Decode(_))), "the first {len} bytes are no snapshot");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
+    let mut newer = bytes;
+    newer[0] = 2;
+    let error = Partition::restore(&newer).err().expect("a newer version is refused");
+    assert_eq!(error, SnapshotError::Version { found: 2 });
+    assert!(error.to_string().contains("use a newer program"));
+}

@@ -79,7 +79,7 @@ impl<'a> Words<'a> {
 
 impl Story {
     /// Does what a line says.
-    fn tell(&mut self, line: &str) -> Vec<String> {
+    pub fn tell(&mut self, line: &str) -> Vec<String> {
         let mut words = Words(line.split_whitespace().peekable());
         let first = words.next();
         match first {

@@ -13,6 +13,8 @@ pub struct World {
     pub witness: Witness,
     pub seq: Seq,
     pub time_ns: TimeNs,
+    /// All commands so far.
+    pub journal: Vec<Sequenced<Command>>,
 }
 
 impl World {
@@ -35,6 +37,7 @@ impl World {
         if events.iter().all(|event| matches!(event, Event::Rejected { .. } | Event::Skipped { .. })) {
             assert!(before == self.without_counters(), "a reject changes nothing: {:?}", input.command);
         }
+        self.journal.push(input);
         events
     }
 
