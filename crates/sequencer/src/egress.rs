@@ -74,11 +74,12 @@ impl Subscription {
     /// All batches that have come, oldest first; waits up to `timeout` for the first. Empty when the time is over;
     /// `None` when the program has stopped and all was read.
     pub fn wait(&self, timeout: Duration) -> Option<VecDeque<Arc<EventBatch>>> {
-        let mut mailbox = self.shared.lock();
-        if mailbox.batches.is_empty() && !mailbox.closed {
-            mailbox =
-                self.shared.arrived.wait_timeout(mailbox, timeout).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let nothing = |mailbox: &mut Mailbox| mailbox.batches.is_empty() && !mailbox.closed;
+        let (mut mailbox, _) = self
+            .shared
+            .arrived
+            .wait_timeout_while(self.shared.lock(), timeout, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
         if mailbox.batches.is_empty() && mailbox.closed {
             return None;
         }
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn time_is_that_of_the_clock_and_never_before_the_last() {
-        let clock = UNIX_EPOCH + Duration::from_nanos(1_000);
+        let clock = UNIX_EPOCH + Duration::from_micros(1);
         assert_eq!(stamp(clock, TimeNs(0)), TimeNs(1_000));
         assert_eq!(stamp(clock, TimeNs(999)), TimeNs(1_000));
         assert_eq!(stamp(clock, TimeNs(1_000)), TimeNs(1_000));
@@ -181,7 +182,7 @@ mod tests {
     fn a_clock_that_is_out_of_its_mind_does_no_harm() {
         let before_1970 = UNIX_EPOCH - Duration::from_secs(1);
         assert_eq!(stamp(before_1970, TimeNs(7)), TimeNs(7));
-        let year_10000 = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
-        assert_eq!(stamp(year_10000, TimeNs(7)), TimeNs(u64::MAX), "more than 64 bits of nanoseconds");
+        let far_away = UNIX_EPOCH + Duration::from_secs(1 << 40);
+        assert_eq!(stamp(far_away, TimeNs(7)), TimeNs(u64::MAX), "more than 64 bits of nanoseconds");
     }
 }
