@@ -349,6 +349,9 @@ impl FileState {
     }
 
     fn write(&mut self, bytes: &[u8], at: usize) {
+        if bytes.is_empty() {
+            return;
+        }
         let end = at + bytes.len();
         self.resize(end.max(self.cache.len()));
         self.cache[at..end].copy_from_slice(bytes);
