@@ -295,3 +295,20 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         })
         .with_state(admin)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_itself_and_nothing_else() {
+        assert!(AdminToken::new("too-short").unwrap().is_none());
+        assert!(AdminToken::new("with blanks in between").unwrap().is_none());
+        let text = AdminToken::generate().unwrap();
+        let token = AdminToken::new(&text).unwrap().unwrap();
+        assert!(token.is(text.as_bytes()));
+        assert!(
+            !token.is(b"") && !token.is(&text.as_bytes()[1..]) && !token.is(format!("{text}x").as_bytes())
+        );
+    }
+}

@@ -4,7 +4,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -19,15 +19,31 @@ use crate::listings::Listings;
 /// How long the follower sleeps at most before it looks whether anybody still needs it.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
+/// At which command the views are wanted, and by whom.
+type Save = (Seq, Sender<Vec<u8>>);
+
 /// The views, and how far they are.
 pub struct ReadModel {
     views: RwLock<Views>,
     listings: RwLock<Arc<Listings>>,
-    /// Who wants the views saved at which command. Never locked by somebody who holds the views.
-    saves: Mutex<Vec<(Seq, Sender<Vec<u8>>)>>,
+    /// Who wants the views saved at which command; `None` once the follower has ended, so that nobody waits for ever. Never
+    /// locked by somebody who holds the views.
+    saves: Mutex<Option<Vec<Save>>>,
     /// The last command whose events are in the views. Its sender lives in the follower: a closed channel means that the
     /// views will not go on.
     applied: watch::Receiver<Seq>,
+}
+
+/// Brings the views up to date until the exchange ends or nobody needs them any more.
+fn follow(model: &Weak<ReadModel>, subscription: &Subscription, announce: &watch::Sender<Seq>) {
+    while let Some(batches) = subscription.wait(LOOK_UP) {
+        let Some(model) = model.upgrade() else { return };
+        for batch in batches {
+            let seq = model.apply(&batch);
+            announce.send_replace(seq);
+            model.save_where_wanted(seq);
+        }
+    }
 }
 
 impl ReadModel {
@@ -36,18 +52,14 @@ impl ReadModel {
     pub fn start(views: Views, subscription: Subscription) -> io::Result<Arc<Self>> {
         let (announce, applied) = watch::channel(views.command_seq());
         let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
-        let model = Arc::new(Self { views: RwLock::new(views), listings, saves: Mutex::default(), applied });
+        let saves = Mutex::new(Some(Vec::new()));
+        let model = Arc::new(Self { views: RwLock::new(views), listings, saves, applied });
         let follower = Arc::downgrade(&model);
         thread::Builder::new().name("views".to_owned()).spawn(move || {
-            loop {
-                let Some(batches) = subscription.wait(LOOK_UP) else { return };
-                let Some(model) = follower.upgrade() else { return };
-                for batch in batches {
-                    // The panic hook has written what is broken; readers are told that nothing more will come.
-                    let Ok(seq) = catch_unwind(AssertUnwindSafe(|| model.apply(&batch))) else { return };
-                    announce.send_replace(seq);
-                    model.save_where_wanted(seq);
-                }
+            // What is broken then, the panic hook has written.
+            let _ = catch_unwind(AssertUnwindSafe(|| follow(&follower, &subscription, &announce)));
+            if let Some(model) = follower.upgrade() {
+                *model.saves() = None;
             }
         })?;
         Ok(model)
@@ -67,14 +79,13 @@ impl ReadModel {
 
     fn save_where_wanted(&self, seq: Seq) {
         let mut saves = self.saves();
-        if saves.iter().any(|(wanted, _)| *wanted <= seq) {
-            let bytes = self.saved();
-            // Whoever asked may have gone; who asked too late hears nothing.
-            for (_, asked) in saves.extract_if(.., |(wanted, _)| *wanted == seq) {
-                let _ = asked.send(bytes.clone());
-            }
-            saves.retain(|(wanted, _)| *wanted > seq);
+        let Some(saves) = saves.as_mut().filter(|saves| !saves.is_empty()) else { return };
+        for (_, asked) in saves.extract_if(.., |(wanted, _)| *wanted == seq) {
+            // Whoever asked may have gone.
+            let _ = asked.send(self.saved());
         }
+        // Asked too late: their end of the channel tells them.
+        saves.retain(|(wanted, _)| *wanted > seq);
     }
 
     /// Looks at the views while nothing changes in them. Keep it short: the follower waits.
@@ -83,15 +94,17 @@ impl ReadModel {
     }
 
     /// The views in the form of [`Views::save`], as they are when they have the events of `seq` and nothing behind it. To be
-    /// asked before the batch that ends at `seq` is released, or while it is the last; otherwise nothing comes.
+    /// asked before the batch that ends at `seq` is released, or while it is the last; otherwise, and when the views do not go
+    /// on, the channel ends empty.
     ///
     /// Readers go on meanwhile; only what is new has to wait.
     pub fn save_at(&self, seq: Seq) -> Receiver<Vec<u8>> {
         let (asked, bytes) = channel();
         let mut saves = self.saves();
-        if self.read().command_seq() == seq {
+        let now = self.read().command_seq();
+        if now == seq {
             asked.send(self.saved()).expect("the other end is here");
-        } else {
+        } else if let Some(saves) = saves.as_mut().filter(|_| now < seq) {
             saves.push((seq, asked));
         }
         bytes
@@ -103,7 +116,7 @@ impl ReadModel {
         bytes
     }
 
-    fn saves(&self) -> MutexGuard<'_, Vec<(Seq, Sender<Vec<u8>>)>> {
+    fn saves(&self) -> MutexGuard<'_, Option<Vec<Save>>> {
         self.saves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

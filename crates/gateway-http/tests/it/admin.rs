@@ -15,9 +15,7 @@ fn refused(world: &World, method: &str, path: &str, body: &Value) -> (u16, Strin
 #[test]
 fn nothing_is_done_without_the_token() {
     let (world, ..) = World::open();
-    for headers in
-        ["", "authorization: Bearer wrong\r\n", &format!("authorization: {}\r\n", TOKEN.replace(' ', "-"))]
-    {
+    for headers in ["", "authorization: Bearer wrong\r\n", &format!("authorization: {TOKEN}\r\n")] {
         let answer = Connection::open(world.admin).send("GET", "/admin/v1/status", headers, "");
         assert_eq!(answer.status, 401, "{headers}");
     }

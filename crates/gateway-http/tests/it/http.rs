@@ -1,6 +1,6 @@
 //! A client that does no more than HTTP/1.1: what is sent is exactly what a test says.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Error, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -72,8 +72,11 @@ impl Connection {
         let mut head = String::new();
         loop {
             let mut line = String::new();
-            if self.reader.read_line(&mut line).ok()? == 0 {
-                return None;
+            match self.reader.read_line(&mut line) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) if gone(&error) => return None,
+                Err(error) => panic!("the server neither answers nor closes: {error}"),
             }
             if line == "\r\n" {
                 break;
@@ -93,8 +96,16 @@ impl Connection {
 
     /// True when the server has closed it and sends nothing more.
     pub fn is_closed(&mut self) -> bool {
-        matches!(self.reader.read(&mut [0; 1]), Ok(0) | Err(_))
+        match self.reader.read(&mut [0; 1]) {
+            Ok(read) => read == 0,
+            Err(error) => gone(&error),
+        }
     }
+}
+
+/// Whether the server closed the connection; otherwise it was this side that lost patience.
+fn gone(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
 }
 
 pub fn now_ms() -> u64 {
