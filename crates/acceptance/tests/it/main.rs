@@ -1,5 +1,10 @@
 //! What a user would try: start, trade, kill, start again.
 
+mod crashes;
+mod http;
+mod program;
+mod random;
+
 #[test]
 fn the_demo_starts_and_stops() {
     let folder = tempfile::tempdir().unwrap();
