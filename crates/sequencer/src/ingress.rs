@@ -1,5 +1,6 @@
 //! The way in: one bounded queue for all gateways. Full means an honest "busy", never an endless wait.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl std::error::Error for SubmitError {}
 
 #[derive(Default)]
 struct Waiting {
-    submissions: Vec<Submission>,
+    submissions: VecDeque<Submission>,
     stopped: bool,
     /// Something other than a submission wants the sequencer's attention.
     nudged: bool,
@@ -102,7 +103,7 @@ impl Ingress {
         if waiting.submissions.len() >= self.queue.limit {
             return Err(SubmitError::Busy { limit: self.queue.limit });
         }
-        waiting.submissions.push(submission);
+        waiting.submissions.push_back(submission);
         self.wake(waiting);
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Ingress {
 
 impl Arrivals {
     /// Moves what has arrived, at most `max`, into the empty `batch`; waits up to `timeout` when there is nothing.
-    pub(crate) fn take(&self, batch: &mut Vec<Submission>, max: usize, timeout: Duration) -> Woken {
+    pub(crate) fn take(&self, batch: &mut VecDeque<Submission>, max: usize, timeout: Duration) -> Woken {
         debug_assert!(batch.is_empty(), "the last batch is done");
         let mut waiting = self.queue.lock();
         loop {

@@ -1,6 +1,7 @@
 //! The sequencer thread: drains what has arrived, gives each command its place and its time, hands the batch to the writer,
 //! applies it meanwhile, and lets the events out when the batch is durable.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +47,7 @@ impl Sequencer {
         egress: Egress,
         sections_at: Option<SectionsAt>,
     ) -> Self {
+        settings.assert_in_range();
         let (ingress, arrivals) = queue(settings.ingress_limit);
         let Recovered { partition, derive, journal, events, snapshots, snapshot_seq, .. } = recovered;
         egress.start_at(partition.seq());
@@ -67,7 +69,7 @@ impl Sequencer {
             writer: Writer::start(journal),
             keeper: Keeper::start(events, snapshots, ingress.clone()),
             frame: Some(FrameBuffer::new()),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             inputs: Vec::new(),
             sessions: Vec::new(),
             unsent: None,
@@ -129,7 +131,7 @@ struct Worker {
     /// At home while no batch is with the writer.
     frame: Option<FrameBuffer>,
     /// Taken from the queue and not in a batch yet.
-    waiting: Vec<Submission>,
+    waiting: VecDeque<Submission>,
     inputs: Vec<Sequenced<Command>>,
     /// Who waits for which of `inputs`.
     sessions: Vec<Option<(Arc<dyn Session>, u64)>>,
@@ -143,7 +145,7 @@ impl Worker {
             .unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" }));
         // Whatever happened, nobody waits for ever.
         self.ingress.stop();
-        let mut left = Vec::new();
+        let mut left = VecDeque::new();
         while self.arrivals.take(&mut left, usize::MAX, Duration::ZERO) != Woken::Stopped {
             self.waiting.append(&mut left);
         }
@@ -169,7 +171,7 @@ impl Worker {
             match self.collect()? {
                 Woken::Submissions => self.batch()?,
                 Woken::Timeout => {
-                    self.waiting.push(Submission { command: Command::Tick, reply_to: None });
+                    self.waiting.push_back(Submission { command: Command::Tick, reply_to: None });
                     self.batch()?;
                 }
                 Woken::Nudge => {

@@ -15,6 +15,15 @@ pub struct Settings {
     pub tick: Duration,
 }
 
+impl Settings {
+    /// Panics on a value outside its range: the program checks settings, with their lines, when it reads them.
+    pub(crate) fn assert_in_range(&self) {
+        assert!(self.ingress_limit >= 1, "at least one command may wait");
+        assert!(self.batch_max_commands >= 1, "a batch has at least one command");
+        assert!(self.snapshot_every_commands >= 1, "a snapshot has at least one command more than the last");
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
