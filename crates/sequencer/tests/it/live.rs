@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use journal::{DataDir, Preparation};
 use model::Seq;
-use sequencer::{Egress, Sequencer, Settings, recover};
+use sequencer::{Egress, Sequencer, SequencerError, Settings, audit, recover};
 
 use crate::clients::{Client, Heard};
 use crate::flow::{Flow, preparation};
@@ -92,6 +92,8 @@ fn live_is_recovered(batch_max_commands: usize, seed: u64) {
             "life {life}"
         );
         assert_answered(&story, &answers);
+        let audited = audit(directory.storage(), &mut |_| Ok::<_, SequencerError>(())).unwrap();
+        assert_eq!(audited, stopped, "an audit comes to the same end");
         drop(directory);
 
         let again = recover(DataDir::open(folder.path()).unwrap().storage(), &files(), &mut ()).unwrap();
