@@ -88,7 +88,9 @@ fn an_old_journal_tells_the_same_story() {
         .iter()
         .map(|events| {
             let mut bytes = Vec::new();
-            events.iter().for_each(|event| event.encode(&mut bytes));
+            for event in events {
+                event.encode(&mut bytes);
+            }
             bytes
         })
         .collect();
@@ -139,7 +141,9 @@ fn picture(partition: &Partition, events: &[Vec<Event>]) -> String {
     let mut next_event = EventSeq(1);
     for (seq, events) in (1..).map(Seq).zip(events) {
         let mut bytes = Vec::new();
-        events.iter().for_each(|event| codec::encode_event(0, event, &mut bytes));
+        for event in events {
+            codec::encode_event(0, event, &mut bytes);
+        }
         chain.extend(seq, TimeNs(0), next_event, &bytes);
         next_event = EventSeq(next_event.0 + u64::try_from(events.len()).unwrap());
     }
