@@ -199,9 +199,12 @@ impl Orders {
         self.groups.find(account, market).map_or_else(Vec::new, |group| self.open_of(*group))
     }
 
-    /// The open orders of an account in all markets, by market and then ascending number.
+    /// The open orders of an account in all markets, by ascending number: in the order in which they were accepted.
     pub fn open(&self, account: AccountId) -> Vec<&Order> {
-        self.groups.of(account).flat_map(|group| self.open_of(*group)).collect()
+        let mut open: Vec<&Order> =
+            self.groups.of(account).flat_map(|group| group.open.iter(&self.slab, Chain::Group)).collect();
+        open.sort_unstable_by_key(|order| order.id);
+        open
     }
 
     /// How many orders an account has open in one market.

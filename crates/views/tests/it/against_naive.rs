@@ -97,6 +97,7 @@ fn check_orders(views: &Views, naive: &Naive, world: &mut World) {
             }
         }
         let found: Vec<OrderId> = orders.open(account).iter().map(|order| order.id).collect();
+        everywhere.sort_unstable();
         assert_eq!(found, everywhere);
     }
 }

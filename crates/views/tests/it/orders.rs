@@ -1,9 +1,9 @@
 //! Names, states and what is forgotten, one story each.
 
 use model::{
-    AccountId, Amount, ClientOrderId, EndReason, Event, ExpiryReason, Liquidity, MarketId, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, PriceTicks, QtyLots, SelfTradePrevention,
-    Side, TimeInForce, TimeNs, TradeId,
+    AccountId, Amount, ClientOrderId, EndReason, Event, ExpiryReason, Liquidity, MarketId, MarketName,
+    OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, PriceTicks, QtyLots,
+    SelfTradePrevention, Side, TimeInForce, TimeNs, TradeId,
 };
 use views::{OrderStatus, Page, ViewSettings};
 
@@ -16,6 +16,10 @@ fn name(name: &str) -> ClientOrderId {
     ClientOrderId::new(name).unwrap()
 }
 
+fn limit(qty: i64) -> OrderKind {
+    OrderKind::Limit { price_ticks: PriceTicks(100), qty_lots: QtyLots(qty), time_in_force: TimeInForce::Gtc }
+}
+
 impl Feed {
     fn now(&self) -> TimeNs {
         TimeNs(self.views.time_ns().0 + 1)
@@ -23,19 +27,26 @@ impl Feed {
 
     /// Alice sells at 100.
     fn sells(&mut self, order: u64, called: &str, qty: i64) {
-        let kind = OrderKind::Limit {
-            price_ticks: PriceTicks(100),
-            qty_lots: QtyLots(qty),
-            time_in_force: TimeInForce::Gtc,
-        };
-        self.accepts(order, called, Side::Sell, kind, i128::from(qty));
+        self.accepts(order, called, Side::Sell, limit(qty), i128::from(qty));
     }
 
     fn accepts(&mut self, order: u64, called: &str, side: Side, kind: OrderKind, held: i128) {
+        self.accepts_in(MARKET, order, called, side, kind, held);
+    }
+
+    fn accepts_in(
+        &mut self,
+        market: MarketId,
+        order: u64,
+        called: &str,
+        side: Side,
+        kind: OrderKind,
+        held: i128,
+    ) {
         let accepted = OrderAccepted {
             order: OrderId(order),
             account: ALICE,
-            market: MARKET,
+            market,
             side,
             kind,
             self_trade_prevention: SelfTradePrevention::None,
@@ -146,6 +157,22 @@ fn a_name_leads_to_the_order_that_took_it_last() {
     feed.sells(5, "d", 1);
     feed.ends(5, EndReason::Canceled, 1);
     assert_eq!(feed.called("b"), None);
+}
+
+/// They once came market by market, and a client that takes the last for the newest took the wrong one: lists are
+/// chronological unless the documentation says otherwise.
+#[test]
+fn open_orders_of_all_markets_are_in_the_order_of_acceptance() {
+    let mut feed = Feed::new(ViewSettings::default());
+    let mut other = *feed.views.catalog().market(MARKET).unwrap();
+    other.name = MarketName::new("OTHER").unwrap();
+    let other_market = MarketId(1);
+    feed.batch(feed.now(), vec![Event::MarketAdded { market: other_market, terms: Box::new(other) }]);
+    for (order, market) in [(1, MARKET), (2, other_market), (3, MARKET), (4, other_market)] {
+        feed.accepts_in(market, order, "", Side::Sell, limit(1), 1);
+    }
+    let open: Vec<u64> = feed.views.orders().open(ALICE).iter().map(|order| order.id.0).collect();
+    assert_eq!(open, [1, 2, 3, 4]);
 }
 
 /// A name is optional for the state machine, and a view once took two orders without one for two of the same name.
