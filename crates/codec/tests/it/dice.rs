@@ -1,0 +1,355 @@
+//! Random values out of random bytes: every variant, every field anything that its type allows.
+
+use model::{
+    AccountId, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
+    CancelOrder, Command, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, LevelChanged,
+    MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind,
+    OrderPrevented, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceOrder, RequestWithdrawal,
+    RevokeApiKey, SettleWithdrawal, Skip, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId,
+    WithdrawalRequested, WithdrawalSettled,
+};
+
+use crate::examples::{self, Named};
+
+/// Random bytes, used up from the front; zeros when they are used up.
+pub struct Dice<'a>(pub &'a [u8]);
+
+impl Dice<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.byte())
+    }
+
+    fn bool(&mut self) -> bool {
+        self.byte() % 2 == 1
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.bytes())
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.bytes())
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.bytes())
+    }
+
+    fn i64(&mut self) -> i64 {
+        i64::from_le_bytes(self.bytes())
+    }
+
+    fn amount(&mut self) -> Amount {
+        Amount(i128::from_le_bytes(self.bytes()))
+    }
+
+    fn price(&mut self) -> PriceTicks {
+        PriceTicks(self.i64())
+    }
+
+    fn qty(&mut self) -> QtyLots {
+        QtyLots(self.i64())
+    }
+
+    fn text<const N: usize>(&mut self) -> Text<N> {
+        let len = usize::from(self.byte()) % (N + 1);
+        let bytes: Vec<u8> = (0..len).map(|_| b'!' + self.byte() % 94).collect();
+        Text::from_bytes(&bytes).unwrap()
+    }
+
+    fn string(&mut self) -> String {
+        let len = self.byte() % 40;
+        (0..len).map(|_| char::from_u32(self.u32() % 0x11_0000).unwrap_or('?')).collect()
+    }
+
+    fn one_of<T: Clone>(&mut self, values: &[T]) -> T {
+        values[usize::from(self.byte()) % values.len()].clone()
+    }
+
+    fn order(&mut self) -> OrderId {
+        OrderId(self.u64())
+    }
+
+    fn account(&mut self) -> AccountId {
+        AccountId(self.u64())
+    }
+
+    fn market(&mut self) -> MarketId {
+        MarketId(self.u32())
+    }
+
+    fn asset(&mut self) -> AssetId {
+        AssetId(self.u32())
+    }
+
+    fn time(&mut self) -> TimeNs {
+        TimeNs(self.u64())
+    }
+
+    fn kind(&mut self) -> OrderKind {
+        match self.byte() % 4 {
+            0 => OrderKind::Limit {
+                price_ticks: self.price(),
+                qty_lots: self.qty(),
+                time_in_force: self.one_of(&examples::times_in_force()),
+            },
+            1 => OrderKind::LimitMaker { price_ticks: self.price(), qty_lots: self.qty() },
+            2 => OrderKind::Market { qty_lots: self.qty() },
+            _ => OrderKind::MarketQuote { quote_amount: self.amount() },
+        }
+    }
+
+    fn order_ref(&mut self) -> OrderRef {
+        match self.byte() % 3 {
+            0 => OrderRef::Id(self.order()),
+            1 => OrderRef::Client(self.text()),
+            _ => OrderRef::Both((self.order(), self.text())),
+        }
+    }
+
+    fn asset_terms(&mut self) -> AssetTerms {
+        AssetTerms { name: self.text(), scale: self.byte() }
+    }
+
+    fn market_terms(&mut self) -> MarketTerms {
+        MarketTerms {
+            name: self.text(),
+            base: self.asset(),
+            quote: self.asset(),
+            price_scale: self.byte(),
+            tick_size: self.i64(),
+            base_atoms_per_lot: self.amount(),
+            quote_atoms_per_tick_lot: self.amount(),
+            min_price_ticks: self.price(),
+            max_price_ticks: self.price(),
+            min_qty_lots: self.qty(),
+            max_qty_lots: self.qty(),
+            min_notional: self.amount(),
+            max_notional: self.amount(),
+            max_open_orders: self.u32(),
+            max_open_orders_per_account: self.u32(),
+            max_amends_per_order: self.u16(),
+            maker_fee_ppm: self.u32(),
+            taker_fee_ppm: self.u32(),
+            fee_rounding: self.one_of(&examples::fee_roundings()),
+            band_ppm: self.u32(),
+            initial_reference_ticks: self.price(),
+            status: self.one_of(&examples::market_statuses()),
+        }
+    }
+
+    fn place(&mut self) -> PlaceOrder {
+        PlaceOrder {
+            account: self.account(),
+            market: self.market(),
+            side: self.one_of(&examples::sides()),
+            kind: self.kind(),
+            self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
+            client_order_id: self.text(),
+            valid_until_ns: self.time(),
+        }
+    }
+
+    fn reject(&mut self) -> Reject {
+        match self.one_of(&examples::rejects()) {
+            Reject::UnknownAccount { .. } => Reject::UnknownAccount { account: self.account() },
+            Reject::PriceOutOfRange { .. } => {
+                Reject::PriceOutOfRange { min_ticks: self.price(), max_ticks: self.price() }
+            }
+            Reject::InsufficientBalance { .. } => {
+                Reject::InsufficientBalance { needed: self.amount(), available: self.amount() }
+            }
+            Reject::BadTerms { .. } => Reject::BadTerms { rule: self.one_of(&examples::terms_errors()) },
+            // The others have one field at most, and their golden lines.
+            other => other,
+        }
+    }
+
+    fn end_reason(&mut self) -> EndReason {
+        match self.one_of(&examples::end_reasons()) {
+            EndReason::Expired(_) => EndReason::Expired(self.one_of(&examples::expiry_reasons())),
+            other => other,
+        }
+    }
+
+    pub fn command(&mut self) -> Command {
+        // Which variant it is; its fields are thrown again.
+        let variant = self.one_of(Command::NAMES);
+        match variant {
+            "AddAsset" => Command::AddAsset(AddAsset { terms: self.asset_terms() }),
+            "AddMarket" => Command::AddMarket(AddMarket { terms: self.market_terms() }),
+            "ChangeMarket" => Command::ChangeMarket(AddMarket { terms: self.market_terms() }),
+            "CreateAccount" => Command::CreateAccount(CreateAccount {
+                name: self.text(),
+                trade_group: TradeGroup(self.u32()),
+            }),
+            "CreateApiKey" => Command::CreateApiKey(CreateApiKey {
+                account: self.account(),
+                key: self.text(),
+                sealed_secret: (0..self.byte()).map(|_| self.byte()).collect(),
+                permissions: self.u32(),
+            }),
+            "RevokeApiKey" => Command::RevokeApiKey(RevokeApiKey { key: self.text() }),
+            "Deposit" => Command::Deposit(Deposit {
+                account: self.account(),
+                asset: self.asset(),
+                amount: self.amount(),
+                reference: self.text(),
+            }),
+            "RequestWithdrawal" => Command::RequestWithdrawal(RequestWithdrawal {
+                account: self.account(),
+                asset: self.asset(),
+                amount: self.amount(),
+                reference: self.text(),
+            }),
+            "SettleWithdrawal" => Command::SettleWithdrawal(SettleWithdrawal {
+                withdrawal: WithdrawalId(self.u64()),
+                paid_out: self.bool(),
+            }),
+            "PlaceOrder" => Command::PlaceOrder(self.place()),
+            "CancelOrder" => Command::CancelOrder(CancelOrder {
+                account: self.account(),
+                market: self.market(),
+                order: self.order_ref(),
+                restriction: self.one_of(&examples::cancel_restrictions()),
+                valid_until_ns: self.time(),
+            }),
+            "CancelAllOrders" => Command::CancelAllOrders(CancelAllOrders {
+                account: self.account(),
+                market: self.market(),
+                valid_until_ns: self.time(),
+            }),
+            "ReplaceOrder" => Command::ReplaceOrder(ReplaceOrder {
+                cancel: self.order_ref(),
+                restriction: self.one_of(&examples::cancel_restrictions()),
+                mode: self.one_of(&examples::replace_modes()),
+                place: self.place(),
+            }),
+            "AmendOrder" => Command::AmendOrder(AmendOrder {
+                account: self.account(),
+                market: self.market(),
+                order: self.order_ref(),
+                new_qty_lots: self.qty(),
+                new_client_order_id: self.text(),
+                valid_until_ns: self.time(),
+            }),
+            "Tick" => Command::Tick,
+            "Skip" => Command::Skip(Skip { reason: self.string() }),
+            other => panic!("throw the dice for {other} too"),
+        }
+    }
+
+    pub fn event(&mut self) -> Event {
+        let variant = self.one_of(Event::NAMES);
+        match variant {
+            "AssetAdded" => Event::AssetAdded { asset: self.asset(), terms: self.asset_terms() },
+            "MarketAdded" => {
+                Event::MarketAdded { market: self.market(), terms: Box::new(self.market_terms()) }
+            }
+            "AccountCreated" => Event::AccountCreated {
+                account: self.account(),
+                name: self.text(),
+                trade_group: TradeGroup(self.u32()),
+            },
+            "ApiKeyCreated" => Event::ApiKeyCreated(ApiKeyCreated {
+                account: self.account(),
+                key: self.text(),
+                permissions: self.u32(),
+            }),
+            "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },
+            "Deposited" => Event::Deposited(Deposited {
+                account: self.account(),
+                asset: self.asset(),
+                amount: self.amount(),
+                reference: self.text(),
+            }),
+            "WithdrawalRequested" => Event::WithdrawalRequested(WithdrawalRequested {
+                withdrawal: WithdrawalId(self.u64()),
+                account: self.account(),
+                asset: self.asset(),
+                amount: self.amount(),
+                reference: self.text(),
+            }),
+            "WithdrawalSettled" => Event::WithdrawalSettled(WithdrawalSettled {
+                withdrawal: WithdrawalId(self.u64()),
+                account: self.account(),
+                asset: self.asset(),
+                amount: self.amount(),
+                paid_out: self.bool(),
+            }),
+            "OrderAccepted" => Event::OrderAccepted(OrderAccepted {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                side: self.one_of(&examples::sides()),
+                kind: self.kind(),
+                self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
+                client_order_id: self.text(),
+                held: self.amount(),
+            }),
+            "OrderFilled" => Event::OrderFilled(OrderFilled {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                trade: TradeId(self.u64()),
+                side: self.one_of(&examples::sides()),
+                liquidity: self.one_of(&examples::liquidities()),
+                price_ticks: self.price(),
+                qty_lots: self.qty(),
+                fee: self.amount(),
+                released: self.amount(),
+            }),
+            "OrderPrevented" => Event::OrderPrevented(OrderPrevented {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                prevented_match: self.u64(),
+                liquidity: self.one_of(&examples::liquidities()),
+                counter_order: self.order(),
+                price_ticks: self.price(),
+                prevented_lots: self.qty(),
+                mode: self.one_of(&examples::self_trade_preventions()),
+            }),
+            "OrderAmended" => Event::OrderAmended(OrderAmended {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                qty_lots: self.qty(),
+                client_order_id: self.text(),
+                released: self.amount(),
+            }),
+            "OrderEnded" => Event::OrderEnded(OrderEnded {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                reason: self.end_reason(),
+                released: self.amount(),
+            }),
+            "Rejected" => Event::Rejected { account: self.account(), reject: self.reject() },
+            "Traded" => Event::Traded(Traded {
+                market: self.market(),
+                trade: TradeId(self.u64()),
+                price_ticks: self.price(),
+                qty_lots: self.qty(),
+                taker_side: self.one_of(&examples::sides()),
+                maker_order: self.order(),
+                taker_order: self.order(),
+            }),
+            "LevelChanged" => Event::LevelChanged(LevelChanged {
+                market: self.market(),
+                update_id: self.u64(),
+                side: self.one_of(&examples::sides()),
+                price_ticks: self.price(),
+                open_lots: self.qty(),
+            }),
+            "Skipped" => Event::Skipped { reason: self.string() },
+            other => panic!("throw the dice for {other} too"),
+        }
+    }
+}

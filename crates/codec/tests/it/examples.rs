@@ -1,0 +1,407 @@
+//! One value of every variant, its fields all different. The golden lines were made from these; they never change.
+
+use model::{
+    AccountId, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
+    CancelOrder, CancelRestriction, Command, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason,
+    Event, ExpiryReason, FeeRounding, LevelChanged, Liquidity, MarketId, MarketStatus, MarketTerms,
+    OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef,
+    PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey,
+    SelfTradePrevention, SettleWithdrawal, Side, Skip, TermsError, Text, TimeInForce, TimeNs, TradeGroup,
+    TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+};
+
+/// An enum that can say what its variants are called.
+pub trait Named {
+    /// All of them.
+    const NAMES: &'static [&'static str];
+    fn name(&self) -> &'static str;
+}
+
+/// A variant that is not listed does not compile; one that is listed needs a golden line.
+macro_rules! variants {
+    ($($type:ident { $($variant:ident),* $(,)? })*) => {$(
+        impl Named for $type {
+            const NAMES: &'static [&'static str] = &[$(stringify!($variant)),*];
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => stringify!($variant)),*
+                }
+            }
+        }
+    )*};
+}
+
+variants! {
+    Side { Buy, Sell }
+    TimeInForce { Gtc, Ioc, Fok }
+    OrderKind { Limit, LimitMaker, Market, MarketQuote }
+    SelfTradePrevention { None, ExpireMaker, ExpireTaker, ExpireBoth }
+    MarketStatus { Trading, CancelOnly, Halt }
+    FeeRounding { Up, HalfUp, Down }
+    CancelRestriction { None, OnlyNew, OnlyPartiallyFilled }
+    ReplaceMode { StopOnFailure, AllowFailure }
+    OrderRef { Id, Client, Both }
+    Liquidity { Maker, Taker }
+    ExpiryReason { UnfilledIoc, UnfilledFok, InsufficientLiquidity, PriceRangeExceeded, ExchangeCanceled }
+    EndReason { Filled, Canceled, Expired, ExpiredInMatch }
+    Command {
+        AddAsset, AddMarket, ChangeMarket, CreateAccount, CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal,
+        SettleWithdrawal, PlaceOrder, CancelOrder, CancelAllOrders, ReplaceOrder, AmendOrder, Tick, Skip,
+    }
+    Event {
+        AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
+        WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
+        LevelChanged, Skipped,
+    }
+    Reject {
+        UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
+        NameMissing, ScaleTooLarge, BadTerms, TermsAreFixed, BadSealedSecret, DuplicateReference, ReferenceMissing,
+        AmountNotPositive, DepositLimit, TooLate, MarketClosed, PriceOutOfRange, QtyOutOfRange, NotionalOutOfRange,
+        InsufficientBalance, DuplicateClientOrderId, TooManyOpenOrders, BookFull, WouldTake, NoLiquidity,
+        CancelRestricted, AmendChangesNothing, AmendIncreases, TooManyAmends, ReplaceNotAttempted, OrderGone,
+    }
+    TermsError {
+        NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
+        OpenLots, OpenOrdersPerAccount, MaxOrderNotional, MaxOrderBase, NegativeNotional, NotionalRange, MakerFee,
+        TakerFee, Band, Reference,
+    }
+}
+
+fn text<const N: usize>(text: &str) -> Text<N> {
+    Text::new(text).unwrap()
+}
+
+fn asset_terms() -> AssetTerms {
+    AssetTerms { name: text("USDT"), scale: 6 }
+}
+
+fn market_terms() -> MarketTerms {
+    MarketTerms {
+        name: text("BTCUSDT"),
+        base: AssetId(0x0102_0304),
+        quote: AssetId(0x0506_0708),
+        price_scale: 2,
+        tick_size: 5,
+        base_atoms_per_lot: Amount(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF),
+        quote_atoms_per_tick_lot: Amount(12),
+        min_price_ticks: PriceTicks(13),
+        max_price_ticks: PriceTicks(1 << 44),
+        min_qty_lots: QtyLots(15),
+        max_qty_lots: QtyLots(16),
+        min_notional: Amount(17),
+        max_notional: Amount(18),
+        max_open_orders: 19,
+        max_open_orders_per_account: 20,
+        max_amends_per_order: 21,
+        maker_fee_ppm: 22,
+        taker_fee_ppm: 23,
+        fee_rounding: FeeRounding::HalfUp,
+        band_ppm: 24,
+        initial_reference_ticks: PriceTicks(25),
+        status: MarketStatus::Halt,
+    }
+}
+
+fn limit() -> OrderKind {
+    OrderKind::Limit {
+        price_ticks: PriceTicks(6_500_001),
+        qty_lots: QtyLots(42),
+        time_in_force: TimeInForce::Ioc,
+    }
+}
+
+fn place() -> PlaceOrder {
+    PlaceOrder {
+        account: AccountId(7),
+        market: MarketId(3),
+        side: Side::Sell,
+        kind: limit(),
+        self_trade_prevention: SelfTradePrevention::ExpireBoth,
+        client_order_id: text("my-order-1"),
+        valid_until_ns: TimeNs(1_700_000_000_000_000_001),
+    }
+}
+
+pub fn sides() -> Vec<Side> {
+    vec![Side::Buy, Side::Sell]
+}
+
+pub fn times_in_force() -> Vec<TimeInForce> {
+    vec![TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok]
+}
+
+pub fn order_kinds() -> Vec<OrderKind> {
+    vec![
+        limit(),
+        OrderKind::LimitMaker { price_ticks: PriceTicks(-2), qty_lots: QtyLots(i64::MAX) },
+        OrderKind::Market { qty_lots: QtyLots(43) },
+        OrderKind::MarketQuote { quote_amount: Amount(-3) },
+    ]
+}
+
+pub fn self_trade_preventions() -> Vec<SelfTradePrevention> {
+    use SelfTradePrevention as Mode;
+    vec![Mode::None, Mode::ExpireMaker, Mode::ExpireTaker, Mode::ExpireBoth]
+}
+
+pub fn market_statuses() -> Vec<MarketStatus> {
+    vec![MarketStatus::Trading, MarketStatus::CancelOnly, MarketStatus::Halt]
+}
+
+pub fn fee_roundings() -> Vec<FeeRounding> {
+    vec![FeeRounding::Up, FeeRounding::HalfUp, FeeRounding::Down]
+}
+
+pub fn cancel_restrictions() -> Vec<CancelRestriction> {
+    vec![CancelRestriction::None, CancelRestriction::OnlyNew, CancelRestriction::OnlyPartiallyFilled]
+}
+
+pub fn replace_modes() -> Vec<ReplaceMode> {
+    vec![ReplaceMode::StopOnFailure, ReplaceMode::AllowFailure]
+}
+
+pub fn order_refs() -> Vec<OrderRef> {
+    vec![
+        OrderRef::Id(OrderId(44)),
+        OrderRef::Client(text("abcdefghijklmnopqrstuvwxyz0123456789")),
+        OrderRef::Both((OrderId(45), text(""))),
+    ]
+}
+
+pub fn liquidities() -> Vec<Liquidity> {
+    vec![Liquidity::Maker, Liquidity::Taker]
+}
+
+pub fn expiry_reasons() -> Vec<ExpiryReason> {
+    vec![
+        ExpiryReason::UnfilledIoc,
+        ExpiryReason::UnfilledFok,
+        ExpiryReason::InsufficientLiquidity,
+        ExpiryReason::PriceRangeExceeded,
+        ExpiryReason::ExchangeCanceled,
+    ]
+}
+
+pub fn end_reasons() -> Vec<EndReason> {
+    vec![
+        EndReason::Filled,
+        EndReason::Canceled,
+        EndReason::Expired(ExpiryReason::PriceRangeExceeded),
+        EndReason::ExpiredInMatch,
+    ]
+}
+
+pub fn commands() -> Vec<Command> {
+    let (account, market, asset) = (AccountId(7), MarketId(3), AssetId(2));
+    vec![
+        Command::AddAsset(AddAsset { terms: asset_terms() }),
+        Command::AddMarket(AddMarket { terms: market_terms() }),
+        Command::ChangeMarket(AddMarket { terms: MarketTerms { band_ppm: 1, ..market_terms() } }),
+        Command::CreateAccount(CreateAccount { name: text("alice"), trade_group: TradeGroup(9) }),
+        Command::CreateApiKey(CreateApiKey {
+            account,
+            key: text("key-of-alice"),
+            sealed_secret: vec![0xDE, 0xAD, 0x00, 0xBE, 0xEF],
+            permissions: 0x8000_0003,
+        }),
+        Command::RevokeApiKey(RevokeApiKey { key: text("key-of-alice") }),
+        Command::Deposit(Deposit { account, asset, amount: Amount(1 << 100), reference: text("chain:tx:0") }),
+        Command::RequestWithdrawal(RequestWithdrawal {
+            account,
+            asset,
+            amount: Amount(1_234_567),
+            reference: text("withdrawal-1"),
+        }),
+        Command::SettleWithdrawal(SettleWithdrawal { withdrawal: WithdrawalId(11), paid_out: true }),
+        Command::PlaceOrder(place()),
+        Command::CancelOrder(CancelOrder {
+            account,
+            market,
+            order: OrderRef::Both((OrderId(45), text("my-order-1"))),
+            restriction: CancelRestriction::OnlyPartiallyFilled,
+            valid_until_ns: TimeNs(46),
+        }),
+        Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns: TimeNs(47) }),
+        Command::ReplaceOrder(ReplaceOrder {
+            cancel: OrderRef::Client(text("my-order-0")),
+            restriction: CancelRestriction::OnlyNew,
+            mode: ReplaceMode::AllowFailure,
+            place: place(),
+        }),
+        Command::AmendOrder(AmendOrder {
+            account,
+            market,
+            order: OrderRef::Id(OrderId(48)),
+            new_qty_lots: QtyLots(49),
+            new_client_order_id: text("my-order-2"),
+            valid_until_ns: TimeNs::NEVER,
+        }),
+        Command::Tick,
+        Command::Skip(Skip { reason: "it broke an invariant: ∑ ≠ 0".into() }),
+    ]
+}
+
+pub fn events() -> Vec<Event> {
+    let (order, account, market, asset) = (OrderId(6), AccountId(7), MarketId(3), AssetId(2));
+    let trade = TradeId(8);
+    vec![
+        Event::AssetAdded { asset, terms: asset_terms() },
+        Event::MarketAdded { market, terms: Box::new(market_terms()) },
+        Event::AccountCreated { account, name: text("alice"), trade_group: TradeGroup(9) },
+        Event::ApiKeyCreated(ApiKeyCreated { account, key: text("key-of-alice"), permissions: 0x8000_0003 }),
+        Event::ApiKeyRevoked { account, key: text("key-of-alice") },
+        Event::Deposited(Deposited {
+            account,
+            asset,
+            amount: Amount(1 << 100),
+            reference: text("chain:tx:0"),
+        }),
+        Event::WithdrawalRequested(WithdrawalRequested {
+            withdrawal: WithdrawalId(11),
+            account,
+            asset,
+            amount: Amount(1_234_567),
+            reference: text("withdrawal-1"),
+        }),
+        Event::WithdrawalSettled(WithdrawalSettled {
+            withdrawal: WithdrawalId(11),
+            account,
+            asset,
+            amount: Amount(1_234_567),
+            paid_out: false,
+        }),
+        Event::OrderAccepted(OrderAccepted {
+            order,
+            account,
+            market,
+            side: Side::Sell,
+            kind: limit(),
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            client_order_id: text("my-order-1"),
+            held: Amount(50),
+        }),
+        Event::OrderFilled(OrderFilled {
+            order,
+            account,
+            market,
+            trade,
+            side: Side::Sell,
+            liquidity: Liquidity::Taker,
+            price_ticks: PriceTicks(51),
+            qty_lots: QtyLots(52),
+            fee: Amount(53),
+            released: Amount(54),
+        }),
+        Event::OrderPrevented(OrderPrevented {
+            order,
+            account,
+            market,
+            prevented_match: 55,
+            liquidity: Liquidity::Taker,
+            counter_order: OrderId(56),
+            price_ticks: PriceTicks(57),
+            prevented_lots: QtyLots(58),
+            mode: SelfTradePrevention::ExpireMaker,
+        }),
+        Event::OrderAmended(OrderAmended {
+            order,
+            account,
+            market,
+            qty_lots: QtyLots(59),
+            client_order_id: text("my-order-2"),
+            released: Amount(60),
+        }),
+        Event::OrderEnded(OrderEnded {
+            order,
+            account,
+            market,
+            reason: EndReason::Expired(ExpiryReason::UnfilledFok),
+            released: Amount(61),
+        }),
+        Event::Rejected {
+            account,
+            reject: Reject::InsufficientBalance { needed: Amount(62), available: Amount(63) },
+        },
+        Event::Traded(Traded {
+            market,
+            trade,
+            price_ticks: PriceTicks(64),
+            qty_lots: QtyLots(65),
+            taker_side: Side::Sell,
+            maker_order: OrderId(66),
+            taker_order: OrderId(67),
+        }),
+        Event::LevelChanged(LevelChanged {
+            market,
+            update_id: 68,
+            side: Side::Sell,
+            price_ticks: PriceTicks(69),
+            open_lots: QtyLots(70),
+        }),
+        Event::Skipped { reason: "it broke an invariant: ∑ ≠ 0".into() },
+    ]
+}
+
+pub fn rejects() -> Vec<Reject> {
+    vec![
+        Reject::UnknownAccount { account: AccountId(1) },
+        Reject::UnknownAsset { asset: AssetId(2) },
+        Reject::UnknownMarket { market: MarketId(3) },
+        Reject::UnknownOrder,
+        Reject::UnknownWithdrawal { withdrawal: WithdrawalId(5) },
+        Reject::UnknownApiKey,
+        Reject::NameTaken,
+        Reject::NameMissing,
+        Reject::ScaleTooLarge { scale: 19 },
+        Reject::BadTerms { rule: TermsError::MaxOrderNotional },
+        Reject::TermsAreFixed,
+        Reject::BadSealedSecret { len: 1_025 },
+        Reject::DuplicateReference,
+        Reject::ReferenceMissing,
+        Reject::AmountNotPositive { amount: Amount(-15) },
+        Reject::DepositLimit { left: Amount(16) },
+        Reject::TooLate { valid_until_ns: TimeNs(17) },
+        Reject::MarketClosed,
+        Reject::PriceOutOfRange { min_ticks: PriceTicks(19), max_ticks: PriceTicks(20) },
+        Reject::QtyOutOfRange { min_lots: QtyLots(21), max_lots: QtyLots(22) },
+        Reject::NotionalOutOfRange { min: Amount(23), max: Amount(24) },
+        Reject::InsufficientBalance { needed: Amount(25), available: Amount(26) },
+        Reject::DuplicateClientOrderId,
+        Reject::TooManyOpenOrders { max: 28 },
+        Reject::BookFull { max: 29 },
+        Reject::WouldTake { best_ticks: PriceTicks(30) },
+        Reject::NoLiquidity,
+        Reject::CancelRestricted,
+        Reject::AmendChangesNothing,
+        Reject::AmendIncreases { qty_lots: QtyLots(34) },
+        Reject::TooManyAmends { max: 35 },
+        Reject::ReplaceNotAttempted,
+        Reject::OrderGone { order: OrderId(37) },
+    ]
+}
+
+pub fn terms_errors() -> Vec<TermsError> {
+    vec![
+        TermsError::NameMissing,
+        TermsError::SameAsset,
+        TermsError::PriceScale,
+        TermsError::Tick,
+        TermsError::Lot,
+        TermsError::TickLot,
+        TermsError::PriceRange,
+        TermsError::MaxPrice,
+        TermsError::QtyRange,
+        TermsError::MaxQty,
+        TermsError::OpenOrders,
+        TermsError::OpenLots,
+        TermsError::OpenOrdersPerAccount,
+        TermsError::MaxOrderNotional,
+        TermsError::MaxOrderBase,
+        TermsError::NegativeNotional,
+        TermsError::NotionalRange,
+        TermsError::MakerFee,
+        TermsError::TakerFee,
+        TermsError::Band,
+        TermsError::Reference,
+    ]
+}

@@ -1,0 +1,7 @@
+//! The byte form: golden bytes for ever, random values there and back, and bytes that are none.
+
+mod dice;
+mod examples;
+mod golden;
+mod hashes;
+mod random;
