@@ -23,7 +23,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::Measurement;
 use connection::{Answer, Connection};
-use server::Server;
+use server::{Server, processor_time};
 use traders::{Kind, Trader};
 
 /// How much is asked.
@@ -130,7 +130,11 @@ async fn measure(server: &Server, load: &Load) -> Result<Rest, RestError> {
         traders.push((Connection::open(&server.public).await?, trader));
     }
     let (traders, _, _) = together(traders, (load.orders / 10).max(1)).await?;
-    let (_, found, elapsed) = together(traders, load.orders).await?;
+    let before = (server.processor_time(), processor_time("self"));
+    let (_, mut found, elapsed) = together(traders, load.orders).await?;
+    let used = |after: Option<Duration>, before: Option<Duration>| after?.checked_sub(before?);
+    found.server_time = used(server.processor_time(), before.0);
+    found.generator_time = used(processor_time("self"), before.1);
     Ok(found.report(load, elapsed))
 }
 
@@ -148,6 +152,9 @@ struct Tally {
     /// Of orders.
     request_bytes: u64,
     answer_bytes: u64,
+    /// Of the processors, by both sides.
+    server_time: Option<Duration>,
+    generator_time: Option<Duration>,
     first_refusal: Option<String>,
 }
 
@@ -165,6 +172,8 @@ impl Default for Tally {
             filled: 0,
             request_bytes: 0,
             answer_bytes: 0,
+            server_time: None,
+            generator_time: None,
             first_refusal: None,
         }
     }
@@ -213,22 +222,34 @@ impl Tally {
             many => format!("REST, {many} connections: {what}"),
         };
         let each = |bytes: u64| bytes / self.orders.max(1);
-        let mut remark = format!(
-            "of 8 orders 4 rest near the touch, 2 far off, and 2 trade at once ({} of {} did), with 2 cancels; a signed order has \
-             {} bytes, its answer {}, heads included; the load generator has 1 thread, and waits for each answer",
-            self.filled,
-            self.takes,
-            each(self.request_bytes),
-            each(self.answer_bytes),
-        );
-        if let Some(refusal) = self.first_refusal {
-            remark.push_str("; the first refusal: ");
-            remark.push_str(&refusal);
+        let micros = |time: Duration| {
+            let requests = u128::from(self.orders + self.cancels).max(1);
+            (time.as_micros() / requests).to_string()
+        };
+        let mut remarks = vec![
+            format!(
+                "of 8 orders 4 rest near the touch, 2 far off, and 2 trade at once ({} of {} did), with 2 cancels",
+                self.filled, self.takes
+            ),
+            format!(
+                "a signed order has {} bytes, its answer {}, heads included",
+                each(self.request_bytes),
+                each(self.answer_bytes)
+            ),
+            "the load generator has 1 thread, and each connection waits for its answer".to_owned(),
+        ];
+        if let (Some(server), Some(generator)) = (self.server_time, self.generator_time) {
+            remarks.push(format!(
+                "a request takes {} us of processor time in the server, and {} us in the load generator",
+                micros(server),
+                micros(generator)
+            ));
         }
+        remarks.extend(self.first_refusal.map(|refusal| format!("the first refusal: {refusal}")));
         Rest {
             orders: Measurement::new(name("orders"), self.orders, elapsed, self.orders_refused)
                 .with_latency(&self.order_nanos)
-                .with_remark(remark),
+                .with_remark(remarks.join("; ")),
             cancels: Measurement::new(
                 name("cancels beside them"),
                 self.cancels,

@@ -150,7 +150,7 @@ impl Trader {
         let signature = hmac::sign(&account.secret, &self.params);
         self.params.extend_from_slice(b"&signature=");
         for byte in signature.as_ref() {
-            put(&mut self.params, format_args!("{byte:02x}"));
+            self.params.extend([byte >> 4, byte & 15].map(|nibble| HEX[usize::from(nibble)]));
         }
 
         self.request.clear();
@@ -181,6 +181,8 @@ impl Trader {
         self.random
     }
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// What clients send besides.
 const HEADERS: &str = "Host: 127.0.0.1\r\nUser-Agent: rialto-bench\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n";
