@@ -175,14 +175,8 @@ impl MasterKey {
 
     /// Writes it to a new file at `path`, durable before this returns; refuses to replace one that is there.
     pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
-        let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-            writeln!(file, "{}", encode_hex(&self.bytes))?;
-            file.sync_all()?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-        };
-        write().map_err(|source| KeyError::File { path: path.to_owned(), source })
+        write_secret(path, &encode_hex(&self.bytes))
+            .map_err(|source| KeyError::File { path: path.to_owned(), source })
     }
 
     /// `secret` in the form in which it may enter the journal: format, nonce, ciphertext and tag.
@@ -220,6 +214,28 @@ impl MasterKey {
             .map(|secret| secret.to_vec())
             .map_err(|_| KeyError::WrongKey { key: *key })
     }
+}
+
+/// Writes a line that nobody but its owner may read to a new file at `path`, durable before this returns, and whole or not at
+/// all: half a file would be taken for a wrong one at every later start. Refuses to replace a file that is there.
+pub fn write_secret(path: &Path, line: &str) -> io::Result<()> {
+    if path.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".tmp");
+    let unfinished = PathBuf::from(unfinished);
+    // One that a crash left behind is made anew, with the permissions it should have.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{line}")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// What a seal is bound to. The length stands before the name, so that no two pairs give the same bytes.

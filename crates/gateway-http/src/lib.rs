@@ -30,7 +30,7 @@ mod trading;
 
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
 pub use gateway::{Gateway, TimeUnit};
-pub use keys::{IssuedKey, KeyError, KeyStore, MasterKey, Permissions, StoredKey};
+pub use keys::{IssuedKey, KeyError, KeyStore, MasterKey, Permissions, StoredKey, write_secret};
 pub use read_model::ReadModel;
 pub use server::{serve, serve_admin};
 pub use settings::GatewaySettings;

@@ -364,9 +364,8 @@ fn a_read_that_follows_a_write_sees_it() {
         .map(|trader| {
             std::thread::spawn(move || {
                 let mut connection = crate::http::Connection::open(trader.address);
+                let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=10000";
                 for round in 1..=100 {
-                    let order =
-                        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=10000";
                     let placed = trader.send_on(&mut connection, "POST", ORDER, order).ok();
                     let open = trader.send_on(&mut connection, "GET", "/api/v3/openOrders", "").ok();
                     let last = open.as_array().unwrap().last().unwrap();
@@ -374,6 +373,10 @@ fn a_read_that_follows_a_write_sees_it() {
                         (open.as_array().unwrap().len(), &last["orderId"]),
                         (round, &placed["orderId"])
                     );
+                    let other = trader.send_on(&mut connection, "POST", ORDER, order).ok();
+                    let cancel = format!("symbol=BTCUSDT&orderId={}", other["orderId"]);
+                    let cancelled = trader.send_on(&mut connection, "DELETE", ORDER, &cancel).ok();
+                    assert_eq!(cancelled["status"], "CANCELED");
                 }
             })
         })
