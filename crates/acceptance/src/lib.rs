@@ -1,8 +1,10 @@
 //! A running Rialto for tests: the release binary on free ports, in a folder that goes away, stopped by its process id.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A key that the demo printed.
 #[derive(Clone, Debug)]
@@ -49,8 +51,17 @@ impl Server {
 
     /// As [`Self::start`], with more arguments.
     pub fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        Self::start_listening(data, ["127.0.0.1:0", "127.0.0.1:0"], arguments)
+    }
+
+    /// As [`Self::start`], on these addresses for traders and for the operator: where a server before it was.
+    pub fn start_at(data: &Path, addresses: [&str; 2]) -> Self {
+        Self::start_listening(data, addresses, &[])
+    }
+
+    fn start_listening(data: &Path, [listen, admin_listen]: [&str; 2], arguments: &[&str]) -> Self {
         let mut child = Command::new(binary())
-            .args(["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
+            .args(["demo", "--listen", listen, "--admin-listen", admin_listen, "--data"])
             .arg(data)
             .args(arguments)
             .stdin(Stdio::null())
@@ -104,4 +115,25 @@ impl Server {
         while self.stdout.read_line(&mut printed).expect("what the program prints is text") > 0 {}
         (self.child.wait().expect("it is ours"), printed)
     }
+}
+
+/// A test that fails leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Neither has anything to do when it was stopped before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two free addresses on this machine that stay free between a stop and the next start: connections get their ports from
+/// 32768 upwards, so none of them takes one of these meanwhile.
+pub fn lasting_addresses() -> [String; 2] {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let asked = ASKED.fetch_add(1, Ordering::Relaxed);
+    let first = 20_000 + (std::process::id() % 100) * 100 + asked % 10 * 10;
+    let mut free = (first..32_768)
+        .map(|port| format!("127.0.0.1:{port}"))
+        .filter(|address| TcpListener::bind(address).is_ok());
+    [(); 2].map(|()| free.next().expect("of thousands of ports two are free"))
 }

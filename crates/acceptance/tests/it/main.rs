@@ -1,5 +1,6 @@
 //! What a user would try: start, trade, kill, start again.
 
+mod clients;
 mod crashes;
 mod http;
 mod program;

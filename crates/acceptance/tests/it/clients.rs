@@ -1,0 +1,68 @@
+//! Clients that nobody here wrote: ccxt and python-binance as their authors publish them, with nothing set but URLs and keys,
+//! trade on a running server, which is killed, stopped and started again between two of their calls. What they hold it against
+//! is in the scripts under `clients/`; here is only what runs them.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use acceptance::{Server, lasting_addresses};
+
+/// Runs a script to its end. It asks for the next end of the server by its name, and for nothing else.
+fn satisfies(script: &str) {
+    let python = std::env::var_os("RIALTO_PYTHON").expect(
+        "RIALTO_PYTHON must name a Python that has the packages of tools/test-requirements.txt; tools/test makes one and sets it",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let (data, complaints) = (folder.path().join("data"), folder.path().join("stderr"));
+    let addresses = lasting_addresses();
+    let start = || Server::start_at(&data, [&addresses[0], &addresses[1]]);
+    let mut server = start();
+
+    let mut command = Command::new(python);
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("RIALTO_URL", format!("http://{}", server.address));
+    for (name, key) in ["ALICE", "BOB"].into_iter().zip(&server.keys) {
+        command.env(format!("{name}_KEY"), &key.key).env(format!("{name}_SECRET"), &key.secret);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&complaints).unwrap());
+    let mut client = command.spawn().expect("RIALTO_PYTHON names a program");
+    let mut answer = client.stdin.take().expect("piped");
+
+    let mut printed = Vec::new();
+    for line in BufReader::new(client.stdout.take().expect("piped")).lines() {
+        let line = line.expect("what the client prints is text");
+        match line.as_str() {
+            "kill" => server.kill(),
+            "terminate" => {
+                let (status, printed) = server.terminate();
+                assert!(status.success(), "{printed}");
+            }
+            _ => {
+                printed.push(line);
+                continue;
+            }
+        }
+        server = start();
+        writeln!(answer, "it runs again").expect("the client waits for it");
+    }
+    let status = client.wait().expect("it is ours");
+    let complaints = fs::read_to_string(complaints).unwrap();
+    assert!(status.success(), "{script} fails: {printed:?}\n{complaints}");
+    assert_eq!(printed, ["all is as expected"], "{script} ran to its end");
+    let (status, printed) = server.terminate();
+    assert!(status.success(), "{printed}");
+}
+
+#[test]
+fn ccxt_trades() {
+    satisfies("ccxt_spot.py");
+}
+
+#[test]
+fn python_binance_trades() {
+    satisfies("python_binance_spot.py");
+}
