@@ -368,13 +368,18 @@ pub(crate) async fn average_price(
     Ok(Json::ok(&answer))
 }
 
-/// What both forms of the 24-hour ticker have.
+/// What both forms of the 24-hour ticker have, in two parts: the short form has the last price between them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WindowStatistics {
+struct WindowPrices {
     open_price: Decimal,
     high_price: Decimal,
     low_price: Decimal,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WindowTotals {
     volume: Decimal,
     quote_volume: Decimal,
     open_time: u64,
@@ -388,9 +393,11 @@ struct WindowStatistics {
 #[serde(rename_all = "camelCase")]
 struct MiniTicker {
     symbol: Symbol,
+    #[serde(flatten)]
+    prices: WindowPrices,
     last_price: Decimal,
     #[serde(flatten)]
-    window: WindowStatistics,
+    totals: WindowTotals,
 }
 
 #[derive(Serialize)]
@@ -408,7 +415,9 @@ struct FullTicker {
     ask_price: Decimal,
     ask_qty: Decimal,
     #[serde(flatten)]
-    window: WindowStatistics,
+    prices: WindowPrices,
+    #[serde(flatten)]
+    totals: WindowTotals,
 }
 
 #[derive(Serialize)]
@@ -423,10 +432,12 @@ impl DayTicker {
         let prices = ticker.prices;
         let price = |price: Option<PriceTicks>| listing.price(price.unwrap_or(PriceTicks::ZERO));
         let id = |id: Option<TradeId>| id.map_or(-1, |id| i64::try_from(id.0).expect("ids stay below 2^53"));
-        let window = WindowStatistics {
+        let window = WindowPrices {
             open_price: price(prices.map(|prices| prices.open)),
             high_price: price(prices.map(|prices| prices.high)),
             low_price: price(prices.map(|prices| prices.low)),
+        };
+        let totals = WindowTotals {
             volume: listing.base_amount(ticker.volume),
             quote_volume: listing.quote_amount(ticker.quote_volume),
             open_time: unit.of(ticker.open_time),
@@ -437,7 +448,7 @@ impl DayTicker {
         };
         let (symbol, last_price) = (Symbol(listing.terms.name), price(prices.map(|prices| prices.last)));
         if mini {
-            return Self::Mini(Box::new(MiniTicker { symbol, last_price, window }));
+            return Self::Mini(Box::new(MiniTicker { symbol, prices: window, last_price, totals }));
         }
         let (open, last) = prices.map_or((0, 0), |prices| (prices.open.0, prices.last.0));
         let BookPrices { bid_price, bid_qty, ask_price, ask_qty } = BookPrices::of(listing, ticker.book);
@@ -454,7 +465,8 @@ impl DayTicker {
             bid_qty,
             ask_price,
             ask_qty,
-            window,
+            prices: window,
+            totals,
         }))
     }
 }
@@ -582,6 +594,7 @@ pub(crate) const fn nothing(scale: u8) -> Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listings::tests::btcusdt;
 
     #[test]
     fn time_zones_have_several_forms() {
@@ -595,6 +608,37 @@ mod tests {
         for wrong in ["14:01", "-12:01", "", ":", "5:60", "x", "1:2:3", "123", "--1"] {
             assert_eq!(minutes(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_tickers_have_their_fields_in_the_documented_order() {
+        let ticker = Ticker {
+            open_time: TimeNs(0),
+            close_time: TimeNs(0),
+            prices: None,
+            prev_close: None,
+            volume: Amount::ZERO,
+            quote_volume: Amount::ZERO,
+            trades: 0,
+            first_trade: None,
+            last_trade: None,
+            book: BookTicker::default(),
+        };
+        let fields = |mini| {
+            let told = DayTicker::of(&btcusdt(), TimeUnit::Millis, mini, &ticker);
+            let text = serde_json::to_string(&told).unwrap();
+            let names = text.split(',').filter_map(|pair| pair.split('"').nth(1)).map(str::to_owned);
+            names.collect::<Vec<String>>().join(" ")
+        };
+        assert_eq!(
+            fields(true),
+            "symbol openPrice highPrice lowPrice lastPrice volume quoteVolume openTime closeTime firstId lastId count"
+        );
+        assert_eq!(
+            fields(false),
+            "symbol priceChange priceChangePercent weightedAvgPrice prevClosePrice lastPrice lastQty bidPrice bidQty \
+             askPrice askQty openPrice highPrice lowPrice volume quoteVolume openTime closeTime firstId lastId count"
+        );
     }
 
     #[test]

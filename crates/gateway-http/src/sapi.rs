@@ -1,5 +1,5 @@
 //! The few calls outside `/api` without which a default ccxt does not load its markets: currencies, fees, state, and margin
-//! pairs, of which there are none. Source: semantics of clients.md 1.3; fields: ccxt's parsers.
+//! pairs, of which there are none; and what bots ask before they trade. Fields: those that ccxt's parsers read.
 
 use std::sync::Arc;
 
@@ -28,6 +28,11 @@ pub(crate) async fn system_status(received: Received) -> Result<Json, ApiError> 
 
 /// No margin trading: no pairs. Some clients sign this, some do not; there is nothing to protect.
 pub(crate) async fn no_margin_pairs() -> Json {
+    Json::ok(&[(); 0])
+}
+
+/// Bots ask which markets will close soon before they trade. None is announced here. Public, as the list above is.
+pub(crate) async fn no_delistings() -> Json {
     Json::ok(&[(); 0])
 }
 

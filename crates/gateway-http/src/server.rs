@@ -56,6 +56,7 @@ fn public(gateway: Arc<Gateway>) -> Router {
         .route("/sapi/v1/asset/tradeFee", get(sapi::trade_fee))
         .route("/sapi/v1/margin/allPairs", get(sapi::no_margin_pairs))
         .route("/sapi/v1/margin/isolated/allPairs", get(sapi::no_margin_pairs))
+        .route("/sapi/v1/spot/delist-schedule", get(sapi::no_delistings))
         .route("/fapi/v1/exchangeInfo", get(exchange_info::usd_margined))
         .route("/dapi/v1/exchangeInfo", get(exchange_info::coin_margined))
         .fallback(async || ApiError::unknown_path())

@@ -199,7 +199,9 @@ fn exchange_info_is_what_a_client_loads_from() {
     for path in ["/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"] {
         assert_eq!(world.get(path).ok()["symbols"], json!([]), "{path}");
     }
-    for path in ["/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"] {
+    for path in
+        ["/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs", "/sapi/v1/spot/delist-schedule"]
+    {
         assert_eq!(alice.get(path, "").ok(), json!([]), "{path}");
     }
     assert_eq!(world.get("/sapi/v1/system/status").ok(), json!({"status": 0, "msg": "normal"}));
