@@ -149,6 +149,18 @@ pub enum JournalError {
         reason: String,
     },
 
+    /// A skip mark for a command whose outcome was told.
+    #[error(
+        "sequence {seq} was applied and its events were released ({told}): stepping over it would change what others were \
+         told. Only a command that cannot be applied can be marked. Nothing was marked"
+    )]
+    AlreadyApplied {
+        /// Asked for.
+        seq: Seq,
+        /// What has it.
+        told: String,
+    },
+
     /// A skip mark's reason is too long.
     #[error("a reason has at most {limit} bytes, this one has {bytes}. Nothing was marked")]
     ReasonTooLong {
