@@ -111,6 +111,7 @@ impl DataDir {
     /// For `verify` and the like: takes no lock, changes nothing, works beside a server that writes.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
         let path = path.as_ref();
+        fs::read_dir(path).map_err(DataDirError::of(path))?;
         for folder in FOLDERS {
             let folder = path.join(folder);
             fs::read_dir(&folder).map_err(DataDirError::of(&folder))?;
