@@ -11,6 +11,7 @@ use views::Catalog;
 
 use crate::config::{Config, TEMPLATE, is_loopback};
 use crate::serve;
+use crate::terminal::say;
 
 const ACCOUNTS: [&str; 2] = ["demo-alice", "demo-bob"];
 /// Whole units of each asset that a demo account begins with.
@@ -92,17 +93,17 @@ pub fn accounts(keys: &KeyStore) -> anyhow::Result<(Vec<DemoKey>, Vec<StoredKey>
 
 /// Prints the keys, and a line to copy for curl and for ccxt.
 pub fn announce(address: SocketAddr, keys: &[DemoKey]) {
-    println!("Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT:");
+    say!("Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT:");
     for DemoKey { name, key, secret } in keys {
-        println!("  {name}\n    key    {key}\n    secret {secret}");
+        say!("  {name}\n    key    {key}\n    secret {secret}");
     }
     let Some(DemoKey { key, secret, .. }) = keys.first() else { return };
-    println!(
+    say!(
         "\nAn order with curl:\n  q=\"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=60000&timestamp=$(date +%s000)\"; \
          curl -s -H 'X-MBX-APIKEY: {key}' http://{address}/api/v3/order -d \"$q&signature=$(printf %s \"$q\" | openssl dgst -sha256 \
          -hmac {secret} -r | cut -d' ' -f1)\""
     );
-    println!(
+    say!(
         "\nThe balance with ccxt (pip install ccxt):\n  python3 -c \"import ccxt; b = 'http://{address}'; print(ccxt.binance({{'apiKey': \
          '{key}', 'secret': '{secret}', 'urls': {{'api': {{'public': b + '/api/v3', 'private': b + '/api/v3', 'sapi': b + '/sapi/v1', \
          'fapiPublic': b + '/fapi/v1', 'dapiPublic': b + '/dapi/v1'}}}}}}).fetch_balance()['total'])\"\n"

@@ -8,6 +8,7 @@ mod replay;
 mod serve;
 mod setup;
 mod skip;
+mod terminal;
 mod verify;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
+use crate::terminal::{complain, say};
 
 /// An exchange core: spot matching, one ledger, a durable journal, Binance's API dialect. Without a command it starts a demo.
 #[derive(Parser)]
@@ -90,7 +92,15 @@ enum Journal {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(error) => {
+            complain!("rialto: {}", wrong_argument(&error.to_string()));
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match cli {
         Cli { command: None, demo } | Cli { command: Some(Command::Demo(demo)), .. } => {
             demo::start(demo.listen, demo.admin_listen, demo.data)
         }
@@ -99,7 +109,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rialto: {}", one_line(&error));
+            complain!("rialto: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
@@ -112,6 +122,15 @@ fn one_line(error: &anyhow::Error) -> String {
         told if told.contains(&cause) => line,
         _ => format!("{line}: {cause}"),
     })
+}
+
+/// What is wrong with an argument, and what would be right: one line of the parser's several.
+fn wrong_argument(told: &str) -> String {
+    let lines = told.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let wanted = |line: &&str| !line.is_empty() && !line.starts_with("For more information");
+    let line = lines.filter(wanted).map(|line| line.strip_prefix("error: ").unwrap_or(line));
+    let line = line.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
+    format!("{line}. See rialto --help")
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
@@ -135,6 +154,6 @@ fn init(file: &std::path::Path) -> anyhow::Result<()> {
     written
         .write_all(config::TEMPLATE.as_bytes())
         .with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{} is written. Next: rialto serve --config {}", file.display(), file.display());
+    say!("{} is written. Next: rialto serve --config {}", file.display(), file.display());
     Ok(())
 }

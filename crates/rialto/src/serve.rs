@@ -1,25 +1,25 @@
 //! An exchange from start to stop: recover, list, listen, stop in order.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use codec::Reader;
-use gateway_http::{Admin, AdminToken, Gateway, KeyStore, MasterKey, ReadModel, StoredKey};
+use gateway_http::{Admin, AdminToken, Gateway, KeyStore, MasterKey, ReadModel, StoredKey, write_secret};
 use indicatif::ProgressBar;
 use journal::{DataDir, EventLogReader, Storage};
 use model::{EventBatch, Seq};
 use sequencer::{Egress, Recovered, Replay, Sequencer};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use views::{ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
+use crate::terminal::{complain, say};
 use crate::{demo, progress, setup};
 
 /// The views' section of a snapshot.
@@ -49,7 +49,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let mut views = ViewsReplay::new(ViewSettings { hash_seed, ..config.views() }, directory.storage());
     let recovered = sequencer::recover(directory.storage(), &config.journal(), &mut views)?;
     for warning in recovered.warnings() {
-        eprintln!("warning: {warning}");
+        complain!("warning: {warning}");
     }
     let views = views.finish()?;
     refuse_open_demo(config, &views)?;
@@ -57,16 +57,17 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let is_new = recovered.partition().seq() == Seq(0);
     if !is_new {
         for difference in setup::differences(config, views.catalog())? {
-            eprintln!("warning: {difference}; the journal is right");
+            complain!("warning: {difference}; the journal is right");
         }
     }
     let master_file = config.beside_data(&config.keys.master_key_file);
     let stored = stored_keys(&recovered);
+    let master = master_key(&master_file, is_new)?;
     let mut demo_keys = Vec::new();
     if demo == Demo::On && !is_new {
-        demo_keys = demo::known_keys(&MasterKey::from_file(&master_file)?, &stored, views.catalog())?;
+        demo_keys = demo::known_keys(&master, &stored, views.catalog())?;
     }
-    let keys = Arc::new(KeyStore::open(master_key(&master_file, is_new)?, stored)?);
+    let keys = Arc::new(KeyStore::open(master, stored)?);
     let token = admin_token(&config.beside_data(&config.admin.token_file))?;
 
     let egress = Egress::default();
@@ -77,20 +78,25 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
         Box::new(move || vec![(VIEWS_SECTION, bytes.recv().expect("the views follow to every snapshot"))])
             as _
     });
-    let replayed = recovered.replayed();
-    let sequencer = recovered.start(config.sequencer(), egress, Some(sections_at));
+    let (mut first, mut issued) = (Vec::new(), Vec::new());
     if is_new {
-        let mut commands = setup::listing(config)?;
-        let mut issued = Vec::new();
+        first = setup::listing(config)?;
         if demo == Demo::On {
             let accounts;
             (demo_keys, issued, accounts) = demo::accounts(&keys)?;
-            commands.extend(accounts);
+            first.extend(accounts);
         }
-        setup::execute_all(sequencer.ingress(), commands).context("the exchange cannot be set up")?;
-        issued.iter().try_for_each(|key| keys.insert(key))?;
-    } else if replayed > 0 {
-        println!("Recovered: {replayed} commands were applied again behind the last snapshot.");
+    }
+    let mut settings = config.sequencer();
+    // For as long as this first run lasts: the first commands are one batch, whatever the settings say of later ones.
+    settings.ingress_limit = settings.ingress_limit.max(first.len());
+    settings.batch_max_commands = settings.batch_max_commands.max(first.len());
+    let replayed = recovered.replayed();
+    let sequencer = recovered.start(settings, egress, Some(sections_at));
+    setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
+    issued.iter().try_for_each(|key| keys.insert(key))?;
+    if replayed > 0 {
+        say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }
 
     let gateway = Gateway::new(
@@ -101,11 +107,14 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
         Arc::clone(&keys),
     );
     let addresses = (public.local_addr()?, admin.local_addr()?);
+    // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it
+    // stands, and nothing is lost by that: nothing of anybody's has been taken.
+    let signals = runtime.block_on(async { Signals::new() }).context("cannot listen to signals")?;
     if demo == Demo::On {
         demo::announce(addresses.0, &demo_keys);
     }
-    println!("Rialto listens on http://{} (operator: http://{}). Ctrl-C stops it.", addresses.0, addresses.1);
-    runtime.block_on(run(sequencer, gateway, token, public, admin))
+    say!("Rialto listens on http://{} (operator: http://{}). Ctrl-C stops it.", addresses.0, addresses.1);
+    runtime.block_on(run(sequencer, gateway, token, (public, admin), signals))
 }
 
 /// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
@@ -113,8 +122,8 @@ async fn run(
     sequencer: Sequencer,
     gateway: Arc<Gateway>,
     token: AdminToken,
-    public: TcpListener,
-    admin: TcpListener,
+    (public, admin): (TcpListener, TcpListener),
+    mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
@@ -126,17 +135,15 @@ async fn run(
         tokio::spawn(gateway_http::serve_admin(admin, Admin::new(gateway, token), stopped(stopping)));
 
     let mut watchdog = tokio::time::interval(std::time::Duration::from_millis(50));
-    let signalled = signal();
-    tokio::pin!(signalled);
     loop {
         tokio::select! {
-            () = &mut signalled => break,
+            () = signals.next() => break,
             _ = watchdog.tick() => if sequencer.has_stopped() { break },
         }
     }
     let failed = sequencer.has_stopped();
     if !failed {
-        println!("Stopping: what was taken is finished, then a snapshot is written.");
+        say!("Stopping: what was taken is finished, then a snapshot is written.");
         stop.send_replace(true);
         let _ = traders.await;
         let _ = operator.await;
@@ -148,21 +155,26 @@ async fn run(
     if failed {
         bail!("the exchange has stopped by itself at command {}", stopped.seq);
     }
-    println!("Stopped at command {}.", stopped.seq);
+    say!("Stopped at command {}.", stopped.seq);
     Ok(())
 }
 
-/// Ctrl-C or SIGTERM.
-async fn signal() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// Ctrl-C and SIGTERM, noticed from the moment this is made.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
     }
 }
 
@@ -207,25 +219,26 @@ fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {
 
 /// The one in the file; a new exchange makes one.
 fn master_key(file: &Path, is_new: bool) -> anyhow::Result<MasterKey> {
-    if is_new && !file.exists() {
-        let master = MasterKey::generate()?;
-        master.write_new(file)?;
-        return Ok(master);
+    match (file.exists(), is_new) {
+        (true, _) => Ok(MasterKey::from_file(file)?),
+        (false, true) => {
+            let master = MasterKey::generate()?;
+            master.write_new(file)?;
+            Ok(master)
+        }
+        (false, false) => bail!(
+            "the master key file {} is missing: put back the one that this data directory was made with; no other opens the \
+             secrets of its API keys",
+            file.display()
+        ),
     }
-    Ok(MasterKey::from_file(file)?)
 }
 
 /// The one in the file, which is made where there is none.
 fn admin_token(file: &Path) -> anyhow::Result<AdminToken> {
     let path = file.display();
     if !file.exists() {
-        let mut made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file)
-            .with_context(|| format!("cannot write the operator's token to {path}"))?;
-        writeln!(made, "{}", AdminToken::generate()?)
+        write_secret(file, &AdminToken::generate()?)
             .with_context(|| format!("cannot write the operator's token to {path}"))?;
     }
     let text =
@@ -278,7 +291,7 @@ impl Replay for ViewsReplay<'_> {
         self.views = if let Some(views) = loaded {
             Ok(views)
         } else {
-            eprintln!(
+            complain!(
                 "warning: the snapshot at command {seq} has no usable views; they are made again from the event log"
             );
             self.rebuild(seq).context("the views cannot be made again from the event log")

@@ -5,11 +5,13 @@ use std::path::Path;
 use journal::DataDir;
 use model::Seq;
 
+use crate::terminal::say;
+
 pub fn run(data: &Path, seq: u64, reason: &str) -> anyhow::Result<()> {
     // A folder that is not there must not come into being by a typo.
     DataDir::open_read_only(data)?;
     let directory = DataDir::open(data)?;
     journal::skip(directory.storage(), &journal::Settings::default(), Seq(seq), reason)?;
-    println!("Command {seq} is marked. The next start steps over it and says so in the event log.");
+    say!("Command {seq} is marked. The next start steps over it and says so in the event log.");
     Ok(())
 }

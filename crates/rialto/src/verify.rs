@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use journal::{DataDir, EventLogReader, SnapshotStore};
+use journal::{DataDir, Durable, EventLogReader, SnapshotStore, Survey};
 use model::Seq;
 
 use crate::progress;
+use crate::terminal::say;
 
 pub fn run(data: &Path) -> anyhow::Result<()> {
     let directory = DataDir::open_read_only(data)?;
@@ -42,17 +43,31 @@ pub fn run(data: &Path) -> anyhow::Result<()> {
         Ok(())
     })?;
     bar.finish_and_clear();
-    if let Some(seq) = to_check.first()
-        && *seq <= end.seq
-    {
-        bail!("the snapshot at command {seq} lies inside a batch of the journal");
+    if let Some(seq) = to_check.first() {
+        if *seq <= end.seq {
+            bail!("the snapshot at command {seq} lies inside a batch of the journal");
+        }
+        // It was there before the journal was read.
+        bail!(ahead(&format!("the snapshot at command {seq} is"), end.seq));
     }
-    println!("commands      {}", end.seq);
-    println!("events        {compared} compared with the event log");
-    println!("state hash    {}", hex(&end.state_hash));
-    println!("event chain   {}", hex(&end.event_chain));
-    println!("The journal, the event log and the snapshots agree.");
+    if let Some(frame) = events.next()? {
+        // A running exchange goes on meanwhile; but what is in the event log was in the journal before.
+        let last = frame.last_seq;
+        let end = Survey::read(storage, Durable::GENESIS)?.end.seq();
+        if last > end {
+            bail!(ahead(&format!("the event log has command {last} and is"), end));
+        }
+    }
+    say!("commands      {}", end.seq);
+    say!("events        {compared} compared with the event log");
+    say!("state hash    {}", hex(&end.state_hash));
+    say!("event chain   {}", hex(&end.event_chain));
+    say!("The journal, the event log and the snapshots agree.");
     Ok(())
+}
+
+fn ahead(what: &str, end: Seq) -> String {
+    format!("{what} ahead of the journal, which ends at command {end}: acknowledged batches are missing")
 }
 
 /// Two digits a byte.
