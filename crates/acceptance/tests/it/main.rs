@@ -5,6 +5,7 @@ mod crashes;
 mod http;
 mod program;
 mod random;
+mod yardsticks;
 
 #[test]
 fn the_demo_starts_and_stops() {
