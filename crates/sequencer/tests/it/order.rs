@@ -7,9 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use codec::Coded;
 use journal::faulty::FaultyStorage;
-use journal::{Durable, FrameBuffer, JournalWriter};
+use journal::{Durable, FrameBuffer, JournalError, JournalWriter};
 use model::{Command, EventSeq, Seq, TimeNs};
-use sequencer::{Egress, Reply, Session, Settings, Submission, SubmitError, Subscription};
+use sequencer::{
+    Egress, Reply, SequencerError, Session, Settings, Submission, SubmitError, Subscription, recover,
+};
 
 use crate::clients::{Client, Heard, PATIENCE, hand_in};
 use crate::flow::{Flow, account, preparation};
@@ -235,4 +237,32 @@ fn commands_have_the_time_of_the_clock() {
     let Heard::Done { time_ns, .. } = answers[0] else { panic!("nothing is given up") };
     assert!((before..=after).contains(&time_ns.0));
     sequencer.abandon().unwrap();
+}
+
+/// The event log tells what readers have seen. A program that makes other events of the same journal must not go on.
+#[test]
+fn an_event_log_that_tells_another_story_is_refused() {
+    let told = |name: &str| {
+        let disk = FaultyStorage::new();
+        let (_, mut journal) = JournalWriter::open(&disk.storage(), &files(), Durable::GENESIS).unwrap();
+        let mut frame = FrameBuffer::new();
+        for (seq, name) in [(1, "the-same"), (2, name)] {
+            frame.begin(Seq(seq), TimeNs(seq));
+            frame.push(|out| account(name).encode(out));
+            journal.append(&mut frame).unwrap();
+        }
+        drop(journal);
+        // The first start derives the events.
+        drop(recovered(&disk.storage()));
+        disk
+    };
+    let (disk, another) = (told("alice"), told("bobby"));
+    let log = "events/00000000000000000001.seg";
+    assert_ne!(disk.bytes(log), another.bytes(log));
+    disk.put(log, &another.bytes(log));
+    let error = recover(&disk.storage(), &files(), &mut ()).err().unwrap();
+    assert!(
+        matches!(error, SequencerError::Journal(JournalError::EventsDiffer { seq: Seq(2), .. })),
+        "{error}"
+    );
 }
