@@ -99,7 +99,9 @@ impl World {
             let bytes = saving.save_at(seq);
             Box::new(move || vec![("views", bytes.recv().expect("the views come this far"))]) as _
         });
-        let sequencer = recovered.start(sequencer::Settings::default(), egress, Some(sections_at));
+        // Often, so that every test has snapshots taken in between.
+        let often = sequencer::Settings { snapshot_every_commands: 10, ..sequencer::Settings::default() };
+        let sequencer = recovered.start(often, egress, Some(sections_at));
 
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
