@@ -96,7 +96,7 @@ fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -
     let max = if terms.max_notional.is_zero() { MarketTerms::MAX_ORDER_NOTIONAL } else { terms.max_notional };
     let min = terms.min_notional.max(Amount(1));
     if notional < min || max < notional {
-        return Err(Reject::NotionalOutOfRange { min: terms.min_notional, max });
+        return Err(Reject::NotionalOutOfRange { min, max });
     }
     Ok(())
 }

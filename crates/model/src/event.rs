@@ -2,7 +2,8 @@
 //!
 //! Three kinds stand side by side in the log. Those of an account (its orders, its money) and those of a market (trades,
 //! levels) are told by different owners, so that each may live in another partition; a trade is told by the market, and by
-//! both accounts. Reference data is told to everybody. Within one command, a market's events come before the accounts'.
+//! both accounts. Reference data is told to everybody. Of one step (placing an order, cancelling, amending) the market's events
+//! come before the accounts'; a replacement is two steps.
 //! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
 
 use crate::{

@@ -93,7 +93,7 @@ pub enum Reject {
     NotionalOutOfRange {
         /// The smallest allowed, in quote atoms.
         min: Amount,
-        /// The largest allowed, in quote atoms; 0 for no such rule.
+        /// The largest allowed, in quote atoms; 0 when the order is not too large in any case.
         max: Amount,
     },
     /// The account has less than the order can cost.
