@@ -138,6 +138,16 @@ class Expected:
     def tape(self, symbol):
         return [trade for trade in self.trades if trade.symbol == symbol]
 
+    def aggregated(self, symbol):
+        """Trades of one taker at one price as one: (first trade, last trade, quantity)."""
+        joined = []
+        for trade in self.tape(symbol):
+            if joined and (joined[-1][0].taker, joined[-1][0].price) == (trade.taker, trade.price):
+                joined[-1][1:] = [trade, joined[-1][2] + trade.qty]
+            else:
+                joined.append([trade, trade, trade.qty])
+        return joined
+
     def own_trades(self, account, symbol):
         """(trade, the account's own order), oldest first."""
         return [

@@ -237,10 +237,17 @@ def check_market(symbol):
             for told in fetch(symbol=symbol)
         ]
         same(found, wanted, f"public trades of {symbol}")
-    aggregated = public.get_aggregate_trades(symbol=symbol)
-    same(sum((D(told["q"]) for told in aggregated), D(0)), sum((trade.qty for trade in tape), D(0)), "aggregated trades")
-    same([told["f"] for told in aggregated[:1]], [trade.id for trade in tape[:1]], "the first aggregated trade")
-    same([told["l"] for told in aggregated[-1:]], [trade.id for trade in tape[-1:]], "the last aggregated trade")
+    same(
+        [
+            (told["f"], told["l"], D(told["p"]), D(told["q"]), told["T"], told["m"])
+            for told in public.get_aggregate_trades(symbol=symbol)
+        ],
+        [
+            (first.id, last.id, first.price, qty, first.time, first.buyer_is_maker)
+            for first, last, qty in expected.aggregated(symbol)
+        ],
+        f"aggregated trades of {symbol}",
+    )
     check_book(symbol)
     ticker = public.get_ticker(symbol=symbol)
     if not tape:
@@ -250,6 +257,8 @@ def check_market(symbol):
         found = public.get_klines(symbol=symbol, interval=interval)
         candles = expected.candles(symbol, length, found[-1][0])
         same([(row[0], *map(D, row[1:6])) for row in found], candles, f"{interval} candles of {symbol}")
+        first = tape[0].time // length * length
+        same(public.get_historical_klines(symbol, interval, first)[: len(found)], found, f"{interval} candles page by page")
         for row in found:
             inside = [trade for trade in tape if row[0] <= trade.time <= row[6]]
             quote = sum((trade.quote for trade in inside), D(0))
@@ -479,7 +488,7 @@ def refuse_everything():
     order(400, -1102, "'recvWindow' contains unexpected value. Cannot be greater than 60000.")
     alice.REQUEST_RECVWINDOW = 60_000
     same(alice.get_account()["canTrade"], True, "a longer window")
-    alice.timestamp_offset = 5_000
+    alice.timestamp_offset = 60_000
     refused(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.", alice.get_account)
     alice.timestamp_offset, alice.REQUEST_RECVWINDOW = 0, Here.REQUEST_RECVWINDOW
     check()
