@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use journal::faulty::FaultyStorage;
+use journal::faulty::{Failure, FaultyStorage};
 use journal::{Durable, JournalError, Survey};
 use model::{Command, Event, Seq};
 use sequencer::{SequencerError, Settings, audit, recover};
@@ -175,6 +175,27 @@ fn what_waits_behind_the_batch_is_given_up() {
     assert_eq!(heard, vec![Heard::Abandoned; 7]);
     ends_by_itself(sequencer).unwrap_err();
     assert_eq!(journal_end(&disk), Seq(2));
+}
+
+/// Then it is not in the journal, and there is nothing to take out: the disk is what the operator has to hear of.
+#[test]
+fn when_the_disk_fails_at_the_same_time_the_disk_is_named() {
+    crate::quiet_panics();
+    for failure in [Failure::DiskFull, Failure::Io] {
+        let disk = FaultyStorage::new();
+        let sequencer = start(&disk, settings());
+        Client::new().ask_all(sequencer.ingress(), accounts("told", 3));
+        sequencer.abandon().unwrap();
+
+        let sequencer = start(&disk, settings());
+        disk.fail_call(disk.call_count(), failure);
+        let heard = Client::new().ask_all(sequencer.ingress(), vec![poison()]);
+        assert_eq!(heard, [Heard::Abandoned]);
+        let error = ends_by_itself(sequencer).unwrap_err();
+        assert!(matches!(error, SequencerError::Journal(JournalError::Io { .. })), "{error}");
+        disk.crash(0);
+        assert_eq!(recovered(&disk.storage()).partition().seq(), Seq(3));
+    }
 }
 
 /// Somebody was told of that command. Taking it out would tell readers another story than the one they have read, and no
