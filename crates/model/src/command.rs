@@ -94,7 +94,7 @@ impl CreateApiKey {
     pub const MAX_SEALED_BYTES: usize = 1_024;
 }
 
-/// Takes an API key away for ever.
+/// Takes an API key away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevokeApiKey {
     /// The public half.
