@@ -5,7 +5,10 @@
 //! operating system, which finishes them, synced or not. That is tested on storage that drops unsynced writes, in the
 //! journal's own tests.
 
+pub mod base;
 pub mod custody;
+pub mod damage;
+pub mod files;
 pub mod money;
 pub mod tail;
 pub mod tally;
@@ -116,6 +119,25 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
     }
 }
 
+/// It reads what is being written, at every moment of it, and never takes what is on its way for damage.
+#[test]
+fn verify_works_beside_an_exchange_at_work() {
+    let busy = Habits { snapshot_every: 20, ..Habits::NO_SNAPSHOTS };
+    let (mut world, program, addresses) = World::new(&mut Random::new(11), TRADERS, busy);
+    let data = world.data.clone();
+    let done = world.load(&addresses, 1_500, |tally| {
+        let mut done = 0;
+        while tally.is_running() {
+            verify(&data).well();
+            done += 1;
+        }
+        done
+    });
+    assert!(done >= 5, "several times");
+    world.check(&addresses);
+    program.terminate().well();
+}
+
 fn moment(random: &mut Random) -> Moment {
     let answers = random.below(300) + 1;
     match random.below(20) {
@@ -131,7 +153,7 @@ fn habits(random: &mut Random) -> Habits {
     Habits {
         snapshot_every: *random.one(&[20, 100, 500, 1_000_000_000]),
         batch_max: *random.one(&[1, 2, 4_096]),
-        event_segment_mib: 1,
+        ..Habits::NO_SNAPSHOTS
     }
 }
 

@@ -58,8 +58,8 @@ impl Signer {
         let joint = if query.is_empty() { "" } else { "&" };
         let query = format!("{query}{joint}recvWindow=60000&timestamp={now}");
         let tag = hmac::sign(&self.secret, query.as_bytes());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{query}&signature={hex}")
+        let signed = format!("{query}&signature=");
+        tag.as_ref().iter().fold(signed, |text, byte| text + &format!("{byte:02x}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Random numbers that a seed brings back.
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

@@ -98,7 +98,7 @@ impl Custody {
                 let reference = self.reference();
                 let sent = Sent::Deposit { trader, asset, amount: units * UNIT, reference };
                 let answer = self.send(operator, &sent).expect("the exchange is there");
-                self.note(sent, &answer);
+                self.note(&sent, &answer);
             }
         }
     }
@@ -120,7 +120,7 @@ impl Custody {
                 return;
             }
             self.unknown = None;
-            self.note(sent, &answer);
+            self.note(&sent, &answer);
             tally.add();
         }
     }
@@ -159,9 +159,9 @@ impl Custody {
         }
     }
 
-    fn note(&mut self, sent: Sent, answer: &Answer) {
+    fn note(&mut self, sent: &Sent, answer: &Answer) {
         let json = answer.good();
-        match sent {
+        match *sent {
             Sent::Deposit { trader, asset, amount, .. } => self.note_deposit(trader, asset, amount),
             Sent::Request { trader, asset, amount, .. } => {
                 let withdrawal = json["withdrawal"].as_u64().expect("a number");
@@ -210,12 +210,13 @@ impl Custody {
                     self.note_request(Open { withdrawal, trader, asset, amount });
                 }
             }
-            Some(Sent::Settle { withdrawal, paid_out }) => {
-                if !open.iter().any(|open| open["withdrawal"] == withdrawal) {
-                    self.note_settled(withdrawal, paid_out);
-                }
+            Some(Sent::Settle { withdrawal, paid_out })
+                if !open.iter().any(|open| open["withdrawal"] == withdrawal) =>
+            {
+                self.note_settled(withdrawal, paid_out);
             }
-            None => {}
+            // Not executed, so it is still open.
+            Some(Sent::Settle { .. }) | None => {}
         }
         let told = open.iter().map(|open| {
             (open["withdrawal"].as_u64().expect("a number"), atoms(open["amount"].as_str().expect("text")))

@@ -31,8 +31,8 @@ pub const MARKETS: [Market; 2] = [
 
 /// What the settings file says of assets and markets.
 pub fn listings() -> String {
-    let assets: String =
-        ASSETS.iter().map(|name| format!("[[asset]]\nname = \"{name}\"\nscale = 8\n")).collect();
+    let asset = |name: &&str| format!("[[asset]]\nname = \"{name}\"\nscale = 8\n");
+    let assets: String = ASSETS.iter().map(asset).collect();
     let market = |market: &Market| {
         format!(
             "[[market]]\nname = \"{}\"\nbase = \"{}\"\nquote = \"{}\"\ntick_size = \"{}\"\nlot_size = \"{}\"\n\

@@ -82,12 +82,11 @@ impl Tail {
         let mut places = Vec::new();
         let began = Instant::now();
         while self.at < seq {
-            match self.next() {
-                Some(place) => places.push(place),
-                None => {
-                    assert!(began.elapsed() < PATIENCE, "command {seq} never came, the last is {}", self.at);
-                    std::thread::yield_now();
-                }
+            if let Some(place) = self.next() {
+                places.push(place);
+            } else {
+                assert!(began.elapsed() < PATIENCE, "command {seq} never came, the last is {}", self.at);
+                std::thread::yield_now();
             }
         }
         places

@@ -224,6 +224,10 @@ impl Trader {
         }
     }
 
+    pub const fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     fn name(&mut self) -> String {
         self.named += 1;
         format!("t{}-{:026}", self.account, self.named)
@@ -488,8 +492,8 @@ impl Trader {
                 }
                 self.learn(id, found);
             }
-            let last = self.orders.iter().rev().find(|(_, order)| order.market == market);
-            self.seen_orders[market] = last.map_or(0, |(id, _)| *id);
+            let newest = self.orders.iter().rev().find(|(_, order)| order.market == market);
+            self.seen_orders[market] = newest.map_or(0, |(id, _)| *id);
             new_trades.extend(self.fetch_trades(connection, market));
         }
         let ended_with = |id: &u64, status: &str| self.orders[id].status == status;
@@ -581,8 +585,9 @@ impl Trader {
             assert_eq!(fee, (gain + 999) / 1_000, "{entry}");
             self.balances[received] += gain - fee;
             self.balances[paid] -= cost;
-            let traded = self.traded.entry(trade.order).or_default();
-            *traded = (traded.0 + trade.qty, traded.1 + amount);
+            let (qty, quote) = self.traded.entry(trade.order).or_default();
+            *qty += trade.qty;
+            *quote += amount;
             self.seen_trades[market] = self.seen_trades[market].max(trade.id);
             trades.push(trade);
         }

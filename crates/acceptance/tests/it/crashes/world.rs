@@ -24,12 +24,20 @@ pub struct Habits {
     pub snapshot_every: u64,
     pub batch_max: u64,
     pub event_segment_mib: u64,
+    pub tick_ms: u64,
+    /// Orders and trades of an account that can be asked for.
+    pub kept: u64,
 }
 
 impl Habits {
     /// No snapshot but at an orderly end.
-    pub const NO_SNAPSHOTS: Self =
-        Self { snapshot_every: 1_000_000_000, batch_max: 4_096, event_segment_mib: 1 };
+    pub const NO_SNAPSHOTS: Self = Self {
+        snapshot_every: 1_000_000_000,
+        batch_max: 4_096,
+        event_segment_mib: 1,
+        tick_ms: 1_000,
+        kept: 1_000,
+    };
 }
 
 pub struct World {
@@ -52,11 +60,12 @@ pub struct World {
 
 /// What a settings file says.
 pub fn settings(data: &Path, habits: Habits) -> String {
-    let Habits { snapshot_every, batch_max, event_segment_mib } = habits;
+    let Habits { snapshot_every, batch_max, event_segment_mib, tick_ms, kept } = habits;
     format!(
         "data_dir = \"{}\"\n[public]\nlisten = \"127.0.0.1:0\"\nmax_list_entries = 10000\n[admin]\nlisten = \
          \"127.0.0.1:0\"\n[journal]\nsegment_mib = 1\nevent_segment_mib = {event_segment_mib}\n\
-         snapshot_every_commands = {snapshot_every}\n[sequencer]\nbatch_max_commands = {batch_max}\n{}",
+         snapshot_every_commands = {snapshot_every}\n[sequencer]\nbatch_max_commands = {batch_max}\ntick_ms = {tick_ms}\n[views]\n\
+         orders_kept_per_account = {kept}\nown_trades_kept_per_account = {kept}\n{}",
         data.display(),
         listings()
     )
