@@ -7,6 +7,8 @@ use bench::Measurement;
 use bench::rest::Load;
 use clap::{Args, ValueEnum};
 
+use crate::terminal::say;
+
 #[derive(Args)]
 pub struct Options {
     /// Which yardsticks.
@@ -50,12 +52,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut found = Vec::new();
     let mut show = |measurement: Measurement| {
         if !options.json {
-            println!("{measurement}");
+            say!("{measurement}");
         }
         found.push(measurement);
     };
     if !options.json {
-        println!("{}", Measurement::HEADER);
+        say!("{}", Measurement::HEADER);
     }
     if wants(What::Partition) {
         show(bench::partition::run(options.commands));
@@ -76,12 +78,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
+        say!("{}", serde_json::to_string_pretty(&found)?);
         return Ok(());
     }
     for Measurement { name, remark, .. } in &found {
         if let Some(remark) = remark {
-            println!("\n{name}: {remark}.");
+            say!("\n{name}: {remark}.");
         }
     }
     Ok(())
