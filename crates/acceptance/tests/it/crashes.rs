@@ -8,11 +8,13 @@
 pub mod base;
 pub mod custody;
 pub mod damage;
+pub mod environment;
 pub mod files;
 pub mod money;
 pub mod tail;
 pub mod tally;
 pub mod traders;
+pub mod volume;
 pub mod world;
 
 use std::path::Path;
@@ -20,7 +22,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, thread};
 
-use crate::program::{Addresses, Program, verify};
+use crate::http::Connection;
+use crate::program::{Addresses, Program, rialto, verify};
 use crate::random::Random;
 use tally::Tally;
 use world::{Habits, World};
@@ -117,6 +120,43 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
             "the moments are met: {kills:?}"
         );
     }
+}
+
+/// A start that was killed in between used to leave a demo with one account, no markets, or an empty file for the operator's
+/// token, for ever.
+#[test]
+fn killed_in_its_first_moments_it_has_everything_or_begins_again() {
+    let mut random = Random::new(31);
+    let mut began = 0;
+    for _ in 0..60 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let demo = || {
+            let free = ["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"];
+            let mut command = rialto(free);
+            command.arg(&data);
+            Program::spawn(command)
+        };
+        // Smallest steps of a file system, so that any of them may be the last.
+        let steps = 1 + random.below(8);
+        let program = demo();
+        let seen = |data: &Path| {
+            let files = ["", "journal", "events", "snapshots"]
+                .map(|folder| fs::read_dir(data.join(folder)).map_or(0, |entries| entries.count() as u64));
+            files.iter().sum::<u64>()
+        };
+        let _ = (0..LOOKS).any(|_| seen(&data) >= steps);
+        let later = Duration::from_micros(random.below(3_000));
+        began += u64::from(!dies_within(program, later));
+        let (program, addresses) = demo().listening();
+        assert_eq!(program.count_printed("    secret "), 2, "two accounts");
+        let mut connection = Connection::open(&addresses.public).expect("it listens");
+        let info = connection.ask("GET", "/api/v3/exchangeInfo", "", "").expect("it listens").good();
+        assert_eq!(info["symbols"].as_array().expect("a list").len(), 3);
+        program.terminate().well();
+        verify(&data).well();
+    }
+    assert_eq!(began, 0, "none of them ended by itself");
 }
 
 /// It reads what is being written, at every moment of it, and never takes what is on its way for damage.
@@ -229,7 +269,11 @@ fn start(world: &World, before: Moment, random: &mut Random, kills: &mut Kills) 
     }
     let (program, addresses) = world.start().listening();
     if was_orderly {
-        assert!(!program.has_printed("Recovered"), "an orderly end leaves nothing to be applied again");
+        assert_eq!(
+            program.count_printed("Recovered"),
+            0,
+            "an orderly end leaves nothing to be applied again"
+        );
     }
     (program, addresses)
 }

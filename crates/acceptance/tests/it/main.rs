@@ -5,6 +5,7 @@ mod crashes;
 mod http;
 mod program;
 mod random;
+mod refusals;
 mod yardsticks;
 
 #[test]

@@ -118,9 +118,9 @@ impl Program {
         self.listens().unwrap_or_else(|ended| panic!("it does not listen: {ended:?}"))
     }
 
-    /// True when a line so far begins like this.
-    pub fn has_printed(&self, beginning: &str) -> bool {
-        self.printed.iter().any(|line| line.starts_with(beginning))
+    /// How many lines so far begin like this.
+    pub fn count_printed(&self, beginning: &str) -> usize {
+        self.printed.iter().filter(|line| line.starts_with(beginning)).count()
     }
 
     /// Sends a signal by its name. The process may have ended meanwhile.
