@@ -24,7 +24,16 @@ fn written_today() -> FaultyStorage {
     for at in 0..4 {
         let mut frame = toy.next_batch();
         let end = recovery.journal.append(&mut frame).unwrap();
-        recovery.events.append(&mut toy.apply(frame.first_seq(), frame.records())).unwrap();
+        let mut events = toy.apply(frame.first_seq(), frame.records());
+        if at == 3 {
+            // Nobody was told of the last batch yet, so one of its commands may be marked; its events come at the next start.
+            drop(recovery);
+            skip(&disk.storage(), &small(), Seq(6), "panics when it rains").unwrap();
+            recovery = Recovery::open(&disk.storage(), &small()).unwrap();
+            recovery.events.expect_or_append(&mut events).unwrap();
+            break;
+        }
+        recovery.events.append(&mut events).unwrap();
         if at == 2 {
             let synced = recovery.events.sync().unwrap();
             let sections: [(&str, &[u8]); 2] =
@@ -33,7 +42,6 @@ fn written_today() -> FaultyStorage {
         }
     }
     drop(recovery);
-    skip(&disk.storage(), &small(), Seq(6), "panics when it rains").unwrap();
     disk
 }
 
