@@ -1,16 +1,13 @@
 //! What an account may see of itself: orders, trades, balances, commission. Source: rest-api.md "Account Endpoints".
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use model::{AccountId, AssetId, AssetName, OrderId, OrderRef, TradeId};
 use serde::{Serialize, Serializer};
 use views::{Balance, OwnTrade, Page};
 
 use crate::decimal::Decimal;
+use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, Received, TimeUnit};
-use crate::keys::Permissions;
+use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::listings::{Listing, Listings};
 use crate::market_data::{Symbol, highest_fees_ppm, rate};
 use crate::order_replies::{OrderReply, order_reply};
@@ -29,18 +26,14 @@ impl Serialize for Asset {
 /// The longest range of times in a question about a history, in nanoseconds: 24 hours, and the millisecond at its end.
 const MAX_RANGE_NS: u64 = 24 * 3_600 * 1_000_000_000 + 999_999;
 
-pub(crate) async fn query_order(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["symbol", "orderId", "origClientOrderId"])?;
-    let unit = received.time_unit()?;
+pub(crate) async fn query_order(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
     let listing = listings.symbol(params.required("symbol")?)?;
-    let wanted = order_ref(&params, "orderId", "origClientOrderId")?;
+    let wanted = order_ref(params, "orderId", "origClientOrderId")?;
     let reply = model.with_views(|views| {
         let orders = views.orders();
         let found = match wanted {
@@ -62,14 +55,10 @@ pub(crate) async fn query_order(
     Ok(Json::ok(&reply))
 }
 
-pub(crate) async fn open_orders(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["symbol"])?;
-    let unit = received.time_unit()?;
+pub(crate) async fn open_orders(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let market = match params.optional("symbol")? {
         Some(symbol) => Some(model.listings().symbol(symbol)?.market),
@@ -93,13 +82,9 @@ pub(crate) async fn open_orders(
     Ok(Json::ok(&replies))
 }
 
-pub(crate) async fn all_orders(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["symbol", "orderId", "startTime", "endTime", "limit"])?;
+pub(crate) async fn all_orders(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
     let page = Page {
         from: params.optional_number("orderId")?.map(OrderId),
         start_ns: params.optional_start("startTime")?,
@@ -107,7 +92,7 @@ pub(crate) async fn all_orders(
         limit: params.limit(500, gateway.settings.max_list_entries)?,
     };
     check_range(&page)?;
-    let unit = received.time_unit()?;
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
     let listing = listings.symbol(params.required("symbol")?)?;
@@ -166,13 +151,9 @@ impl MyTrade {
     }
 }
 
-pub(crate) async fn my_trades(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["symbol", "orderId", "startTime", "endTime", "fromId", "limit"])?;
+pub(crate) async fn my_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
     let order = params.optional_number("orderId")?.map(OrderId);
     let page = Page {
         from: params.optional_number("fromId")?.map(TradeId),
@@ -185,7 +166,7 @@ pub(crate) async fn my_trades(
         return Err(ApiError::bad_combination());
     }
     check_range(&page)?;
-    let unit = received.time_unit()?;
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
     let listing = listings.symbol(params.required("symbol")?)?;
@@ -250,15 +231,11 @@ pub(crate) fn balances_of<'l>(
     })
 }
 
-pub(crate) async fn account(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["omitZeroBalances"])?;
+pub(crate) async fn account(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
     let omit_zero = params.flag("omitZeroBalances")?;
-    let unit = received.time_unit()?;
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
     let (balances, time_ns) =
@@ -297,14 +274,8 @@ const fn uid(account: AccountId) -> u64 {
 }
 
 /// Orders are not counted against a rate: there are no limits to tell of.
-pub(crate) async fn order_rate_limits(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&[])?;
-    Ok(Json::ok(&[(); 0]))
+pub(crate) fn order_rate_limits() -> Json {
+    Json::ok(&[(); 0])
 }
 
 /// Fees of one market, as `account/commission` and `order/test` tell them.
@@ -339,13 +310,8 @@ impl Discount {
     }
 }
 
-pub(crate) async fn commission(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["symbol"])?;
+pub(crate) async fn commission(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let listings = gateway.current().await?.listings();
     let listing = listings.symbol(params.required("symbol")?)?;
     Ok(Json::ok(&Commission {

@@ -1,14 +1,12 @@
 //! `exchangeInfo`: what is listed, and the rules that an order has to keep. Lists only what exists.
 //! Sources: rest-api.md "Exchange information", filters.md; the fields that clients read: `clients`' parsers.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use serde::Serialize;
 
 use crate::decimal::Decimal;
+use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, Received, now_ns};
+use crate::gateway::{Gateway, Json, now_ns};
 use crate::listings::Listing;
 use crate::market_data::{Chosen, Symbol, status_name};
 
@@ -158,12 +156,8 @@ fn symbol_info(listing: &Listing, with_permissions: bool) -> SymbolInfo {
     }
 }
 
-pub(crate) async fn exchange_info(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"])?;
+pub(crate) async fn exchange_info(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let permissions = params.list("permissions")?;
     let by_name = params.sent("symbol").is_some() || params.sent("symbols").is_some();
     if by_name && (permissions.is_some() || params.sent("symbolStatus").is_some()) {
@@ -171,10 +165,10 @@ pub(crate) async fn exchange_info(
     }
     let with_permissions =
         params.sent("showPermissionSets").is_none() || params.flag("showPermissionSets")?;
-    let unit = received.time_unit()?;
+    let unit = ask.unit;
     let listings = gateway.current().await?.listings();
     let wanted = permissions.is_none_or(|names| names.iter().any(|name| name == SPOT));
-    let chosen = match Chosen::by(&params, &listings)? {
+    let chosen = match Chosen::by(params, &listings)? {
         Chosen::One(listing) => vec![listing],
         Chosen::Many(several) => several,
     };
@@ -200,27 +194,26 @@ struct FuturesInfo {
     symbols: [(); 0],
 }
 
-fn no_futures(received: &Received, futures_type: &'static str) -> Result<Json, ApiError> {
-    received.params()?.allow(&[])?;
-    Ok(Json::ok(&FuturesInfo {
+fn no_futures(ask: &Ask<'_>, futures_type: &'static str) -> Json {
+    Json::ok(&FuturesInfo {
         timezone: "UTC",
-        server_time: received.time_unit()?.of(now_ns()),
+        server_time: ask.unit.of(now_ns()),
         futures_type,
         rate_limits: [],
         exchange_filters: [],
         assets: [],
         symbols: [],
-    }))
+    })
 }
 
 /// No USD-margined futures yet: an empty list lets a client load that asks for them.
-pub(crate) async fn usd_margined(received: Received) -> Result<Json, ApiError> {
-    no_futures(&received, "U_MARGINED")
+pub(crate) fn usd_margined(ask: &Ask<'_>) -> Json {
+    no_futures(ask, "U_MARGINED")
 }
 
 /// No coin-margined futures.
-pub(crate) async fn coin_margined(received: Received) -> Result<Json, ApiError> {
-    no_futures(&received, "C_MARGINED")
+pub(crate) fn coin_margined(ask: &Ask<'_>) -> Json {
+    no_futures(ask, "C_MARGINED")
 }
 
 #[cfg(test)]

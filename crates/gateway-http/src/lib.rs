@@ -11,6 +11,7 @@ mod account;
 mod admin;
 mod connection;
 pub mod decimal;
+mod endpoint;
 pub mod errors;
 mod exchange_info;
 mod gateway;

@@ -1,16 +1,14 @@
 //! What everybody may see of a market: book, trades, candles, tickers. Source: rest-api.md "Market Data endpoints".
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use model::{Amount, MarketId, MarketName, MarketStatus, PriceTicks, QtyLots, TimeNs, TradeId};
 use serde::ser::SerializeTuple as _;
 use serde::{Serialize, Serializer};
 use views::{AggTrade, BookTicker, Candle, CandleQuery, Interval, Page, Ticker, Trade, UtcOffset, Views};
 
 use crate::decimal::Decimal;
+use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, Received, TimeUnit, now_ns};
+use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::listings::{Listing, Listings};
 use crate::params::Params;
 
@@ -97,9 +95,8 @@ impl<'l> Chosen<'l> {
 }
 
 /// `{}`
-pub(crate) async fn ping(received: Received) -> Result<Json, ApiError> {
-    received.params()?.allow(&[])?;
-    Ok(Json::ok(&serde_json::Map::new()))
+pub(crate) fn ping() -> Json {
+    Json::ok(&serde_json::Map::new())
 }
 
 #[derive(Serialize)]
@@ -108,9 +105,8 @@ struct ServerTime {
     server_time: u64,
 }
 
-pub(crate) async fn time(received: Received) -> Result<Json, ApiError> {
-    received.params()?.allow(&[])?;
-    Ok(Json::ok(&ServerTime { server_time: received.time_unit()?.of(now_ns()) }))
+pub(crate) fn time(ask: &Ask<'_>) -> Json {
+    Json::ok(&ServerTime { server_time: ask.unit.of(now_ns()) })
 }
 
 /// A price and what is open there.
@@ -131,13 +127,12 @@ struct Depth {
     asks: Vec<PriceLevel>,
 }
 
-pub(crate) async fn depth(State(gateway): State<Arc<Gateway>>, received: Received) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "limit", "symbolStatus"])?;
+pub(crate) async fn depth(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let limit = params.limit(100, gateway.settings.max_depth_levels)?;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let listing = one(&params, &listings)?;
+    let listing = one(params, &listings)?;
     let level = |level| PriceLevel::of(listing, level);
     let depth = model.with_views(|views| {
         let depth = views.depth(listing.market);
@@ -176,37 +171,24 @@ impl PublicTrade {
     }
 }
 
-pub(crate) async fn trades(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "limit"])?;
+pub(crate) async fn trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let page = Page::last(params.limit(500, gateway.settings.max_list_entries)?);
-    public_trades(&gateway, &received, &params, &page).await
+    public_trades(gateway, ask, &page).await
 }
 
-pub(crate) async fn historical_trades(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "limit", "fromId"])?;
+pub(crate) async fn historical_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let limit = params.limit(500, gateway.settings.max_list_entries)?;
     let from = params.optional_number("fromId")?.map(TradeId);
-    public_trades(&gateway, &received, &params, &Page { from, ..Page::last(limit) }).await
+    public_trades(gateway, ask, &Page { from, ..Page::last(limit) }).await
 }
 
-async fn public_trades(
-    gateway: &Gateway,
-    received: &Received,
-    params: &Params<'_>,
-    page: &Page<TradeId>,
-) -> Result<Json, ApiError> {
-    let unit = received.time_unit()?;
+async fn public_trades(gateway: &Gateway, ask: &Ask<'_>, page: &Page<TradeId>) -> Result<Json, ApiError> {
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let listing = one(params, &listings)?;
+    let listing = one(&ask.params, &listings)?;
     let trades = model.with_views(|views| views.tape(listing.market).trades(page));
     Ok(Json::ok(&trades.iter().map(|trade| PublicTrade::of(listing, unit, trade)).collect::<Vec<_>>()))
 }
@@ -240,12 +222,8 @@ impl Aggregated {
     }
 }
 
-pub(crate) async fn agg_trades(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "fromId", "startTime", "endTime", "limit"])?;
+pub(crate) async fn agg_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let page = Page {
         from: params.optional_number("fromId")?,
         start_ns: params.optional_start("startTime")?,
@@ -255,10 +233,10 @@ pub(crate) async fn agg_trades(
     if page.from.is_some() && (page.start_ns.is_some() || page.end_ns.is_some()) {
         return Err(ApiError::bad_combination());
     }
-    let unit = received.time_unit()?;
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let listing = one(&params, &listings)?;
+    let listing = one(params, &listings)?;
     let aggs = model.with_views(|views| views.tape(listing.market).agg_trades(&page));
     Ok(Json::ok(&aggs.iter().map(|agg| Aggregated::of(listing, unit, agg)).collect::<Vec<_>>()))
 }
@@ -304,12 +282,8 @@ fn time_zone(text: &str) -> Option<UtcOffset> {
     if minutes < 60 { UtcOffset::from_minutes(sign * (hours * 60 + minutes)) } else { None }
 }
 
-pub(crate) async fn klines(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "interval", "startTime", "endTime", "timeZone", "limit"])?;
+pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let interval =
         Interval::from_name(params.required("interval")?).ok_or_else(ApiError::invalid_interval)?;
     let offset = match params.optional("timeZone")? {
@@ -324,10 +298,10 @@ pub(crate) async fn klines(
         limit: params.limit(500, gateway.settings.max_list_entries)?,
         now: now_ns(),
     };
-    let unit = received.time_unit()?;
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let listing = one(&params, &listings)?;
+    let listing = one(params, &listings)?;
     let candles = model.with_views(|views| views.candles(listing.market, &query));
     let rows: Vec<Kline<'_>> = candles.into_iter().map(|candle| Kline { listing, unit, candle }).collect();
     Ok(Json::ok(&rows))
@@ -344,16 +318,12 @@ struct AveragePrice {
 /// Over how many minutes `avgPrice` goes.
 const AVERAGE_MINUTES: u32 = 5;
 
-pub(crate) async fn average_price(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol"])?;
-    let unit = received.time_unit()?;
+pub(crate) async fn average_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let unit = ask.unit;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let listing = one(&params, &listings)?;
+    let listing = one(params, &listings)?;
     let answer = model.with_views(|views| {
         let ticker = views.rolling(listing.market, AVERAGE_MINUTES, now_ns());
         let last = ticker.prices.map_or(PriceTicks::ZERO, |prices| prices.last);
@@ -402,41 +372,84 @@ struct MiniTicker {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct FullTicker {
-    symbol: Symbol,
+struct Change {
     price_change: Decimal,
     price_change_percent: Decimal,
     weighted_avg_price: Decimal,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WindowTicker {
+    symbol: Symbol,
+    #[serde(flatten)]
+    change: Change,
+    #[serde(flatten)]
+    prices: WindowPrices,
+    last_price: Decimal,
+    #[serde(flatten)]
+    totals: WindowTotals,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FullTicker {
+    symbol: Symbol,
+    #[serde(flatten)]
+    change: Change,
     prev_close_price: Decimal,
     last_price: Decimal,
     last_qty: Decimal,
-    bid_price: Decimal,
-    bid_qty: Decimal,
-    ask_price: Decimal,
-    ask_qty: Decimal,
+    #[serde(flatten)]
+    book: BookPrices,
     #[serde(flatten)]
     prices: WindowPrices,
     #[serde(flatten)]
     totals: WindowTotals,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum DayTicker {
-    Mini(Box<MiniTicker>),
-    Full(Box<FullTicker>),
+/// How much a ticker tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TickerForm {
+    /// `MINI`.
+    Mini,
+    /// `FULL`, of a window of any length.
+    Window,
+    /// `FULL`, of 24 hours: with the book.
+    Day,
 }
 
-impl DayTicker {
-    fn of(listing: &Listing, unit: TimeUnit, mini: bool, ticker: &Ticker) -> Self {
-        let prices = ticker.prices;
+impl TickerForm {
+    /// By the parameter `type`; `full` when it is left out.
+    fn of(params: &Params<'_>, full: Self) -> Result<Self, ApiError> {
+        match params.optional("type")? {
+            None | Some("FULL") => Ok(full),
+            Some("MINI") => Ok(Self::Mini),
+            Some(_) => Err(ApiError::new(-1139, "Invalid ticker type.")),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum TickerReply {
+    Mini(Box<MiniTicker>),
+    Window(Box<WindowTicker>),
+    Day(Box<FullTicker>),
+}
+
+impl TickerReply {
+    fn of(listing: &Listing, unit: TimeUnit, form: TickerForm, ticker: &Ticker) -> Self {
+        let told = ticker.prices;
         let price = |price: Option<PriceTicks>| listing.price(price.unwrap_or(PriceTicks::ZERO));
         let id = |id: Option<TradeId>| id.map_or(-1, |id| i64::try_from(id.0).expect("ids stay below 2^53"));
-        let window = WindowPrices {
-            open_price: price(prices.map(|prices| prices.open)),
-            high_price: price(prices.map(|prices| prices.high)),
-            low_price: price(prices.map(|prices| prices.low)),
+        let symbol = Symbol(listing.terms.name);
+        let prices = WindowPrices {
+            open_price: price(told.map(|prices| prices.open)),
+            high_price: price(told.map(|prices| prices.high)),
+            low_price: price(told.map(|prices| prices.low)),
         };
+        let last_price = price(told.map(|prices| prices.last));
         let totals = WindowTotals {
             volume: listing.base_amount(ticker.volume),
             quote_volume: listing.quote_amount(ticker.quote_volume),
@@ -446,28 +459,29 @@ impl DayTicker {
             last_id: id(ticker.last_trade),
             count: ticker.trades,
         };
-        let (symbol, last_price) = (Symbol(listing.terms.name), price(prices.map(|prices| prices.last)));
-        if mini {
-            return Self::Mini(Box::new(MiniTicker { symbol, prices: window, last_price, totals }));
-        }
-        let (open, last) = prices.map_or((0, 0), |prices| (prices.open.0, prices.last.0));
-        let BookPrices { bid_price, bid_qty, ask_price, ask_qty } = BookPrices::of(listing, ticker.book);
+        let (open, last) = told.map_or((0, 0), |prices| (prices.open.0, prices.last.0));
         let average = listing.average_price(ticker.quote_volume, ticker.volume);
-        Self::Full(Box::new(FullTicker {
-            symbol,
+        let change = Change {
             price_change: listing.price(PriceTicks(last - open)),
             price_change_percent: percent(open, last),
             weighted_avg_price: average.unwrap_or(Decimal::zero(listing.price_decimals())),
-            prev_close_price: price(ticker.prev_close),
-            last_price,
-            last_qty: listing.quantity(prices.map_or(QtyLots::ZERO, |prices| prices.last_qty_lots)),
-            bid_price,
-            bid_qty,
-            ask_price,
-            ask_qty,
-            prices: window,
-            totals,
-        }))
+        };
+        match form {
+            TickerForm::Mini => Self::Mini(Box::new(MiniTicker { symbol, prices, last_price, totals })),
+            TickerForm::Window => {
+                Self::Window(Box::new(WindowTicker { symbol, change, prices, last_price, totals }))
+            }
+            TickerForm::Day => Self::Day(Box::new(FullTicker {
+                symbol,
+                change,
+                prev_close_price: price(ticker.prev_close),
+                last_price,
+                last_qty: listing.quantity(told.map_or(QtyLots::ZERO, |prices| prices.last_qty_lots)),
+                book: BookPrices::of(listing, ticker.book),
+                prices,
+                totals,
+            })),
+        }
     }
 }
 
@@ -479,24 +493,52 @@ fn percent(open: i64, last: i64) -> Decimal {
     Decimal { units, scale: 3 }
 }
 
-pub(crate) async fn ticker_24hr(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "symbols", "type", "symbolStatus"])?;
-    let mini = match params.optional("type")? {
-        None | Some("FULL") => false,
-        Some("MINI") => true,
-        Some(_) => return Err(ApiError::new(-1139, "Invalid ticker type.")),
+pub(crate) async fn ticker_24hr(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let form = TickerForm::of(&ask.params, TickerForm::Day)?;
+    tickers(gateway, ask, form, MINUTES_OF_A_DAY).await
+}
+
+/// Minutes of the ordinary window.
+const MINUTES_OF_A_DAY: u32 = 1_440;
+
+/// `1m` to `59m`, `1h` to `23h`, `1d` to `7d`, in minutes.
+fn window_minutes(text: &str) -> Option<u32> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u32 = digits.parse().ok()?;
+    let (most, minutes) = match unit {
+        "m" => (59, 1),
+        "h" => (23, 60),
+        "d" => (7, MINUTES_OF_A_DAY),
+        _ => return None,
     };
-    let unit = received.time_unit()?;
+    (number <= most).then(|| number * minutes)
+}
+
+pub(crate) async fn ticker_window(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let minutes = match params.optional("windowSize")? {
+        None => MINUTES_OF_A_DAY,
+        Some(text) => window_minutes(text).ok_or_else(|| ApiError::invalid_value("windowSize"))?,
+    };
+    if params.sent("symbol").is_none() && params.sent("symbols").is_none() {
+        return Err(ApiError::either("symbol", "symbols"));
+    }
+    let form = TickerForm::of(params, TickerForm::Window)?;
+    tickers(gateway, ask, form, minutes).await
+}
+
+async fn tickers(gateway: &Gateway, ask: &Ask<'_>, form: TickerForm, minutes: u32) -> Result<Json, ApiError> {
     let model = gateway.current().await?;
     let listings = model.listings();
-    let chosen = Chosen::by(&params, &listings)?;
+    let chosen = Chosen::by(&ask.params, &listings)?;
     let now = now_ns();
     Ok(model.with_views(|views| {
-        chosen.answer(|listing| DayTicker::of(listing, unit, mini, &views.ticker(listing.market, now)))
+        chosen.answer(|listing| {
+            TickerReply::of(listing, ask.unit, form, &views.rolling(listing.market, minutes, now))
+        })
     }))
 }
 
@@ -506,15 +548,11 @@ struct LastPrice {
     price: Decimal,
 }
 
-pub(crate) async fn ticker_price(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "symbols", "symbolStatus"])?;
+pub(crate) async fn ticker_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let chosen = Chosen::by(&params, &listings)?;
+    let chosen = Chosen::by(params, &listings)?;
     Ok(model.with_views(|views| {
         chosen.answer(|listing| LastPrice {
             symbol: Symbol(listing.terms.name),
@@ -557,15 +595,11 @@ struct BestPrices {
     book: BookPrices,
 }
 
-pub(crate) async fn book_ticker(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    params.allow(&["symbol", "symbols", "symbolStatus"])?;
+pub(crate) async fn book_ticker(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let model = gateway.current().await?;
     let listings = model.listings();
-    let chosen = Chosen::by(&params, &listings)?;
+    let chosen = Chosen::by(params, &listings)?;
     Ok(model.with_views(|views| {
         chosen.answer(|listing| BestPrices {
             symbol: Symbol(listing.terms.name),
@@ -624,21 +658,38 @@ mod tests {
             last_trade: None,
             book: BookTicker::default(),
         };
-        let fields = |mini| {
-            let told = DayTicker::of(&btcusdt(), TimeUnit::Millis, mini, &ticker);
+        let fields = |form| {
+            let told = TickerReply::of(&btcusdt(), TimeUnit::Millis, form, &ticker);
             let text = serde_json::to_string(&told).unwrap();
             let names = text.split(',').filter_map(|pair| pair.split('"').nth(1)).map(str::to_owned);
             names.collect::<Vec<String>>().join(" ")
         };
         assert_eq!(
-            fields(true),
+            fields(TickerForm::Mini),
             "symbol openPrice highPrice lowPrice lastPrice volume quoteVolume openTime closeTime firstId lastId count"
         );
         assert_eq!(
-            fields(false),
+            fields(TickerForm::Day),
             "symbol priceChange priceChangePercent weightedAvgPrice prevClosePrice lastPrice lastQty bidPrice bidQty \
              askPrice askQty openPrice highPrice lowPrice volume quoteVolume openTime closeTime firstId lastId count"
         );
+        assert_eq!(
+            fields(TickerForm::Window),
+            "symbol priceChange priceChangePercent weightedAvgPrice openPrice highPrice lowPrice lastPrice volume \
+             quoteVolume openTime closeTime firstId lastId count"
+        );
+    }
+
+    #[test]
+    fn windows_are_minutes_hours_or_days() {
+        for (text, minutes) in
+            [("1m", 1), ("59m", 59), ("1h", 60), ("23h", 1_380), ("1d", 1_440), ("7d", 10_080)]
+        {
+            assert_eq!(window_minutes(text), Some(minutes), "{text}");
+        }
+        for wrong in ["", "m", "0m", "60m", "24h", "8d", "1w", "1M", "01m", "+1m", "1", "1\u{20ac}"] {
+            assert_eq!(window_minutes(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

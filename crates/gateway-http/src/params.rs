@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use model::TimeNs;
 
+use crate::endpoint::Parameter;
 use crate::errors::{self, ApiError};
 
 /// What every signed request has besides its own parameters; read by [`crate::signature`].
@@ -57,17 +58,19 @@ impl<'r> Params<'r> {
     }
 
     /// Refuses every parameter but those `known` to a public endpoint.
-    pub fn allow(&self, known: &[&str]) -> Result<(), ApiError> {
+    pub(crate) fn allow(&self, known: &[Parameter]) -> Result<(), ApiError> {
         self.allow_besides(known, &[])
     }
 
     /// Refuses every parameter but those `known` to a signed endpoint and those that all signed requests have.
-    pub fn allow_signed(&self, known: &[&str]) -> Result<(), ApiError> {
+    pub(crate) fn allow_signed(&self, known: &[Parameter]) -> Result<(), ApiError> {
         self.allow_besides(known, &OF_SIGNING)
     }
 
-    fn allow_besides(&self, known: &[&str], always: &[&str]) -> Result<(), ApiError> {
-        let is_known = |param: &&Param<'_>| known.contains(&&*param.name) || always.contains(&&*param.name);
+    fn allow_besides(&self, known: &[Parameter], always: &[&str]) -> Result<(), ApiError> {
+        let is_known = |param: &&Param<'_>| {
+            known.iter().any(|known| known.name == param.name) || always.contains(&&*param.name)
+        };
         let sent = self.params.len();
         let read = self.params.iter().filter(is_known).count();
         if read == sent {
@@ -206,9 +209,14 @@ fn decode(raw: &[u8]) -> Result<Cow<'_, str>, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Kind;
 
     fn params<'r>(query: &'r str, body: &'r str) -> Result<Params<'r>, ApiError> {
         Params::parse(query.as_bytes(), body.as_bytes())
+    }
+
+    fn known<const N: usize>(names: [&'static str; N]) -> [Parameter; N] {
+        names.map(|name| Parameter::optional(name, Kind::Text))
     }
 
     fn code<T>(result: Result<T, ApiError>) -> Option<i32> {
@@ -222,7 +230,7 @@ mod tests {
         assert_eq!(params.sent("side"), Some("BUY"));
         assert_eq!(params.sent("price"), Some("1"));
         assert_eq!(params.sent("quantity"), None);
-        assert!(params.allow(&["symbol", "side", "price"]).is_ok());
+        assert!(params.allow(&known(["symbol", "side", "price"])).is_ok());
     }
 
     #[test]
@@ -246,7 +254,7 @@ mod tests {
         assert_eq!(sent.optional("side"), Ok(None));
 
         let extra = params("symbol=A&foo=1", "").unwrap();
-        let error = extra.allow(&["symbol", "limit"]).unwrap_err();
+        let error = extra.allow(&known(["symbol", "limit"])).unwrap_err();
         assert_eq!(error.code, -1104);
         assert_eq!(
             error.message,

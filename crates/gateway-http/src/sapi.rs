@@ -1,18 +1,15 @@
 //! The few calls outside `/api` without which a default ccxt does not load its markets: currencies, fees, state, and margin
 //! pairs, of which there are none; and what bots ask before they trade. Fields: those that ccxt's parsers read.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use model::{Amount, AssetTerms};
 use serde::Serialize;
 use views::Balance;
 
 use crate::account::{Asset, balances_of};
 use crate::decimal::Decimal;
+use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, Received};
-use crate::keys::Permissions;
+use crate::gateway::{Gateway, Json};
 use crate::market_data::{Chosen, Symbol, nothing, rate};
 
 #[derive(Serialize)]
@@ -21,18 +18,17 @@ struct SystemStatus {
     msg: &'static str,
 }
 
-pub(crate) async fn system_status(received: Received) -> Result<Json, ApiError> {
-    received.params()?.allow(&[])?;
-    Ok(Json::ok(&SystemStatus { status: 0, msg: "normal" }))
+pub(crate) fn system_status() -> Json {
+    Json::ok(&SystemStatus { status: 0, msg: "normal" })
 }
 
 /// No margin trading: no pairs. Some clients sign this, some do not; there is nothing to protect.
-pub(crate) async fn no_margin_pairs() -> Json {
+pub(crate) fn no_margin_pairs() -> Json {
     Json::ok(&[(); 0])
 }
 
 /// Bots ask which markets will close soon before they trade. None is announced here. Public, as the list above is.
-pub(crate) async fn no_delistings() -> Json {
+pub(crate) fn no_delistings() -> Json {
     Json::ok(&[(); 0])
 }
 
@@ -116,13 +112,8 @@ fn coin(terms: &AssetTerms, balance: Balance) -> Coin {
     }
 }
 
-pub(crate) async fn all_coins(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&[])?;
+pub(crate) async fn all_coins(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let caller = ask.caller();
     let model = gateway.current().await?;
     let listings = model.listings();
     let balances = model.with_views(|views| views.balances().of(caller.account).to_vec());
@@ -139,15 +130,10 @@ struct TradeFee {
     taker_commission: Decimal,
 }
 
-pub(crate) async fn trade_fee(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    gateway.caller(&received, &params, Permissions::READ)?;
-    params.allow_signed(&["symbol"])?;
+pub(crate) async fn trade_fee(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
     let listings = gateway.current().await?.listings();
-    let chosen = match Chosen::by(&params, &listings)? {
+    let chosen = match Chosen::by(params, &listings)? {
         Chosen::One(listing) => vec![listing],
         Chosen::Many(several) => several,
     };

@@ -1,16 +1,13 @@
 //! The paths that write: a request becomes a command, the command goes to the sequencer, and what came of it becomes the
 //! answer. The two translations are in [`crate::orders`] and [`crate::order_replies`]. Source: rest-api.md "Trading endpoints".
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use model::{AccountId, ClientOrderId, Command, OrderRef};
 use sequencer::Reply;
 
 use crate::account::TestCommission;
+use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, Received, TimeUnit};
-use crate::keys::Permissions;
+use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::order_replies::Outcome;
 use crate::orders::{self, Cancelling, Placing, Replacing};
 
@@ -18,51 +15,42 @@ fn outcome(account: AccountId, reply: &Reply, unit: TimeUnit) -> Outcome<'_> {
     Outcome { account, events: reply.events(), time_ns: reply.time_ns(), unit }
 }
 
-pub(crate) async fn place(State(gateway): State<Arc<Gateway>>, received: Received) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
-    params.allow_signed(orders::PLACE)?;
-    let unit = received.time_unit()?;
+pub(crate) async fn place(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
     let Placing { command, response, labels } =
-        orders::place(&params, listing, caller, || gateway.new_client_order_id())?;
+        orders::place(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::PlaceOrder(command)).await?;
     Ok(Json::ok(&outcome(caller.account, &reply, unit).placed(listing, response, labels)?))
 }
 
 /// Everything but the order itself: what would be refused before it became a command is refused, the rest is `{}`.
-pub(crate) async fn place_test(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
-    params.allow_signed(orders::TEST)?;
+pub(crate) async fn place_test(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
-    orders::place(&params, listing, caller, || gateway.new_client_order_id())?;
+    orders::place(params, listing, caller, || gateway.new_client_order_id())?;
     if params.flag("computeCommissionRates")? {
         return Ok(Json::ok(&TestCommission::of(listing)));
     }
     Ok(Json::ok(&serde_json::Map::new()))
 }
 
-pub(crate) async fn cancel(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
-    params.allow_signed(orders::CANCEL)?;
-    let unit = received.time_unit()?;
+pub(crate) async fn cancel(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
     let Cancelling { command, cancel_id } =
-        orders::cancel(&params, listing, caller, || gateway.new_client_order_id())?;
+        orders::cancel(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::CancelOrder(command)).await?;
     gateway.read_model.applied(reply.seq()).await?;
     let cancelled = gateway.read_model.with_views(|views| {
@@ -71,14 +59,10 @@ pub(crate) async fn cancel(
     Ok(Json::ok(&cancelled))
 }
 
-pub(crate) async fn cancel_all(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
-    params.allow_signed(orders::CANCEL_ALL)?;
-    let unit = received.time_unit()?;
+pub(crate) async fn cancel_all(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
@@ -91,19 +75,15 @@ pub(crate) async fn cancel_all(
     Ok(Json::ok(&cancelled))
 }
 
-pub(crate) async fn cancel_replace(
-    State(gateway): State<Arc<Gateway>>,
-    received: Received,
-) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
-    params.allow_signed(orders::REPLACE)?;
-    let unit = received.time_unit()?;
+pub(crate) async fn cancel_replace(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
     let Replacing { command, response, labels, cancel_id } =
-        orders::replace(&params, listing, caller, || gateway.new_client_order_id())?;
+        orders::replace(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::ReplaceOrder(command)).await?;
     gateway.read_model.applied(reply.seq()).await?;
     let (status, replaced) = gateway.read_model.with_views(|views| {
@@ -112,17 +92,16 @@ pub(crate) async fn cancel_replace(
     Ok(Json::with_status(status, &replaced))
 }
 
-pub(crate) async fn amend(State(gateway): State<Arc<Gateway>>, received: Received) -> Result<Json, ApiError> {
-    let params = received.params()?;
-    let caller = gateway.caller(&received, &params, Permissions::TRADE)?;
-    params.allow_signed(orders::AMEND)?;
-    let unit = received.time_unit()?;
+pub(crate) async fn amend(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let caller = ask.caller();
+    let unit = ask.unit;
     let symbol = params.required("symbol")?;
     // The answer tells what the order was called before, which is over once the command is applied.
     let model = gateway.current().await?;
     let listings = model.listings();
     let listing = listings.symbol(symbol)?;
-    let command = orders::amend(&params, listing, caller, || gateway.new_client_order_id())?;
+    let command = orders::amend(params, listing, caller, || gateway.new_client_order_id())?;
     let name_before: Option<ClientOrderId> = match command.order {
         OrderRef::Client(name) | OrderRef::Both((_, name)) => Some(name),
         OrderRef::Id(id) => {

@@ -252,7 +252,7 @@ impl Candles {
             // The 24-hour ticker needs the minutes of 24 hours and a quarter, the quarters of 25 hours, 25 hours.
             minutes: Level::new(60, settings.minutes_kept.max(1_500)),
             quarters: Level::new(900, settings.quarters_kept.max(104)),
-            hours: Level::new(3_600, settings.hours_kept.max(26)),
+            hours: Level::new(3_600, settings.hours_kept.max(170)),
             days: Level::new(86_400, settings.days_kept),
         }
     }

@@ -28,7 +28,7 @@ pub struct ViewSettings {
     /// least; fewer than 104 count as 104.
     pub quarters_kept: usize,
     /// Hours with a trade in them, of one market, 128 bytes each: candles of `1h` to `12h`, and of longer intervals in other
-    /// time zones than UTC. Default 2,160, which is 90 days at the least; fewer than 26 count as 26.
+    /// time zones than UTC. Default 2,160, which is 90 days at the least; fewer than 170 count as 170, because the longest rolling window is seven days.
     pub hours_kept: usize,
     /// UTC days with a trade in them, of one market, 128 bytes each: candles of `1d`, `3d`, `1w` and `1M`. Default 3,653,
     /// which is ten years at the least.

@@ -1,7 +1,7 @@
 //! Rolling windows over the trades of a market, and the best of its book.
 //!
 //! A window begins on a whole minute and so is up to 59,999 ms longer than asked; within that it is exact. Nothing is
-//! maintained for it: 24 hours are added up from at most 14 minutes, 3 quarters of an hour and 25 hours of `candles`.
+//! maintained for it: it is added up from at most 14 minutes, 3 quarters of an hour and as many hours of `candles` as it has.
 
 use model::{Amount, MarketTerms, PriceTicks, QtyLots, TimeNs, TradeId};
 
@@ -57,8 +57,10 @@ pub struct Ticker {
     pub book: BookTicker,
 }
 
-/// Minutes of the longest window: 24 hours.
-pub const MAX_WINDOW_MINUTES: u32 = 1_440;
+/// Minutes of the longest window: seven days.
+pub const MAX_WINDOW_MINUTES: u32 = 10_080;
+/// Minutes of the ordinary one.
+pub(crate) const DAY_MINUTES: u32 = 1_440;
 
 /// Adds up the last `minutes`, at most [`MAX_WINDOW_MINUTES`].
 pub(crate) fn rolling(

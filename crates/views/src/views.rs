@@ -14,7 +14,7 @@ use crate::depth::Depth;
 use crate::orders::Orders;
 use crate::own_trades::OwnTrades;
 use crate::slab::at;
-use crate::tickers::{BookTicker, MAX_WINDOW_MINUTES, Ticker, rolling};
+use crate::tickers::{BookTicker, DAY_MINUTES, Ticker, rolling};
 use crate::trades::Tape;
 
 /// What the public sees of a market.
@@ -118,10 +118,10 @@ impl Views {
 
     /// The last 24 hours of a market that the catalog has. A clock behind that of the latest event counts as that.
     pub fn ticker(&self, market: MarketId, now: TimeNs) -> Ticker {
-        self.rolling(market, MAX_WINDOW_MINUTES, now)
+        self.rolling(market, DAY_MINUTES, now)
     }
 
-    /// The last minutes of a market that the catalog has; at most [`MAX_WINDOW_MINUTES`] count.
+    /// The last minutes of a market that the catalog has; at most [`crate::MAX_WINDOW_MINUTES`] count.
     pub fn rolling(&self, market: MarketId, minutes: u32, now: TimeNs) -> Ticker {
         let data = self.market(market);
         rolling(

@@ -13,6 +13,7 @@ use views::{Account, Views};
 use super::{Admin, AdminError, Authorized, account_in_path, amount};
 use crate::account::Asset;
 use crate::decimal::Decimal;
+use crate::endpoint::{Kind, Parameter};
 use crate::gateway::Json;
 use crate::keys::{IssuedKey, Permissions, StoredKey};
 
@@ -75,7 +76,7 @@ pub(super) async fn create(State(admin): State<Arc<Admin>>, request: Authorized)
 /// `?from=ID&limit=N`: at most 1,000 at a time, by ascending number.
 pub(super) async fn list(State(admin): State<Arc<Admin>>, request: Authorized) -> Result<Json, AdminError> {
     let params = request.params()?;
-    params.allow(&["from", "limit"])?;
+    params.allow(&[Parameter::optional("from", Kind::Whole), Parameter::optional("limit", Kind::Whole)])?;
     let from = AccountId(params.optional_number("from")?.unwrap_or(1));
     let limit = params.limit(1_000, admin.gateway().settings.max_list_entries)?;
     let accounts: Vec<AccountReply> = admin.gateway().current().await?.with_views(|views| {
