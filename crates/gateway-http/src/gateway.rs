@@ -25,7 +25,7 @@ use crate::listings::Listings;
 use crate::params::Params;
 use crate::read_model::ReadModel;
 use crate::settings::GatewaySettings;
-use crate::signature::{Caller, authenticate};
+use crate::signature::{Caller, Signed, authenticate, signed_bytes};
 
 /// What the handlers of both listeners share.
 pub struct Gateway {
@@ -96,15 +96,13 @@ impl Gateway {
         params: &Params<'_>,
         needed: Permissions,
     ) -> Result<Caller, ApiError> {
-        authenticate(
-            &self.keys,
-            received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes),
-            (received.query(), &received.body),
+        let signed = Signed {
+            key: received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes),
+            bytes: &signed_bytes(received.query(), &received.body),
             params,
-            now_ns(),
-            self.settings.max_recv_window_ms,
-            needed,
-        )
+            peer: None,
+        };
+        authenticate(&self.keys, &signed, needed, now_ns(), self.settings.max_recv_window_ms)
     }
 }
 

@@ -1,13 +1,16 @@
-//! Who sent a request, and whether it is in time: API key, HMAC-SHA256 over the exact bytes received, timestamp and
-//! recvWindow. Source: rest-api.md "Request Security".
+//! Who sent a request, and whether it is in time: API key, signature over the exact bytes received, timestamp and recvWindow.
+//! Small steps, since REST, the WebSocket API and its logon take them with other bytes or not all of them.
+//! Source: rest-api.md "Request Security".
 
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use model::{AccountId, ApiKeyId, TimeNs};
 use ring::hmac;
 
 use crate::errors::ApiError;
-use crate::keys::{KeyStore, Permissions, decode_hex};
+use crate::keys::{ApiKey, KeyStore, Permissions, decode_hex};
 use crate::params::{Params, micros};
 
 /// Who sent a signed request, and until when it may be executed.
@@ -24,37 +27,76 @@ const DEFAULT_RECV_WINDOW_US: u64 = 5_000_000;
 /// How far ahead of our clock a timestamp may be, in microseconds.
 const MAX_AHEAD_US: u64 = 1_000_000;
 
-/// The caller of a request, as far as it proves to be one.
-///
-/// `key` is the value of `X-MBX-APIKEY`; `query` and `body` are the bytes as they came.
+/// What a request shows of its sender, whichever way it came.
+pub struct Signed<'r> {
+    /// The name of the API key: the header `X-MBX-APIKEY`, or the WebSocket API's parameter `apiKey`.
+    pub key: Option<&'r [u8]>,
+    /// The bytes that were signed: [`signed_bytes`] of REST, [`sorted_payload`] of the WebSocket API.
+    pub bytes: &'r [u8],
+    /// `signature`, `timestamp` and `recvWindow` are among them.
+    pub params: &'r Params<'r>,
+    /// Where it came from, as far as that is known.
+    pub peer: Option<IpAddr>,
+}
+
+/// The caller of a request, as far as it proves to be one: the steps below, one after the other.
 pub fn authenticate(
     keys: &KeyStore,
-    key: Option<&[u8]>,
-    (query, body): (&[u8], &[u8]),
-    params: &Params<'_>,
+    signed: &Signed<'_>,
+    needed: Permissions,
     now_ns: TimeNs,
     max_recv_window_ms: u64,
-    needed: Permissions,
 ) -> Result<Caller, ApiError> {
-    let key = key.filter(|key| !key.is_empty()).and_then(|key| ApiKeyId::from_bytes(key).ok());
-    let key = keys.find(&key.ok_or_else(ApiError::bad_key_format)?).ok_or_else(ApiError::rejected_key)?;
-
-    let signature = params.required("signature")?;
-    let timestamp_us = micros(params.required_number("timestamp")?);
-    let window_us = recv_window_us(params, max_recv_window_ms)?;
-
-    let tag = decode_hex(signature.as_bytes()).ok_or_else(ApiError::invalid_signature)?;
-    hmac::verify(&key.hmac, &signed_bytes(query, body), &tag).map_err(|_| ApiError::invalid_signature())?;
-
-    let valid_until_ns = check_time(timestamp_us, window_us, now_ns)?;
-    if !key.permissions.allow(needed) {
-        return Err(ApiError::rejected_key());
-    }
+    let key = named_key(keys, signed.key)?;
+    permit(&key, needed, signed.peer)?;
+    verify(&key, signed.bytes, signed.params)?;
+    let valid_until_ns = deadline(signed.params, now_ns, max_recv_window_ms)?;
     Ok(Caller { account: key.account, valid_until_ns })
 }
 
-/// Query and body without separator, both without their `signature`. Copies only when the signed bytes are not in one piece.
-fn signed_bytes<'r>(query: &'r [u8], body: &'r [u8]) -> Cow<'r, [u8]> {
+/// The key of that name: -2014 when it is no name of a key, -2015 when there is no such key.
+pub fn named_key(keys: &KeyStore, name: Option<&[u8]>) -> Result<Arc<ApiKey>, ApiError> {
+    let name = name.filter(|name| !name.is_empty()).and_then(|name| ApiKeyId::from_bytes(name).ok());
+    keys.find(&name.ok_or_else(ApiError::bad_key_format)?).ok_or_else(ApiError::rejected_key)
+}
+
+/// Whether the key may do what is asked from there: -2015 otherwise, the same as for a key that does not exist.
+pub fn permit(key: &ApiKey, needed: Permissions, _peer: Option<IpAddr>) -> Result<(), ApiError> {
+    if key.permissions.allow(needed) { Ok(()) } else { Err(ApiError::rejected_key()) }
+}
+
+/// Whether `signature` among `params` is that of this key over `bytes`: -1022 otherwise.
+pub fn verify(key: &ApiKey, bytes: &[u8], params: &Params<'_>) -> Result<(), ApiError> {
+    let signature = params.required("signature")?;
+    let tag = decode_hex(signature.as_bytes()).ok_or_else(ApiError::invalid_signature)?;
+    hmac::verify(&key.hmac, bytes, &tag).map_err(|_| ApiError::invalid_signature())
+}
+
+/// Until when the request may be executed: its `timestamp` and its `recvWindow`; -1021 when it is not in time now.
+pub fn deadline(params: &Params<'_>, now_ns: TimeNs, max_recv_window_ms: u64) -> Result<TimeNs, ApiError> {
+    let timestamp_us = micros(params.required_number("timestamp")?);
+    let window_us = recv_window_us(params, max_recv_window_ms)?;
+    check_time(timestamp_us, window_us, now_ns)
+}
+
+/// What the WebSocket API signs: all parameters but `signature`, sorted by name, as `name=value` joined by `&`.
+/// Source: web-socket-api.md "SIGNED request example".
+pub fn sorted_payload<'p>(params: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
+    let mut params: Vec<_> = params.into_iter().filter(|(name, _)| *name != "signature").collect();
+    params.sort_unstable();
+    let mut payload = String::new();
+    for (name, value) in params {
+        if !payload.is_empty() {
+            payload.push('&');
+        }
+        payload.extend([name, "=", value]);
+    }
+    payload
+}
+
+/// Query and body without separator, both without their `signature`: what REST signs. Copies only when the signed bytes are not
+/// in one piece.
+pub fn signed_bytes<'r>(query: &'r [u8], body: &'r [u8]) -> Cow<'r, [u8]> {
     let (query, body) = (without_signature(query), without_signature(body));
     if body.is_empty() {
         query
@@ -130,10 +172,21 @@ mod tests {
             .unwrap()
     }
 
-    fn ask(query: &str, body: &str, now: TimeNs) -> Result<Caller, ApiError> {
+    fn ask_as(
+        keys: &KeyStore,
+        key: Option<&[u8]>,
+        (query, body): (&str, &str),
+        now: TimeNs,
+        needed: Permissions,
+    ) -> Result<Caller, ApiError> {
         let (query, body) = (query.as_bytes(), body.as_bytes());
-        let params = Params::parse(query, body)?;
-        authenticate(&keys(), Some(KEY.as_bytes()), (query, body), &params, now, 60_000, Permissions::READ)
+        let params = &Params::parse(query, body)?;
+        let signed = Signed { key, bytes: &signed_bytes(query, body), params, peer: None };
+        authenticate(keys, &signed, needed, now, 60_000)
+    }
+
+    fn ask(query: &str, body: &str, now: TimeNs) -> Result<Caller, ApiError> {
+        ask_as(&keys(), Some(KEY.as_bytes()), (query, body), now, Permissions::READ)
     }
 
     fn sign(payload: &str) -> String {
@@ -167,10 +220,7 @@ mod tests {
         assert_eq!(code(ask(&signed.replace("6b71", "6b"), "", NOW)), -1022);
         assert_eq!(code(ask(PAYLOAD, "", NOW)), -1102);
 
-        let params = Params::parse(signed.as_bytes(), b"").unwrap();
-        let with_key = |key: Option<&[u8]>, needed| {
-            authenticate(&keys(), key, (signed.as_bytes(), b""), &params, NOW, 60_000, needed)
-        };
+        let with_key = |key: Option<&[u8]>, needed| ask_as(&keys(), key, (&signed, ""), NOW, needed);
         assert_eq!(code(with_key(None, Permissions::READ)), -2014);
         assert_eq!(code(with_key(Some(b""), Permissions::READ)), -2014);
         assert_eq!(code(with_key(Some(&[b'x'; 65]), Permissions::READ)), -2014);
@@ -208,5 +258,23 @@ mod tests {
             let payload = format!("timestamp=1499827319559&recvWindow={window}");
             assert_eq!(at(&payload, sent).err().map(|(code, _)| code), code, "{window}");
         }
+    }
+
+    #[test]
+    fn the_payload_of_the_websocket_api_is_sorted() {
+        // Some parameters of the example of web-socket-api.md, "SIGNED request example (HMAC)", in another order.
+        let params = [
+            ("symbol", "BTCUSDT"),
+            ("signature", "left out"),
+            ("side", "SELL"),
+            ("price", "52000.00"),
+            ("newOrderRespType", "ACK"),
+            ("apiKey", KEY),
+        ];
+        assert_eq!(
+            sorted_payload(params),
+            format!("apiKey={KEY}&newOrderRespType=ACK&price=52000.00&side=SELL&symbol=BTCUSDT")
+        );
+        assert_eq!(sorted_payload([]), "");
     }
 }
