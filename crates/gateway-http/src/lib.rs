@@ -8,6 +8,7 @@
 #![allow(clippy::struct_field_names, reason = "wire types have the names of the wire")]
 
 mod account;
+mod address_range;
 mod admin;
 mod connection;
 pub mod decimal;
@@ -16,6 +17,8 @@ pub mod errors;
 mod exchange_info;
 mod gateway;
 pub mod keys;
+#[allow(dead_code, reason = "what is counted is wired with the connection's peer")]
+mod limits;
 pub mod listings;
 mod market_data;
 pub mod order_replies;
@@ -29,9 +32,11 @@ mod settings;
 pub mod signature;
 mod trading;
 
+pub use address_range::{AddressRange, BadAddressRange};
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
 pub use gateway::{Gateway, TimeUnit};
 pub use keys::{IssuedKey, KeyError, KeyStore, MasterKey, Permissions, StoredKey, write_secret};
+pub use limits::LimitSettings;
 pub use read_model::ReadModel;
 pub use server::{serve, serve_admin};
 pub use settings::GatewaySettings;
