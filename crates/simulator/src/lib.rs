@@ -1,8 +1,10 @@
 //! Order flow for tests, demonstrations and measurements: [`l3`] replays what real people did, [`trace`] makes the two
-//! streams that books are measured with.
+//! streams that books are measured with, [`market`] makes up traders around a drifting price.
 //!
 //! Nothing here decides what an order does: that is `exchange`. Nothing depends on this crate but the program and the
 //! yardsticks.
 
 pub mod l3;
+pub mod market;
+mod random;
 pub mod trace;

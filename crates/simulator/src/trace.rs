@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 use model::Side;
 
+use crate::random::Random;
+
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -126,26 +128,6 @@ impl Trace {
     }
 }
 
-/// xorshift64*: one state, one multiplication, no dependence on the platform.
-struct Random(u64);
-
-impl Random {
-    const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    /// Below `bound`.
-    fn below(&mut self, bound: u32) -> u32 {
-        let scaled = ((self.next() >> 32) * u64::from(bound)) >> 32;
-        u32::try_from(scaled).expect("a 32-bit number times `bound`, shifted by 32 bits, is below `bound`")
-    }
-}
-
 /// An order by its id, kept after its end so that an id is an index.
 struct Order {
     side: Side,
@@ -190,7 +172,7 @@ impl<'a> Maker<'a> {
         let all = shape.warm as usize + shape.operations as usize;
         Self {
             shape,
-            random: Random(Random::SEED),
+            random: Random::from_state(Random::TRACES),
             orders: Vec::with_capacity(all),
             live: Vec::new(),
             live_on: [0; 2],

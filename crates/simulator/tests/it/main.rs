@@ -4,5 +4,6 @@ mod l3_compare;
 mod l3_replay;
 mod l3_rows;
 mod l3_rules;
+mod market;
 mod trace;
 mod written;
