@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use model::{Event, EventBatch, Seq, TimeNs};
 
+use crate::Stats;
+
 /// Somebody who hands in commands and hears what came of them: for each command that was taken, exactly one of the two.
 /// Called on the sequencer's thread: do no more than pass it on. A panic here stops the program, once all others were told.
 pub trait Session: Send + Sync {
@@ -96,6 +98,7 @@ pub struct Egress {
 #[derive(Default)]
 struct EgressInner {
     released: AtomicU64,
+    stats: Stats,
     subscribers: Mutex<Subscribers>,
 }
 
@@ -110,6 +113,11 @@ impl Egress {
     /// The last command whose events are out. A view that has applied this much knows everything that anybody was told.
     pub fn released_seq(&self) -> Seq {
         Seq(self.inner.released.load(Ordering::Acquire))
+    }
+
+    /// What was counted until now.
+    pub fn stats(&self) -> &Stats {
+        &self.inner.stats
     }
 
     /// Follows everything that is released from now on.

@@ -49,6 +49,8 @@ struct Waiting {
     /// Something other than a submission wants the sequencer's attention.
     nudged: bool,
     consumer_sleeps: bool,
+    /// Submissions refused as busy since the start.
+    refused: u64,
 }
 
 struct Queue {
@@ -101,6 +103,7 @@ impl Ingress {
             return Err(SubmitError::Stopped);
         }
         if waiting.submissions.len() >= self.queue.limit {
+            waiting.refused += 1;
             return Err(SubmitError::Busy { limit: self.queue.limit });
         }
         waiting.submissions.push_back(submission);
@@ -116,8 +119,19 @@ impl Ingress {
         }
         let fits = self.queue.limit.saturating_sub(waiting.submissions.len()).min(batch.len());
         waiting.submissions.extend(batch.drain(..fits));
+        waiting.refused += u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.wake(waiting);
         if batch.is_empty() { Ok(()) } else { Err(SubmitError::Busy { limit: self.queue.limit }) }
+    }
+
+    /// Commands that wait to be sequenced.
+    pub fn waiting(&self) -> usize {
+        self.queue.lock().submissions.len()
+    }
+
+    /// Commands that were refused as busy since the start.
+    pub fn refused(&self) -> u64 {
+        self.queue.lock().refused
     }
 
     /// Refuses all further commands; those that were taken are still done.

@@ -18,6 +18,7 @@ mod keeper;
 mod recovery;
 mod sequencer;
 mod settings;
+mod stats;
 mod writer;
 
 pub use audit::{AuditStep, audit};
@@ -28,3 +29,4 @@ pub use keeper::SectionsAt;
 pub use recovery::{Recovered, Replay, decode_batch, recover};
 pub use sequencer::{Sequencer, Stopped};
 pub use settings::Settings;
+pub use stats::{BatchSizes, Bounds, CommandCount, Counts, Histogram, Stats, SyncTimes};

@@ -228,7 +228,7 @@ impl Worker {
             self.derive.finish(&mut batch, &mut events);
         }
         // Also behind a command that cannot be applied: it is to be found in the journal.
-        let (durable, frame) = self.writer.wait()?;
+        let (durable, frame, synced) = self.writer.wait()?;
         (self.durable, self.frame) = (durable, Some(frame));
         applied?;
 
@@ -238,6 +238,7 @@ impl Worker {
         let sections = due.then(|| self.sections());
         let batch = Arc::new(batch);
         self.egress.release(&batch);
+        self.egress.stats().batch(&self.inputs, &batch, synced);
         self.unsent = Some(events);
         self.deliver(&batch)?;
         match sections {

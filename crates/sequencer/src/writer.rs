@@ -2,13 +2,14 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use journal::{Durable, FrameBuffer, JournalError, JournalWriter};
 
 use crate::SequencerError;
 
-/// What the writer answers: how far the journal is durable now, and the buffer, to be filled again.
-pub(crate) type Written = Result<(Durable, FrameBuffer), JournalError>;
+/// What the writer answers: how far the journal is durable now, the buffer, to be filled again, and how long it took.
+pub(crate) type Written = Result<(Durable, FrameBuffer, Duration), JournalError>;
 
 /// The sequencer's hold on the writer thread. At most one batch is with it at a time, so that at most one unsynced batch
 /// exists.
@@ -24,7 +25,8 @@ impl Writer {
         let (answer, written) = sync_channel::<Written>(1);
         let work = move || {
             while let Ok(mut frame) = to_write.recv() {
-                let outcome = journal.append(&mut frame).map(|durable| (durable, frame));
+                let begun = Instant::now();
+                let outcome = journal.append(&mut frame).map(|durable| (durable, frame, begun.elapsed()));
                 let failed = outcome.is_err();
                 if answer.send(outcome).is_err() || failed {
                     break;
@@ -43,7 +45,7 @@ impl Writer {
     }
 
     /// Waits until the batch is durable.
-    pub(crate) fn wait(&self) -> Result<(Durable, FrameBuffer), SequencerError> {
+    pub(crate) fn wait(&self) -> Result<(Durable, FrameBuffer, Duration), SequencerError> {
         Ok(self.written.recv().map_err(|_| SequencerError::ThreadGone { thread: "journal" })??)
     }
 

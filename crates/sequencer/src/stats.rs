@@ -1,0 +1,236 @@
+//! What the sequencer counts while it works, for whoever watches it: one short lock a batch, and nothing that anything
+//! depends on.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::{Command, Event, EventBatch, Reject, Sequenced};
+
+/// All counts, since the start of the program.
+#[derive(Debug, Default)]
+pub struct Stats {
+    counts: Mutex<Counts>,
+}
+
+/// The counts at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Commands that are durable, by what they were and what came of them.
+    pub commands: Vec<CommandCount>,
+    /// Commands in a batch.
+    pub batch_commands: Histogram<BatchSizes>,
+    /// Nanoseconds that the append and the sync of a batch took.
+    pub journal_ns: Histogram<SyncTimes>,
+}
+
+/// Commands of one kind with one outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandCount {
+    /// The kind, as `place_order`.
+    pub command: &'static str,
+    /// `accepted`, or the rule that was broken, as `insufficient_balance`.
+    pub outcome: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// Where the buckets of a histogram end.
+pub trait Bounds {
+    /// The largest number of each bucket, rising; larger ones go into a bucket of their own.
+    const BOUNDS: &'static [u64];
+}
+
+/// Commands.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchSizes;
+
+impl Bounds for BatchSizes {
+    const BOUNDS: &'static [u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096];
+}
+
+/// Nanoseconds, from 50 microseconds to a second.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncTimes;
+
+impl Bounds for SyncTimes {
+    const BOUNDS: &'static [u64] = &[
+        50_000,
+        100_000,
+        200_000,
+        500_000,
+        1_000_000,
+        2_000_000,
+        5_000_000,
+        10_000_000,
+        20_000_000,
+        50_000_000,
+        100_000_000,
+        1_000_000_000,
+    ];
+}
+
+/// How many numbers fell between which bounds.
+#[derive(Clone, Debug)]
+pub struct Histogram<B> {
+    counts: Vec<u64>,
+    sum: u64,
+    bounds: std::marker::PhantomData<B>,
+}
+
+impl<B: Bounds> Default for Histogram<B> {
+    fn default() -> Self {
+        Self { counts: vec![0; B::BOUNDS.len() + 1], sum: 0, bounds: std::marker::PhantomData }
+    }
+}
+
+impl<B: Bounds> Histogram<B> {
+    fn record(&mut self, number: u64) {
+        self.counts[B::BOUNDS.partition_point(|bound| *bound < number)] += 1;
+        self.sum = self.sum.wrapping_add(number);
+    }
+
+    /// Upper bound and count of each bucket; without a bound for the last.
+    pub fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
+        let bounds = B::BOUNDS.iter().copied().map(Some).chain([None]);
+        bounds.zip(self.counts.iter().copied())
+    }
+
+    /// All numbers together.
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+}
+
+impl Counts {
+    fn count(&mut self, command: &'static str, outcome: &'static str) {
+        // A handful of rows, and what is frequent comes first.
+        let found = self.commands.iter_mut().find(|row| row.outcome == outcome && row.command == command);
+        match found {
+            Some(row) => row.count += 1,
+            None => self.commands.push(CommandCount { command, outcome, count: 1 }),
+        }
+    }
+}
+
+impl Stats {
+    /// The counts as they are now.
+    pub fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    /// A batch is durable, `synced` after it was handed to the writer's file.
+    pub(crate) fn batch(&self, inputs: &[Sequenced<Command>], batch: &EventBatch, synced: Duration) {
+        let mut counts = self.lock();
+        for (index, input) in inputs.iter().enumerate() {
+            counts.count(command_name(&input.command), outcome_name(batch.events_of(index)));
+        }
+        counts.batch_commands.record(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
+        counts.journal_ns.record(u64::try_from(synced.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::AddAsset(_) => "add_asset",
+        Command::AddMarket(_) => "add_market",
+        Command::ChangeMarket(_) => "change_market",
+        Command::CreateAccount(_) => "create_account",
+        Command::CreateApiKey(_) => "create_api_key",
+        Command::RevokeApiKey(_) => "revoke_api_key",
+        Command::Deposit(_) => "deposit",
+        Command::RequestWithdrawal(_) => "request_withdrawal",
+        Command::SettleWithdrawal(_) => "settle_withdrawal",
+        Command::PlaceOrder(_) => "place_order",
+        Command::CancelOrder(_) => "cancel_order",
+        Command::CancelAllOrders(_) => "cancel_all_orders",
+        Command::ReplaceOrder(_) => "replace_order",
+        Command::AmendOrder(_) => "amend_order",
+        Command::Tick => "tick",
+        Command::Skip(_) => "skip",
+    }
+}
+
+fn outcome_name(events: &[Event]) -> &'static str {
+    let refused = events.iter().find_map(|event| {
+        if let Event::Rejected { reject, .. } = event { Some(reject_name(reject)) } else { None }
+    });
+    refused.unwrap_or("accepted")
+}
+
+const fn reject_name(reject: &Reject) -> &'static str {
+    match reject {
+        Reject::UnknownAccount { .. } => "unknown_account",
+        Reject::UnknownAsset { .. } => "unknown_asset",
+        Reject::UnknownMarket { .. } => "unknown_market",
+        Reject::UnknownOrder => "unknown_order",
+        Reject::UnknownWithdrawal { .. } => "unknown_withdrawal",
+        Reject::UnknownApiKey => "unknown_api_key",
+        Reject::NameTaken => "name_taken",
+        Reject::NameMissing => "name_missing",
+        Reject::ScaleTooLarge { .. } => "scale_too_large",
+        Reject::BadTerms { .. } => "bad_terms",
+        Reject::TermsAreFixed => "terms_are_fixed",
+        Reject::BadSealedSecret { .. } => "bad_sealed_secret",
+        Reject::DuplicateReference => "duplicate_reference",
+        Reject::ReferenceMissing => "reference_missing",
+        Reject::AmountNotPositive { .. } => "amount_not_positive",
+        Reject::DepositLimit { .. } => "deposit_limit",
+        Reject::TooLate { .. } => "too_late",
+        Reject::MarketClosed => "market_closed",
+        Reject::PriceOutOfRange { .. } => "price_out_of_range",
+        Reject::QtyOutOfRange { .. } => "qty_out_of_range",
+        Reject::NotionalOutOfRange { .. } => "notional_out_of_range",
+        Reject::InsufficientBalance { .. } => "insufficient_balance",
+        Reject::DuplicateClientOrderId => "duplicate_client_order_id",
+        Reject::TooManyOpenOrders { .. } => "too_many_open_orders",
+        Reject::BookFull { .. } => "book_full",
+        Reject::WouldTake { .. } => "would_take",
+        Reject::NoLiquidity => "no_liquidity",
+        Reject::CancelRestricted => "cancel_restricted",
+        Reject::AmendChangesNothing => "amend_changes_nothing",
+        Reject::AmendIncreases { .. } => "amend_increases",
+        Reject::TooManyAmends { .. } => "too_many_amends",
+        Reject::ReplaceNotAttempted => "replace_not_attempted",
+        Reject::OrderGone { .. } => "order_gone",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AccountId, Seq, TimeNs};
+
+    use super::*;
+
+    #[test]
+    fn a_histogram_counts_between_its_bounds() {
+        let mut histogram = Histogram::<BatchSizes>::default();
+        for number in [0, 1, 2, 3, 4_096, 4_097] {
+            histogram.record(number);
+        }
+        let filled: Vec<_> = histogram.buckets().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(filled, [(Some(1), 2), (Some(2), 1), (Some(4), 1), (Some(4_096), 1), (None, 1)]);
+        assert_eq!(histogram.sum(), 8_199);
+    }
+
+    #[test]
+    fn commands_are_counted_by_what_came_of_them() {
+        let stats = Stats::default();
+        let refused = Event::Rejected { account: AccountId(1), reject: Reject::UnknownOrder };
+        let inputs: Vec<_> = (1..=3)
+            .map(|seq| Sequenced { seq: Seq(seq), time_ns: TimeNs(1), command: Command::Tick })
+            .collect();
+        let mut batch = EventBatch { first_seq: Seq(1), ..EventBatch::default() };
+        batch.ends.push(0);
+        batch.events.push(refused);
+        batch.ends.extend([1, 1]);
+        stats.batch(&inputs, &batch, Duration::from_micros(60));
+        let counts = stats.counts();
+        let row = |outcome, count| CommandCount { command: "tick", outcome, count };
+        assert_eq!(counts.commands, [row("accepted", 2), row("unknown_order", 1)]);
+        assert_eq!(counts.journal_ns.sum(), 60_000);
+    }
+}
