@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::errors::ApiError;
@@ -36,6 +37,26 @@ fn full_answer() -> String {
         error.retry_after.unwrap_or(1),
         body.len(),
     )
+}
+
+/// Who is at the other end of a connection. Every request has it as an extension, `Arc<Peer>`; the connection counts against
+/// the setting `max_connections` until the last owner lets go, so that a request that becomes a WebSocket keeps its place.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// From where it came.
+    #[allow(dead_code, reason = "limits and allow lists go by it")]
+    pub(crate) address: IpAddr,
+    /// True once the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Peer {
+    /// Waits until the server stops.
+    pub(crate) async fn stopped(&self) {
+        // A sender that is gone has stopped too.
+        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
+    }
 }
 
 /// Serves `router` on `listener` until `shutdown` is done; then finishes the requests that have begun, as far as they do so
@@ -61,7 +82,7 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -73,21 +94,20 @@ pub(crate) async fn serve(
         // Without it an answer may wait for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let socket = PatientSocket::new(stream, settings.write_timeout);
-        let service = Guarded { router: TowerToHyperService::new(router.clone()) };
-        let connection = http.serve_connection(socket, service);
-        let mut stopping = stopping.clone();
+        let peer =
+            Arc::new(Peer { address: from.ip().to_canonical(), stopping: stopping.clone(), _place: place });
+        let service = Guarded { router: TowerToHyperService::new(router.clone()), peer: Arc::clone(&peer) };
+        let connection = http.serve_connection(socket, service).with_upgrades();
         tokio::spawn(async move {
             let mut connection = pin!(connection);
             // What goes wrong on a connection is its client's matter.
-            let stopped = async { stopping.wait_for(|stopping| *stopping).await.is_ok() };
             let _ = tokio::select! {
                 ended = connection.as_mut() => ended,
-                _ = stopped => {
+                () = peer.stopped() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
             };
-            drop(place);
         });
     }
     drop(listener);
@@ -98,6 +118,7 @@ pub(crate) async fn serve(
 /// The router, behind a net: a panic becomes an answer 500 (and a message from the panic hook), not a closed connection.
 struct Guarded {
     router: TowerToHyperService<Router>,
+    peer: Arc<Peer>,
 }
 
 impl Service<hyper::Request<Incoming>> for Guarded {
@@ -105,7 +126,8 @@ impl Service<hyper::Request<Incoming>> for Guarded {
     type Error = Infallible;
     type Future = GuardedFuture;
 
-    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Arc::clone(&self.peer));
         GuardedFuture { inner: Box::pin(self.router.call(request)) }
     }
 }

@@ -227,7 +227,7 @@ async fn read_body(mut body: Body, max: usize) -> Result<Bytes, ApiError> {
 }
 
 /// In which unit an answer tells times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeUnit {
     /// Whole milliseconds.
     Millis,

@@ -30,6 +30,7 @@ mod sapi;
 mod server;
 mod settings;
 pub mod signature;
+mod streams;
 mod trading;
 
 pub use address_range::{AddressRange, BadAddressRange};
@@ -39,4 +40,4 @@ pub use keys::{IssuedKey, KeyError, KeyStore, MasterKey, Permissions, StoredKey,
 pub use limits::LimitSettings;
 pub use read_model::ReadModel;
 pub use server::{serve, serve_admin};
-pub use settings::GatewaySettings;
+pub use settings::{GatewaySettings, SocketSettings};

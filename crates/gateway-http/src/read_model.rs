@@ -15,6 +15,7 @@ use views::Views;
 
 use crate::errors::ApiError;
 use crate::listings::Listings;
+use crate::streams::hub::Hub;
 
 /// How long the follower sleeps at most before it looks whether anybody still needs it.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -32,6 +33,7 @@ pub struct ReadModel {
     /// The last command whose events are in the views. Its sender lives in the follower: a closed channel means that the
     /// views will not go on.
     applied: watch::Receiver<Seq>,
+    hub: Arc<Hub>,
 }
 
 /// Brings the views up to date until the exchange ends or nobody needs them any more.
@@ -53,7 +55,8 @@ impl ReadModel {
         let (announce, applied) = watch::channel(views.command_seq());
         let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
         let saves = Mutex::new(Some(Vec::new()));
-        let model = Arc::new(Self { views: RwLock::new(views), listings, saves, applied });
+        let model =
+            Arc::new(Self { views: RwLock::new(views), listings, saves, applied, hub: Arc::default() });
         let follower = Arc::downgrade(&model);
         thread::Builder::new().name("views".to_owned()).spawn(move || {
             // What is broken then, the panic hook has written.
@@ -122,6 +125,11 @@ impl ReadModel {
 
     fn read(&self) -> RwLockReadGuard<'_, Views> {
         self.views.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who listens to what happens.
+    pub(crate) const fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     /// What is listed.

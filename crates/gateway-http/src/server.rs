@@ -14,6 +14,7 @@ use crate::endpoint::{Endpoint, TABLE};
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, Received};
 use crate::params::Params;
+use crate::streams::market;
 
 /// Serves Binance's spot dialect on `listener` until `shutdown` is done, then lets begun requests finish for at most the
 /// setting `stop_timeout`. To be called before the sequencer stops, so that what was handed in is still answered.
@@ -30,6 +31,12 @@ pub async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, shutdown: imp
 
 fn public(gateway: Arc<Gateway>) -> Router {
     let mut router = Router::new().route("/health/live", get(live));
+    for path in ["/ws", "/ws/", "/ws/{*tail}"] {
+        router = router.route(path, get(market::raw));
+    }
+    for path in ["/stream", "/stream/", "/stream/{*tail}"] {
+        router = router.route(path, get(market::combined));
+    }
     for endpoint in TABLE {
         let filter = MethodFilter::try_from(endpoint.verb.clone()).expect("a verb of HTTP");
         let handler = async |State(gateway): State<Arc<Gateway>>, received: Received| {

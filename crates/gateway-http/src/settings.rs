@@ -29,6 +29,49 @@ pub struct GatewaySettings {
     pub max_depth_levels: usize,
     /// Most entries of a list in one answer (trades, candles, orders). Default 1,000.
     pub max_list_entries: usize,
+    /// WebSocket connections.
+    pub sockets: SocketSettings,
+}
+
+/// What one WebSocket connection takes from its client and keeps for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketSettings {
+    /// Largest message from a client, in bytes, at least 1,024; over it the connection is closed with 1009. Default 65,536.
+    pub max_message_bytes: usize,
+    /// Most messages that wait for a client; a client that falls further behind is dropped. Default 16,384.
+    pub max_outbox_messages: usize,
+    /// Most bytes that wait for a client; a client that falls further behind is dropped. Default 4 MiB.
+    pub max_outbox_bytes: usize,
+    /// How often the server sends a ping. Default 20 seconds, as at Binance.
+    pub ping_interval: Duration,
+    /// How long a ping may stay without its pong. Default 60 seconds, as at Binance.
+    pub pong_timeout: Duration,
+    /// How long a connection lives at the most. Default 24 hours, as at Binance.
+    pub max_life: Duration,
+    /// Most frames that a client of the streams may send in a second (requests, pings and pongs), or pings and pongs that one
+    /// of the WebSocket API may; over it the connection is closed with 1008. Default 5, as at Binance.
+    pub max_frames_per_s: u32,
+    /// Most streams of one connection. Default 1,024, as at Binance.
+    pub max_streams: usize,
+    /// How long a connection of the streams collects messages after it has sent some, so that those that come close together
+    /// leave together. Default 5 milliseconds.
+    pub flush_pause: Duration,
+}
+
+impl Default for SocketSettings {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 65_536,
+            max_outbox_messages: 16_384,
+            max_outbox_bytes: 4 << 20,
+            ping_interval: Duration::from_secs(20),
+            pong_timeout: Duration::from_mins(1),
+            max_life: Duration::from_hours(24),
+            max_frames_per_s: 5,
+            max_streams: 1_024,
+            flush_pause: Duration::from_millis(5),
+        }
+    }
 }
 
 impl Default for GatewaySettings {
@@ -46,6 +89,7 @@ impl Default for GatewaySettings {
             max_recv_window_ms: 60_000,
             max_depth_levels: 5_000,
             max_list_entries: 1_000,
+            sockets: SocketSettings::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use gateway_http::{GatewaySettings, MarketForm};
+use gateway_http::{GatewaySettings, MarketForm, SocketSettings};
 use model::{AssetId, AssetName, AssetTerms, MarketTerms};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -22,6 +22,7 @@ pub const TEMPLATE: &str = include_str!("rialto.toml");
 pub struct Config {
     pub data_dir: PathBuf,
     pub public: Listener,
+    pub sockets: Sockets,
     pub admin: Admin,
     pub keys: Keys,
     pub journal: Journal,
@@ -67,6 +68,29 @@ pub struct Listener {
     pub max_depth_levels: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
     pub max_list_entries: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sockets {
+    #[serde(deserialize_with = "within::<1_024, 1_048_576, _, _>")]
+    pub max_message_bytes: usize,
+    #[serde(deserialize_with = "within::<16, 1_000_000, _, _>")]
+    pub max_outbox_messages: usize,
+    #[serde(deserialize_with = "within::<16, 1_048_576, _, _>")]
+    pub max_outbox_kib: usize,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub ping_interval_s: u64,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub pong_timeout_s: u64,
+    #[serde(deserialize_with = "within::<1, 8_760, _, _>")]
+    pub max_life_h: u64,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub max_frames_per_s: u32,
+    #[serde(deserialize_with = "within::<1, 100_000, _, _>")]
+    pub max_streams: usize,
+    #[serde(deserialize_with = "within::<0, 1_000, _, _>")]
+    pub flush_pause_ms: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -128,6 +152,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("./rialto-data"),
             public: Listener::default(),
+            sockets: Sockets::default(),
             admin: Admin::default(),
             keys: Keys::default(),
             journal: Journal::default(),
@@ -155,6 +180,23 @@ impl Default for Listener {
             max_recv_window_ms: gateway.max_recv_window_ms,
             max_depth_levels: gateway.max_depth_levels,
             max_list_entries: gateway.max_list_entries,
+        }
+    }
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        let sockets = SocketSettings::default();
+        Self {
+            max_message_bytes: sockets.max_message_bytes,
+            max_outbox_messages: sockets.max_outbox_messages,
+            max_outbox_kib: sockets.max_outbox_bytes >> 10,
+            ping_interval_s: sockets.ping_interval.as_secs(),
+            pong_timeout_s: sockets.pong_timeout.as_secs(),
+            max_life_h: sockets.max_life.as_secs() / 3_600,
+            max_frames_per_s: sockets.max_frames_per_s,
+            max_streams: sockets.max_streams,
+            flush_pause_ms: u64::try_from(sockets.flush_pause.as_millis()).expect("milliseconds"),
         }
     }
 }
@@ -305,7 +347,23 @@ impl Config {
             max_recv_window_ms: public.max_recv_window_ms,
             max_depth_levels: public.max_depth_levels,
             max_list_entries: public.max_list_entries,
+            sockets: self.sockets(),
             ..GatewaySettings::default()
+        }
+    }
+
+    fn sockets(&self) -> SocketSettings {
+        let sockets = &self.sockets;
+        SocketSettings {
+            max_message_bytes: sockets.max_message_bytes,
+            max_outbox_messages: sockets.max_outbox_messages,
+            max_outbox_bytes: sockets.max_outbox_kib << 10,
+            ping_interval: Duration::from_secs(sockets.ping_interval_s),
+            pong_timeout: Duration::from_secs(sockets.pong_timeout_s),
+            max_life: Duration::from_hours(sockets.max_life_h),
+            max_frames_per_s: sockets.max_frames_per_s,
+            max_streams: sockets.max_streams,
+            flush_pause: Duration::from_millis(sockets.flush_pause_ms),
         }
     }
 
@@ -410,6 +468,15 @@ mod tests {
             "max_recv_window_ms",
             "max_depth_levels",
             "max_list_entries",
+            "max_message_bytes",
+            "max_outbox_messages",
+            "max_outbox_kib",
+            "ping_interval_s",
+            "pong_timeout_s",
+            "max_life_h",
+            "max_frames_per_s",
+            "max_streams",
+            "flush_pause_ms",
             "token_file",
             "master_key_file",
             "segment_mib",

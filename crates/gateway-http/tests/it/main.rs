@@ -6,5 +6,7 @@ mod limits;
 mod reads;
 mod restart;
 mod security;
+mod socket;
+mod sockets;
 mod trading;
 mod world;

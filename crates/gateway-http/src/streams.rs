@@ -1,0 +1,12 @@
+//! WebSocket connections: what all of them share ([`outbox`], [`socket`]), and the market-data streams.
+
+#![allow(dead_code, reason = "the follower of the events and the WebSocket API use the rest")]
+
+pub(crate) mod hub;
+pub(crate) mod market;
+pub(crate) mod outbox;
+pub(crate) mod socket;
+pub(crate) mod topic;
+
+pub(crate) use outbox::Outbox;
+pub(crate) use socket::{Conversation, Ending, accept};

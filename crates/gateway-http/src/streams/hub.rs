@@ -1,0 +1,254 @@
+//! Who listens to what: the connections of each topic and of each account, and what the follower of the events needs to pick
+//! out for them. Messages are encoded once for all who get them in the same form.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use axum::extract::ws::Utf8Bytes;
+use model::{AccountId, MarketId};
+
+use crate::gateway::TimeUnit;
+use crate::streams::outbox::Outbox;
+use crate::streams::topic::{Kind, Subject, Topic};
+
+/// One connection, or one subscription to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listener(u64);
+
+/// In which form a connection wants the messages of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are.
+    Raw,
+    /// With the stream's name, as the connection asked for it.
+    Combined(Arc<str>),
+}
+
+impl Form {
+    /// `payload` in this form.
+    pub(crate) fn of(&self, payload: &str) -> Utf8Bytes {
+        match self {
+            Self::Raw => payload.into(),
+            Self::Combined(name) => {
+                let name = serde_json::to_string(&**name).expect("a name is a string");
+                format!("{{\"stream\":{name},\"data\":{payload}}}").into()
+            }
+        }
+    }
+}
+
+/// Those who get the messages of a topic in one form.
+#[derive(Debug)]
+struct Group {
+    form: Form,
+    members: Vec<(Listener, Arc<Outbox>)>,
+}
+
+#[derive(Debug, Default)]
+struct Listeners {
+    groups: Vec<Group>,
+    /// Somebody has come since the last message.
+    fresh: bool,
+}
+
+/// What is to be picked out of the events of a market: how many topics need it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MarketInterest {
+    pub(crate) trades: u32,
+    pub(crate) agg_trades: u32,
+    pub(crate) levels: u32,
+    pub(crate) best_prices: u32,
+}
+
+/// What is to be picked out of the events.
+#[derive(Debug, Default)]
+pub(crate) struct Interest {
+    markets: HashMap<MarketId, MarketInterest>,
+    /// How many subscriptions each account has.
+    accounts: HashMap<AccountId, u32>,
+}
+
+impl Interest {
+    /// True when nobody wants anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.markets.is_empty() && self.accounts.is_empty()
+    }
+
+    /// What of a market is wanted.
+    pub(crate) fn market(&self, market: MarketId) -> MarketInterest {
+        self.markets.get(&market).copied().unwrap_or_default()
+    }
+
+    /// Whether what happens to an account is wanted.
+    pub(crate) fn account(&self, account: AccountId) -> bool {
+        self.accounts.contains_key(&account)
+    }
+
+    fn topic(&mut self, topic: Topic, change: impl Fn(&mut u32)) {
+        let Subject::Market(market, kind) = topic.subject else { return };
+        let interest = self.markets.entry(market).or_default();
+        match kind {
+            Kind::Trade => change(&mut interest.trades),
+            Kind::AggTrade => change(&mut interest.agg_trades),
+            Kind::DiffDepth(_) => change(&mut interest.levels),
+            Kind::BookTicker => change(&mut interest.best_prices),
+            // Told from the views, by the clock.
+            Kind::Kline(..)
+            | Kind::MiniTicker
+            | Kind::Ticker
+            | Kind::PartialDepth(..)
+            | Kind::AveragePrice => {}
+        }
+        let MarketInterest { trades, agg_trades, levels, best_prices } = *interest;
+        if (trades, agg_trades, levels, best_prices) == (0, 0, 0, 0) {
+            self.markets.remove(&market);
+        }
+    }
+}
+
+/// One subscription to what happens to an account.
+#[derive(Debug)]
+pub(crate) struct UserListener {
+    listener: Listener,
+    pub(crate) subscription_id: u64,
+    pub(crate) unit: TimeUnit,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// Who listens to what.
+#[derive(Debug, Default)]
+pub(crate) struct Hub {
+    next: AtomicU64,
+    topics: Mutex<HashMap<Topic, Listeners>>,
+    users: Mutex<HashMap<AccountId, Vec<UserListener>>>,
+    interest: RwLock<Interest>,
+}
+
+/// A subscription to what happens to an account, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct UserSubscription {
+    hub: Arc<Hub>,
+    account: AccountId,
+    listener: Listener,
+}
+
+impl Drop for UserSubscription {
+    fn drop(&mut self) {
+        self.hub.unsubscribe_user(self.account, self.listener);
+    }
+}
+
+impl Hub {
+    /// A name that nobody else has.
+    pub(crate) fn listener(&self) -> Listener {
+        Listener(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// From now on the connection gets the messages of `topic`.
+    pub(crate) fn subscribe(&self, listener: Listener, topic: Topic, form: Form, outbox: Arc<Outbox>) {
+        let mut topics = self.topics();
+        let listeners = topics.entry(topic).or_default();
+        let first = listeners.groups.is_empty();
+        listeners.fresh = true;
+        match listeners.groups.iter_mut().find(|group| group.form == form) {
+            Some(group) => group.members.push((listener, outbox)),
+            None => listeners.groups.push(Group { form, members: vec![(listener, outbox)] }),
+        }
+        if first {
+            self.interest_mut().topic(topic, |count| *count += 1);
+        }
+    }
+
+    /// From now on it does not.
+    pub(crate) fn unsubscribe(&self, listener: Listener, topic: Topic, form: &Form) {
+        let mut topics = self.topics();
+        let Some(listeners) = topics.get_mut(&topic) else { return };
+        for group in listeners.groups.iter_mut().filter(|group| group.form == *form) {
+            if let Some(found) = group.members.iter().position(|(member, _)| *member == listener) {
+                group.members.swap_remove(found);
+            }
+        }
+        listeners.groups.retain(|group| !group.members.is_empty());
+        if listeners.groups.is_empty() {
+            topics.remove(&topic);
+            self.interest_mut().topic(topic, |count| *count -= 1);
+        }
+    }
+
+    /// Everything that happens to `account` and is released after this call arrives in `outbox`, in order, each message once,
+    /// wrapped with `subscription_id`, until what this returns is dropped.
+    pub(crate) fn subscribe_user(
+        self: &Arc<Self>,
+        account: AccountId,
+        outbox: Arc<Outbox>,
+        subscription_id: u64,
+        unit: TimeUnit,
+    ) -> UserSubscription {
+        let listener = self.listener();
+        let entry = UserListener { listener, subscription_id, unit, outbox };
+        self.users().entry(account).or_default().push(entry);
+        *self.interest_mut().accounts.entry(account).or_default() += 1;
+        UserSubscription { hub: Arc::clone(self), account, listener }
+    }
+
+    fn unsubscribe_user(&self, account: AccountId, listener: Listener) {
+        let mut users = self.users();
+        let Some(listeners) = users.get_mut(&account) else { return };
+        listeners.retain(|entry| entry.listener != listener);
+        if listeners.is_empty() {
+            users.remove(&account);
+        }
+        drop(users);
+        let mut interest = self.interest_mut();
+        if let Some(count) = interest.accounts.get_mut(&account) {
+            *count -= 1;
+            if *count == 0 {
+                interest.accounts.remove(&account);
+            }
+        }
+    }
+
+    /// Sends a message to all who listen to `topic`.
+    pub(crate) fn publish(&self, topic: Topic, payload: &str) {
+        if let Some(listeners) = self.topics().get(&topic) {
+            for group in &listeners.groups {
+                let message = group.form.of(payload);
+                for (_, outbox) in &group.members {
+                    outbox.push(message.clone());
+                }
+            }
+        }
+    }
+
+    /// Lets `tell` write to each of those who listen to an account.
+    pub(crate) fn publish_to(&self, account: AccountId, mut tell: impl FnMut(&UserListener)) {
+        if let Some(listeners) = self.users().get(&account) {
+            listeners.iter().for_each(&mut tell);
+        }
+    }
+
+    /// The topics that somebody listens to, and whether somebody has come since this was asked before.
+    pub(crate) fn topics_now(&self, wanted: impl Fn(&Topic) -> bool) -> Vec<(Topic, bool)> {
+        let mut topics = self.topics();
+        let wanted = topics.iter_mut().filter(|(topic, _)| wanted(topic));
+        wanted.map(|(topic, listeners)| (*topic, std::mem::take(&mut listeners.fresh))).collect()
+    }
+
+    /// What is to be picked out of the events. Keep it no longer than a batch: who subscribes waits.
+    pub(crate) fn interest(&self) -> RwLockReadGuard<'_, Interest> {
+        self.interest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn interest_mut(&self) -> RwLockWriteGuard<'_, Interest> {
+        self.interest.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, Listeners>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn users(&self) -> MutexGuard<'_, HashMap<AccountId, Vec<UserListener>>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
