@@ -1,10 +1,10 @@
 //! Commands and the vocabulary they share with events.
 
 use model::{
-    AddAsset, AddMarket, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, Command,
-    CreateAccount, CreateApiKey, Deposit, FeeRounding, MarketStatus, MarketTerms, OrderKind, OrderRef,
-    PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey, SelfTradePrevention,
-    SettleWithdrawal, Side, Skip, TimeInForce,
+    AddApiKey, AddAsset, AddMarket, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction,
+    ChangeApiKey, Command, CreateAccount, CreateApiKey, Deposit, FeeRounding, IpRange, KeyKind, MarketStatus,
+    MarketTerms, OrderKind, OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey,
+    RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, TimeInForce,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -24,6 +24,9 @@ coded_enum!(MarketStatus, "a market status" { 0 => Trading, 1 => CancelOnly, 2 =
 coded_enum!(FeeRounding, "a fee rounding" { 0 => Up, 1 => HalfUp, 2 => Down });
 coded_enum!(CancelRestriction, "a cancel restriction" { 0 => None, 1 => OnlyNew, 2 => OnlyPartiallyFilled });
 coded_enum!(ReplaceMode, "a replace mode" { 0 => StopOnFailure, 1 => AllowFailure });
+
+coded_enum!(KeyKind, "a kind of API key" { 0 => HmacSha256, 1 => Ed25519 });
+coded_enum!(IpRange, "a range of addresses" { 4 => V4 { network, prefix_bits }, 6 => V6 { network, prefix_bits } });
 
 coded_struct!(AssetTerms { name, scale });
 coded_struct!(MarketTerms {
@@ -56,6 +59,9 @@ coded_struct!(AddMarket { terms });
 coded_struct!(CreateAccount { name, trade_group });
 coded_struct!(CreateApiKey { account, key, sealed_secret, permissions });
 coded_struct!(RevokeApiKey { key });
+coded_struct!(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges });
+coded_struct!(ChangeApiKey { key, permissions, ip_ranges });
+coded_struct!(ResealApiKey { key, sealed });
 coded_struct!(Deposit { account, asset, amount, reference });
 coded_struct!(RequestWithdrawal { account, asset, amount, reference });
 coded_struct!(SettleWithdrawal { withdrawal, paid_out });
@@ -92,4 +98,7 @@ coded_enum!(Command, "a command" {
     14 => AmendOrder(amend),
     15 => Tick,
     16 => Skip(skip),
+    17 => AddApiKey(add),
+    18 => ChangeApiKey(change),
+    19 => ResealApiKey(reseal),
 });

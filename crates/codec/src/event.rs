@@ -1,8 +1,9 @@
 //! Events.
 
 use model::{
-    ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged, Liquidity, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded, WithdrawalRequested, WithdrawalSettled,
+    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
+    Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
+    WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -14,6 +15,8 @@ coded_enum!(ExpiryReason, "an expiry reason" {
 coded_enum!(EndReason, "an end reason" { 0 => Filled, 1 => Canceled, 2 => Expired(reason), 3 => ExpiredInMatch });
 
 coded_struct!(ApiKeyCreated { account, key, permissions });
+coded_struct!(ApiKeyAdded { account, key, kind, label, permissions, ip_ranges });
+coded_struct!(ApiKeyChanged { account, key, permissions, ip_ranges });
 coded_struct!(Deposited { account, asset, amount, reference });
 coded_struct!(WithdrawalRequested { withdrawal, account, asset, amount, reference });
 coded_struct!(WithdrawalSettled { withdrawal, account, asset, amount, paid_out });
@@ -73,4 +76,7 @@ coded_enum!(Event, "an event" {
     15 => Traded(traded),
     16 => LevelChanged(changed),
     17 => Skipped { reason },
+    18 => ApiKeyAdded(added),
+    19 => ApiKeyChanged(changed),
+    20 => ApiKeyResealed { account, key },
 });

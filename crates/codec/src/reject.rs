@@ -52,4 +52,6 @@ coded_enum!(Reject, "a reject" {
     31 => TooManyAmends { max },
     32 => ReplaceNotAttempted,
     33 => OrderGone { order },
+    34 => TooManyIpRanges { max },
+    35 => BadIpRange { range },
 });

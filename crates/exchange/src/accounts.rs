@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::Ledger;
 use model::{
-    AccountId, AccountName, Amount, ApiKeyCreated, ApiKeyId, AssetId, CreateAccount, CreateApiKey, Event,
-    MarketId, MarketTerms, OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode,
-    RevokeApiKey, TradeGroup, WithdrawalId,
+    AccountId, AccountName, AddApiKey, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ApiKeyId, AssetId,
+    ChangeApiKey, CreateAccount, CreateApiKey, Event, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms,
+    OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode, ResealApiKey, RevokeApiKey,
+    TradeGroup, WithdrawalId,
 };
 
 use crate::messages::ReplacementId;
@@ -25,10 +26,16 @@ pub struct Account {
 pub struct ApiKey {
     /// Whose orders it signs.
     pub account: AccountId,
-    /// Sealed under a key that the partition never sees.
-    pub sealed_secret: Vec<u8>,
+    /// How it signs.
+    pub kind: KeyKind,
+    /// What its signatures are checked with, sealed under a key that the partition never sees.
+    pub sealed: Vec<u8>,
+    /// What its owner calls it; may be empty.
+    pub label: KeyLabel,
     /// What it may do; the gateway gives the bits their meaning.
     pub permissions: u32,
+    /// From where it may be used; empty means from everywhere.
+    pub ip_ranges: Vec<IpRange>,
 }
 
 /// A withdrawal that was neither paid out nor given back yet.
@@ -89,6 +96,23 @@ fn index(account: AccountId) -> Option<usize> {
     usize::try_from(account.0.checked_sub(1)?).ok()
 }
 
+fn check_sealed(sealed: &[u8]) -> Result<(), Reject> {
+    let len = sealed.len();
+    if len == 0 || len > CreateApiKey::MAX_SEALED_BYTES {
+        return Err(Reject::BadSealedSecret { len: u32::try_from(len).unwrap_or(u32::MAX) });
+    }
+    Ok(())
+}
+
+fn check_ip_ranges(ranges: &[IpRange]) -> Result<(), Reject> {
+    if ranges.len() > AddApiKey::MAX_IP_RANGES {
+        let max = u32::try_from(AddApiKey::MAX_IP_RANGES).expect("the limit is small");
+        return Err(Reject::TooManyIpRanges { max });
+    }
+    let bad = ranges.iter().find(|range| !range.is_valid());
+    bad.map_or(Ok(()), |range| Err(Reject::BadIpRange { range: *range }))
+}
+
 impl Accounts {
     pub fn account(&self, account: AccountId) -> Result<&Account, Reject> {
         index(account).and_then(|at| self.list.get(at)).ok_or(Reject::UnknownAccount { account })
@@ -116,22 +140,66 @@ impl Accounts {
         account
     }
 
+    /// As the first version did it, and told it.
     pub fn create_api_key(&mut self, create: &CreateApiKey, events: &mut Vec<Event>) -> Result<(), Reject> {
-        self.account(create.account)?;
-        if create.key.is_empty() {
+        let CreateApiKey { account, key, sealed_secret, permissions } = create;
+        let (account, permissions) = (*account, *permissions);
+        self.keep_api_key(
+            *key,
+            ApiKey {
+                account,
+                kind: KeyKind::HmacSha256,
+                sealed: sealed_secret.clone(),
+                label: KeyLabel::EMPTY,
+                permissions,
+                ip_ranges: Vec::new(),
+            },
+        )?;
+        events.push(Event::ApiKeyCreated(ApiKeyCreated { account, key: *key, permissions }));
+        Ok(())
+    }
+
+    pub fn add_api_key(&mut self, add: &AddApiKey, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges } = add;
+        let (account, key, kind, label, permissions) = (*account, *key, *kind, *label, *permissions);
+        let (sealed, ip_ranges) = (sealed.clone(), ip_ranges.clone());
+        self.keep_api_key(
+            key,
+            ApiKey { account, kind, sealed, label, permissions, ip_ranges: ip_ranges.clone() },
+        )?;
+        events.push(Event::ApiKeyAdded(ApiKeyAdded { account, key, kind, label, permissions, ip_ranges }));
+        Ok(())
+    }
+
+    fn keep_api_key(&mut self, id: ApiKeyId, key: ApiKey) -> Result<(), Reject> {
+        self.account(key.account)?;
+        if id.is_empty() {
             return Err(Reject::NameMissing);
         }
-        let len = create.sealed_secret.len();
-        if len == 0 || len > CreateApiKey::MAX_SEALED_BYTES {
-            return Err(Reject::BadSealedSecret { len: u32::try_from(len).unwrap_or(u32::MAX) });
-        }
-        if self.keys.contains_key(&create.key) {
+        check_sealed(&key.sealed)?;
+        check_ip_ranges(&key.ip_ranges)?;
+        if self.keys.contains_key(&id) {
             return Err(Reject::NameTaken);
         }
-        let (account, permissions) = (create.account, create.permissions);
-        self.keys
-            .insert(create.key, ApiKey { account, sealed_secret: create.sealed_secret.clone(), permissions });
-        events.push(Event::ApiKeyCreated(ApiKeyCreated { account, key: create.key, permissions }));
+        self.keys.insert(id, key);
+        Ok(())
+    }
+
+    pub fn change_api_key(&mut self, change: &ChangeApiKey, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let ChangeApiKey { key: id, permissions, ip_ranges } = change;
+        let key = self.keys.get_mut(id).ok_or(Reject::UnknownApiKey)?;
+        check_ip_ranges(ip_ranges)?;
+        (key.permissions, key.ip_ranges) = (*permissions, ip_ranges.clone());
+        let (account, permissions, ip_ranges) = (key.account, key.permissions, key.ip_ranges.clone());
+        events.push(Event::ApiKeyChanged(ApiKeyChanged { account, key: *id, permissions, ip_ranges }));
+        Ok(())
+    }
+
+    pub fn reseal_api_key(&mut self, reseal: &ResealApiKey, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let key = self.keys.get_mut(&reseal.key).ok_or(Reject::UnknownApiKey)?;
+        check_sealed(&reseal.sealed)?;
+        key.sealed.clone_from(&reseal.sealed);
+        events.push(Event::ApiKeyResealed { account: key.account, key: reseal.key });
         Ok(())
     }
 

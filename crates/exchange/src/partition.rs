@@ -84,6 +84,9 @@ impl Partition {
             Command::CancelAllOrders(cancel) => accounts.cancel_all(catalog, cancel, mail),
             Command::ReplaceOrder(replace) => accounts.replace(catalog, replace, mail, events),
             Command::AmendOrder(amend) => accounts.amend(catalog, amend, mail),
+            Command::AddApiKey(add) => accounts.add_api_key(add, events),
+            Command::ChangeApiKey(change) => accounts.change_api_key(change, events),
+            Command::ResealApiKey(reseal) => accounts.reseal_api_key(reseal, events),
             Command::Tick => Ok(()),
             Command::Skip(skip) => {
                 events.push(Event::Skipped { reason: skip.reason.clone() });
@@ -172,6 +175,7 @@ impl Partition {
 fn owner(command: &Command) -> AccountId {
     match command {
         Command::CreateApiKey(create) => create.account,
+        Command::AddApiKey(add) => add.account,
         Command::Deposit(deposit) => deposit.account,
         Command::RequestWithdrawal(request) => request.account,
         Command::PlaceOrder(place) => place.account,
@@ -184,6 +188,8 @@ fn owner(command: &Command) -> AccountId {
         | Command::ChangeMarket(_)
         | Command::CreateAccount(_)
         | Command::RevokeApiKey(_)
+        | Command::ChangeApiKey(_)
+        | Command::ResealApiKey(_)
         | Command::SettleWithdrawal(_)
         | Command::Tick
         | Command::Skip(_) => AccountId(0),

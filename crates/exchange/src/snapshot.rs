@@ -7,15 +7,19 @@ use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
-    MarketId, MarketTerms, OrderId, PriceTicks, QtyLots, Reference, Reject, Side, TradeGroup, TradeId,
-    WithdrawalId,
+    IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, OrderId, PriceTicks, QtyLots, Reference, Reject, Side,
+    TradeGroup, TradeId, WithdrawalId,
 };
 use orderbook::{Order, Orders};
 
 use crate::Partition;
 use crate::accounts::{ApiKey, Withdrawal};
 
-const VERSION: u8 = 1;
+/// The version that knows all there is.
+const VERSION: u8 = 2;
+/// The version in which every API key had one kind, no label and no address ranges. A state that has no others is still written
+/// in it, so that an old journal leads a new program to the same bytes and the same hash, and the old program reads them.
+const FIRST_VERSION: u8 = 1;
 
 struct AccountRecord {
     name: AccountName,
@@ -73,13 +77,24 @@ struct MarketRecord {
 }
 coded_struct!(MarketRecord { reference_ticks, next_trade, next_prevented_match, update_id, bids, asks });
 
-struct KeyRecord {
+struct FirstKeyRecord {
     key: ApiKeyId,
     account: AccountId,
     sealed_secret: Vec<u8>,
     permissions: u32,
 }
-coded_struct!(KeyRecord { key, account, sealed_secret, permissions });
+coded_struct!(FirstKeyRecord { key, account, sealed_secret, permissions });
+
+struct KeyRecord {
+    key: ApiKeyId,
+    account: AccountId,
+    kind: KeyKind,
+    sealed: Vec<u8>,
+    label: KeyLabel,
+    permissions: u32,
+    ip_ranges: Vec<IpRange>,
+}
+coded_struct!(KeyRecord { key, account, kind, sealed, label, permissions, ip_ranges });
 
 struct WithdrawalRecord {
     withdrawal: WithdrawalId,
@@ -137,7 +152,8 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         assert!(self.mail.is_empty(), "a snapshot is taken between commands");
         let mut out = Vec::new();
-        VERSION.encode(&mut out);
+        let version = self.snapshot_version();
+        version.encode(&mut out);
         self.seq.encode(&mut out);
         self.time_ns.encode(&mut out);
 
@@ -182,17 +198,13 @@ impl Partition {
             })
             .collect();
         open.encode(&mut out);
-        let keys: Vec<KeyRecord> = accounts
-            .keys
-            .iter()
-            .map(|(key, k)| KeyRecord {
-                key: *key,
-                account: k.account,
-                sealed_secret: k.sealed_secret.clone(),
-                permissions: k.permissions,
-            })
-            .collect();
-        keys.encode(&mut out);
+        if version == FIRST_VERSION {
+            let keys: Vec<FirstKeyRecord> = accounts.keys.iter().map(first_key_record).collect();
+            keys.encode(&mut out);
+        } else {
+            let keys: Vec<KeyRecord> = accounts.keys.iter().map(key_record).collect();
+            keys.encode(&mut out);
+        }
         let withdrawals: Vec<WithdrawalRecord> = accounts
             .withdrawals
             .iter()
@@ -218,6 +230,14 @@ impl Partition {
         out
     }
 
+    /// The first that can hold all that is there; the same for equal states.
+    fn snapshot_version(&self) -> u8 {
+        let is_first = |key: &ApiKey| {
+            key.kind == KeyKind::HmacSha256 && key.label.is_empty() && key.ip_ranges.is_empty()
+        };
+        if self.accounts.keys.values().all(is_first) { FIRST_VERSION } else { VERSION }
+    }
+
     fn account_ids(&self) -> impl Iterator<Item = AccountId> {
         (1_u64..).map(AccountId).take(self.accounts.list.len())
     }
@@ -238,7 +258,7 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let found = u8::decode(&mut input)?;
-        if found != VERSION {
+        if found != VERSION && found != FIRST_VERSION {
             return Err(SnapshotError::Version { found });
         }
         let mut partition =
@@ -280,9 +300,10 @@ impl Partition {
                 record.client_order_id,
             );
         }
-        for record in Vec::<KeyRecord>::decode(&mut input)? {
-            let KeyRecord { key, account, sealed_secret, permissions } = record;
-            accounts.keys.insert(key, ApiKey { account, sealed_secret, permissions });
+        if found == FIRST_VERSION {
+            accounts.keys = Vec::decode(&mut input)?.into_iter().map(key_of_first).collect();
+        } else {
+            accounts.keys = Vec::decode(&mut input)?.into_iter().map(key_of).collect();
         }
         for record in Vec::<WithdrawalRecord>::decode(&mut input)? {
             let WithdrawalRecord { withdrawal, account, asset, amount } = record;
@@ -310,6 +331,27 @@ impl Partition {
         input.finish()?;
         Ok(partition)
     }
+}
+
+fn first_key_record((id, key): (&ApiKeyId, &ApiKey)) -> FirstKeyRecord {
+    let ApiKey { account, kind: _, sealed, label: _, permissions, ip_ranges: _ } = key;
+    FirstKeyRecord { key: *id, account: *account, sealed_secret: sealed.clone(), permissions: *permissions }
+}
+
+fn key_of_first(record: FirstKeyRecord) -> (ApiKeyId, ApiKey) {
+    let FirstKeyRecord { key, account, sealed_secret, permissions } = record;
+    let (kind, label, ip_ranges) = (KeyKind::HmacSha256, KeyLabel::EMPTY, Vec::new());
+    (key, ApiKey { account, kind, sealed: sealed_secret, label, permissions, ip_ranges })
+}
+
+fn key_record((id, key): (&ApiKeyId, &ApiKey)) -> KeyRecord {
+    let ApiKey { account, kind, sealed, label, permissions, ip_ranges } = key.clone();
+    KeyRecord { key: *id, account, kind, sealed, label, permissions, ip_ranges }
+}
+
+fn key_of(record: KeyRecord) -> (ApiKeyId, ApiKey) {
+    let KeyRecord { key, account, kind, sealed, label, permissions, ip_ranges } = record;
+    (key, ApiKey { account, kind, sealed, label, permissions, ip_ranges })
 }
 
 fn resting_record(order: &Order) -> RestingRecord {

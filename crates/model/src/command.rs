@@ -1,8 +1,9 @@
 //! What can be asked of a partition: one command, one type with its own fields. Results are events.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, MarketId, MarketTerms,
-    OrderId, OrderKind, QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, IpRange, KeyLabel,
+    MarketId, MarketTerms, OrderId, OrderKind, QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeNs,
+    TradeGroup, WithdrawalId,
 };
 
 /// A command with its place and its time, as the journal has it.
@@ -27,7 +28,7 @@ pub enum Command {
     ChangeMarket(AddMarket),
     /// Opens an account.
     CreateAccount(CreateAccount),
-    /// Gives an account an API key.
+    /// Gives an account an API key, in the form of the first version, which old journals have.
     CreateApiKey(CreateApiKey),
     /// Takes an API key away.
     RevokeApiKey(RevokeApiKey),
@@ -51,6 +52,12 @@ pub enum Command {
     Tick,
     /// Stands where a command was that must not be applied, see `rialto journal skip`. Never journaled itself.
     Skip(Skip),
+    /// Gives an account an API key.
+    AddApiKey(AddApiKey),
+    /// Gives an API key other permissions and other addresses.
+    ChangeApiKey(ChangeApiKey),
+    /// Gives an API key the same credential, sealed under another master key.
+    ResealApiKey(ResealApiKey),
 }
 
 /// Lists an asset under the next [`AssetId`].
@@ -76,7 +83,7 @@ pub struct CreateAccount {
     pub trade_group: TradeGroup,
 }
 
-/// Gives an account an API key. The partition keeps it for the gateways and never looks into it.
+/// Gives an account an API key of the kind [`KeyKind::HmacSha256`], usable from everywhere: what [`AddApiKey`] was at first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateApiKey {
     /// Whose orders it signs.
@@ -92,6 +99,62 @@ pub struct CreateApiKey {
 impl CreateApiKey {
     /// Longest sealed secret, in bytes.
     pub const MAX_SEALED_BYTES: usize = 1_024;
+}
+
+/// How the requests of an API key are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KeyKind {
+    /// Both sides have one secret: HMAC with SHA-256.
+    HmacSha256 = 0,
+    /// The client has the private half, the exchange the public one: Ed25519.
+    Ed25519 = 1,
+}
+
+/// Gives an account an API key. The partition keeps it for the gateways and never looks into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddApiKey {
+    /// Whose orders it signs.
+    pub account: AccountId,
+    /// Its name, unique.
+    pub key: ApiKeyId,
+    /// How it signs.
+    pub kind: KeyKind,
+    /// What its signatures are checked with, sealed under a master key that the journal never sees; at most
+    /// [`CreateApiKey::MAX_SEALED_BYTES`]. Of Ed25519 this is the public half, which is no secret: it is sealed so that nobody
+    /// who can write the journal, but does not have the master key, puts another in its place.
+    pub sealed: Vec<u8>,
+    /// What its owner calls it; may be empty.
+    pub label: KeyLabel,
+    /// Bits of what it may do; the gateway gives them their meaning.
+    pub permissions: u32,
+    /// From where it may be used, at most [`Self::MAX_IP_RANGES`]; empty means from everywhere.
+    pub ip_ranges: Vec<IpRange>,
+}
+
+impl AddApiKey {
+    /// Most address ranges of a key. Source: Binance's API management allows as many addresses.
+    pub const MAX_IP_RANGES: usize = 30;
+}
+
+/// Gives an API key other permissions and other addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeApiKey {
+    /// Which one.
+    pub key: ApiKeyId,
+    /// Bits of what it may do from now on.
+    pub permissions: u32,
+    /// From where it may be used from now on, at most [`AddApiKey::MAX_IP_RANGES`]; empty means from everywhere.
+    pub ip_ranges: Vec<IpRange>,
+}
+
+/// Gives an API key the same credential, sealed under another master key. Doing it twice is the same as doing it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResealApiKey {
+    /// Which one.
+    pub key: ApiKeyId,
+    /// The credential, sealed anew.
+    pub sealed: Vec<u8>,
 }
 
 /// Takes an API key away.
@@ -273,6 +336,9 @@ impl Command {
             Self::AmendOrder(_) => "amend_order",
             Self::Tick => "tick",
             Self::Skip(_) => "skip",
+            Self::AddApiKey(_) => "add_api_key",
+            Self::ChangeApiKey(_) => "change_api_key",
+            Self::ResealApiKey(_) => "reseal_api_key",
         }
     }
 
@@ -294,7 +360,10 @@ impl Command {
             | Self::RequestWithdrawal(_)
             | Self::SettleWithdrawal(_)
             | Self::Tick
-            | Self::Skip(_) => TimeNs::NEVER,
+            | Self::Skip(_)
+            | Self::AddApiKey(_)
+            | Self::ChangeApiKey(_)
+            | Self::ResealApiKey(_) => TimeNs::NEVER,
         }
     }
 }

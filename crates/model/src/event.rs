@@ -7,9 +7,9 @@
 //! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, MarketId, MarketTerms,
-    OrderId, OrderKind, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side, TradeGroup,
-    TradeId, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, IpRange, KeyKind, KeyLabel,
+    MarketId, MarketTerms, OrderId, OrderKind, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention,
+    Side, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -38,7 +38,7 @@ pub enum Event {
         /// Its group for self-trade prevention.
         trade_group: TradeGroup,
     },
-    /// An account has an API key.
+    /// An account has an API key, as the first version told it.
     ApiKeyCreated(ApiKeyCreated),
     /// An API key is gone.
     ApiKeyRevoked {
@@ -79,6 +79,17 @@ pub enum Event {
         /// The operator's words.
         reason: String,
     },
+    /// An account has an API key.
+    ApiKeyAdded(ApiKeyAdded),
+    /// An API key has other permissions and other addresses.
+    ApiKeyChanged(ApiKeyChanged),
+    /// An API key's credential is sealed under another master key.
+    ApiKeyResealed {
+        /// Whose key it is.
+        account: AccountId,
+        /// Which one.
+        key: ApiKeyId,
+    },
 }
 
 /// An account has an API key. The secret is never part of an event.
@@ -90,6 +101,36 @@ pub struct ApiKeyCreated {
     pub key: ApiKeyId,
     /// What it may do.
     pub permissions: u32,
+}
+
+/// An account has an API key. What its signatures are checked with is never part of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyAdded {
+    /// Whose.
+    pub account: AccountId,
+    /// Its name.
+    pub key: ApiKeyId,
+    /// How it signs.
+    pub kind: KeyKind,
+    /// What its owner calls it; may be empty.
+    pub label: KeyLabel,
+    /// What it may do.
+    pub permissions: u32,
+    /// From where it may be used; empty means from everywhere.
+    pub ip_ranges: Vec<IpRange>,
+}
+
+/// An API key has other permissions and other addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyChanged {
+    /// Whose.
+    pub account: AccountId,
+    /// Which one.
+    pub key: ApiKeyId,
+    /// What it may do now.
+    pub permissions: u32,
+    /// From where it may be used now; empty means from everywhere.
+    pub ip_ranges: Vec<IpRange>,
 }
 
 /// Money has arrived, and is free.

@@ -3,6 +3,7 @@
 mod batch;
 mod command;
 mod event;
+mod ip_range;
 mod order;
 mod reject;
 mod terms;
@@ -11,18 +12,22 @@ mod units;
 
 pub use batch::EventBatch;
 pub use command::{
-    AddAsset, AddMarket, AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction, Command, CreateAccount,
-    CreateApiKey, Deposit, OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey,
-    Sequenced, SettleWithdrawal, Skip, SkipMark,
+    AddApiKey, AddAsset, AddMarket, AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction,
+    ChangeApiKey, Command, CreateAccount, CreateApiKey, Deposit, KeyKind, OrderRef, PlaceOrder, ReplaceMode,
+    ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SettleWithdrawal, Skip, SkipMark,
 };
 pub use event::{
-    ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged, Liquidity, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded, WithdrawalRequested, WithdrawalSettled,
+    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
+    Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
+    WithdrawalRequested, WithdrawalSettled,
 };
+pub use ip_range::{IpRange, IpRangeError};
 pub use order::{MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup};
 pub use reject::Reject;
 pub use terms::{AssetTerms, FeeRounding, MarketTerms, TermsError};
-pub use text::{AccountName, ApiKeyId, AssetName, ClientOrderId, MarketName, Reference, Text, TextError};
+pub use text::{
+    AccountName, ApiKeyId, AssetName, ClientOrderId, KeyLabel, MarketName, Reference, Text, TextError,
+};
 pub use units::{
     AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PriceTicks, QtyLots, Seq, TimeNs, TradeId,
     WithdrawalId,

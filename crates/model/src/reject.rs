@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, MarketId, OrderId, PriceTicks, QtyLots, TermsError, TimeNs, WithdrawalId,
+    AccountId, Amount, AssetId, IpRange, MarketId, OrderId, PriceTicks, QtyLots, TermsError, TimeNs,
+    WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -143,6 +144,16 @@ pub enum Reject {
         /// Which one.
         order: OrderId,
     },
+    /// The key has more address ranges than it may.
+    TooManyIpRanges {
+        /// The limit.
+        max: u32,
+    },
+    /// An address range has a prefix that is too long, or bits behind its prefix.
+    BadIpRange {
+        /// The first such range.
+        range: IpRange,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -209,6 +220,10 @@ impl fmt::Display for Reject {
             }
             Self::ReplaceNotAttempted => write!(out, "the cancel failed, so nothing was placed"),
             Self::OrderGone { order } => write!(out, "order {order} has ended meanwhile"),
+            Self::TooManyIpRanges { max } => write!(out, "a key has at most {max} address ranges"),
+            Self::BadIpRange { range } => {
+                write!(out, "{range} has bits behind its prefix, or too long a prefix")
+            }
         }
     }
 }

@@ -124,6 +124,8 @@ pub type MarketName = Text<32>;
 pub type AccountName = Text<64>;
 /// The public half of an API key.
 pub type ApiKeyId = Text<64>;
+/// What an owner calls an API key.
+pub type KeyLabel = Text<64>;
 /// What the custody service calls a deposit or a withdrawal; the same reference is executed once.
 pub type Reference = Text<96>;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
-    AccountId, AccountName, ApiKeyCreated, ApiKeyId, AssetId, AssetName, AssetTerms, MarketId, MarketName,
-    MarketTerms, TimeNs, TradeGroup,
+    AccountId, AccountName, ApiKeyAdded, ApiKeyChanged, ApiKeyId, AssetId, AssetName, AssetTerms, IpRange,
+    KeyKind, KeyLabel, MarketId, MarketName, MarketTerms, TimeNs, TradeGroup,
 };
 
 use crate::slab::at;
@@ -22,18 +22,39 @@ pub struct Account {
 }
 
 /// The public half of an API key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     /// Whose.
     pub account: AccountId,
+    /// How it signs.
+    pub kind: KeyKind,
+    /// What its owner calls it; may be empty.
+    pub label: KeyLabel,
     /// What it may do, as the gateway means it.
     pub permissions: u32,
+    /// From where it may be used; empty means from everywhere.
+    pub ip_ranges: Vec<IpRange>,
     /// Since when.
     pub created_ns: TimeNs,
 }
 
 coded_struct!(Account { name, trade_group, created_ns });
-coded_struct!(ApiKey { account, permissions, created_ns });
+coded_struct!(ApiKey { account, kind, label, permissions, ip_ranges, created_ns });
+
+/// A key as the first form of saved views had it.
+struct FirstApiKey {
+    account: AccountId,
+    permissions: u32,
+    created_ns: TimeNs,
+}
+coded_struct!(FirstApiKey { account, permissions, created_ns });
+
+impl From<FirstApiKey> for ApiKey {
+    fn from(FirstApiKey { account, permissions, created_ns }: FirstApiKey) -> Self {
+        let (kind, label, ip_ranges) = (KeyKind::HmacSha256, KeyLabel::EMPTY, Vec::new());
+        Self { account, kind, label, permissions, ip_ranges, created_ns }
+    }
+}
 
 /// Everything that is listed, by id and by name.
 #[derive(Clone, Debug, Default)]
@@ -152,11 +173,18 @@ impl Catalog {
         assert!(other.is_none(), "names of accounts are unique");
     }
 
-    pub(crate) fn add_key(&mut self, created: &ApiKeyCreated, time_ns: TimeNs) {
-        let key = ApiKey { account: created.account, permissions: created.permissions, created_ns: time_ns };
-        let other = self.keys.insert(created.key, key);
+    pub(crate) fn add_key(&mut self, added: &ApiKeyAdded, time_ns: TimeNs) {
+        let ApiKeyAdded { account, key: id, kind, label, permissions, ip_ranges } = added.clone();
+        let key = ApiKey { account, kind, label, permissions, ip_ranges, created_ns: time_ns };
+        let other = self.keys.insert(id, key);
         assert!(other.is_none(), "API keys are unique");
-        self.keys_by_account.insert((created.account, created.key));
+        self.keys_by_account.insert((account, id));
+    }
+
+    pub(crate) fn change_key(&mut self, changed: &ApiKeyChanged) {
+        let key = self.keys.get_mut(&changed.key).expect("only a key that is there is changed");
+        key.permissions = changed.permissions;
+        key.ip_ranges.clone_from(&changed.ip_ranges);
     }
 
     pub(crate) fn revoke_key(&mut self, account: AccountId, key: &ApiKeyId) {
@@ -170,15 +198,27 @@ impl Coded for Catalog {
         self.assets.encode(out);
         self.markets.encode(out);
         self.accounts.encode(out);
-        let keys: Vec<(ApiKeyId, ApiKey)> = self.keys.iter().map(|(id, key)| (*id, *key)).collect();
+        let keys: Vec<(ApiKeyId, ApiKey)> = self.keys.iter().map(|(id, key)| (*id, key.clone())).collect();
         keys.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::read::<ApiKey>(input)
+    }
+}
+
+impl Catalog {
+    /// As the first form of saved views had it.
+    pub(crate) fn decode_first(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::read::<FirstApiKey>(input)
+    }
+
+    fn read<K: Coded + Into<ApiKey>>(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let assets = Vec::<AssetTerms>::decode(input)?;
         let markets = Vec::<MarketTerms>::decode(input)?;
         let accounts = Vec::<Account>::decode(input)?;
-        let keys = Vec::<(ApiKeyId, ApiKey)>::decode(input)?;
+        let keys = Vec::<(ApiKeyId, K)>::decode(input)?;
+        let keys: BTreeMap<ApiKeyId, ApiKey> = keys.into_iter().map(|(id, key)| (id, key.into())).collect();
         let asset_names =
             assets.iter().enumerate().map(|(index, terms)| (terms.name, AssetId(id(index)))).collect();
         let market_names =
@@ -193,7 +233,7 @@ impl Coded for Catalog {
             accounts,
             account_names,
             keys_by_account: keys.iter().map(|(id, key)| (key.account, *id)).collect(),
-            keys: keys.into_iter().collect(),
+            keys,
         })
     }
 }
@@ -210,4 +250,32 @@ fn account_id(index: usize) -> AccountId {
 #[inline]
 pub(crate) fn account_index(account: AccountId) -> Option<usize> {
     account.0.checked_sub(1).and_then(|index| usize::try_from(index).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Views that the first version saved have keys without kind, label and addresses.
+    #[test]
+    fn keys_of_the_first_form_are_read() {
+        let (account, id) = (AccountId(7), ApiKeyId::new("key").unwrap());
+        let first = FirstApiKey { account, permissions: 3, created_ns: TimeNs(9) };
+        let mut bytes = Vec::new();
+        // No assets, no markets, no accounts.
+        [0_u32; 3].iter().for_each(|none| none.encode(&mut bytes));
+        vec![(id, first)].encode(&mut bytes);
+
+        let catalog = Catalog::decode_first(&mut Reader::new(&bytes)).unwrap();
+        let key = ApiKey {
+            account,
+            kind: KeyKind::HmacSha256,
+            label: KeyLabel::EMPTY,
+            permissions: 3,
+            ip_ranges: Vec::new(),
+            created_ns: TimeNs(9),
+        };
+        assert_eq!(catalog.keys_of(account).collect::<Vec<_>>(), [(&id, &key)]);
+        assert!(Catalog::decode(&mut Reader::new(&bytes)).is_err(), "the present form has more");
+    }
 }

@@ -2,8 +2,8 @@
 
 use codec::{Coded, DecodeError, Reader};
 use model::{
-    Event, EventBatch, EventSeq, LevelChanged, MarketId, MarketTerms, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, PriceTicks, Seq, TimeNs, Traded,
+    ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged, MarketId,
+    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, PriceTicks, Seq, TimeNs, Traded,
 };
 
 use crate::ViewSettings;
@@ -41,7 +41,9 @@ pub struct Views {
 }
 
 /// The form in which [`Views::save`] writes; another number is another form.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// The form before keys had kinds, labels and address ranges; still read, since what it was made from may be gone.
+const FIRST_FORM: u8 = 1;
 
 impl Views {
     /// Nothing has happened yet.
@@ -187,12 +189,14 @@ impl Views {
                 self.catalog.add_account(*account, created);
                 self.balances.add_account();
             }
-            Event::ApiKeyCreated(created) => self.catalog.add_key(created, time_ns),
+            Event::ApiKeyCreated(created) => self.catalog.add_key(&as_added(created), time_ns),
+            Event::ApiKeyAdded(added) => self.catalog.add_key(added, time_ns),
+            Event::ApiKeyChanged(changed) => self.catalog.change_key(changed),
             Event::ApiKeyRevoked { account, key } => self.catalog.revoke_key(*account, key),
             Event::Deposited(deposited) => self.balances.deposited(deposited),
             Event::WithdrawalRequested(requested) => self.balances.withdrawal_requested(requested, time_ns),
             Event::WithdrawalSettled(settled) => self.balances.withdrawal_settled(settled),
-            Event::Rejected { .. } | Event::Skipped { .. } => {}
+            Event::ApiKeyResealed { .. } | Event::Rejected { .. } | Event::Skipped { .. } => {}
         }
     }
 
@@ -271,7 +275,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if form != FORM {
+        if form != FORM && form != FIRST_FORM {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -279,7 +283,8 @@ impl Views {
         views.command_seq = Coded::decode(input)?;
         views.time_ns = Coded::decode(input)?;
         views.chain = Coded::decode(input)?;
-        views.catalog = Coded::decode(input)?;
+        views.catalog =
+            if form == FIRST_FORM { Catalog::decode_first(input)? } else { Catalog::decode(input)? };
         views.balances = Coded::decode(input)?;
         views.orders = Orders::load(&views.settings, input)?;
         views.own_trades = OwnTrades::load(&views.settings, input)?;
@@ -292,4 +297,11 @@ impl Views {
         }
         Ok(views)
     }
+}
+
+/// What the first version told of a key, in full.
+fn as_added(created: &ApiKeyCreated) -> ApiKeyAdded {
+    let ApiKeyCreated { account, key, permissions } = created.clone();
+    let (kind, label, ip_ranges) = (KeyKind::HmacSha256, KeyLabel::EMPTY, Vec::new());
+    ApiKeyAdded { account, key, kind, label, permissions, ip_ranges }
 }

@@ -1,12 +1,13 @@
 //! Random values out of random bytes: every variant, every field anything that its type allows.
 
 use model::{
-    AccountId, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
-    CancelOrder, Command, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, LevelChanged,
-    MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind,
-    OrderPrevented, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceOrder, RequestWithdrawal,
-    RevokeApiKey, SettleWithdrawal, Skip, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId,
-    WithdrawalRequested, WithdrawalSettled,
+    AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated,
+    AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, CreateAccount, CreateApiKey,
+    Deposit, Deposited, EndReason, Event, IpRange, LevelChanged, MarketId, MarketTerms, OrderAccepted,
+    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, PlaceOrder,
+    PriceTicks, QtyLots, Reject, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    SettleWithdrawal, Skip, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested,
+    WithdrawalSettled,
 };
 
 use crate::examples::{self, Named};
@@ -178,6 +179,16 @@ impl Dice<'_> {
         }
     }
 
+    fn ip_ranges(&mut self) -> Vec<IpRange> {
+        let range = |dice: &mut Self| match dice.one_of(&examples::ip_ranges()) {
+            IpRange::V4 { .. } => IpRange::V4 { network: dice.u32(), prefix_bits: dice.byte() },
+            IpRange::V6 { .. } => {
+                IpRange::V6 { network: u128::from_le_bytes(dice.bytes()), prefix_bits: dice.byte() }
+            }
+        };
+        (0..self.byte() % 4).map(|_| range(self)).collect()
+    }
+
     pub fn command(&mut self) -> Command {
         // Which variant it is; its fields are thrown again.
         let variant = self.one_of(Command::NAMES);
@@ -241,6 +252,24 @@ impl Dice<'_> {
             }),
             "Tick" => Command::Tick,
             "Skip" => Command::Skip(Skip { reason: self.string() }),
+            "AddApiKey" => Command::AddApiKey(AddApiKey {
+                account: self.account(),
+                key: self.text(),
+                kind: self.one_of(&examples::key_kinds()),
+                sealed: (0..self.byte()).map(|_| self.byte()).collect(),
+                label: self.text(),
+                permissions: self.u32(),
+                ip_ranges: self.ip_ranges(),
+            }),
+            "ChangeApiKey" => Command::ChangeApiKey(ChangeApiKey {
+                key: self.text(),
+                permissions: self.u32(),
+                ip_ranges: self.ip_ranges(),
+            }),
+            "ResealApiKey" => Command::ResealApiKey(ResealApiKey {
+                key: self.text(),
+                sealed: (0..self.byte()).map(|_| self.byte()).collect(),
+            }),
             other => panic!("throw the dice for {other} too"),
         }
     }
@@ -262,6 +291,21 @@ impl Dice<'_> {
                 key: self.text(),
                 permissions: self.u32(),
             }),
+            "ApiKeyAdded" => Event::ApiKeyAdded(ApiKeyAdded {
+                account: self.account(),
+                key: self.text(),
+                kind: self.one_of(&examples::key_kinds()),
+                label: self.text(),
+                permissions: self.u32(),
+                ip_ranges: self.ip_ranges(),
+            }),
+            "ApiKeyChanged" => Event::ApiKeyChanged(ApiKeyChanged {
+                account: self.account(),
+                key: self.text(),
+                permissions: self.u32(),
+                ip_ranges: self.ip_ranges(),
+            }),
+            "ApiKeyResealed" => Event::ApiKeyResealed { account: self.account(), key: self.text() },
             "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },
             "Deposited" => Event::Deposited(Deposited {
                 account: self.account(),

@@ -1,13 +1,14 @@
 //! One value of every variant, its fields all different. The golden lines were made from these; they never change.
 
 use model::{
-    AccountId, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
-    CancelOrder, CancelRestriction, Command, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason,
-    Event, ExpiryReason, FeeRounding, LevelChanged, Liquidity, MarketId, MarketStatus, MarketTerms,
-    OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef,
-    PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey,
-    SelfTradePrevention, SettleWithdrawal, Side, Skip, TermsError, Text, TimeInForce, TimeNs, TradeGroup,
-    TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated,
+    AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, Command,
+    CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, ExpiryReason, FeeRounding, IpRange,
+    KeyKind, LevelChanged, Liquidity, MarketId, MarketStatus, MarketTerms, OrderAccepted, OrderAmended,
+    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, PlaceOrder, PriceTicks, QtyLots,
+    Reject, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention,
+    SettleWithdrawal, Side, Skip, TermsError, Text, TimeInForce, TimeNs, TradeGroup, TradeId, Traded,
+    WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 /// An enum that can say what its variants are called.
@@ -41,17 +42,20 @@ variants! {
     CancelRestriction { None, OnlyNew, OnlyPartiallyFilled }
     ReplaceMode { StopOnFailure, AllowFailure }
     OrderRef { Id, Client, Both }
+    KeyKind { HmacSha256, Ed25519 }
+    IpRange { V4, V6 }
     Liquidity { Maker, Taker }
     ExpiryReason { UnfilledIoc, UnfilledFok, InsufficientLiquidity, PriceRangeExceeded, ExchangeCanceled }
     EndReason { Filled, Canceled, Expired, ExpiredInMatch }
     Command {
         AddAsset, AddMarket, ChangeMarket, CreateAccount, CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal,
         SettleWithdrawal, PlaceOrder, CancelOrder, CancelAllOrders, ReplaceOrder, AmendOrder, Tick, Skip,
+        AddApiKey, ChangeApiKey, ResealApiKey,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
         WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
-        LevelChanged, Skipped,
+        LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -59,6 +63,7 @@ variants! {
         AmountNotPositive, DepositLimit, TooLate, MarketClosed, PriceOutOfRange, QtyOutOfRange, NotionalOutOfRange,
         InsufficientBalance, DuplicateClientOrderId, TooManyOpenOrders, BookFull, WouldTake, NoLiquidity,
         CancelRestricted, AmendChangesNothing, AmendIncreases, TooManyAmends, ReplaceNotAttempted, OrderGone,
+        TooManyIpRanges, BadIpRange,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -168,6 +173,17 @@ pub fn order_refs() -> Vec<OrderRef> {
     ]
 }
 
+pub fn key_kinds() -> Vec<KeyKind> {
+    vec![KeyKind::HmacSha256, KeyKind::Ed25519]
+}
+
+pub fn ip_ranges() -> Vec<IpRange> {
+    vec![
+        IpRange::V4 { network: 0xC000_0200, prefix_bits: 24 },
+        IpRange::V6 { network: 0x2001_0DB8_0000_0000_0000_0000_0000_0007, prefix_bits: 128 },
+    ]
+}
+
 pub fn liquidities() -> Vec<Liquidity> {
     vec![Liquidity::Maker, Liquidity::Taker]
 }
@@ -238,6 +254,21 @@ pub fn commands() -> Vec<Command> {
         }),
         Command::Tick,
         Command::Skip(Skip { reason: "it broke an invariant: ∑ ≠ 0".into() }),
+        Command::AddApiKey(AddApiKey {
+            account,
+            key: text("other-key-of-alice"),
+            kind: KeyKind::Ed25519,
+            sealed: vec![0xCA, 0xFE, 0x00, 0x01],
+            label: text("bot-1"),
+            permissions: 0x8000_0005,
+            ip_ranges: ip_ranges(),
+        }),
+        Command::ChangeApiKey(ChangeApiKey {
+            key: text("key-of-alice"),
+            permissions: 0x4000_0001,
+            ip_ranges: ip_ranges(),
+        }),
+        Command::ResealApiKey(ResealApiKey { key: text("key-of-alice"), sealed: vec![0xFE, 0xED, 0x00] }),
     ]
 }
 
@@ -339,6 +370,21 @@ pub fn events() -> Vec<Event> {
             open_lots: QtyLots(70),
         }),
         Event::Skipped { reason: "it broke an invariant: ∑ ≠ 0".into() },
+        Event::ApiKeyAdded(ApiKeyAdded {
+            account,
+            key: text("other-key-of-alice"),
+            kind: KeyKind::Ed25519,
+            label: text("bot-1"),
+            permissions: 0x8000_0005,
+            ip_ranges: ip_ranges(),
+        }),
+        Event::ApiKeyChanged(ApiKeyChanged {
+            account,
+            key: text("key-of-alice"),
+            permissions: 0x4000_0001,
+            ip_ranges: ip_ranges(),
+        }),
+        Event::ApiKeyResealed { account, key: text("key-of-alice") },
     ]
 }
 
@@ -377,6 +423,8 @@ pub fn rejects() -> Vec<Reject> {
         Reject::TooManyAmends { max: 35 },
         Reject::ReplaceNotAttempted,
         Reject::OrderGone { order: OrderId(37) },
+        Reject::TooManyIpRanges { max: 38 },
+        Reject::BadIpRange { range: ip_ranges()[1] },
     ]
 }
 

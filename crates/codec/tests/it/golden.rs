@@ -64,6 +64,8 @@ fn golden_lines_are_read_for_ever() {
     golden.has("CancelRestriction", &examples::cancel_restrictions());
     golden.has("ReplaceMode", &examples::replace_modes());
     golden.has("OrderRef", &examples::order_refs());
+    golden.has("KeyKind", &examples::key_kinds());
+    golden.has("IpRange", &examples::ip_ranges());
     golden.has("Liquidity", &examples::liquidities());
     golden.has("ExpiryReason", &examples::expiry_reasons());
     golden.has("EndReason", &examples::end_reasons());

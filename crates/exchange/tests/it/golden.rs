@@ -9,18 +9,21 @@ use std::path::{Path, PathBuf};
 use codec::{Coded, EventChain, Reader};
 use exchange::{Partition, SnapshotError};
 use expect_test::expect_file;
-use model::{AccountId, Command, Event, EventSeq, Seq, Sequenced, Side, TimeNs};
+use model::{AccountId, Command, Event, EventSeq, KeyKind, Seq, Sequenced, Side, TimeNs};
 
 use crate::story::Story;
 use crate::world::World;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+/// Version 1, and version 2, which has API keys of several kinds with labels and address ranges.
+const VERSIONS: [&str; 2] = ["v1", "v2"];
+
+fn folder(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
 }
 
 /// The lines of a golden file, as bytes; written first if there are none yet.
-fn lines(name: &str, first: impl FnOnce() -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let path = folder().join(name);
+fn lines(version: &str, name: &str, first: impl FnOnce() -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let path = folder(version).join(name);
     if !path.exists() {
         let text: String = first().iter().map(|line| hex(line) + "\n").collect();
         fs::write(&path, text).unwrap();
@@ -40,10 +43,10 @@ fn unhex(line: &str) -> Vec<u8> {
 }
 
 /// Time and command of each line.
-fn journal() -> Vec<(TimeNs, Command)> {
+fn journal(version: &str) -> Vec<(TimeNs, Command)> {
     let told = || {
         let mut story = Story::default();
-        let text = fs::read_to_string(folder().join("story.txt")).unwrap();
+        let text = fs::read_to_string(folder(version).join("story.txt")).unwrap();
         for line in text.lines().filter_map(|line| line.strip_prefix("> ")) {
             story.tell(line);
         }
@@ -55,7 +58,7 @@ fn journal() -> Vec<(TimeNs, Command)> {
         };
         story.world.journal.iter().map(line).collect()
     };
-    lines("journal.hex", told)
+    lines(version, "journal.hex", told)
         .iter()
         .map(|line| {
             let mut input = Reader::new(line);
@@ -67,10 +70,10 @@ fn journal() -> Vec<(TimeNs, Command)> {
 }
 
 /// The journal applied, with the events of each command.
-fn applied() -> (World, Vec<Vec<Event>>) {
+fn applied(version: &str) -> (World, Vec<Vec<Event>>) {
     let mut world = World::default();
     let mut events = Vec::new();
-    for (time_ns, command) in journal() {
+    for (time_ns, command) in journal(version) {
         world.time_ns = time_ns;
         events.push(world.apply(command));
     }
@@ -83,30 +86,36 @@ fn snapshot_lines(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 #[test]
 fn an_old_journal_tells_the_same_story() {
-    let (world, events) = applied();
-    let told: Vec<Vec<u8>> = events
-        .iter()
-        .map(|events| {
-            let mut bytes = Vec::new();
-            for event in events {
-                event.encode(&mut bytes);
-            }
-            bytes
-        })
-        .collect();
-    assert_eq!(lines("events.hex", || told.clone()), told);
-    let state = world.partition.snapshot();
-    assert_eq!(lines("snapshot.hex", || snapshot_lines(&state)).concat(), state);
+    for version in VERSIONS {
+        let (world, events) = applied(version);
+        let told: Vec<Vec<u8>> = events
+            .iter()
+            .map(|events| {
+                let mut bytes = Vec::new();
+                for event in events {
+                    event.encode(&mut bytes);
+                }
+                bytes
+            })
+            .collect();
+        assert_eq!(lines(version, "events.hex", || told.clone()), told, "{version}");
+        let state = world.partition.snapshot();
+        assert_eq!(lines(version, "snapshot.hex", || snapshot_lines(&state)).concat(), state, "{version}");
+    }
 }
 
 #[test]
 fn an_old_snapshot_opens() {
-    let (world, events) = applied();
-    let golden = lines("snapshot.hex", || snapshot_lines(&world.partition.snapshot())).concat();
-    let restored = Partition::restore(&golden).unwrap();
-    restored.assert_invariants();
-    assert_eq!(restored.snapshot(), golden);
-    expect_file![folder().join("state.txt")].assert_eq(&picture(&restored, &events));
+    for (version, number) in VERSIONS.into_iter().zip(1..) {
+        let (world, events) = applied(version);
+        let told = || snapshot_lines(&world.partition.snapshot());
+        let golden = lines(version, "snapshot.hex", told).concat();
+        assert_eq!(golden[0], number, "a snapshot begins with its version");
+        let restored = Partition::restore(&golden).unwrap();
+        restored.assert_invariants();
+        assert_eq!(restored.snapshot(), golden, "{version}");
+        expect_file![folder(version).join("state.txt")].assert_eq(&picture(&restored, &events));
+    }
 }
 
 /// What a program sees of the state, and the hashes that other machines must come to.
@@ -133,8 +142,18 @@ fn picture(partition: &Partition, events: &[Vec<Event>]) -> String {
     }
     writeln!(out).unwrap();
     for (name, key) in partition.api_keys() {
-        writeln!(out, "{name} of {}: {} bytes, {:b}", key.account, key.sealed_secret.len(), key.permissions)
-            .unwrap();
+        write!(out, "{name} of {}: {} bytes, {:b}", key.account, key.sealed.len(), key.permissions).unwrap();
+        // As version 1 had it, and what came later behind it.
+        if key.kind != KeyKind::HmacSha256 {
+            write!(out, ", {:?}", key.kind).unwrap();
+        }
+        if !key.label.is_empty() {
+            write!(out, ", called {}", key.label).unwrap();
+        }
+        for range in &key.ip_ranges {
+            write!(out, ", from {range}").unwrap();
+        }
+        writeln!(out).unwrap();
     }
     // One batch a command, as a journal may have it.
     let mut chain = EventChain::default();
@@ -153,18 +172,20 @@ fn picture(partition: &Partition, events: &[Vec<Event>]) -> String {
 
 #[test]
 fn what_is_no_snapshot_is_refused() {
-    let (world, _) = applied();
-    let bytes = world.partition.snapshot();
-    for len in 0..bytes.len() {
-        let read = Partition::restore(&bytes[..len]);
-        assert!(matches!(read, Err(SnapshotError::Decode(_))), "the first {len} bytes are no snapshot");
+    for version in VERSIONS {
+        let (world, _) = applied(version);
+        let bytes = world.partition.snapshot();
+        for len in 0..bytes.len() {
+            let read = Partition::restore(&bytes[..len]);
+            assert!(matches!(read, Err(SnapshotError::Decode(_))), "the first {len} bytes are no snapshot");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
+        let mut newer = bytes;
+        newer[0] = 3;
+        let error = Partition::restore(&newer).err().expect("a newer version is refused");
+        assert_eq!(error, SnapshotError::Version { found: 3 });
+        assert!(error.to_string().contains("use a newer program"));
     }
-    let mut longer = bytes.clone();
-    longer.push(0);
-    assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
-    let mut newer = bytes;
-    newer[0] = 2;
-    let error = Partition::restore(&newer).err().expect("a newer version is refused");
-    assert_eq!(error, SnapshotError::Version { found: 2 });
-    assert!(error.to_string().contains("use a newer program"));
 }

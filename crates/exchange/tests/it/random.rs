@@ -2,11 +2,12 @@
 //! few, so that everything meets and much is refused; numbers are small or at the bounds of their types.
 
 use model::{
-    AccountId, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders, CancelOrder,
-    CancelRestriction, ClientOrderId, Command, CreateAccount, CreateApiKey, Deposit, FeeRounding, MarketId,
-    MarketStatus, MarketTerms, OrderAccepted, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots,
-    Reference, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey, SelfTradePrevention,
-    SettleWithdrawal, Side, Skip, Text, TimeInForce, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders,
+    CancelOrder, CancelRestriction, ChangeApiKey, ClientOrderId, Command, CreateAccount, CreateApiKey,
+    Deposit, FeeRounding, IpRange, KeyKind, MarketId, MarketStatus, MarketTerms, OrderAccepted, OrderId,
+    OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, Text,
+    TimeInForce, TimeNs, TradeGroup, WithdrawalId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -408,15 +409,40 @@ fn operator(numbers: Numbers) -> impl Strategy<Value = Command> {
             Command::CreateApiKey(CreateApiKey { account, key, sealed_secret: vec![7; len], permissions: 1 })
         },
     );
+    // A third has bits behind the prefix; 31 are one too many.
+    let ranges = (select(vec![0_usize, 0, 1, 30, 31]), 0_u32..3).prop_map(|(count, odd)| {
+        let network = 0x0A00_0000 | u32::from(odd == 1);
+        vec![IpRange::V4 { network, prefix_bits: 8 }; count]
+    });
+    let kind = select(vec![KeyKind::HmacSha256, KeyKind::Ed25519]);
+    let add_key = (
+        (account(), select(vec!["", "K", "L"]), kind),
+        (select(vec![0_usize, 1, 1_024, 1_025]), select(vec!["", "bot"]), ranges.clone()),
+    )
+        .prop_map(|((account, key, kind), (len, label, ip_ranges))| {
+            let (key, label) = (Text::new(key).unwrap(), Text::new(label).unwrap());
+            let (sealed, permissions) = (vec![7; len], 1);
+            Command::AddApiKey(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
+        });
+    let change_key = (select(vec!["K", "L"]), 0_u32..8, ranges).prop_map(|(key, permissions, ip_ranges)| {
+        Command::ChangeApiKey(ChangeApiKey { key: Text::new(key).unwrap(), permissions, ip_ranges })
+    });
+    let reseal_key = (select(vec!["K", "L"]), select(vec![0_usize, 7, 1_025])).prop_map(|(key, len)| {
+        Command::ResealApiKey(ResealApiKey { key: Text::new(key).unwrap(), sealed: vec![9; len] })
+    });
+    let revoke_key = select(vec!["K", "L"])
+        .prop_map(|key| Command::RevokeApiKey(RevokeApiKey { key: Text::new(key).unwrap() }));
     prop_oneof![
-        listed,
-        market.clone().prop_map(|terms| Command::AddMarket(AddMarket { terms })),
-        market.prop_map(|terms| Command::ChangeMarket(AddMarket { terms })),
-        open,
-        key,
-        select(vec!["K", "L"])
-            .prop_map(|key| Command::RevokeApiKey(RevokeApiKey { key: Text::new(key).unwrap() })),
-        Just(Command::Tick),
-        Just(Command::Skip(Skip { reason: "it broke an invariant".into() })),
+        1 => listed,
+        1 => market.clone().prop_map(|terms| Command::AddMarket(AddMarket { terms })),
+        1 => market.prop_map(|terms| Command::ChangeMarket(AddMarket { terms })),
+        1 => open,
+        1 => key,
+        2 => add_key,
+        3 => change_key,
+        1 => reseal_key,
+        1 => revoke_key,
+        1 => Just(Command::Tick),
+        1 => Just(Command::Skip(Skip { reason: "it broke an invariant".into() })),
     ]
 }

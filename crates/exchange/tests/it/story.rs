@@ -13,6 +13,8 @@
 //! > alice amend #3 to 1 as other-id
 //! > alice withdraw 5 BTC ref out-1          > settle 1 paid          > settle 1 returned
 //! > key alice KEY secret 32          > revoke KEY          > keys
+//! > add key alice KEY ed25519 sealed 60 label bot permissions 5 from 192.0.2.7 2001:db8::/32
+//! > change key KEY permissions 1 from 192.0.2.7          > reseal KEY 61
 //! > at 5                                                the clock, in seconds since the story began
 //! > book          > queue          > balances alice          > totals          > snapshot
 //! ```
@@ -25,11 +27,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::{
-    AccountId, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders, CancelOrder,
-    CancelRestriction, ClientOrderId, Command, CreateAccount, CreateApiKey, Deposit, FeeRounding, MarketId,
-    MarketStatus, MarketTerms, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference,
-    ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side,
-    Skip, Text, TimeInForce, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders,
+    CancelOrder, CancelRestriction, ChangeApiKey, ClientOrderId, Command, CreateAccount, CreateApiKey,
+    Deposit, FeeRounding, IpRange, KeyKind, KeyLabel, MarketId, MarketStatus, MarketTerms, OrderId,
+    OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, Text,
+    TimeInForce, TimeNs, TradeGroup, WithdrawalId,
 };
 
 use crate::decimal;
@@ -112,6 +115,31 @@ impl Story {
             "market" => {
                 let (name, terms) = (words.next(), self.terms_of_new(&words.0.clone().collect::<Vec<_>>()));
                 Command::AddMarket(AddMarket { terms: self.terms(name, terms, &mut words) })
+            }
+            "add" => {
+                assert!(words.take("key"));
+                let account = self.account(words.next());
+                let key = name(words.next());
+                let kind = match words.next() {
+                    "hmac" => KeyKind::HmacSha256,
+                    "ed25519" => KeyKind::Ed25519,
+                    other => panic!("a key is hmac or ed25519, not {other}"),
+                };
+                assert!(words.take("sealed"));
+                let sealed = vec![0x5A; words.next().parse().unwrap()];
+                let label = if words.take("label") { name(words.next()) } else { KeyLabel::EMPTY };
+                let (permissions, ip_ranges) = access(&mut words);
+                Command::AddApiKey(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
+            }
+            "change" if words.take("key") => {
+                let key = name(words.next());
+                let (permissions, ip_ranges) = access(&mut words);
+                Command::ChangeApiKey(ChangeApiKey { key, permissions, ip_ranges })
+            }
+            "reseal" => {
+                let key = name(words.next());
+                let sealed = vec![0xC3; words.next().parse().unwrap()];
+                Command::ResealApiKey(ResealApiKey { key, sealed })
             }
             "change" => {
                 self.list_defaults();
@@ -559,6 +587,21 @@ fn order_ref(words: &mut Words<'_>) -> OrderRef {
         Some(called) => OrderRef::Both((id, name(called))),
         None => OrderRef::Id(id),
     }
+}
+
+/// What a key may do, and from where: all that is left of the line.
+fn access(words: &mut Words<'_>) -> (u32, Vec<IpRange>) {
+    assert!(words.take("permissions"));
+    let permissions = words.next().parse().unwrap();
+    let from = words.take("from");
+    let ip_ranges = words.0.by_ref().map(ip_range).collect::<Vec<_>>();
+    assert_eq!(from, !ip_ranges.is_empty(), "behind `from` stand addresses");
+    (permissions, ip_ranges)
+}
+
+/// As it stands, `bad` for one that has bits behind its prefix, which the exchange has to refuse.
+fn ip_range(text: &str) -> IpRange {
+    if text == "bad" { IpRange::V4 { network: 1, prefix_bits: 8 } } else { text.parse().unwrap() }
 }
 
 fn restriction(words: &mut Words<'_>) -> CancelRestriction {

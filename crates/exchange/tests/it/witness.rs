@@ -198,6 +198,9 @@ impl Witness {
                 }
                 Event::Rejected { .. }
                 | Event::ApiKeyCreated(_)
+                | Event::ApiKeyAdded(_)
+                | Event::ApiKeyChanged(_)
+                | Event::ApiKeyResealed { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Skipped { .. } => {}
             }

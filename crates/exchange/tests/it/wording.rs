@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::{
-    AccountId, Amount, AssetId, EndReason, Event, ExpiryReason, Liquidity, MarketId, MarketStatus,
-    MarketTerms, OrderAccepted, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, PriceTicks,
-    QtyLots, Reject, SelfTradePrevention, Side,
+    AccountId, Amount, AssetId, EndReason, Event, ExpiryReason, IpRange, KeyKind, Liquidity, MarketId,
+    MarketStatus, MarketTerms, OrderAccepted, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented,
+    PriceTicks, QtyLots, Reject, SelfTradePrevention, Side,
 };
 
 use crate::decimal;
@@ -84,6 +84,22 @@ impl Story {
                 }
                 Event::ApiKeyCreated(created) => {
                     lines.push(format!("{} has key {}", self.name_of(created.account), created.key));
+                }
+                Event::ApiKeyAdded(added) => {
+                    let owner = self.name_of(added.account);
+                    let from = ranges(&added.ip_ranges);
+                    lines.push(format!(
+                        "{owner} has key {}, permissions {}{from}",
+                        added.key, added.permissions
+                    ));
+                }
+                Event::ApiKeyChanged(changed) => {
+                    let owner = self.name_of(changed.account);
+                    let (key, from) = (changed.key, ranges(&changed.ip_ranges));
+                    lines.push(format!("{owner}'s key {key} now: permissions {}{from}", changed.permissions));
+                }
+                Event::ApiKeyResealed { account, key } => {
+                    lines.push(format!("{}'s key {key} is sealed anew", self.name_of(*account)));
                 }
                 Event::ApiKeyRevoked { account, key } => {
                     lines.push(format!("{} has no key {key} any more", self.name_of(*account)));
@@ -318,15 +334,27 @@ impl Story {
         let lines = keys
             .map(|(name, key)| {
                 let owner = self.name_of(key.account);
+                let kind = match key.kind {
+                    KeyKind::HmacSha256 => "",
+                    KeyKind::Ed25519 => ", ed25519",
+                };
+                let label =
+                    if key.label.is_empty() { String::new() } else { format!(", called {}", key.label) };
+                let from = ranges(&key.ip_ranges);
+                let (bytes, permissions) = (key.sealed.len(), key.permissions);
                 format!(
-                    "{name} of {owner}, {} secret bytes, permissions {}",
-                    key.sealed_secret.len(),
-                    key.permissions
+                    "{name} of {owner}{kind}{label}, {bytes} secret bytes, permissions {permissions}{from}"
                 )
             })
             .collect();
         or_nothing(lines, "none")
     }
+}
+
+/// From where, if not from everywhere.
+fn ranges(ranges: &[IpRange]) -> String {
+    let ranges: Vec<_> = ranges.iter().map(ToString::to_string).collect();
+    if ranges.is_empty() { String::new() } else { format!(", from {}", ranges.join(" ")) }
 }
 
 fn or_nothing(lines: Vec<String>, nothing: &str) -> Vec<String> {

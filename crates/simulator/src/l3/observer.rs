@@ -134,6 +134,9 @@ impl<'a> Observer<'a> {
                 | Event::MarketAdded { .. }
                 | Event::AccountCreated { .. }
                 | Event::ApiKeyCreated(_)
+                | Event::ApiKeyAdded(_)
+                | Event::ApiKeyChanged(_)
+                | Event::ApiKeyResealed { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use exchange::Partition;
 use model::{
-    AccountId, AccountName, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyId, AssetId, AssetName,
-    AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ClientOrderId, Command, CreateAccount,
-    CreateApiKey, Deposit, Event, EventBatch, EventSeq, MarketId, OrderId, OrderKind, OrderRef, PlaceOrder,
-    PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder, RequestWithdrawal, RevokeApiKey,
-    SelfTradePrevention, Seq, Sequenced, SettleWithdrawal, Side, TimeInForce, TimeNs, TradeGroup,
-    WithdrawalId,
+    AccountId, AccountName, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyId, AssetId, AssetName,
+    AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ClientOrderId, Command,
+    CreateAccount, CreateApiKey, Deposit, Event, EventBatch, EventSeq, KeyKind, KeyLabel, MarketId, OrderId,
+    OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
+    RequestWithdrawal, RevokeApiKey, SelfTradePrevention, Seq, Sequenced, SettleWithdrawal, Side,
+    TimeInForce, TimeNs, TradeGroup, WithdrawalId,
 };
 use views::{OrderStatus, ViewSettings, Views};
 
@@ -143,10 +143,22 @@ impl Flow {
                 let paid_out = self.random.below(2) == 0;
                 Command::SettleWithdrawal(SettleWithdrawal { withdrawal, paid_out })
             }
+            3 if self.random.below(2) == 0 => {
+                let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
+                let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
+                let (sealed, ip_ranges) = (vec![1], vec!["192.0.2.0/24".parse().unwrap()]);
+                let permissions = 2;
+                Command::AddApiKey(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
+            }
             3 => {
                 let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
                 let sealed_secret = vec![1];
                 Command::CreateApiKey(CreateApiKey { account, key, sealed_secret, permissions: 1 })
+            }
+            4 if self.random.below(2) == 0 => {
+                let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
+                let ip_ranges = vec!["2001:db8::/32".parse().unwrap()];
+                Command::ChangeApiKey(ChangeApiKey { key, permissions: 3, ip_ranges })
             }
             4 => {
                 let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
@@ -298,6 +310,7 @@ impl Flow {
         for (id, key) in self.partition.api_keys() {
             let found = catalog.key(id).expect("what the partition has was told");
             assert_eq!((found.account, found.permissions), (key.account, key.permissions));
+            assert_eq!((found.kind, found.label, &found.ip_ranges), (key.kind, key.label, &key.ip_ranges));
             assert!(catalog.keys_of(key.account).any(|(other, _)| other == id));
             keys += 1;
         }

@@ -148,6 +148,9 @@ impl Naive {
             Event::AssetAdded { .. }
             | Event::AccountCreated { .. }
             | Event::ApiKeyCreated(_)
+            | Event::ApiKeyAdded(_)
+            | Event::ApiKeyChanged(_)
+            | Event::ApiKeyResealed { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)
