@@ -3,6 +3,7 @@
 
 mod accounts;
 mod funds;
+mod keys;
 mod listed;
 mod market_form;
 
@@ -12,7 +13,7 @@ use axum::Router;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{get, post, put};
 use model::{AccountId, Amount, AssetTerms, Command, Event, Reject};
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -25,8 +26,9 @@ pub use market_form::{FormError, MarketChange, MarketForm};
 use crate::decimal::Decimal;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, Received, now_ns};
-use crate::keys::{KeyError, random_text};
+use crate::keys::random_text;
 use crate::listings::Listings;
+use crate::master_key::KeyError;
 use crate::params::Params;
 
 /// The secret that every request of the operator has to show: `Authorization: Bearer TOKEN`.
@@ -172,6 +174,8 @@ impl From<Reject> for AdminError {
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
             | Reject::BadSealedSecret { .. }
+            | Reject::TooManyIpRanges { .. }
+            | Reject::BadIpRange { .. }
             | Reject::ReferenceMissing
             | Reject::AmountNotPositive { .. }
             | Reject::TooLate { .. }
@@ -279,8 +283,8 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/status", get(status))
         .route("/admin/v1/accounts", get(accounts::list).post(accounts::create))
         .route("/admin/v1/accounts/{account}", get(accounts::one))
-        .route("/admin/v1/accounts/{account}/keys", get(accounts::keys).post(accounts::create_key))
-        .route("/admin/v1/keys/{key}", delete(accounts::revoke_key))
+        .route("/admin/v1/accounts/{account}/keys", get(keys::list).post(keys::create))
+        .route("/admin/v1/keys/{key}", put(keys::change).delete(keys::revoke))
         .route("/admin/v1/deposits", post(funds::deposit))
         .route("/admin/v1/withdrawals", get(funds::withdrawals).post(funds::request_withdrawal))
         .route("/admin/v1/withdrawals/{withdrawal}/confirm", post(funds::confirm_withdrawal))

@@ -72,6 +72,8 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::BadTerms { .. }
         | Reject::TermsAreFixed
         | Reject::BadSealedSecret { .. }
+        | Reject::TooManyIpRanges { .. }
+        | Reject::BadIpRange { .. }
         | Reject::DuplicateReference
         | Reject::ReferenceMissing
         | Reject::AmountNotPositive { .. }
@@ -122,6 +124,12 @@ mod tests {
                 Reject::BadSealedSecret { len: 0 },
                 all(400, -1130),
                 "a sealed secret has 1 to 1,024 bytes, not 0",
+            ),
+            (Reject::TooManyIpRanges { max: 30 }, all(400, -1130), "a key has at most 30 address ranges"),
+            (
+                Reject::BadIpRange { range: model::IpRange::V4 { network: 1, prefix_bits: 8 } },
+                all(400, -1130),
+                "0.0.0.1/8 has bits behind its prefix, or too long a prefix",
             ),
             (Reject::DuplicateReference, all(400, -1130), "this reference was executed before"),
             (
@@ -213,6 +221,6 @@ mod tests {
         let mut kinds: Vec<_> = table().iter().map(|(reject, ..)| std::mem::discriminant(reject)).collect();
         kinds.dedup();
         // As many as the match in `api_error` names; a new one fails to compile there.
-        assert_eq!(kinds.len(), 33);
+        assert_eq!(kinds.len(), 35);
     }
 }

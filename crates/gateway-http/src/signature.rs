@@ -6,11 +6,14 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::{AccountId, ApiKeyId, TimeNs};
 use ring::hmac;
 
 use crate::errors::ApiError;
-use crate::keys::{ApiKey, KeyStore, Permissions, decode_hex};
+use crate::keys::{ApiKey, Credential, KeyStore, Permissions};
+use crate::master_key::decode_hex;
 use crate::params::{Params, micros};
 
 /// Who sent a signed request, and until when it may be executed.
@@ -51,7 +54,7 @@ pub fn authenticate(
     permit(&key, needed, signed.peer)?;
     verify(&key, signed.bytes, signed.params)?;
     let valid_until_ns = deadline(signed.params, now_ns, max_recv_window_ms)?;
-    Ok(Caller { account: key.account, valid_until_ns })
+    Ok(Caller { account: key.account(), valid_until_ns })
 }
 
 /// The key of that name: -2014 when it is no name of a key, -2015 when there is no such key.
@@ -61,15 +64,28 @@ pub fn named_key(keys: &KeyStore, name: Option<&[u8]>) -> Result<Arc<ApiKey>, Ap
 }
 
 /// Whether the key may do what is asked from there: -2015 otherwise, the same as for a key that does not exist.
-pub fn permit(key: &ApiKey, needed: Permissions, _peer: Option<IpAddr>) -> Result<(), ApiError> {
-    if key.permissions.allow(needed) { Ok(()) } else { Err(ApiError::rejected_key()) }
+pub fn permit(key: &ApiKey, needed: Permissions, peer: Option<IpAddr>) -> Result<(), ApiError> {
+    if key.permissions().allow(needed) && key.allows_from(peer) {
+        Ok(())
+    } else {
+        Err(ApiError::rejected_key())
+    }
 }
 
 /// Whether `signature` among `params` is that of this key over `bytes`: -1022 otherwise.
 pub fn verify(key: &ApiKey, bytes: &[u8], params: &Params<'_>) -> Result<(), ApiError> {
     let signature = params.required("signature")?;
-    let tag = decode_hex(signature.as_bytes()).ok_or_else(ApiError::invalid_signature)?;
-    hmac::verify(&key.hmac, bytes, &tag).map_err(|_| ApiError::invalid_signature())
+    let is_valid = match &key.credential {
+        // Hexadecimal digits of either case.
+        Credential::Hmac(secret) => {
+            decode_hex(signature.as_bytes()).is_some_and(|tag| hmac::verify(secret, bytes, &tag).is_ok())
+        }
+        // Base64. A `+` that came unescaped was read as a blank, of which base64 has none.
+        Credential::Ed25519(public_half) => STANDARD
+            .decode(signature.replace(' ', "+"))
+            .is_ok_and(|signature| public_half.verify(bytes, &signature).is_ok()),
+    };
+    if is_valid { Ok(()) } else { Err(ApiError::invalid_signature()) }
 }
 
 /// Until when the request may be executed: its `timestamp` and its `recvWindow`; -1021 when it is not in time now.
@@ -152,7 +168,10 @@ fn check_time(timestamp_us: u64, window_us: u64, now_ns: TimeNs) -> Result<TimeN
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{MasterKey, StoredKey, encode_hex};
+    use crate::keys::{Grant, StoredKey};
+    use crate::master_key::{MasterKey, encode_hex};
+    use crate::public_key::PublicKey;
+    use model::KeyKind;
 
     // The example of rest-api.md, "SIGNED Endpoint Examples for POST /api/v3/order", HMAC keys.
     const KEY: &str = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";
@@ -166,10 +185,10 @@ mod tests {
     fn keys() -> KeyStore {
         let master = MasterKey::generate().unwrap();
         let key = ApiKeyId::new(KEY).unwrap();
-        let sealed_secret = master.seal(&key, AccountId(3), SECRET.as_bytes()).unwrap();
-        let permissions = Permissions::READ.0;
-        KeyStore::open(master, [StoredKey { key, account: AccountId(3), sealed_secret, permissions }])
-            .unwrap()
+        let (kind, account) = (KeyKind::HmacSha256, AccountId(3));
+        let sealed = master.seal(kind, &key, account, SECRET.as_bytes()).unwrap();
+        let (permissions, ip_ranges) = (Permissions::READ.0, Vec::new());
+        KeyStore::open(master, [StoredKey { key, account, kind, sealed, permissions, ip_ranges }]).unwrap()
     }
 
     fn ask_as(
@@ -258,6 +277,48 @@ mod tests {
             let payload = format!("timestamp=1499827319559&recvWindow={window}");
             assert_eq!(at(&payload, sent).err().map(|(code, _)| code), code, "{window}");
         }
+    }
+
+    // A pair that openssl made, and what it signed: `openssl pkeyutl -sign -rawin`.
+    const PUBLIC_HALF: &str = "ZGF3d2FRYkBCeqoGv/ULpSgHRudY9NUe6laLvzN0IEs=";
+    const ED25519_PAYLOAD: &str = "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=1.0000000&price=0.20&timestamp=1668481559918";
+    const ED25519_SIGNATURE: &str =
+        "tfCJQlK+5JS8Xu5S9MwgorgLMGNl0U9NGNIfKu6OqAlK4khoIoLckxG3ulz0OWs8l+GExE9Nr9VbzMbPyebBDw==";
+
+    #[test]
+    fn what_openssl_signed_verifies() {
+        let store = KeyStore::open(MasterKey::generate().unwrap(), []).unwrap();
+        let grant = Grant::new(AccountId(4), Permissions::READ);
+        let add = store.register(grant, &PublicKey::parse(PUBLIC_HALF).unwrap()).unwrap();
+        store.insert(&StoredKey::from(&add)).unwrap();
+        let ask = |query: &str, body: &str| {
+            let now = TimeNs::from_millis(1_668_481_560_000);
+            ask_as(&store, Some(add.key.as_bytes()), (query, body), now, Permissions::READ)
+        };
+        let escaped = ED25519_SIGNATURE.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        for signature in [ED25519_SIGNATURE, &escaped] {
+            let signed = format!("{ED25519_PAYLOAD}&signature={signature}");
+            assert_eq!(ask(&signed, "").map(|caller| caller.account), Ok(AccountId(4)), "in the query");
+            assert!(ask("", &signed).is_ok(), "in the body");
+            assert!(ask(ED25519_PAYLOAD, &format!("signature={signature}")).is_ok(), "apart");
+        }
+        for wrong in [
+            ED25519_SIGNATURE.to_uppercase(),
+            ED25519_SIGNATURE.replace('t', "u"),
+            ED25519_SIGNATURE[4..].to_owned(),
+            ED25519_SIGNATURE.replace("==", ""),
+            SIGNATURE.to_owned(),
+        ] {
+            let refused = ask(&format!("{ED25519_PAYLOAD}&signature={wrong}"), "");
+            assert_eq!(refused.unwrap_err().code, -1022, "{wrong}");
+        }
+        let other = ED25519_PAYLOAD.replace("0.20", "0.21");
+        let refused = ask(&format!("{other}&signature={ED25519_SIGNATURE}"), "");
+        assert_eq!(refused.unwrap_err().code, -1022);
+        // The public half is no secret, so it must not do as one.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(PUBLIC_HALF).unwrap());
+        let tag = encode_hex(hmac::sign(&key, ED25519_PAYLOAD.as_bytes()).as_ref());
+        assert_eq!(ask(&format!("{ED25519_PAYLOAD}&signature={tag}"), "").unwrap_err().code, -1022);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use gateway_http::{IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
+use gateway_http::{Grant, IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
 use model::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, Reference, TradeGroup,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, KeyKind, Reference,
+    TradeGroup,
 };
 use views::Catalog;
 
@@ -58,8 +59,11 @@ pub fn known_keys(
     let mut known = Vec::new();
     for name in ACCOUNTS {
         let account = catalog.account_by_name(&AccountName::new(name)?);
-        for stored in stored.iter().filter(|stored| Some(stored.account) == account) {
-            let secret = master.open(&stored.key, stored.account, &stored.sealed_secret)?;
+        // Of other kinds the exchange has no secret to tell.
+        let has_secret = |stored: &&StoredKey| stored.kind == KeyKind::HmacSha256;
+        let stored = stored.iter().filter(|stored| Some(stored.account) == account).filter(has_secret);
+        for stored in stored {
+            let secret = master.open(stored.kind, &stored.key, stored.account, &stored.sealed)?;
             known.push(DemoKey { name, key: stored.key, secret: String::from_utf8(secret)? });
         }
     }
@@ -78,15 +82,11 @@ pub fn accounts(keys: &KeyStore) -> anyhow::Result<(Vec<DemoKey>, Vec<StoredKey>
             let reference = Reference::new(&format!("{name}-{asset}"))?;
             commands.push(Command::Deposit(Deposit { account, asset: AssetId(id), amount, reference }));
         }
-        let IssuedKey { command, secret } = keys.issue(account, Permissions::READ.and(Permissions::TRADE))?;
+        let IssuedKey { command, secret } =
+            keys.issue(Grant::new(account, Permissions::READ.and(Permissions::TRADE)))?;
         demo_keys.push(DemoKey { name, key: command.key, secret });
-        stored.push(StoredKey {
-            key: command.key,
-            account,
-            sealed_secret: command.sealed_secret.clone(),
-            permissions: command.permissions,
-        });
-        commands.push(Command::CreateApiKey(command));
+        stored.push(StoredKey::from(&command));
+        commands.push(Command::AddApiKey(command));
     }
     Ok((demo_keys, stored, commands))
 }

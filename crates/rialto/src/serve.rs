@@ -211,8 +211,10 @@ fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {
     let stored = recovered.partition().api_keys().map(|(key, stored)| StoredKey {
         key: *key,
         account: stored.account,
-        sealed_secret: stored.sealed_secret.clone(),
+        kind: stored.kind,
+        sealed: stored.sealed.clone(),
         permissions: stored.permissions,
+        ip_ranges: stored.ip_ranges.clone(),
     });
     stored.collect()
 }
@@ -224,7 +226,7 @@ fn master_key(file: &Path, is_new: bool) -> anyhow::Result<MasterKey> {
         (false, true) => {
             let master = MasterKey::generate()?;
             master.write_new(file)?;
-            Ok(master)
+            Ok(MasterKey::from_file(file)?)
         }
         (false, false) => bail!(
             "the master key file {} is missing: put back the one that this data directory was made with; no other opens the \

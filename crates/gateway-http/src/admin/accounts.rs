@@ -1,12 +1,10 @@
-//! Accounts and their API keys.
+//! Accounts.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use model::{
-    AccountId, AccountName, ApiKeyId, Command, CreateAccount, Event, RevokeApiKey, TimeNs, TradeGroup,
-};
+use model::{AccountId, AccountName, Command, CreateAccount, Event, TradeGroup};
 use serde::{Deserialize, Serialize};
 use views::{Account, Views};
 
@@ -15,7 +13,6 @@ use crate::account::Asset;
 use crate::decimal::Decimal;
 use crate::endpoint::{Kind, Parameter};
 use crate::gateway::Json;
-use crate::keys::{IssuedKey, Permissions, StoredKey};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +52,7 @@ impl AccountReply {
     }
 }
 
-fn no_account(account: AccountId) -> AdminError {
+pub(super) fn no_account(account: AccountId) -> AdminError {
     AdminError::not_found(format!("there is no account {account}"))
 }
 
@@ -111,99 +108,4 @@ fn balances(views: &Views, account: AccountId) -> Vec<BalanceReply> {
             }
         })
         .collect()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewKey {
-    /// `read`, `trade`, `withdraw`.
-    permissions: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct KeyReply {
-    key: String,
-    account: u64,
-    permissions: Vec<&'static str>,
-    /// Told once, when it is made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-    /// In milliseconds.
-    created: u64,
-}
-
-impl KeyReply {
-    fn of(key: &ApiKeyId, account: AccountId, permissions: u32, created: TimeNs) -> Self {
-        Self {
-            key: key.to_string(),
-            account: account.0,
-            permissions: Permissions(permissions).names().collect(),
-            secret: None,
-            created: created.as_millis(),
-        }
-    }
-}
-
-pub(super) async fn create_key(
-    State(admin): State<Arc<Admin>>,
-    Path(account): Path<String>,
-    request: Authorized,
-) -> Result<Json, AdminError> {
-    let account = account_in_path(&account)?;
-    let NewKey { permissions } = request.json()?;
-    let permissions = Permissions::from_names(permissions.iter().map(String::as_str)).map_err(|name| {
-        AdminError::bad_request(format!("a permission is read, trade or withdraw, not '{name}'"))
-    })?;
-    let keys = &admin.gateway().keys;
-    let IssuedKey { command, secret } = keys.issue(account, permissions)?;
-    let stored = StoredKey {
-        key: command.key,
-        account,
-        sealed_secret: command.sealed_secret.clone(),
-        permissions: command.permissions,
-    };
-    let reply = admin.execute(Command::CreateApiKey(command)).await?;
-    keys.insert(&stored)?;
-    let told = KeyReply::of(&stored.key, account, stored.permissions, reply.time_ns());
-    Ok(Json::with_status(StatusCode::CREATED, &KeyReply { secret: Some(secret), ..told }))
-}
-
-pub(super) async fn keys(
-    State(admin): State<Arc<Admin>>,
-    Path(account): Path<String>,
-    _: Authorized,
-) -> Result<Json, AdminError> {
-    let account = account_in_path(&account)?;
-    let keys = admin.gateway().current().await?.with_views(|views| {
-        views.catalog().account(account)?;
-        let keys = views.catalog().keys_of(account);
-        Some(
-            keys.map(|(id, key)| KeyReply::of(id, account, key.permissions, key.created_ns))
-                .collect::<Vec<_>>(),
-        )
-    });
-    keys.map(|keys| Json::ok(&keys)).ok_or_else(|| no_account(account))
-}
-
-#[derive(Serialize)]
-struct Revoked<'k> {
-    revoked: &'k str,
-}
-
-pub(super) async fn revoke_key(
-    State(admin): State<Arc<Admin>>,
-    Path(key): Path<String>,
-    _: Authorized,
-) -> Result<Json, AdminError> {
-    let id = ApiKeyId::new(&key)
-        .map_err(|error| AdminError::bad_request(format!("the name of an API key: {error}")))?;
-    let outcome = admin.execute(Command::RevokeApiKey(RevokeApiKey { key: id })).await;
-    // Whatever came of it, a key that somebody wanted gone signs nothing more, unless the exchange knows better: it was
-    // busy or stopping, and the key stays what it was.
-    let untouched = matches!(&outcome, Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE);
-    if !untouched {
-        admin.gateway().keys.remove(&id);
-    }
-    outcome?;
-    Ok(Json::ok(&Revoked { revoked: &key }))
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod http;
+mod keys;
 mod limits;
 mod reads;
 mod restart;

@@ -87,8 +87,10 @@ impl World {
             .map(|(key, stored)| StoredKey {
                 key: *key,
                 account: stored.account,
-                sealed_secret: stored.sealed_secret.clone(),
+                kind: stored.kind,
+                sealed: stored.sealed.clone(),
                 permissions: stored.permissions,
+                ip_ranges: stored.ip_ranges.clone(),
             })
             .collect();
         let keys = Arc::new(KeyStore::open(MasterKey::from_file(&master_file).unwrap(), stored).unwrap());
