@@ -44,7 +44,6 @@ fn full_answer() -> String {
 #[derive(Debug)]
 pub(crate) struct Peer {
     /// From where it came.
-    #[allow(dead_code, reason = "limits and allow lists go by it")]
     pub(crate) address: IpAddr,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,

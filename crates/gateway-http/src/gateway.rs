@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::connection::Peer;
 use crate::errors::ApiError;
 use crate::keys::{KeyStore, Permissions, random_text};
 use crate::listings::Listings;
@@ -100,7 +101,7 @@ impl Gateway {
             key: received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes),
             bytes: &signed_bytes(received.query(), &received.body),
             params,
-            peer: None,
+            peer: received.head.extensions.get::<Arc<Peer>>().map(|peer| peer.address),
         };
         authenticate(&self.keys, &signed, needed, now_ns(), self.settings.max_recv_window_ms)
     }

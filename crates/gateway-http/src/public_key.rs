@@ -44,7 +44,7 @@ impl fmt::Display for PublicKeyError {
     }
 }
 
-/// What stands before the 32 bytes in a SubjectPublicKeyInfo. Source: RFC 8410, section 4.
+/// What stands before the 32 bytes in a `SubjectPublicKeyInfo`. Source: RFC 8410, section 4.
 const ED25519_INFO: [u8; 12] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// The object identifier rsaEncryption in DER. Source: RFC 8017, appendix A.1.
 const RSA_ID: [u8; 11] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];

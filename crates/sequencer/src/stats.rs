@@ -122,7 +122,7 @@ impl Stats {
     pub(crate) fn batch(&self, inputs: &[Sequenced<Command>], batch: &EventBatch, synced: Duration) {
         let mut counts = self.lock();
         for (index, input) in inputs.iter().enumerate() {
-            counts.count(command_name(&input.command), outcome_name(batch.events_of(index)));
+            counts.count(input.command.name(), outcome_name(batch.events_of(index)));
         }
         counts.batch_commands.record(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
         counts.journal_ns.record(u64::try_from(synced.as_nanos()).unwrap_or(u64::MAX));
@@ -130,27 +130,6 @@ impl Stats {
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-const fn command_name(command: &Command) -> &'static str {
-    match command {
-        Command::AddAsset(_) => "add_asset",
-        Command::AddMarket(_) => "add_market",
-        Command::ChangeMarket(_) => "change_market",
-        Command::CreateAccount(_) => "create_account",
-        Command::CreateApiKey(_) => "create_api_key",
-        Command::RevokeApiKey(_) => "revoke_api_key",
-        Command::Deposit(_) => "deposit",
-        Command::RequestWithdrawal(_) => "request_withdrawal",
-        Command::SettleWithdrawal(_) => "settle_withdrawal",
-        Command::PlaceOrder(_) => "place_order",
-        Command::CancelOrder(_) => "cancel_order",
-        Command::CancelAllOrders(_) => "cancel_all_orders",
-        Command::ReplaceOrder(_) => "replace_order",
-        Command::AmendOrder(_) => "amend_order",
-        Command::Tick => "tick",
-        Command::Skip(_) => "skip",
     }
 }
 
@@ -196,6 +175,8 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::TooManyAmends { .. } => "too_many_amends",
         Reject::ReplaceNotAttempted => "replace_not_attempted",
         Reject::OrderGone { .. } => "order_gone",
+        Reject::TooManyIpRanges { .. } => "too_many_ip_ranges",
+        Reject::BadIpRange { .. } => "bad_ip_range",
     }
 }
 

@@ -116,16 +116,13 @@ pub(super) async fn create(
     let (permissions, ip_ranges) = (permissions_of(&permissions)?, ip_ranges_of(&ip_allow_list)?);
     let grant = Grant { account, label, permissions, ip_ranges };
     let keys = &admin.gateway().keys;
-    let (command, secret) = match public_key {
-        Some(text) => {
-            let public_half =
-                PublicKey::parse(&text).map_err(|error| AdminError::bad_request(error.to_string()))?;
-            (keys.register(grant, &public_half)?, None)
-        }
-        None => {
-            let IssuedKey { command, secret } = keys.issue(grant)?;
-            (command, Some(secret))
-        }
+    let (command, secret) = if let Some(text) = public_key {
+        let public_half =
+            PublicKey::parse(&text).map_err(|error| AdminError::bad_request(error.to_string()))?;
+        (keys.register(grant, &public_half)?, None)
+    } else {
+        let IssuedKey { command, secret } = keys.issue(grant)?;
+        (command, Some(secret))
     };
     let reply = admin.execute(Command::AddApiKey(command.clone())).await?;
     keys.insert(&StoredKey::from(&command))?;

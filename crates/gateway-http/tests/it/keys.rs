@@ -122,6 +122,10 @@ fn permissions_and_addresses_are_changed_and_listed() {
     assert_eq!((&told["permissions"], &told["ip_allow_list"]), (&json!(["read"]), &sorted));
     assert_eq!(alice.send("GET", "/api/v3/account", "").error().1, -2015, "it comes from elsewhere");
 
+    world.done("PUT", &path, &json!({"ip_allow_list": ["192.0.2.7", "127.0.0.0/8"]}));
+    alice.send("GET", "/api/v3/account", "").ok();
+    world.done("PUT", &path, &json!({"ip_allow_list": ["192.0.2.7", "2001:db8::/32"]}));
+
     let world = world.restart();
     let alice = crate::http::Trader { address: world.public, ..alice };
     assert_eq!(world.done("GET", "/accounts/1/keys", &json!(null))[0]["ip_allow_list"], sorted);
