@@ -6,6 +6,7 @@ mod funds;
 mod keys;
 mod listed;
 mod market_form;
+mod master_key;
 
 use std::sync::Arc;
 
@@ -285,6 +286,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/accounts/{account}", get(accounts::one))
         .route("/admin/v1/accounts/{account}/keys", get(keys::list).post(keys::create))
         .route("/admin/v1/keys/{key}", put(keys::change).delete(keys::revoke))
+        .route("/admin/v1/master-key/change", post(master_key::change))
         .route("/admin/v1/deposits", post(funds::deposit))
         .route("/admin/v1/withdrawals", get(funds::withdrawals).post(funds::request_withdrawal))
         .route("/admin/v1/withdrawals/{withdrawal}/confirm", post(funds::confirm_withdrawal))

@@ -1,10 +1,15 @@
 //! API keys: which key signs for whom, may do what and from where, and how its signatures are checked.
+//!
+//! The master key under which their credentials are sealed can be changed while all this is used. First the file of the master
+//! key gets the new one beside the old; then every credential is sealed anew, by commands; then the file gets the new one alone.
+//! Whatever stops that in between, the file opens all that the journal has, and whoever goes on finds what is left to do in
+//! [`KeyStore::outdated`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use model::{AccountId, AddApiKey, ApiKeyId, IpRange, KeyKind, KeyLabel};
+use model::{AccountId, AddApiKey, ApiKeyId, IpRange, KeyKind, KeyLabel, ResealApiKey};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -92,6 +97,7 @@ impl From<&AddApiKey> for StoredKey {
 }
 
 /// What signatures are checked with.
+#[derive(Clone)]
 pub(crate) enum Credential {
     /// The secret that both sides have.
     Hmac(hmac::Key),
@@ -163,17 +169,56 @@ pub struct KeyStore {
     master: RwLock<MasterKey>,
     random: SystemRandom,
     keys: RwLock<HashMap<ApiKeyId, Arc<ApiKey>>>,
+    /// Those that were handed in, and of which nobody has heard what became: they may be in the journal.
+    unsure: Mutex<BTreeMap<ApiKeyId, StoredKey>>,
+    /// Shared from sealing a credential until its command is handed in; alone while another master key begins to seal. So
+    /// nothing that the old one has sealed is overlooked.
+    pub(crate) sealing: Arc<tokio::sync::RwLock<()>>,
+    /// Held while somebody changes the master key.
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl KeyStore {
     /// Opens all that the partition has stored. The first that does not open tells that the master key is the wrong one.
     pub fn open(master: MasterKey, stored: impl IntoIterator<Item = StoredKey>) -> Result<Self, KeyError> {
-        let store =
-            Self { master: RwLock::new(master), random: SystemRandom::new(), keys: RwLock::default() };
+        let store = Self {
+            master: RwLock::new(master),
+            random: SystemRandom::new(),
+            keys: RwLock::default(),
+            unsure: Mutex::default(),
+            sealing: Arc::default(),
+            changing: Arc::default(),
+        };
         for key in stored {
             store.insert(&key)?;
         }
         Ok(store)
+    }
+
+    fn master(&self) -> RwLockReadGuard<'_, MasterKey> {
+        self.master.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, HashMap<ApiKeyId, Arc<ApiKey>>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys_mut(&self) -> RwLockWriteGuard<'_, HashMap<ApiKeyId, Arc<ApiKey>>> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, BTreeMap<ApiKeyId, StoredKey>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a key whose command is about to be handed in.
+    pub fn handed_in(&self, stored: &StoredKey) {
+        self.unsure().insert(stored.key, stored.clone());
+    }
+
+    /// Forgets a key whose command was refused.
+    pub fn refused(&self, key: &ApiKeyId) {
+        self.unsure().remove(key);
     }
 
     /// Adds a key that has become durable.
@@ -187,38 +232,84 @@ impl KeyStore {
                 Credential::Ed25519(UnparsedPublicKey::new(&ED25519, half))
             }
         };
-        self.put(ApiKey { stored: stored.clone(), credential });
+        self.keys_mut().insert(*key, Arc::new(ApiKey { stored: stored.clone(), credential }));
+        self.unsure().remove(key);
         Ok(())
     }
 
     /// Gives a key that is there other permissions and addresses, once that has become durable.
-    pub fn change(&self, key: &ApiKeyId, permissions: u32, ip_ranges: &[IpRange]) -> Result<(), KeyError> {
-        let Some(found) = self.find(key) else { return Ok(()) };
-        self.insert(&StoredKey { permissions, ip_ranges: ip_ranges.to_vec(), ..found.stored.clone() })
+    pub fn change(&self, key: &ApiKeyId, permissions: u32, ip_ranges: &[IpRange]) {
+        self.restore(key, |stored| StoredKey {
+            permissions,
+            ip_ranges: ip_ranges.to_vec(),
+            ..stored.clone()
+        });
     }
 
-    fn put(&self, key: ApiKey) {
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(key.stored.key, Arc::new(key));
+    fn restore(&self, key: &ApiKeyId, changed: impl FnOnce(&StoredKey) -> StoredKey) {
+        if let Some(found) = self.keys_mut().get_mut(key) {
+            *found =
+                Arc::new(ApiKey { stored: changed(&found.stored), credential: found.credential.clone() });
+        }
     }
 
-    fn master(&self) -> MasterKey {
-        self.master.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// True when the file of the master key still has one from before.
+    pub fn is_changing(&self) -> bool {
+        self.master().is_changing()
     }
 
-    /// Forgets a key whose revocation has become durable.
+    /// Seals with the key of `next` from now on; what was sealed before opens all the same. The file says so first.
+    pub(crate) fn begin_change(&self, next: &MasterKey) -> Result<(), KeyError> {
+        let mut master = self.master.write().unwrap_or_else(PoisonError::into_inner);
+        *master = master.begin_change(next)?;
+        Ok(())
+    }
+
+    /// What has to be sealed anew before the master key from before can be forgotten: nothing else needs it.
+    pub fn outdated(&self) -> Result<Vec<ResealApiKey>, KeyError> {
+        let mut stored: BTreeMap<ApiKeyId, StoredKey> = self.unsure().clone();
+        stored.extend(self.keys().values().map(|key| (key.stored.key, key.stored.clone())));
+        let master = self.master();
+        let mut outdated = Vec::new();
+        for StoredKey { key, account, kind, sealed, .. } in stored.into_values() {
+            if !master.has_sealed(kind, &key, account, &sealed)? {
+                let opened = master.open(kind, &key, account, &sealed)?;
+                outdated.push(ResealApiKey { key, sealed: master.seal(kind, &key, account, &opened)? });
+            }
+        }
+        Ok(outdated)
+    }
+
+    /// Takes over a credential whose new seal has become durable.
+    pub fn resealed(&self, ResealApiKey { key, sealed }: &ResealApiKey) {
+        self.restore(key, |stored| StoredKey { sealed: sealed.clone(), ..stored.clone() });
+        if let Some(stored) = self.unsure().get_mut(key) {
+            stored.sealed.clone_from(sealed);
+        }
+    }
+
+    /// Forgets the master keys from before, in the file too. Only when nothing is [outdated](Self::outdated).
+    pub fn finish_change(&self) -> Result<(), KeyError> {
+        assert!(self.outdated()?.is_empty(), "no master key is forgotten that something is sealed with");
+        let mut master = self.master.write().unwrap_or_else(PoisonError::into_inner);
+        *master = master.finish_change()?;
+        Ok(())
+    }
+
+    /// Forgets a key whose revocation has become durable, or that was never there.
     pub fn remove(&self, key: &ApiKeyId) {
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.keys_mut().remove(key);
+        self.unsure().remove(key);
     }
 
     /// The key of that name.
     pub fn find(&self, key: &ApiKeyId) -> Option<Arc<ApiKey>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.keys().get(key).cloned()
     }
 
     /// The keys of one account, by name.
     pub fn of_account(&self, account: AccountId) -> Vec<Arc<ApiKey>> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys();
         let mut found: Vec<_> = keys.values().filter(|key| key.account() == account).cloned().collect();
         found.sort_by_key(|key| key.stored.key);
         found
@@ -310,7 +401,7 @@ mod tests {
         assert!(allows(Some("192.0.2.7")) && allows(Some("::ffff:192.0.2.7")) && allows(Some("2001:db8::7")));
         assert!(!allows(Some("192.0.3.7")) && !allows(Some("2001:db8::8")) && !allows(None));
 
-        store.change(&command.key, 3, &[]).unwrap();
+        store.change(&command.key, 3, &[]);
         assert!(allows(None) && allows(Some("192.0.3.7")));
         assert_eq!(store.find(&command.key).unwrap().permissions(), Permissions(3));
     }
@@ -319,5 +410,130 @@ mod tests {
     fn permissions_have_names() {
         assert_eq!(Permissions::from_names(["read", "trade"]), Ok(Permissions(3)));
         assert_eq!(Permissions::from_names(["read", "fly"]), Err("fly"));
+    }
+
+    /// A file of a master key, and what a partition has sealed under it: all that a crash leaves behind.
+    struct Left {
+        folder: tempfile::TempDir,
+        partition: BTreeMap<ApiKeyId, StoredKey>,
+        secrets: Vec<(ApiKeyId, Vec<u8>)>,
+    }
+
+    impl Left {
+        fn with_keys(count: usize) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let mut left = Self { folder, partition: BTreeMap::new(), secrets: Vec::new() };
+            MasterKey::generate().unwrap().write_new(&left.file()).unwrap();
+            let store = left.started();
+            for at in 0..count {
+                let grant = Grant::new(AccountId(1), Permissions::READ);
+                let (command, secret) = if at % 2 == 0 {
+                    let IssuedKey { command, secret } = store.issue(grant).unwrap();
+                    (command, secret.into_bytes())
+                } else {
+                    (store.register(grant, &PublicKey([9; 32])).unwrap(), vec![9; 32])
+                };
+                left.secrets.push((command.key, secret));
+                left.partition.insert(command.key, StoredKey::from(&command));
+            }
+            left
+        }
+
+        fn file(&self) -> std::path::PathBuf {
+            self.folder.path().join("master.key")
+        }
+
+        /// As after a start: everything opens, and is what it was.
+        fn started(&self) -> KeyStore {
+            let master = MasterKey::from_file(&self.file()).unwrap();
+            for (key, secret) in &self.secrets {
+                let StoredKey { kind, account, sealed, .. } = &self.partition[key];
+                assert_eq!(&master.open(*kind, key, *account, sealed).unwrap(), secret);
+            }
+            KeyStore::open(master, self.partition.values().cloned()).unwrap()
+        }
+
+        /// Begins a change, or goes on with one, and crashes after so many steps; true when it was done before that.
+        fn change(&mut self, next: Option<&MasterKey>, crash_after: usize) -> bool {
+            let store = self.started();
+            let mut steps = 0..crash_after;
+            if let Some(next) = next.filter(|_| !store.is_changing()) {
+                if steps.next().is_none() {
+                    return false;
+                }
+                store.begin_change(next).unwrap();
+            }
+            for command in store.outdated().unwrap() {
+                if steps.next().is_none() {
+                    // Crashed in the middle of writing another file, which nobody reads.
+                    std::fs::write(self.folder.path().join("master.key.tmp"), "half a").unwrap();
+                    return false;
+                }
+                // Durable first; whether the store has heard of it before a crash makes no difference.
+                self.partition.get_mut(&command.key).unwrap().sealed.clone_from(&command.sealed);
+                store.resealed(&command);
+            }
+            if steps.next().is_none() {
+                return false;
+            }
+            store.finish_change().unwrap();
+            true
+        }
+    }
+
+    /// A change of the master key can be stopped at any moment, and the next one that goes on with it can be, too.
+    #[test]
+    fn a_change_of_the_master_key_survives_a_crash_at_every_step() {
+        for count in [0, 2] {
+            let mut done_at = 0;
+            for first_crash in 0..=count + 3 {
+                for second_crash in 0..=count + 3 {
+                    let mut left = Left::with_keys(count);
+                    let before = MasterKey::from_file(&left.file()).unwrap();
+                    let next = MasterKey::generate().unwrap();
+                    let done =
+                        left.change(Some(&next), first_crash) || left.change(Some(&next), second_crash);
+                    if done {
+                        done_at = done_at.max(first_crash.min(second_crash));
+                    } else {
+                        // What a start does.
+                        left.change(None, usize::MAX);
+                        if !MasterKey::from_file(&left.file()).unwrap().seals_as(&next) {
+                            assert!(left.change(Some(&next), usize::MAX), "nothing had been begun");
+                        }
+                    }
+                    let after = MasterKey::from_file(&left.file()).unwrap();
+                    assert!(!after.is_changing() && after.seals_as(&next), "only the new one is left");
+                    left.started();
+                    for (key, _) in &left.secrets {
+                        let StoredKey { kind, account, sealed, .. } = &left.partition[key];
+                        assert!(
+                            before.open(*kind, key, *account, sealed).is_err(),
+                            "the old one opens nothing"
+                        );
+                    }
+                }
+            }
+            assert!(done_at > 0, "some changes were done before a crash");
+        }
+    }
+
+    #[test]
+    fn a_key_of_unknown_fate_is_sealed_anew_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("master.key");
+        MasterKey::generate().unwrap().write_new(&file).unwrap();
+        let store = KeyStore::open(MasterKey::from_file(&file).unwrap(), []).unwrap();
+        let command = store.issue(Grant::new(AccountId(1), Permissions::READ)).unwrap().command;
+        store.handed_in(&StoredKey::from(&command));
+        store.begin_change(&MasterKey::generate().unwrap()).unwrap();
+        let outdated = store.outdated().unwrap();
+        assert_eq!(outdated.iter().map(|reseal| reseal.key).collect::<Vec<_>>(), [command.key]);
+        store.resealed(&outdated[0]);
+        assert_eq!(store.outdated().unwrap(), []);
+        store.finish_change().unwrap();
+        let resealed = StoredKey { sealed: outdated[0].sealed.clone(), ..StoredKey::from(&command) };
+        store.insert(&resealed).unwrap();
+        assert!(store.insert(&StoredKey::from(&command)).is_err(), "the old seal opens no more");
     }
 }

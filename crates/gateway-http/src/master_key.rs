@@ -14,7 +14,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// First byte of every sealed secret: how the rest is to be read.
 const FORMAT: u8 = 1;
-/// Most keys in one file: every change that was broken off leaves one more.
+/// Most keys in one file. A change has two; what has many more is another file.
 const MAX_KEYS: usize = 16;
 
 /// Bound into every seal, so that nothing sealed for another purpose opens here: above all, no public half, which others know, as
@@ -50,7 +50,6 @@ impl Clone for Line {
 #[derive(Clone)]
 pub struct MasterKey {
     /// Where it was read from.
-    #[allow(dead_code, reason = "the change of the master key writes it")]
     file: Option<PathBuf>,
     /// The first seals; those behind it only open. Never empty.
     lines: Vec<Line>,
@@ -141,7 +140,6 @@ impl std::error::Error for KeyError {
     }
 }
 
-#[allow(dead_code, reason = "the change of the master key reads the rest")]
 impl MasterKey {
     /// A new random one.
     pub fn generate() -> Result<Self, KeyError> {
@@ -194,11 +192,9 @@ impl MasterKey {
     /// Seals with the key of `next` from now on, and opens what was sealed before all the same. The file says so, durable before
     /// this returns, or nothing has changed.
     pub(crate) fn begin_change(&self, next: &Self) -> Result<Self, KeyError> {
-        let mut lines = vec![next.lines[0].clone()];
-        lines.extend(
-            self.lines.iter().filter(|line| line.bytes != lines[0].bytes).cloned().collect::<Vec<_>>(),
-        );
-        lines.truncate(MAX_KEYS);
+        let next = next.lines[0].clone();
+        let before = self.lines.iter().filter(|line| line.bytes != next.bytes).cloned();
+        let lines = [next.clone()].into_iter().chain(before).collect();
         self.replaced(lines)
     }
 

@@ -11,8 +11,8 @@ use codec::Reader;
 use gateway_http::{Admin, AdminToken, Gateway, KeyStore, MasterKey, ReadModel, StoredKey, write_secret};
 use indicatif::ProgressBar;
 use journal::{DataDir, EventLogReader, Storage};
-use model::{EventBatch, Seq};
-use sequencer::{Egress, Recovered, Replay, Sequencer};
+use model::{Command, EventBatch, Seq};
+use sequencer::{Egress, Ingress, Recovered, Replay, Sequencer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -95,6 +95,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let sequencer = recovered.start(settings, egress, Some(sections_at));
     setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
     issued.iter().try_for_each(|key| keys.insert(key))?;
+    finish_change_of_master_key(&keys, sequencer.ingress())?;
     if replayed > 0 {
         say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }
@@ -234,6 +235,22 @@ fn master_key(file: &Path, is_new: bool) -> anyhow::Result<MasterKey> {
             file.display()
         ),
     }
+}
+
+/// Finishes what a stop has broken off: seals anew what the master key from before has sealed, and forgets that one.
+fn finish_change_of_master_key(keys: &KeyStore, ingress: &Ingress) -> anyhow::Result<()> {
+    if !keys.is_changing() {
+        return Ok(());
+    }
+    let outdated = keys.outdated()?;
+    for reseal in &outdated {
+        setup::execute(ingress, Command::ResealApiKey(reseal.clone()))
+            .context("the change of the master key cannot be finished")?;
+        keys.resealed(reseal);
+    }
+    keys.finish_change().context("the change of the master key cannot be finished")?;
+    say!("The change of the master key is finished: {} keys were sealed anew.", outdated.len());
+    Ok(())
 }
 
 /// The one in the file, which is made where there is none.

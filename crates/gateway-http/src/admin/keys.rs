@@ -116,6 +116,7 @@ pub(super) async fn create(
     let (permissions, ip_ranges) = (permissions_of(&permissions)?, ip_ranges_of(&ip_allow_list)?);
     let grant = Grant { account, label, permissions, ip_ranges };
     let keys = &admin.gateway().keys;
+    let _sealing = keys.sealing.read().await;
     let (command, secret) = if let Some(text) = public_key {
         let public_half =
             PublicKey::parse(&text).map_err(|error| AdminError::bad_request(error.to_string()))?;
@@ -124,8 +125,14 @@ pub(super) async fn create(
         let IssuedKey { command, secret } = keys.issue(grant)?;
         (command, Some(secret))
     };
-    let reply = admin.execute(Command::AddApiKey(command.clone())).await?;
-    keys.insert(&StoredKey::from(&command))?;
+    let stored = StoredKey::from(&command);
+    keys.handed_in(&stored);
+    let reply = admin.execute(Command::AddApiKey(command.clone())).await.inspect_err(|error| {
+        if error.status != StatusCode::GATEWAY_TIMEOUT {
+            keys.refused(&stored.key);
+        }
+    })?;
+    keys.insert(&stored)?;
     let told = KeyReply { secret, ..KeyReply::of_new(&command, reply.time_ns()) };
     Ok(Json::with_status(StatusCode::CREATED, &told))
 }
@@ -169,10 +176,10 @@ pub(super) async fn change(
     let outcome = admin.execute(Command::ChangeApiKey(command)).await;
     let keys = &admin.gateway().keys;
     match outcome {
-        Ok(_) => keys.change(&key, permissions, &ip_ranges)?,
+        Ok(_) => keys.change(&key, permissions, &ip_ranges),
         // Nobody knows whether it was done: until the next change or start, only what is allowed either way.
         Err(error) if error.status == StatusCode::GATEWAY_TIMEOUT => {
-            keys.change(&key, permissions & before.permissions, &ip_ranges)?;
+            keys.change(&key, permissions & before.permissions, &ip_ranges);
             return Err(error);
         }
         Err(error) => return Err(error),

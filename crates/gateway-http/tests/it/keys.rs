@@ -1,5 +1,7 @@
 //! API keys of both kinds, from the operator's request to what they may sign, and over a restart.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
@@ -167,4 +169,67 @@ fn a_wrong_allow_list_or_label_is_told_entry_by_entry() {
     }
     let told = world.done("POST", "/accounts/1/keys", &json!({"permissions": ["read"], "label": "my-bot"}));
     assert_eq!((&told["label"], &told["kind"]), (&json!("my-bot"), &json!("hmac-sha256")));
+}
+
+fn lines_of_the_master_key(world: &World) -> Vec<String> {
+    std::fs::read_to_string(world.master_file()).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_master_key_is_changed_while_everybody_trades_on() {
+    let (world, alice, _) = World::open();
+    let pair = Pair::new().registered(&world, 2, all());
+    let before = lines_of_the_master_key(&world);
+    let changed = world.done("POST", "/master-key/change", &json!(null));
+    assert_eq!(changed, json!({"resealed": 3}), "alice's, bob's, and bob's other key");
+    let after = lines_of_the_master_key(&world);
+    assert!(after.len() == 1 && after != before);
+    assert_eq!(alice.send("POST", "/api/v3/order", LIMIT).ok()["status"], "NEW");
+    pair.send(&world, "GET", "/api/v3/account", "").ok();
+    let later = world.key(1, &["read"]);
+
+    let world = world.restart();
+    let at_new_port = |trader: crate::http::Trader| crate::http::Trader { address: world.public, ..trader };
+    at_new_port(alice).get("/api/v3/account", "").ok();
+    at_new_port(later).get("/api/v3/account", "").ok();
+    pair.send(&world, "GET", "/api/v3/account", "").ok();
+}
+
+#[test]
+fn a_new_master_key_can_come_from_a_file_and_a_change_that_was_broken_off_is_finished() {
+    let (world, alice, _) = World::open();
+    let path = world.master_file();
+    let old = lines_of_the_master_key(&world).remove(0);
+    let refused = |body: Value| {
+        world.operate("POST", "/master-key/change", &body).body["error"].as_str().unwrap().to_owned()
+    };
+    assert!(refused(json!({"new_key_file": "/nowhere/to/be/found"})).contains("/nowhere/to/be/found"));
+    assert!(refused(json!({"new_key": "secret"})).contains("unknown field"));
+
+    let new = "ab".repeat(32);
+    let file = path.with_file_name("next.key");
+    std::fs::write(&file, &new).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refused(json!({"new_key_file": &file})).contains("may be read by others"));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(
+        world.done("POST", "/master-key/change", &json!({"new_key_file": &file})),
+        json!({"resealed": 2})
+    );
+    assert_eq!(lines_of_the_master_key(&world).join(" "), new);
+    assert_eq!(
+        world.done("POST", "/master-key/change", &json!({"new_key_file": &file})),
+        json!({"resealed": 0}),
+        "it seals with that one already"
+    );
+
+    // Broken off right behind the first step: a third key seals, and nothing was sealed with it yet.
+    let third = "cd".repeat(32);
+    std::fs::write(&path, format!("{third}\n{new}\n{old}\n")).unwrap();
+    let world = world.restart();
+    let alice = crate::http::Trader { address: world.public, ..alice };
+    alice.get("/api/v3/account", "").ok();
+    assert_eq!(world.done("POST", "/master-key/change", &json!(null)), json!({"resealed": 2}));
+    assert_eq!(lines_of_the_master_key(&world), [third]);
+    alice.get("/api/v3/account", "").ok();
 }

@@ -2,6 +2,7 @@
 //! through the operator's API, as an operator would.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use codec::Reader;
@@ -133,6 +134,11 @@ impl World {
             directory: Some(directory),
             folder: Some(folder),
         }
+    }
+
+    /// Where the master key is.
+    pub fn master_file(&self) -> PathBuf {
+        self.folder.as_ref().expect("a world has a folder").path().join("master.key")
     }
 
     /// Stops in order and starts again on the same folder, on other ports.
