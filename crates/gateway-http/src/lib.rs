@@ -34,6 +34,7 @@ mod settings;
 pub mod signature;
 mod streams;
 mod trading;
+mod wallet;
 
 pub use address_range::{AddressRange, BadAddressRange};
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};

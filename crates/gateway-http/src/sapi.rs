@@ -52,8 +52,8 @@ struct Coin {
     network_list: [Network; 1],
 }
 
-/// Where an asset lives. Deposits and withdrawals are the operator's matter, so neither can be asked for here; what clients
-/// read is the precision.
+/// Where an asset lives. Deposits are the operator's matter, and so is what becomes of a withdrawal that was asked for; what
+/// clients read is the precision.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]

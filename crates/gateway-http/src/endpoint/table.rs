@@ -6,10 +6,11 @@ use axum::http::Method;
 
 use super::{Endpoint, Kind, Parameter, Security, Weight};
 use crate::keys::Permissions;
-use crate::{account, exchange_info, market_data, sapi, trading};
+use crate::{account, exchange_info, market_data, sapi, trading, wallet};
 
 const READ: Security = Security::Signed(Permissions::READ);
 const TRADE: Security = Security::Signed(Permissions::TRADE);
+const WITHDRAW: Security = Security::Signed(Permissions::WITHDRAW);
 
 const SYMBOL: Parameter = Parameter::required("symbol", Kind::Symbol);
 const ONE_SYMBOL: Parameter = Parameter::optional("symbol", Kind::Symbol);
@@ -470,6 +471,28 @@ pub(crate) static TABLE: &[Endpoint] = &[
         orders: 0,
         parameters: &[],
         handler: |gateway, ask| Box::pin(sapi::all_coins(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::POST,
+        path: "/sapi/v1/capital/withdraw/apply",
+        method: None,
+        summary: "Asks for a withdrawal, which the operator then pays out or gives back",
+        security: WITHDRAW,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: &[
+            Parameter::required("coin", Kind::Text),
+            Parameter::optional("withdrawOrderId", Kind::Text),
+            Parameter::optional("network", Kind::Text),
+            Parameter::required("address", Kind::Text),
+            Parameter::optional("addressTag", Kind::Text),
+            Parameter::required("amount", Kind::Decimal),
+            // Of transfers within one exchange, and of an address book; there are neither.
+            Parameter::optional("transactionFeeFlag", Kind::Flag),
+            Parameter::optional("name", Kind::Text),
+            Parameter::optional("walletType", Kind::OneOf(&["0"])),
+        ],
+        handler: |gateway, ask| Box::pin(wallet::withdraw(gateway, ask)),
     },
     Endpoint {
         verb: Method::GET,

@@ -233,3 +233,41 @@ fn a_new_master_key_can_come_from_a_file_and_a_change_that_was_broken_off_is_fin
     assert_eq!(lines_of_the_master_key(&world), [third]);
     alice.get("/api/v3/account", "").ok();
 }
+
+#[test]
+fn who_may_withdraw_asks_once_and_the_operator_decides() {
+    let (world, alice, bob) = World::open();
+    let path = "/sapi/v1/capital/withdraw/apply";
+    let ask = "coin=BTC&address=bc1qxyz&amount=2.5&withdrawOrderId=w-1";
+    let reader = world.key(1, &["read", "trade"]);
+    assert_eq!(reader.send("POST", path, ask).error().1, -2015);
+
+    let told = alice.send("POST", path, ask).ok();
+    assert_eq!(told, json!({"id": "1"}));
+    let open = world.done("GET", "/withdrawals", &json!(null));
+    assert_eq!((&open[0]["reference"], &open[0]["amount"]), (&json!("1/w-1/bc1qxyz"), &json!("2.50000000")));
+    alice.send("POST", path, ask).assert_error(
+        400,
+        -1130,
+        "Data sent for parameter 'withdrawOrderId' is not valid.",
+    );
+    // The same words of somebody else are another request.
+    assert_eq!(bob.send("POST", path, ask).ok(), json!({"id": "2"}));
+    world.done("POST", "/withdrawals/2/release", &json!(null));
+    world.done("POST", "/withdrawals/1/confirm", &json!(null));
+    let account = world.done("GET", "/accounts/1", &json!(null));
+    assert_eq!(account["balances"][0]["free"], "7.50000000");
+
+    for (params, code) in [
+        ("coin=BTC&address=bc1qxyz&amount=8", -2010),
+        ("coin=BTC&address=bc1qxyz&amount=0", -1130),
+        ("coin=BTC&address=bc1qxyz&amount=0.000000001", -1111),
+        ("coin=DOGE&address=bc1qxyz&amount=1", -1130),
+        ("coin=BTC&network=ETH&address=bc1qxyz&amount=1", -1130),
+        ("coin=BTC&amount=1", -1102),
+    ] {
+        assert_eq!(alice.send("POST", path, params).error().1, code, "{params}");
+    }
+    alice.send("POST", path, "coin=BTC&network=BTC&address=bc1qxyz&amount=1").ok();
+    alice.send("POST", path, "coin=BTC&address=bc1qxyz&amount=1").ok();
+}
