@@ -7,7 +7,7 @@ use views::{Balance, OwnTrade, Page};
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, TimeUnit};
+use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::listings::{Listing, Listings};
 use crate::market_data::{Symbol, highest_fees_ppm, rate};
 use crate::order_replies::{OrderReply, order_reply};
@@ -273,9 +273,10 @@ const fn uid(account: AccountId) -> u64 {
     account.0
 }
 
-/// Orders are not counted against a rate: there are no limits to tell of.
-pub(crate) fn order_rate_limits() -> Json {
-    Json::ok(&[(); 0])
+/// What is told counts all orders whose fate anybody was told.
+pub(crate) async fn order_rate_limits(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    gateway.current().await?;
+    Ok(Json::ok(&gateway.limits.order_limits(ask.caller().account, now_ns())))
 }
 
 /// Fees of one market, as `account/commission` and `order/test` tell them.

@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 
 pub use market_form::{FormError, MarketChange, MarketForm};
 
+use crate::client::address_of;
 use crate::decimal::Decimal;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, Received, now_ns};
@@ -31,6 +32,7 @@ use crate::keys::random_text;
 use crate::listings::Listings;
 use crate::master_key::KeyError;
 use crate::params::Params;
+use crate::{health, metrics};
 
 /// The secret that every request of the operator has to show: `Authorization: Bearer TOKEN`.
 #[derive(Debug)]
@@ -216,7 +218,9 @@ impl FromRequest<Arc<Admin>> for Authorized {
                 "the header 'Authorization: Bearer TOKEN' with the operator's token is needed",
             ));
         }
-        Ok(Self { received: Received::read(request, &admin.gateway.settings).await? })
+        let (head, body) = request.into_parts();
+        let address = address_of(&admin.gateway, &head);
+        Ok(Self { received: Received::read(address, head, body, &admin.gateway.settings).await? })
     }
 }
 
@@ -279,6 +283,19 @@ async fn status(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, 
     Ok(Json::ok(&status))
 }
 
+/// For Prometheus, which shows the token as every other request has to, unless the setting says otherwise.
+async fn metrics(State(admin): State<Arc<Admin>>, request: Request) -> Result<Response, AdminError> {
+    if !admin.gateway.settings.open_metrics {
+        Authorized::from_request(request, &admin).await?;
+    }
+    let text = admin.gateway.metrics.render(&admin.gateway).map_err(|_| ApiError::internal())?;
+    Ok(([(header::CONTENT_TYPE, metrics::TEXT)], text).into_response())
+}
+
+async fn ready(State(admin): State<Arc<Admin>>) -> Json {
+    health::ready(&admin.gateway)
+}
+
 pub(crate) fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/admin/v1/status", get(status))
@@ -295,7 +312,10 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/assets", get(listed::assets).post(listed::add_asset))
         .route("/admin/v1/markets", get(listed::markets).post(listed::add_market))
         .route("/admin/v1/markets/{market}", put(listed::change_market))
-        .fallback(async || AdminError::not_found("there is no such path; they all begin with /admin/v1/"))
+        .route("/metrics", get(metrics))
+        .route("/health/live", get(async || health::live()))
+        .route("/health/ready", get(ready))
+        .fallback(async || AdminError::not_found("there is no such path; they begin with /admin/v1/"))
         .method_not_allowed_fallback(async || {
             AdminError::new(StatusCode::METHOD_NOT_ALLOWED, "this path has other verbs")
         })

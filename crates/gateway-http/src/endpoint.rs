@@ -7,6 +7,7 @@
 
 mod table;
 
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use axum::http::Method;
@@ -14,7 +15,7 @@ use axum::http::Method;
 pub(crate) use table::TABLE;
 
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, TimeUnit};
+use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::keys::Permissions;
 use crate::params::Params;
 use crate::signature::Caller;
@@ -156,14 +157,17 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Answers a question that came with `params`. `prove` tells who asks, and is called where somebody has to be.
+    /// Answers a question that came with `params` from `address`, as far as the limits allow it. `prove` tells who asks, and is
+    /// called where somebody has to be.
     pub(crate) async fn answer(
         &self,
         gateway: &Gateway,
+        address: IpAddr,
         params: Params<'_>,
         unit: Result<TimeUnit, ApiError>,
         prove: impl FnOnce(&Params<'_>, Permissions) -> Result<Caller, ApiError>,
     ) -> Result<Json, ApiError> {
+        gateway.limited(gateway.limits.weigh(address, self.weight.of(&params), now_ns()))?;
         let caller = match self.security {
             Security::Public => {
                 params.allow(self.parameters)?;
@@ -173,6 +177,9 @@ impl Endpoint {
             Security::Signed(needed) => {
                 let caller = prove(&params, needed)?;
                 params.allow_signed(self.parameters)?;
+                if self.orders > 0 {
+                    gateway.limited(gateway.limits.place(caller.account, address, self.orders, now_ns()))?;
+                }
                 Some(caller)
             }
         };

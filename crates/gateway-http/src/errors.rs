@@ -74,6 +74,18 @@ impl ApiError {
         )
     }
 
+    /// The address has as many connections as the setting `connections_per_address` allows.
+    pub fn too_many_connections(most: u32) -> Self {
+        Self {
+            retry_after: Some(1),
+            ..Self::with_status(
+                StatusCode::TOO_MANY_REQUESTS,
+                -1003,
+                format!("Too many connections; current limit is {most} connections per address."),
+            )
+        }
+    }
+
     /// The queue of commands is full; nothing was done.
     pub fn busy() -> Self {
         Self {

@@ -7,6 +7,7 @@ use crate::decimal::Decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, now_ns};
+use crate::limits::RateLimit;
 use crate::listings::Listing;
 use crate::market_data::{Chosen, Symbol, status_name};
 
@@ -22,8 +23,7 @@ const SPOT: &str = "SPOT";
 struct ExchangeInfo {
     timezone: &'static str,
     server_time: u64,
-    /// None: requests are not counted.
-    rate_limits: [(); 0],
+    rate_limits: Vec<RateLimit>,
     exchange_filters: [(); 0],
     symbols: Vec<SymbolInfo>,
 }
@@ -176,7 +176,7 @@ pub(crate) async fn exchange_info(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
     Ok(Json::ok(&ExchangeInfo {
         timezone: "UTC",
         server_time: unit.of(now_ns()),
-        rate_limits: [],
+        rate_limits: gateway.limits.rules(),
         exchange_filters: [],
         symbols: symbols.map(|listing| symbol_info(listing, with_permissions)).collect(),
     }))
@@ -188,18 +188,18 @@ struct FuturesInfo {
     timezone: &'static str,
     server_time: u64,
     futures_type: &'static str,
-    rate_limits: [(); 0],
+    rate_limits: Vec<RateLimit>,
     exchange_filters: [(); 0],
     assets: [(); 0],
     symbols: [(); 0],
 }
 
-fn no_futures(ask: &Ask<'_>, futures_type: &'static str) -> Json {
+fn no_futures(gateway: &Gateway, ask: &Ask<'_>, futures_type: &'static str) -> Json {
     Json::ok(&FuturesInfo {
         timezone: "UTC",
         server_time: ask.unit.of(now_ns()),
         futures_type,
-        rate_limits: [],
+        rate_limits: gateway.limits.rules(),
         exchange_filters: [],
         assets: [],
         symbols: [],
@@ -207,13 +207,13 @@ fn no_futures(ask: &Ask<'_>, futures_type: &'static str) -> Json {
 }
 
 /// No USD-margined futures yet: an empty list lets a client load that asks for them.
-pub(crate) fn usd_margined(ask: &Ask<'_>) -> Json {
-    no_futures(ask, "U_MARGINED")
+pub(crate) fn usd_margined(gateway: &Gateway, ask: &Ask<'_>) -> Json {
+    no_futures(gateway, ask, "U_MARGINED")
 }
 
 /// No coin-margined futures.
-pub(crate) fn coin_margined(ask: &Ask<'_>) -> Json {
-    no_futures(ask, "C_MARGINED")
+pub(crate) fn coin_margined(gateway: &Gateway, ask: &Ask<'_>) -> Json {
+    no_futures(gateway, ask, "C_MARGINED")
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //! as it was received. Which paths there are is in [`crate::server`].
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,10 +20,12 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::connection::Peer;
+use crate::client::Entered;
 use crate::errors::ApiError;
 use crate::keys::{KeyStore, Permissions, random_text};
+use crate::limits::{Limits, Refusal};
 use crate::listings::Listings;
+use crate::metrics::Metrics;
 use crate::params::Params;
 use crate::read_model::ReadModel;
 use crate::settings::GatewaySettings;
@@ -35,6 +38,8 @@ pub struct Gateway {
     pub(crate) egress: Egress,
     pub(crate) read_model: Arc<ReadModel>,
     pub(crate) keys: Arc<KeyStore>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) started: Instant,
     random: SystemRandom,
 }
@@ -49,7 +54,18 @@ impl Gateway {
         keys: Arc<KeyStore>,
     ) -> Arc<Self> {
         let (started, random) = (Instant::now(), SystemRandom::new());
-        Arc::new(Self { settings, ingress, egress, read_model, keys, started, random })
+        let limits = Arc::new(Limits::new(settings.limits.clone()));
+        read_model.count_fills(Arc::clone(&limits));
+        let metrics = Arc::new(Metrics::new());
+        Arc::new(Self { settings, ingress, egress, read_model, keys, limits, metrics, started, random })
+    }
+
+    /// What a limit says, counted when it says no.
+    pub(crate) fn limited<T>(&self, outcome: Result<T, Refusal>) -> Result<T, ApiError> {
+        outcome.map_err(|refusal| {
+            self.metrics.refused(refusal.kind());
+            refusal.into()
+        })
     }
 
     /// Hands in a command and waits until it is durable and answered.
@@ -101,7 +117,7 @@ impl Gateway {
             key: received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes),
             bytes: &signed_bytes(received.query(), &received.body),
             params,
-            peer: received.head.extensions.get::<Arc<Peer>>().map(|peer| peer.address),
+            peer: Some(received.address),
         };
         authenticate(&self.keys, &signed, needed, now_ns(), self.settings.max_recv_window_ms)
     }
@@ -139,6 +155,8 @@ impl Session for Waiter {
 
 /// A request, read whole.
 pub(crate) struct Received {
+    /// From where it came.
+    pub(crate) address: IpAddr,
     head: Parts,
     body: Bytes,
 }
@@ -176,19 +194,25 @@ impl FromRequest<Arc<Gateway>> for Received {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, gateway: &Arc<Gateway>) -> Result<Self, ApiError> {
-        Self::read(request, &gateway.settings).await
+        let (mut head, body) = request.into_parts();
+        let Entered(address) = Entered::from_request_parts(&mut head, gateway).await?;
+        Self::read(address, head, body, &gateway.settings).await
     }
 }
 
 impl Received {
     /// Reads the body, within the limits.
-    pub(crate) async fn read(request: Request, settings: &GatewaySettings) -> Result<Self, ApiError> {
-        let (head, body) = request.into_parts();
+    pub(crate) async fn read(
+        address: IpAddr,
+        head: Parts,
+        body: Body,
+        settings: &GatewaySettings,
+    ) -> Result<Self, ApiError> {
         if body.is_end_stream() {
-            return Ok(Self { head, body: Bytes::new() });
+            return Ok(Self { address, head, body: Bytes::new() });
         }
         match timeout(settings.body_timeout, read_body(body, settings.max_body_bytes)).await {
-            Ok(body) => Ok(Self { head, body: body? }),
+            Ok(body) => Ok(Self { address, head, body: body? }),
             Err(_) => Err(ApiError::body_too_slow()),
         }
     }

@@ -1,10 +1,11 @@
 //! The views as the gateway reads them: one copy in memory, kept current by a thread that follows what passes the gate, and
 //! a way to wait until they know as much as anybody was told.
 
+use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::sync::watch;
 use views::Views;
 
 use crate::errors::ApiError;
+use crate::gateway::now_ns;
+use crate::limits::Limits;
 use crate::listings::Listings;
 use crate::streams::hub::Hub;
 
@@ -34,6 +37,8 @@ pub struct ReadModel {
     /// views will not go on.
     applied: watch::Receiver<Seq>,
     hub: Arc<Hub>,
+    /// Who counts the first fills of orders, once there is a gateway.
+    fills: OnceLock<Arc<Limits>>,
 }
 
 /// Brings the views up to date until the exchange ends or nobody needs them any more.
@@ -48,6 +53,19 @@ fn follow(model: &Weak<ReadModel>, subscription: &Subscription, announce: &watch
     }
 }
 
+/// Tells `limits` which orders trade in `batch` for the first time; `views` do not have it yet.
+fn count_first_fills(limits: &Limits, views: &Views, batch: &EventBatch) {
+    let mut seen = HashSet::new();
+    for event in &batch.events {
+        let Event::OrderFilled(filled) = event else { continue };
+        let traded_before =
+            views.orders().by_id(filled.order).is_some_and(|order| !order.executed_lots.is_zero());
+        if !traded_before && seen.insert(filled.order) {
+            limits.first_fill(filled.account, filled.liquidity, now_ns());
+        }
+    }
+}
+
 impl ReadModel {
     /// Follows `subscription` with `views`, which are at least as far as the subscription begins (what they have already is
     /// left out). The follower ends with the exchange, or with the last owner of the read model.
@@ -55,8 +73,15 @@ impl ReadModel {
         let (announce, applied) = watch::channel(views.command_seq());
         let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
         let saves = Mutex::new(Some(Vec::new()));
-        let model =
-            Arc::new(Self { views: RwLock::new(views), listings, saves, applied, hub: Arc::default() });
+        let model = Self {
+            views: RwLock::new(views),
+            listings,
+            saves,
+            applied,
+            hub: Arc::default(),
+            fills: OnceLock::new(),
+        };
+        let model = Arc::new(model);
         let follower = Arc::downgrade(&model);
         thread::Builder::new().name("views".to_owned()).spawn(move || {
             // What is broken then, the panic hook has written.
@@ -70,6 +95,9 @@ impl ReadModel {
 
     fn apply(&self, batch: &EventBatch) -> Seq {
         let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limits) = self.fills.get() {
+            count_first_fills(limits, &views, batch);
+        }
         views.apply(batch);
         let listed = |event: &Event| matches!(event, Event::AssetAdded { .. } | Event::MarketAdded { .. });
         if batch.events.iter().any(listed) {
@@ -135,6 +163,16 @@ impl ReadModel {
     /// What is listed.
     pub fn listings(&self) -> Arc<Listings> {
         Arc::clone(&self.listings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has the first fills of orders counted from now on. Only the first call does anything.
+    pub(crate) fn count_fills(&self, limits: Arc<Limits>) {
+        let _ = self.fills.set(limits);
+    }
+
+    /// False once the views will not go on.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.applied.has_changed().is_ok()
     }
 
     /// The last command whose events are in the views.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::health::HealthSettings;
+use crate::limits::LimitSettings;
+
 /// What one listener takes from its clients. A client that goes over a limit harms only itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewaySettings {
@@ -11,7 +14,7 @@ pub struct GatewaySettings {
     pub max_head_bytes: usize,
     /// Most headers of a request; over it: 431. Default 64.
     pub max_headers: usize,
-    /// Most connections at once; one more is answered with 503 and closed. Default 4,096.
+    /// Most connections at once; one more is answered with 503 and closed. Default 10,000.
     pub max_connections: usize,
     /// How long a connection may wait for a request and its whole head, from the answer before. Default 75 seconds.
     pub idle_timeout: Duration,
@@ -31,6 +34,14 @@ pub struct GatewaySettings {
     pub max_list_entries: usize,
     /// WebSocket connections.
     pub sockets: SocketSettings,
+    /// How long a TLS handshake may take. Default 10 seconds.
+    pub handshake_timeout: Duration,
+    /// Whether the admin port tells its metrics to those who do not show the operator's token. Default no.
+    pub open_metrics: bool,
+    /// How much a client may ask.
+    pub limits: LimitSettings,
+    /// When the exchange counts as ready.
+    pub health: HealthSettings,
 }
 
 /// What one WebSocket connection takes from its client and keeps for it.
@@ -80,7 +91,7 @@ impl Default for GatewaySettings {
             max_body_bytes: 65_536,
             max_head_bytes: 16_384,
             max_headers: 64,
-            max_connections: 4_096,
+            max_connections: 10_000,
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
@@ -90,6 +101,10 @@ impl Default for GatewaySettings {
             max_depth_levels: 5_000,
             max_list_entries: 1_000,
             sockets: SocketSettings::default(),
+            handshake_timeout: Duration::from_secs(10),
+            open_metrics: false,
+            limits: LimitSettings::default(),
+            health: HealthSettings::default(),
         }
     }
 }

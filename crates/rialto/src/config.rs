@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use gateway_http::{GatewaySettings, MarketForm, SocketSettings};
+use gateway_http::{
+    AddressRange, CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm,
+    SocketSettings,
+};
 use model::{AssetId, AssetName, AssetTerms, MarketTerms};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -24,6 +27,9 @@ pub struct Config {
     pub public: Listener,
     pub sockets: Sockets,
     pub admin: Admin,
+    pub limits: Limits,
+    pub metrics: Metrics,
+    pub health: Health,
     pub keys: Keys,
     pub journal: Journal,
     pub sequencer: Sequencer,
@@ -68,6 +74,67 @@ pub struct Listener {
     pub max_depth_levels: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
     pub max_list_entries: usize,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub tls_handshake_timeout_s: u64,
+    pub tls: Option<Tls>,
+}
+
+/// A listener that speaks TLS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificates: Vec<Certificate>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub weight_per_minute: u32,
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub requests_per_5_minutes: u32,
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub socket_attempts_per_5_minutes: u32,
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub orders_per_10_seconds: u32,
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub orders_per_day: u32,
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub refusals_before_ban: u32,
+    #[serde(deserialize_with = "within::<1, 31_536_000, _, _>")]
+    pub first_ban_s: u64,
+    #[serde(deserialize_with = "within::<1, 31_536_000, _, _>")]
+    pub longest_ban_s: u64,
+    #[serde(deserialize_with = "within::<0, 1_000_000, _, _>")]
+    pub connections_per_address: u32,
+    #[serde(deserialize_with = "within::<16, 10_000_000, _, _>")]
+    pub addresses_kept: usize,
+    #[serde(deserialize_with = "ranges")]
+    pub exempt: Vec<AddressRange>,
+    #[serde(deserialize_with = "ranges")]
+    pub trusted_proxies: Vec<AddressRange>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    pub open: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    #[serde(deserialize_with = "within::<1, 1_000_000_000_000, _, _>")]
+    pub max_views_lag: u64,
+    #[serde(deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub min_free_mib: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -97,6 +164,7 @@ pub struct Sockets {
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     pub listen: SocketAddr,
+    pub tls: Option<Tls>,
     /// Relative to the data directory.
     pub token_file: PathBuf,
 }
@@ -154,6 +222,9 @@ impl Default for Config {
             public: Listener::default(),
             sockets: Sockets::default(),
             admin: Admin::default(),
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+            health: Health::default(),
             keys: Keys::default(),
             journal: Journal::default(),
             sequencer: Sequencer::default(),
@@ -180,6 +251,8 @@ impl Default for Listener {
             max_recv_window_ms: gateway.max_recv_window_ms,
             max_depth_levels: gateway.max_depth_levels,
             max_list_entries: gateway.max_list_entries,
+            tls_handshake_timeout_s: gateway.handshake_timeout.as_secs(),
+            tls: None,
         }
     }
 }
@@ -201,9 +274,40 @@ impl Default for Sockets {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        let limits = LimitSettings::default();
+        Self {
+            weight_per_minute: limits.weight_per_minute,
+            requests_per_5_minutes: limits.requests_per_5_minutes,
+            socket_attempts_per_5_minutes: limits.socket_attempts_per_5_minutes,
+            orders_per_10_seconds: limits.orders_per_10_seconds,
+            orders_per_day: limits.orders_per_day,
+            refusals_before_ban: limits.refusals_before_ban,
+            first_ban_s: limits.first_ban.as_secs(),
+            longest_ban_s: limits.longest_ban.as_secs(),
+            connections_per_address: limits.connections_per_address,
+            addresses_kept: limits.addresses_kept,
+            exempt: limits.exempt,
+            trusted_proxies: limits.trusted_proxies,
+        }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let health = HealthSettings::default();
+        Self { max_views_lag: health.max_views_lag, min_free_mib: health.min_free_bytes >> 20 }
+    }
+}
+
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8_081)), token_file: PathBuf::from("admin.token") }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8_081)),
+            tls: None,
+            token_file: PathBuf::from("admin.token"),
+        }
     }
 }
 
@@ -264,6 +368,23 @@ where
         return Err(refused(&found));
     }
     T::try_from(number).map_err(|_| refused(&found))
+}
+
+/// A list of addresses and ranges of them.
+fn ranges<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<AddressRange>, D::Error> {
+    let texts = Vec::<String>::deserialize(input)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+impl Tls {
+    /// The files, as the gateway takes them.
+    pub fn files(&self) -> Vec<CertificateFiles> {
+        let files = |Certificate { cert, key }: &Certificate| CertificateFiles {
+            certificate: cert.clone(),
+            key: key.clone(),
+        };
+        self.certificates.iter().map(files).collect()
+    }
 }
 
 impl Config {
@@ -348,6 +469,14 @@ impl Config {
             max_depth_levels: public.max_depth_levels,
             max_list_entries: public.max_list_entries,
             sockets: self.sockets(),
+            handshake_timeout: Duration::from_secs(public.tls_handshake_timeout_s),
+            open_metrics: self.metrics.open,
+            limits: self.limits(),
+            health: HealthSettings {
+                max_views_lag: self.health.max_views_lag,
+                min_free_bytes: self.health.min_free_mib << 20,
+                data_dir: Some(self.data_dir.clone()),
+            },
             ..GatewaySettings::default()
         }
     }
@@ -364,6 +493,24 @@ impl Config {
             max_frames_per_s: sockets.max_frames_per_s,
             max_streams: sockets.max_streams,
             flush_pause: Duration::from_millis(sockets.flush_pause_ms),
+        }
+    }
+
+    fn limits(&self) -> LimitSettings {
+        let limits = &self.limits;
+        LimitSettings {
+            weight_per_minute: limits.weight_per_minute,
+            requests_per_5_minutes: limits.requests_per_5_minutes,
+            socket_attempts_per_5_minutes: limits.socket_attempts_per_5_minutes,
+            orders_per_10_seconds: limits.orders_per_10_seconds,
+            orders_per_day: limits.orders_per_day,
+            refusals_before_ban: limits.refusals_before_ban,
+            first_ban: Duration::from_secs(limits.first_ban_s),
+            longest_ban: Duration::from_secs(limits.longest_ban_s),
+            connections_per_address: limits.connections_per_address,
+            addresses_kept: limits.addresses_kept,
+            exempt: limits.exempt.clone(),
+            trusted_proxies: limits.trusted_proxies.clone(),
         }
     }
 
@@ -477,6 +624,22 @@ mod tests {
             "max_frames_per_s",
             "max_streams",
             "flush_pause_ms",
+            "tls_handshake_timeout_s",
+            "weight_per_minute",
+            "requests_per_5_minutes",
+            "socket_attempts_per_5_minutes",
+            "orders_per_10_seconds",
+            "orders_per_day",
+            "refusals_before_ban",
+            "first_ban_s",
+            "longest_ban_s",
+            "connections_per_address",
+            "addresses_kept",
+            "exempt",
+            "trusted_proxies",
+            "open",
+            "max_views_lag",
+            "min_free_mib",
             "token_file",
             "master_key_file",
             "segment_mib",
@@ -507,6 +670,10 @@ mod tests {
                 .starts_with("line 3: unknown field `lissten`, expected one of `listen`")
         );
         assert!(refused("[public]\nlisten = \"localhost\"\n").starts_with("line 2: invalid socket address"));
+        assert_eq!(
+            refused("[limits]\nexempt = [\"10.0.0.0/8\", \"localhost\"]\n"),
+            "line 2: 'localhost' is neither an address nor a range like 10.0.0.0/8 or 2001:db8::/32"
+        );
         assert!(refused("data_dir = \n").starts_with("line 1:"));
         assert_eq!(
             refused("[public]\nlisten = \"127.0.0.1:9\"\n[admin]\nlisten = \"127.0.0.1:9\"\n"),

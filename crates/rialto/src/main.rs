@@ -1,8 +1,10 @@
 //! The program: settings, wiring, commands, shutdown. Logic here would be in the wrong room.
 
+mod certificates;
 mod config;
 mod demo;
 mod measure;
+mod open_files;
 mod progress;
 mod replay;
 mod serve;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use codec::Reader;
-use gateway_http::{Admin, AdminToken, Gateway, KeyStore, MasterKey, ReadModel, StoredKey, write_secret};
+use gateway_http::{
+    Admin, AdminToken, Gateway, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls, write_secret,
+};
 use indicatif::ProgressBar;
 use journal::{DataDir, EventLogReader, Storage};
 use model::{Command, EventBatch, Seq};
@@ -20,7 +22,7 @@ use views::{ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
 use crate::terminal::{complain, say};
-use crate::{demo, progress, setup};
+use crate::{certificates, demo, open_files, progress, setup};
 
 /// The views' section of a snapshot.
 const VIEWS_SECTION: &str = "views";
@@ -42,6 +44,9 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     // Listeners first: a port in use is told before anything is recovered or made.
     let public = runtime.block_on(bind(config.public.listen, "public.listen"))?;
     let admin = runtime.block_on(bind(config.admin.listen, "admin.listen"))?;
+    let public_tls = certificates::open(config.public.tls.as_ref(), "public.tls")?;
+    let admin_tls = certificates::open(config.admin.tls.as_ref(), "admin.tls")?;
+    open_files::raise(config.public.max_connections);
 
     let directory = DataDir::open(&config.data_dir)?;
     // Nobody outside may know which names fall into one place of the views' indexes.
@@ -114,8 +119,20 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     if demo == Demo::On {
         demo::announce(addresses.0, &demo_keys);
     }
-    say!("Rialto listens on http://{} (operator: http://{}). Ctrl-C stops it.", addresses.0, addresses.1);
-    runtime.block_on(run(sequencer, gateway, token, (public, admin), signals))
+    let scheme = |tls: &Option<_>| if tls.is_some() { "https" } else { "http" };
+    say!(
+        "Rialto listens on {}://{} (operator: {}://{}). Ctrl-C stops it.",
+        scheme(&public_tls),
+        addresses.0,
+        scheme(&admin_tls),
+        addresses.1
+    );
+    let tls: Vec<_> = [&public_tls, &admin_tls].into_iter().flatten().map(Arc::clone).collect();
+    if !tls.is_empty() {
+        runtime.spawn(certificates::keep_fresh(tls));
+    }
+    let ports = (port(public, public_tls), port(admin, admin_tls));
+    runtime.block_on(run(sequencer, gateway, token, ports, signals))
 }
 
 /// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
@@ -123,7 +140,7 @@ async fn run(
     sequencer: Sequencer,
     gateway: Arc<Gateway>,
     token: AdminToken,
-    (public, admin): (TcpListener, TcpListener),
+    (public, admin): (Port, Port),
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
@@ -158,6 +175,13 @@ async fn run(
     }
     say!("Stopped at command {}.", stopped.seq);
     Ok(())
+}
+
+fn port(listener: TcpListener, tls: Option<Arc<Tls>>) -> Port {
+    match tls {
+        Some(tls) => Port::with_tls(listener, tls),
+        None => listener.into(),
+    }
 }
 
 /// Ctrl-C and SIGTERM, noticed from the moment this is made.

@@ -129,6 +129,11 @@ impl Ingress {
         self.queue.lock().submissions.len()
     }
 
+    /// True once [`Self::stop`] was called, or the sequencer has ended.
+    pub fn has_stopped(&self) -> bool {
+        self.queue.lock().stopped
+    }
+
     /// Commands that were refused as busy since the start.
     pub fn refused(&self) -> u64 {
         self.queue.lock().refused

@@ -448,7 +448,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(40),
         orders: 0,
         parameters: &[],
-        handler: |_, _| Box::pin(ready(Ok(account::order_rate_limits()))),
+        handler: |gateway, ask| Box::pin(account::order_rate_limits(gateway, ask)),
     },
     Endpoint {
         verb: Method::GET,
@@ -547,7 +547,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
-        handler: |_, ask| Box::pin(ready(Ok(exchange_info::usd_margined(ask)))),
+        handler: |gateway, ask| Box::pin(ready(Ok(exchange_info::usd_margined(gateway, ask)))),
     },
     Endpoint {
         verb: Method::GET,
@@ -558,6 +558,6 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
-        handler: |_, ask| Box::pin(ready(Ok(exchange_info::coin_margined(ask)))),
+        handler: |gateway, ask| Box::pin(ready(Ok(exchange_info::coin_margined(gateway, ask)))),
     },
 ];

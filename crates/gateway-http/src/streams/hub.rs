@@ -140,6 +140,16 @@ impl Drop for UserSubscription {
 }
 
 impl Hub {
+    /// How many topics and accounts are followed, each counted once for everybody who follows it.
+    pub(crate) fn subscriptions(&self) -> usize {
+        let topics = self.topics();
+        let in_topic =
+            |listeners: &Listeners| listeners.groups.iter().map(|group| group.members.len()).sum::<usize>();
+        let of_topics: usize = topics.values().map(in_topic).sum();
+        drop(topics);
+        of_topics + self.users().values().map(Vec::len).sum::<usize>()
+    }
+
     /// A name that nobody else has.
     pub(crate) fn listener(&self) -> Listener {
         Listener(self.next.fetch_add(1, Ordering::Relaxed))

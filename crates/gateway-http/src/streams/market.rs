@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::client::Dialled;
 use crate::connection::Peer;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, TimeUnit, now_ns};
@@ -32,6 +33,7 @@ const MAX_NAME: usize = 64;
 pub(crate) async fn raw(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Arc<Peer>>,
+    _: Dialled,
     uri: Uri,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
@@ -44,6 +46,7 @@ pub(crate) async fn raw(
 pub(crate) async fn combined(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Arc<Peer>>,
+    _: Dialled,
     uri: Uri,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {

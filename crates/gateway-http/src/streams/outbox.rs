@@ -91,9 +91,14 @@ impl Outbox {
         Ok(true)
     }
 
+    /// True once the client has fallen too far behind.
+    pub(crate) fn has_overflowed(&self) -> bool {
+        self.lock().overflowed
+    }
+
     /// Waits until the client has fallen too far behind.
     pub(crate) async fn overflowed(&self) {
-        while !self.lock().overflowed {
+        while !self.has_overflowed() {
             self.overflowed.notified().await;
         }
     }

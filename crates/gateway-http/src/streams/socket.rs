@@ -16,6 +16,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::connection::Peer;
+use crate::metrics::Counted;
 use crate::settings::{GatewaySettings, SocketSettings};
 use crate::streams::outbox::Outbox;
 
@@ -93,12 +94,16 @@ pub(crate) fn accept<C: Conversation>(
         .max_message_size(settings.max_message_bytes)
         .max_frame_size(settings.max_message_bytes)
         .on_upgrade(move |socket| async move {
+            let _open = Counted::in_(peer.metrics.sockets.clone());
             let outbox = Arc::new(Outbox::new(&settings));
             let conversation = begin(Arc::clone(&outbox));
             let frames = FrameCount::new(settings.max_frames_per_s);
             let pings = Pings::new(&settings);
             let mut driver = Driver { socket, outbox, conversation, taken: Vec::new(), frames, pings };
             let over = driver.run(&peer, &settings, stop_timeout).await;
+            if driver.outbox.has_overflowed() {
+                peer.metrics.slow_readers.inc();
+            }
             driver.close(over).await;
         })
 }
@@ -174,6 +179,7 @@ impl<C: Conversation> Driver<C> {
                 () = self.conversation.work() => {}
                 taken = self.outbox.take(&mut self.taken), if !pausing => {
                     taken.map_err(|_| Over::Ended(Ending::SLOW))?;
+                    peer.metrics.messages.inc_by(u64::try_from(self.taken.len()).unwrap_or(u64::MAX));
                     self.send_taken().await?;
                     pausing = !pause.is_zero();
                     restart(paused.as_mut(), pausing.then_some(pause));

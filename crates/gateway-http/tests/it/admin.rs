@@ -121,7 +121,7 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
         ),
         ("POST", "/assets", json!({"name": "X", "scale": 19}), 400, "the scale must be at most 18, not 19"),
         ("PUT", "/markets/NOSUCH", json!({}), 404, "there is no market 'NOSUCH'"),
-        ("GET", "/nowhere", json!(null), 404, "there is no such path; they all begin with /admin/v1/"),
+        ("GET", "/nowhere", json!(null), 404, "there is no such path; they begin with /admin/v1/"),
     ];
     for (method, path, body, status, error) in cases {
         assert_eq!(refused(&world, method, path, &body), (status, error.to_owned()), "{path} {body}");

@@ -13,6 +13,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -90,8 +92,9 @@ impl Connection {
             .map_or(0, |length| length.trim().parse().expect("a length is a number"));
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body).ok()?;
+        let text = String::from_utf8_lossy(&body).into_owned();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Some(Answer { status, head, body })
+        Some(Answer { status, head, body, text })
     }
 
     /// True when the server has closed it and sends nothing more.

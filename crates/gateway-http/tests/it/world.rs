@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use codec::Reader;
-use gateway_http::{Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, ReadModel, StoredKey};
+use gateway_http::{
+    Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls,
+};
 use journal::DataDir;
 use model::{EventBatch, Seq};
 use sequencer::{Egress, Ingress, Replay, Sequencer};
@@ -56,6 +58,11 @@ impl World {
         Self::start(tempfile::tempdir().expect("a folder"), settings)
     }
 
+    /// The same, with TLS on the public port.
+    pub fn empty_with_tls(settings: GatewaySettings, tls: Arc<Tls>) -> Self {
+        Self::start_with(tempfile::tempdir().expect("a folder"), settings, Some(tls))
+    }
+
     /// BTCUSDT with ticks of 0.05 and lots of 0.001; alice and bob, funded.
     pub fn open() -> (Self, Trader, Trader) {
         Self::open_with(GatewaySettings::default())
@@ -69,6 +76,10 @@ impl World {
     }
 
     fn start(folder: TempDir, settings: GatewaySettings) -> Self {
+        Self::start_with(folder, settings, None)
+    }
+
+    fn start_with(folder: TempDir, settings: GatewaySettings, tls: Option<Arc<Tls>>) -> Self {
         let directory = DataDir::open(folder.path()).expect("the folder is ours");
         let journal = journal::Settings {
             journal_segment_bytes: 1 << 20,
@@ -119,8 +130,12 @@ impl World {
         let [public, operator] =
             [(); 2].map(|()| runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free"));
         let addresses = [&public, &operator].map(|listener| listener.local_addr().unwrap());
+        let port = match tls {
+            Some(tls) => Port::with_tls(public, tls),
+            None => public.into(),
+        };
         let servers = vec![
-            runtime.spawn(gateway_http::serve(public, Arc::clone(&gateway), stopped())),
+            runtime.spawn(gateway_http::serve(port, Arc::clone(&gateway), stopped())),
             runtime.spawn(gateway_http::serve_admin(operator, Admin::new(gateway, token), stopped())),
         ];
         Self {

@@ -1,0 +1,327 @@
+//! What an operator watches, in the text form that Prometheus reads. What this gateway does is counted as it happens; what
+//! others know (sequencer, views, the process) is asked for when somebody looks.
+
+use std::fmt;
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::StatusCode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, prometheus_text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::{MetricType, TypedMetric};
+use prometheus_client::registry::Registry;
+use sequencer::Bounds;
+
+use crate::gateway::{Gateway, now_ns};
+
+/// Content type of the text form.
+pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Seconds that a request may take, from when it is read whole to its answer.
+const REQUEST_SECONDS: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// Whose listener it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Side {
+    Public,
+    Admin,
+}
+
+impl Side {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    endpoint: &'static str,
+    verb: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct At {
+    endpoint: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct On {
+    port: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TurnedAway {
+    port: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Commands {
+    command: &'static str,
+    outcome: &'static str,
+}
+
+type Durations = Family<At, Histogram, fn() -> Histogram>;
+
+/// What the gateway counts.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Asked, Counter>,
+    seconds: Durations,
+    refused: Family<Of, Counter>,
+    connections: Family<On, Gauge>,
+    turned_away: Family<TurnedAway, Counter>,
+    failed_handshakes: Family<On, Counter>,
+    accept_errors: Family<On, Counter>,
+    /// Open WebSocket connections.
+    pub(crate) sockets: Gauge,
+    /// Messages handed to WebSocket connections.
+    pub(crate) messages: Counter,
+    /// WebSocket connections closed because their clients did not keep up.
+    pub(crate) slow_readers: Counter,
+    started: SystemTime,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::default();
+        let requests = Family::default();
+        registry.register("rialto_http_requests", "Requests that were answered", requests.clone());
+        let seconds = Durations::new_with_constructor(|| Histogram::new(REQUEST_SECONDS));
+        registry.register(
+            "rialto_http_request_seconds",
+            "From a request read whole to its answer",
+            seconds.clone(),
+        );
+        let refused = Family::default();
+        registry.register("rialto_limit_refusals", "Requests and orders refused by a limit", refused.clone());
+        let connections = Family::default();
+        registry.register("rialto_connections", "Open connections", connections.clone());
+        let turned_away = Family::default();
+        registry.register("rialto_connections_refused", "Connections closed at once", turned_away.clone());
+        let failed_handshakes = Family::default();
+        registry.register(
+            "rialto_tls_handshakes_failed",
+            "TLS handshakes that failed",
+            failed_handshakes.clone(),
+        );
+        let accept_errors = Family::default();
+        registry.register(
+            "rialto_accept_errors",
+            "Connections that could not be accepted",
+            accept_errors.clone(),
+        );
+        let sockets = Gauge::default();
+        registry.register("rialto_websocket_connections", "Open WebSocket connections", sockets.clone());
+        let messages = Counter::default();
+        registry.register(
+            "rialto_websocket_messages",
+            "Messages handed to WebSocket connections",
+            messages.clone(),
+        );
+        let slow_readers = Counter::default();
+        registry.register(
+            "rialto_websocket_slow_readers_dropped",
+            "WebSocket connections closed because the client did not keep up",
+            slow_readers.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            seconds,
+            refused,
+            connections,
+            turned_away,
+            failed_handshakes,
+            accept_errors,
+            sockets,
+            messages,
+            slow_readers,
+            started: SystemTime::now(),
+        }
+    }
+
+    /// A request for `endpoint` was answered.
+    pub(crate) fn answered(&self, verb: &str, endpoint: &'static str, status: StatusCode, took: Duration) {
+        let asked = Asked { endpoint, verb: verb.to_owned(), status: status.as_u16() };
+        self.requests.get_or_create(&asked).inc();
+        self.seconds.get_or_create(&At { endpoint }).observe(took.as_secs_f64());
+    }
+
+    /// A limit refused something.
+    pub(crate) fn refused(&self, limit: &'static str) {
+        self.refused.get_or_create(&Of { limit }).inc();
+    }
+
+    /// Counts a connection for as long as what is returned lives.
+    pub(crate) fn connection(&self, side: Side) -> Counted {
+        let gauge = self.connections.get_or_create(&On { port: side.name() }).clone();
+        Counted::in_(gauge)
+    }
+
+    /// A connection was closed at once, for want of a place or because its address has too many.
+    pub(crate) fn turned_away(&self, side: Side, reason: &'static str) {
+        self.turned_away.get_or_create(&TurnedAway { port: side.name(), reason }).inc();
+    }
+
+    /// A client and this listener found no common language.
+    pub(crate) fn handshake_failed(&self, side: Side) {
+        self.failed_handshakes.get_or_create(&On { port: side.name() }).inc();
+    }
+
+    /// The system had no connection to give, though somebody wanted one.
+    pub(crate) fn accept_failed(&self, side: Side) {
+        self.accept_errors.get_or_create(&On { port: side.name() }).inc();
+    }
+
+    /// All of it as text.
+    pub(crate) fn render(&self, gateway: &Gateway) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &self.registry)?;
+        prometheus_text::encode(&mut text, &self.asked_for(gateway))?;
+        Ok(text)
+    }
+
+    /// What is known elsewhere, as it is now.
+    fn asked_for(&self, gateway: &Gateway) -> Registry {
+        let mut registry = Registry::default();
+        let counts = gateway.egress.stats().counts();
+        let commands = Family::<Commands, Counter>::default();
+        for row in &counts.commands {
+            let labels = Commands { command: row.command, outcome: row.outcome };
+            commands.get_or_create(&labels).inc_by(row.count);
+        }
+        registry.register("rialto_commands", "Durable commands, by what came of them", commands);
+        let batches = Fixed::of(&counts.batch_commands, 1.0);
+        registry.register("rialto_batch_commands", "Commands behind one sync of the journal", batches);
+        let syncs = Fixed::of(&counts.journal_ns, 1e-9);
+        registry.register("rialto_journal_sync_seconds", "Append and sync of one batch", syncs);
+        let refused = Counter::<u64>::default();
+        refused.inc_by(gateway.ingress.refused());
+        registry.register(
+            "rialto_commands_refused_busy",
+            "Commands refused because the queue was full",
+            refused,
+        );
+
+        let mut gauge = |name: &str, help: &str, number: u64| {
+            registry.register(name, help, ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX)));
+        };
+        let (released, applied) = (gateway.egress.released_seq().0, gateway.read_model.applied_seq().0);
+        let (open, accounts) = gateway
+            .read_model
+            .with_views(|views| (views.orders().open_count(), views.catalog().accounts().len()));
+        gauge(
+            "rialto_commands_waiting",
+            "Commands that wait to be sequenced",
+            count(gateway.ingress.waiting()),
+        );
+        gauge("rialto_released_seq", "The last command whose outcome was told", released);
+        gauge(
+            "rialto_views_lag_commands",
+            "Commands that the views do not know yet",
+            released.saturating_sub(applied),
+        );
+        gauge(
+            "rialto_websocket_subscriptions",
+            "Streams and accounts that WebSocket connections follow",
+            count(gateway.read_model.hub().subscriptions()),
+        );
+        gauge("rialto_open_orders", "Open orders", count(open));
+        gauge("rialto_accounts", "Accounts", count(accounts));
+        gauge("rialto_banned_addresses", "Addresses banned now", count(gateway.limits.banned(now_ns())));
+
+        let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        gauge("process_start_time_seconds", "When the program was started, in seconds since 1970", started);
+        if let Some(bytes) = resident_bytes() {
+            gauge("process_resident_memory_bytes", "Memory in use", bytes);
+        }
+        if let Some(files) = open_files() {
+            gauge("process_open_fds", "Open file descriptors", files);
+        }
+        registry
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// From `/proc`, where there is one.
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
+}
+
+fn open_files() -> Option<u64> {
+    // One of them is the folder that is being read.
+    Some(count(fs::read_dir("/proc/self/fd").ok()?.count()).saturating_sub(1))
+}
+
+/// Counts one in a gauge for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted(Gauge);
+
+impl Counted {
+    pub(crate) fn in_(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A histogram that was counted elsewhere.
+#[derive(Debug)]
+struct Fixed {
+    sum: f64,
+    count: u64,
+    buckets: Vec<(f64, u64)>,
+}
+
+impl Fixed {
+    /// `unit` is what 1 of its numbers is in the unit that is shown.
+    #[allow(clippy::cast_precision_loss, reason = "what is shown needs no more than 15 digits")]
+    fn of<B: Bounds>(histogram: &sequencer::Histogram<B>, unit: f64) -> Self {
+        let buckets: Vec<_> = histogram
+            .buckets()
+            .map(|(bound, count)| (bound.map_or(f64::INFINITY, |bound| bound as f64 * unit), count))
+            .collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        Self { sum: histogram.sum() as f64 * unit, count, buckets }
+    }
+}
+
+impl TypedMetric for Fixed {
+    const TYPE: MetricType = MetricType::Histogram;
+}
+
+impl EncodeMetric for Fixed {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count, &self.buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
