@@ -3,6 +3,7 @@
 mod clients;
 mod crashes;
 mod http;
+mod keys;
 mod program;
 mod random;
 mod refusals;
