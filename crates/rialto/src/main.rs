@@ -11,6 +11,7 @@ mod serve;
 mod setup;
 mod skip;
 mod terminal;
+mod tls_new;
 mod verify;
 
 use std::net::SocketAddr;
@@ -63,6 +64,15 @@ enum Command {
     /// Works on the journal of an exchange that is not running.
     #[command(subcommand)]
     Journal(Journal),
+    /// Certificates for host names of your own.
+    #[command(subcommand)]
+    Tls(TlsCommand),
+}
+
+#[derive(Subcommand)]
+enum TlsCommand {
+    /// Makes a certificate and an authority to trust it by.
+    New(tls_new::Options),
 }
 
 #[derive(Args, Clone)]
@@ -142,6 +152,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Init { file } => init(&file),
         Command::Replay(options) => replay::run(&options),
         Command::Verify { data } => verify::run(&data),
+        Command::Tls(TlsCommand::New(options)) => tls_new::run(&options),
         Command::Bench(options) => measure::run(&options),
         Command::Journal(Journal::Skip { seq, reason, data }) => skip::run(&data, seq, &reason),
     }
