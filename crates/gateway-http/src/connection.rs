@@ -36,6 +36,9 @@ use crate::tls::Tls;
 /// How long accepting rests after an error that is not the client's (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Operators are few. The traders' connections take nothing from theirs.
+const MAX_ADMIN_CONNECTIONS: usize = 256;
+
 /// What a connection too many gets, head and body.
 fn farewell(error: &ApiError) -> String {
     let body = serde_json::to_string(&error.body()).expect("an error is plain text");
@@ -118,9 +121,14 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(side: Side, gateway: &Gateway, tls: Option<Arc<Tls>>) -> Self {
+        let mut settings = gateway.settings.clone();
+        match side {
+            Side::Public => {}
+            Side::Admin => settings.max_connections = settings.max_connections.min(MAX_ADMIN_CONNECTIONS),
+        }
         Self {
             side,
-            settings: gateway.settings.clone(),
+            settings,
             limits: Arc::clone(&gateway.limits),
             metrics: Arc::clone(&gateway.metrics),
             tls: tls.map(|tls| tls.acceptor()),

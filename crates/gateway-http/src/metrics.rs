@@ -325,3 +325,34 @@ impl EncodeMetric for Fixed {
         MetricType::Histogram
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// What a text calls metrics, without what the text form adds to their names.
+    fn named(text: &str) -> BTreeSet<&str> {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let metrics = words.filter(|word| word.starts_with("rialto_") || word.starts_with("process_"));
+        metrics
+            .map(|name| {
+                ["_total", "_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|added| name.strip_suffix(added))
+                    .unwrap_or(name)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn dashboard_and_page_name_the_metrics_that_there_are() {
+        let code = include_str!("metrics.rs").split("mod tests").next().unwrap();
+        let there = named(code);
+        let page = named(include_str!("../../../docs/operations.md"));
+        let dashboard = named(include_str!("../../../deploy/grafana-dashboard.json"));
+        assert_eq!(page, there, "left: the page, right: the code");
+        let unknown: Vec<_> = dashboard.difference(&there).collect();
+        assert!(unknown.is_empty(), "only the dashboard knows {unknown:?}");
+        assert!(dashboard.len() > 15);
+    }
+}

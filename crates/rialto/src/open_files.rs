@@ -4,21 +4,25 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::terminal::complain;
 
-/// What the program needs beside connections: data files, listeners, pipes.
-const RESERVE: u64 = 200;
+/// What the program needs beside the public connections: data files, the operator's connections, listeners, pipes. A
+/// journal that cannot open its next file stops the exchange, so connections must never take these.
+const RESERVE: u64 = 500;
+/// With fewer connections nothing would work.
+const FEWEST: u64 = 16;
 
-/// Raises the limit as far as that goes without privileges, and warns when it is too low for all the connections that the
-/// settings allow.
-pub fn raise(connections: usize) {
+/// Raises the limit as far as that goes without privileges: how many connections may be open, which are all that the
+/// settings allow unless the system allows less.
+pub fn raise(connections: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let limit = if raised.is_ok() { maximum } else { current };
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(RESERVE);
     // Without a number there is no limit.
-    if let Some(limit) = limit.filter(|limit| *limit < needed) {
-        complain!(
-            "warning: the system allows {limit} open files, and max_connections = {connections} needs {needed}: raise the limit \
-             (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container) or lower the setting"
-        );
-    }
+    let Some(limit) = limit.filter(|limit| *limit < needed) else { return connections };
+    let allowed = limit.saturating_sub(RESERVE).max(FEWEST);
+    complain!(
+        "warning: the system allows {limit} open files, so that only {allowed} connections are let in, not max_connections = \
+         {connections}: raise the limit to {needed} (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container)"
+    );
+    usize::try_from(allowed).unwrap_or(connections)
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, bail};
 use codec::Reader;
 use gateway_http::{
-    Admin, AdminToken, Gateway, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls, write_secret,
+    Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls,
+    write_secret,
 };
 use indicatif::ProgressBar;
 use journal::{DataDir, EventLogReader, Storage};
@@ -46,7 +47,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let admin = runtime.block_on(bind(config.admin.listen, "admin.listen"))?;
     let public_tls = certificates::open(config.public.tls.as_ref(), "public.tls")?;
     let admin_tls = certificates::open(config.admin.tls.as_ref(), "admin.tls")?;
-    open_files::raise(config.public.max_connections);
+    let max_connections = open_files::raise(config.public.max_connections);
 
     let directory = DataDir::open(&config.data_dir)?;
     // Nobody outside may know which names fall into one place of the views' indexes.
@@ -106,7 +107,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     }
 
     let gateway = Gateway::new(
-        config.gateway(),
+        GatewaySettings { max_connections, ..config.gateway() },
         sequencer.ingress().clone(),
         sequencer.egress().clone(),
         Arc::clone(&read_model),

@@ -8,6 +8,7 @@ mod metrics;
 mod rates;
 mod reads;
 mod restart;
+mod robustness;
 mod security;
 mod socket;
 mod sockets;

@@ -6,12 +6,12 @@ use crate::http::Connection;
 use crate::world::{TOKEN, World};
 
 /// The number of a line of the metrics.
-fn metric(text: &str, line: &str) -> f64 {
+pub fn metric(text: &str, line: &str) -> f64 {
     let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
     found.unwrap_or_else(|| panic!("{line} is missing in\n{text}")).parse().expect("a number")
 }
 
-fn metrics(world: &World) -> String {
+pub fn metrics(world: &World) -> String {
     let headers = format!("authorization: Bearer {TOKEN}\r\n");
     let answer = Connection::open(world.admin).send("GET", "/metrics", &headers, "");
     assert_eq!(answer.status, 200);
