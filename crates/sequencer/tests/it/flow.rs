@@ -2,11 +2,12 @@
 //! orders trade, rest, are cancelled, are refused.
 
 use model::{
-    AccountId, AccountName, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyId, AssetId, AssetName,
+    AccountId, AccountName, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyId, AssetId, AssetName,
     AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ClientOrderId, Command, CreateAccount,
-    CreateApiKey, Deposit, FeeRounding, MarketId, MarketName, MarketStatus, MarketTerms, OrderId, OrderKind,
-    OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder, RequestWithdrawal,
-    RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, TimeInForce, TimeNs, TradeGroup, WithdrawalId,
+    CreateApiKey, Deposit, FeeRounding, KeyKind, KeyLabel, MarketId, MarketName, MarketStatus, MarketTerms,
+    OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
+    RequestWithdrawal, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, TimeInForce, TimeNs,
+    TradeGroup, WithdrawalId,
 };
 
 /// Splitmix64.
@@ -202,6 +203,20 @@ impl Flow {
         let key = ApiKeyId::new(&format!("key-{}", self.unique)).unwrap();
         self.keys.push(key);
         let byte = u8::try_from(self.random.below(255)).unwrap();
+        if self.random.below(2) == 0 {
+            let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
+            let (sealed, ip_ranges) = (vec![byte; 1_000], vec!["2001:db8::/32".parse().unwrap()]);
+            let permissions = 1;
+            return Command::AddApiKey(AddApiKey {
+                account,
+                key,
+                kind,
+                sealed,
+                label,
+                permissions,
+                ip_ranges,
+            });
+        }
         Command::CreateApiKey(CreateApiKey { account, key, sealed_secret: vec![byte; 1_000], permissions: 1 })
     }
 

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{
-    AccountId, AccountName, Amount, ApiKeyCreated, ApiKeyId, AssetId, AssetName, AssetTerms, ClientOrderId,
-    Deposited, EndReason, Event, EventBatch, EventSeq, ExpiryReason, FeeRounding, LevelChanged, Liquidity,
-    MarketId, MarketName, MarketStatus, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled,
-    OrderId, OrderKind, OrderPrevented, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Seq,
-    Side, TimeInForce, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested,
-    WithdrawalSettled,
+    AccountId, AccountName, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ApiKeyId, AssetId, AssetName,
+    AssetTerms, ClientOrderId, Deposited, EndReason, Event, EventBatch, EventSeq, ExpiryReason, FeeRounding,
+    KeyKind, KeyLabel, LevelChanged, Liquidity, MarketId, MarketName, MarketStatus, MarketTerms,
+    OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, PriceTicks,
+    QtyLots, Reference, Reject, SelfTradePrevention, Seq, Side, TimeInForce, TimeNs, TradeGroup, TradeId,
+    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 /// xorshift64*.
@@ -296,7 +296,10 @@ impl World {
     }
 
     fn key(&mut self) {
-        if self.keys.len() > 3 {
+        if let (Some((account, key)), 0) = (self.keys.first().copied(), self.random.below(3)) {
+            let ip_ranges = vec!["192.0.2.0/24".parse().unwrap()];
+            self.events.push(Event::ApiKeyChanged(ApiKeyChanged { account, key, permissions: 1, ip_ranges }));
+        } else if self.keys.len() > 3 {
             let place = self.random.index(self.keys.len());
             let (account, key) = self.keys.swap_remove(place);
             self.events.push(Event::ApiKeyRevoked { account, key });
@@ -305,7 +308,13 @@ impl World {
             self.next_key += 1;
             let key = ApiKeyId::new(&format!("key-{}", self.next_key)).unwrap();
             self.keys.push((account, key));
-            self.events.push(Event::ApiKeyCreated(ApiKeyCreated { account, key, permissions: 3 }));
+            self.events.push(if self.next_key % 2 == 0 {
+                Event::ApiKeyCreated(ApiKeyCreated { account, key, permissions: 3 })
+            } else {
+                let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
+                let (permissions, ip_ranges) = (3, vec!["2001:db8::7".parse().unwrap()]);
+                Event::ApiKeyAdded(ApiKeyAdded { account, key, kind, label, permissions, ip_ranges })
+            });
         }
     }
 
