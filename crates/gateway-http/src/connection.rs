@@ -25,12 +25,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::address_range::subscriber;
 use crate::errors::ApiError;
 use crate::gateway::Gateway;
 use crate::limits::Limits;
 use crate::metrics::{Counted, Metrics, Side};
 use crate::settings::GatewaySettings;
+use crate::subscriber::subscriber;
 use crate::tls::Tls;
 
 /// How long accepting rests after an error that is not the client's (no file descriptors left).

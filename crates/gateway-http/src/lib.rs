@@ -8,7 +8,6 @@
 #![allow(clippy::struct_field_names, reason = "wire types have the names of the wire")]
 
 mod account;
-mod address_range;
 mod admin;
 mod client;
 mod connection;
@@ -35,11 +34,11 @@ mod server;
 mod settings;
 pub mod signature;
 mod streams;
+mod subscriber;
 mod tls;
 mod trading;
 mod wallet;
 
-pub use address_range::{AddressRange, BadAddressRange};
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
 pub use gateway::{Gateway, TimeUnit};
 pub use health::HealthSettings;

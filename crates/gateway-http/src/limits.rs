@@ -12,13 +12,12 @@ mod refusal;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use model::{AccountId, Liquidity, TimeNs};
+use model::{AccountId, IpRange, Liquidity, TimeNs};
 use serde::Serialize;
 
 pub(crate) use forwarded::client_address;
 pub(crate) use refusal::Refusal;
 
-use crate::address_range::AddressRange;
 use accounts::Accounts;
 use addresses::Addresses;
 
@@ -46,9 +45,9 @@ pub struct LimitSettings {
     /// Addresses that are remembered at once; the least active is forgotten for one more. At least 1. Default 100,000.
     pub addresses_kept: usize,
     /// Who is counted but never refused. Default: this machine.
-    pub exempt: Vec<AddressRange>,
+    pub exempt: Vec<IpRange>,
     /// Whose `X-Forwarded-For` is believed. Default: nobody's.
-    pub trusted_proxies: Vec<AddressRange>,
+    pub trusted_proxies: Vec<IpRange>,
 }
 
 impl Default for LimitSettings {

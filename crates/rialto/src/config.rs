@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gateway_http::{
-    AddressRange, CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm,
-    SocketSettings,
+    CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
 };
-use model::{AssetId, AssetName, AssetTerms, MarketTerms};
+use model::{AssetId, AssetName, AssetTerms, IpRange, MarketTerms};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use views::ViewSettings;
@@ -117,9 +116,9 @@ pub struct Limits {
     #[serde(deserialize_with = "within::<16, 10_000_000, _, _>")]
     pub addresses_kept: usize,
     #[serde(deserialize_with = "ranges")]
-    pub exempt: Vec<AddressRange>,
+    pub exempt: Vec<IpRange>,
     #[serde(deserialize_with = "ranges")]
-    pub trusted_proxies: Vec<AddressRange>,
+    pub trusted_proxies: Vec<IpRange>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -371,9 +370,12 @@ where
 }
 
 /// A list of addresses and ranges of them.
-fn ranges<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<AddressRange>, D::Error> {
+fn ranges<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<IpRange>, D::Error> {
     let texts = Vec::<String>::deserialize(input)?;
-    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+    let range = |text: &String| {
+        text.parse().map_err(|error| serde::de::Error::custom(format_args!("'{text}': {error}")))
+    };
+    texts.iter().map(range).collect()
 }
 
 impl Tls {
@@ -672,7 +674,7 @@ mod tests {
         assert!(refused("[public]\nlisten = \"localhost\"\n").starts_with("line 2: invalid socket address"));
         assert_eq!(
             refused("[limits]\nexempt = [\"10.0.0.0/8\", \"localhost\"]\n"),
-            "line 2: 'localhost' is neither an address nor a range like 10.0.0.0/8 or 2001:db8::/32"
+            "line 2: 'localhost': it is no IPv4 or IPv6 address, such as 192.0.2.7 or 2001:db8::7"
         );
         assert!(refused("data_dir = \n").starts_with("line 1:"));
         assert_eq!(

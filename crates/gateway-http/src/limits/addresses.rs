@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use model::TimeNs;
 
 use super::{Count, Interval, LimitSettings, Refusal};
-use crate::address_range::subscriber;
+use crate::subscriber::subscriber;
 
 /// Locks, so that clients seldom wait for each other. A power of two.
 const SHARDS: usize = 16;

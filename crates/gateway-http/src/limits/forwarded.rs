@@ -3,14 +3,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::address_range::AddressRange;
+use model::IpRange;
 
 /// The client behind a connection from `peer`: `peer` itself unless it is trusted, otherwise the last address in the headers
 /// that is not itself trusted.
 pub(crate) fn client_address<'h>(
     peer: IpAddr,
     forwarded_for: impl DoubleEndedIterator<Item = &'h [u8]>,
-    trusted: &[AddressRange],
+    trusted: &[IpRange],
 ) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     let mut client = peer.to_canonical();

@@ -308,7 +308,7 @@ impl World {
             self.next_key += 1;
             let key = ApiKeyId::new(&format!("key-{}", self.next_key)).unwrap();
             self.keys.push((account, key));
-            self.events.push(if self.next_key % 2 == 0 {
+            self.events.push(if self.next_key.is_multiple_of(2) {
                 Event::ApiKeyCreated(ApiKeyCreated { account, key, permissions: 3 })
             } else {
                 let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
