@@ -1,6 +1,7 @@
 //! What a user would try: start, trade, kill, start again.
 
 mod clients;
+mod connections;
 mod crashes;
 mod http;
 mod keys;

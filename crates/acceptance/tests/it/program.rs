@@ -163,9 +163,11 @@ impl Program {
 
 /// The addresses in the line that tells them.
 fn addresses(line: &str) -> Option<Addresses> {
-    let rest = line.strip_prefix("Rialto listens on http://")?;
-    let (public, rest) = rest.split_once(" (operator: http://")?;
+    let rest = line.strip_prefix("Rialto listens on ")?;
+    let (public, rest) = rest.split_once(" (operator: ")?;
     let (admin, _) = rest.split_once(')')?;
+    // With http or https before it.
+    let (public, admin) = (public.split_once("://")?.1, admin.split_once("://")?.1);
     Some(Addresses { public: public.to_owned(), admin: admin.to_owned() })
 }
 
