@@ -42,21 +42,21 @@ pub fn binary() -> PathBuf {
 }
 
 impl Server {
-    /// Starts the demo on `data`, on ports that the system chooses, and waits until it listens.
+    /// Starts the demo on `data`, without simulated traders, on ports that the system chooses, and waits until it listens.
     ///
     /// Panics with what the program printed when it ends before that.
     pub fn start(data: &Path) -> Self {
-        Self::start_with(data, &[])
+        Self::start_with(data, &["--demo", "off"])
     }
 
-    /// As [`Self::start`], with more arguments.
+    /// As [`Self::start`], with these arguments, and whatever the demo does by itself without them.
     pub fn start_with(data: &Path, arguments: &[&str]) -> Self {
         Self::start_listening(data, ["127.0.0.1:0", "127.0.0.1:0"], arguments)
     }
 
     /// As [`Self::start`], on these addresses for traders and for the operator: where a server before it was.
     pub fn start_at(data: &Path, addresses: [&str; 2]) -> Self {
-        Self::start_listening(data, addresses, &[])
+        Self::start_listening(data, addresses, &["--demo", "off"])
     }
 
     fn start_listening(data: &Path, [listen, admin_listen]: [&str; 2], arguments: &[&str]) -> Self {

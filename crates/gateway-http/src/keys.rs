@@ -318,19 +318,33 @@ impl KeyStore {
     /// Makes up a new key: 64 letters and digits for its name, 64 for the secret.
     pub fn issue(&self, grant: Grant) -> Result<IssuedKey, KeyError> {
         let secret = random_text::<64>(&self.random)?;
-        let command = self.sealed(grant, KeyKind::HmacSha256, secret.as_bytes())?;
+        let command = self.sealed(grant, KeyKind::HmacSha256, self.new_name()?, secret.as_bytes())?;
         Ok(IssuedKey { command, secret })
+    }
+
+    /// A key that its client has from an exchange before this one, by its name and secret.
+    pub fn reissue(&self, grant: Grant, key: ApiKeyId, secret: &str) -> Result<AddApiKey, KeyError> {
+        self.sealed(grant, KeyKind::HmacSha256, key, secret.as_bytes())
     }
 
     /// Makes up the name of a key whose pair the client has made.
     pub fn register(&self, grant: Grant, public_half: &PublicKey) -> Result<AddApiKey, KeyError> {
-        self.sealed(grant, KeyKind::Ed25519, &public_half.0)
+        self.sealed(grant, KeyKind::Ed25519, self.new_name()?, &public_half.0)
     }
 
-    fn sealed(&self, grant: Grant, kind: KeyKind, credential: &[u8]) -> Result<AddApiKey, KeyError> {
-        let Grant { account, label, permissions: Permissions(permissions), ip_ranges } = grant;
+    fn new_name(&self) -> Result<ApiKeyId, KeyError> {
         let name = random_text::<64>(&self.random)?;
-        let key = ApiKeyId::new(&name).expect("letters and digits are visible");
+        Ok(ApiKeyId::new(&name).expect("letters and digits are visible"))
+    }
+
+    fn sealed(
+        &self,
+        grant: Grant,
+        kind: KeyKind,
+        key: ApiKeyId,
+        credential: &[u8],
+    ) -> Result<AddApiKey, KeyError> {
+        let Grant { account, label, permissions: Permissions(permissions), ip_ranges } = grant;
         let sealed = self.master().seal(kind, &key, account, credential)?;
         Ok(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
     }

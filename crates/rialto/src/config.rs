@@ -456,6 +456,13 @@ impl Config {
         self.markets.iter().map(|market| market_terms(market.get_ref(), &assets)).collect()
     }
 
+    /// Changes the reference price before the first trade of a market that is listed here.
+    pub fn set_initial_price(&mut self, market: &str, price: &str) {
+        for form in self.markets.iter_mut().map(Spanned::get_mut).filter(|form| form.name == market) {
+            price.clone_into(&mut form.initial_price);
+        }
+    }
+
     pub fn gateway(&self) -> GatewaySettings {
         let public = &self.public;
         GatewaySettings {

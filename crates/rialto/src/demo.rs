@@ -1,26 +1,83 @@
-//! The demo: three markets, two funded accounts, keys to copy.
+//! The demo: three markets that move by themselves, two funded accounts, keys to copy.
+
+mod directory;
+mod traders;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::{Args, ValueEnum};
 use gateway_http::{Grant, IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
 use model::{
     AccountId, AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, KeyKind, Reference,
-    TradeGroup,
+    Seq, TradeGroup,
 };
+use simulator::client::Mandate;
+use simulator::market::Pace;
 use views::Catalog;
+
+use directory::{KeptKeys, Marker, reset};
+use traders::{Known, Scene, Troupe};
 
 use crate::config::{Config, TEMPLATE, is_loopback};
 use crate::serve;
-use crate::terminal::say;
+use crate::terminal::{complain, say};
 
 const ACCOUNTS: [&str; 2] = ["demo-alice", "demo-bob"];
 /// Whole units of each asset that a demo account begins with.
 const FUNDS: [(&str, i128); 3] = [("BTC", 100), ("ETH", 1_000), ("USDT", 10_000_000)];
 
+/// How the demo is started.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Where the API for traders listens. Only this machine may reach it while the demo's keys are on.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the operator's API listens.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    pub admin_listen: SocketAddr,
+    /// The data directory. The next start goes on where the last one stopped.
+    #[arg(long, default_value = "./rialto-data")]
+    pub data: PathBuf,
+    /// Whether simulated traders move the markets.
+    #[arg(long, value_enum, default_value_t = Moves::Calm)]
+    pub demo: Moves,
+    /// What the simulated traders do follows from this number. Default: the one that the data directory began with, or 1.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// The price at which a market starts and to which it comes back in the course of hours, such as BTCUSDT=65000. May be
+    /// given once for each market; ETHBTC follows the other two.
+    #[arg(long = "price", value_name = "MARKET=PRICE", value_parser = traders::price_of)]
+    pub prices: Vec<(String, String)>,
+    /// First removes what the demo has in its data directory, so that it starts anew.
+    #[arg(long)]
+    pub reset: bool,
+}
+
+/// How busy the simulated traders are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Moves {
+    /// There are none: an empty exchange.
+    Off,
+    /// 20 to 50 requests a second.
+    Calm,
+    /// 1,000 to 2,000 requests a second.
+    Busy,
+}
+
+impl Moves {
+    const fn pace(self) -> Option<Pace> {
+        match self {
+            Self::Off => None,
+            Self::Calm => Some(Pace::CALM),
+            Self::Busy => Some(Pace::BUSY),
+        }
+    }
+}
+
 /// Runs the demo until somebody stops it.
-pub fn start(listen: SocketAddr, admin_listen: SocketAddr, data: PathBuf) -> anyhow::Result<()> {
-    for address in [listen, admin_listen] {
+pub fn start(options: &Options) -> anyhow::Result<()> {
+    for address in [options.listen, options.admin_listen] {
         if !is_loopback(address) {
             anyhow::bail!(
                 "the demo listens on this machine only, not on {address}: its keys are printed. Use 127.0.0.1, or rialto init \
@@ -29,10 +86,113 @@ pub fn start(listen: SocketAddr, admin_listen: SocketAddr, data: PathBuf) -> any
         }
     }
     let mut config = Config::parse(TEMPLATE)?;
-    config.public.listen = listen;
-    config.admin.listen = admin_listen;
-    config.data_dir = data;
-    serve::start(&config, serve::Demo::On)
+    config.public.listen = options.listen;
+    config.admin.listen = options.admin_listen;
+    config.data_dir.clone_from(&options.data);
+    traders::set_prices(&mut config, &options.prices)?;
+    if options.demo != Moves::Off {
+        // The traders place hundreds of orders in the time in which a person places one; nobody looks for the oldest of them.
+        config.views.orders_kept = config.views.orders_kept.min(200_000);
+        config.views.own_trades_kept = config.views.own_trades_kept.min(200_000);
+    }
+    if options.reset {
+        reset(&options.data)?;
+    }
+    serve::start(&config, Some(options))
+}
+
+/// What a demo finds when it starts.
+pub struct Standing {
+    keys: Vec<DemoKey>,
+    known: Known,
+    scene: Scene,
+}
+
+/// A demo that is about to open.
+pub struct Demo {
+    options: Options,
+    seed: u64,
+    keys: Vec<DemoKey>,
+    scene: Scene,
+    troupe: Option<Troupe>,
+    commands: Vec<Command>,
+    issued: Vec<StoredKey>,
+}
+
+impl Standing {
+    /// In an exchange whose last command was `seq`.
+    pub fn of(master: &MasterKey, stored: &[StoredKey], catalog: &Catalog, seq: Seq) -> anyhow::Result<Self> {
+        Ok(Self {
+            keys: known_keys(master, stored, catalog)?,
+            known: Troupe::known(master, stored, catalog, seq)?,
+            scene: Scene::of(catalog),
+        })
+    }
+
+    /// What the demo adds: everything to a new exchange, the traders to a demo that had none yet.
+    pub fn prepare(
+        self,
+        options: &Options,
+        config: &Config,
+        keys: &KeyStore,
+        is_new: bool,
+    ) -> anyhow::Result<Demo> {
+        let mut demo = Demo {
+            options: options.clone(),
+            seed: 0,
+            keys: self.keys,
+            scene: self.scene,
+            troupe: None,
+            commands: Vec::new(),
+            issued: Vec::new(),
+        };
+        // An exchange of somebody's own gets neither the mark of a demo nor traders.
+        if !is_new && demo.keys.is_empty() {
+            return Ok(demo);
+        }
+        demo.seed = Marker::read(&config.data_dir)?.settle(options.seed)?;
+        if is_new {
+            (demo.keys, demo.issued, demo.commands) = accounts(keys, &KeptKeys::read(&config.data_dir)?)?;
+            demo.scene = Scene::planned(config)?;
+        }
+        demo.troupe = match (options.demo, self.known) {
+            (Moves::Off, _) => None,
+            (Moves::Calm | Moves::Busy, Known::Ready(troupe)) => Some(troupe),
+            (Moves::Calm | Moves::Busy, Known::KeysGone) => {
+                complain!(
+                    "warning: the simulated traders' keys were revoked, so nothing moves; rialto demo reset starts anew"
+                );
+                None
+            }
+            (Moves::Calm | Moves::Busy, Known::Never) => {
+                let (troupe, issued, commands) = Troupe::hire(keys, &demo.scene)?;
+                demo.issued.extend(issued);
+                demo.commands.extend(commands);
+                Some(troupe)
+            }
+        };
+        if let Some(troupe) = &mut demo.troupe {
+            troupe.learn(options, &demo.scene)?;
+        }
+        Ok(demo)
+    }
+}
+
+impl Demo {
+    /// Adds its commands to the first ones of the exchange; the keys that are valid once these are durable.
+    pub fn hand_in(&mut self, first: &mut Vec<Command>) -> Vec<StoredKey> {
+        first.append(&mut self.commands);
+        std::mem::take(&mut self.issued)
+    }
+
+    /// Tells everybody that it is open at this address; what the traders are to do there.
+    pub fn open(self, address: SocketAddr) -> Option<Mandate> {
+        let pace = self.options.demo.pace();
+        let troupe = self.troupe.zip(pace);
+        let mandate = troupe.map(|(troupe, pace)| troupe.mandate(self.seed, pace, address));
+        announce(address, &self.keys, mandate.as_ref());
+        mandate
+    }
 }
 
 /// True when a key of a demo account is valid.
@@ -44,18 +204,14 @@ pub fn keys_are_on(catalog: &Catalog) -> bool {
 }
 
 /// A key as the demo prints it.
-pub struct DemoKey {
+struct DemoKey {
     name: &'static str,
     key: ApiKeyId,
     secret: String,
 }
 
 /// The demo's keys that are valid, of an exchange that was started before.
-pub fn known_keys(
-    master: &MasterKey,
-    stored: &[StoredKey],
-    catalog: &Catalog,
-) -> anyhow::Result<Vec<DemoKey>> {
+fn known_keys(master: &MasterKey, stored: &[StoredKey], catalog: &Catalog) -> anyhow::Result<Vec<DemoKey>> {
     let mut known = Vec::new();
     for name in ACCOUNTS {
         let account = catalog.account_by_name(&AccountName::new(name)?);
@@ -70,8 +226,12 @@ pub fn known_keys(
     Ok(known)
 }
 
-/// What opens and funds the demo's accounts and gives each a key, in an exchange that has nothing but the demo's listing.
-pub fn accounts(keys: &KeyStore) -> anyhow::Result<(Vec<DemoKey>, Vec<StoredKey>, Vec<Command>)> {
+/// What opens and funds the demo's accounts and gives each a key, in an exchange that has nothing but the demo's listing. The
+/// keys are those that `kept` has from before a reset.
+fn accounts(
+    keys: &KeyStore,
+    kept: &KeptKeys,
+) -> anyhow::Result<(Vec<DemoKey>, Vec<StoredKey>, Vec<Command>)> {
     let (mut demo_keys, mut stored, mut commands) = (Vec::new(), Vec::new(), Vec::new());
     for (name, account) in ACCOUNTS.into_iter().zip((1..).map(AccountId)) {
         let create = CreateAccount { name: AccountName::new(name)?, trade_group: TradeGroup::NONE };
@@ -82,17 +242,30 @@ pub fn accounts(keys: &KeyStore) -> anyhow::Result<(Vec<DemoKey>, Vec<StoredKey>
             let reference = Reference::new(&format!("{name}-{asset}"))?;
             commands.push(Command::Deposit(Deposit { account, asset: AssetId(id), amount, reference }));
         }
-        let IssuedKey { command, secret } =
-            keys.issue(Grant::new(account, Permissions::READ.and(Permissions::TRADE)))?;
+        let grant = Grant::new(account, Permissions::READ.and(Permissions::TRADE));
+        let IssuedKey { command, secret } = match kept.of(name) {
+            Some((key, secret)) => IssuedKey { command: keys.reissue(grant, key, &secret)?, secret },
+            None => keys.issue(grant)?,
+        };
         demo_keys.push(DemoKey { name, key: command.key, secret });
         stored.push(StoredKey::from(&command));
         commands.push(Command::AddApiKey(command));
     }
+    kept.keep(&demo_keys)?;
     Ok((demo_keys, stored, commands))
 }
 
-/// Prints the keys, and a line to copy for curl and for ccxt.
-pub fn announce(address: SocketAddr, keys: &[DemoKey]) {
+/// Prints who moves the markets, the keys, and a line to copy for curl and for ccxt.
+fn announce(address: SocketAddr, keys: &[DemoKey], mandate: Option<&Mandate>) {
+    match mandate {
+        Some(Mandate { seed, pace, .. }) => say!(
+            "Simulated traders move the markets: {}, seed {seed}. --demo off leaves them to you.\n",
+            if *pace == Pace::BUSY { "busy" } else { "calm" }
+        ),
+        None => {
+            say!("Nobody moves the markets but you. --demo calm and --demo busy bring simulated traders.\n");
+        }
+    }
     say!("Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT:");
     for DemoKey { name, key, secret } in keys {
         say!("  {name}\n    key    {key}\n    secret {secret}");

@@ -14,7 +14,6 @@ mod terminal;
 mod tls_new;
 mod verify;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,13 +30,13 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    demo: Demo,
+    demo: demo::Options,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Starts an exchange with three markets and two funded accounts, whose keys it prints. This is what happens without a
-    /// command, too.
+    /// Starts an exchange with three moving markets and two funded accounts, whose keys it prints. This is what happens without
+    /// a command, too.
     Demo(Demo),
     /// Starts an exchange with your own settings.
     Serve {
@@ -75,17 +74,19 @@ enum TlsCommand {
     New(tls_new::Options),
 }
 
-#[derive(Args, Clone)]
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Demo {
-    /// Where the API for traders listens. Only this machine may reach it while the demo's keys are on.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// Where the operator's API listens.
-    #[arg(long, default_value = "127.0.0.1:8081")]
-    admin_listen: SocketAddr,
-    /// The data directory. The next start goes on where the last one stopped.
-    #[arg(long, default_value = "./rialto-data")]
-    data: PathBuf,
+    #[command(subcommand)]
+    reset: Option<Reset>,
+    #[command(flatten)]
+    options: demo::Options,
+}
+
+#[derive(Subcommand)]
+enum Reset {
+    /// The same as --reset: removes what the demo has in its data directory, then starts it from the same seed.
+    Reset(demo::Options),
 }
 
 #[derive(Subcommand)]
@@ -113,9 +114,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match cli {
-        Cli { command: None, demo } | Cli { command: Some(Command::Demo(demo)), .. } => {
-            demo::start(demo.listen, demo.admin_listen, demo.data)
-        }
+        Cli { command: None, demo } => demo::start(&demo),
         Cli { command: Some(command), .. } => run(command),
     };
     match outcome {
@@ -147,8 +146,11 @@ fn wrong_argument(told: &str) -> String {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Demo(_) => unreachable!("started above"),
-        Command::Serve { config } => serve::start(&Config::read(&config)?, serve::Demo::Off),
+        Command::Demo(Demo { reset: None, options }) => demo::start(&options),
+        Command::Demo(Demo { reset: Some(Reset::Reset(options)), .. }) => {
+            demo::start(&demo::Options { reset: true, ..options })
+        }
+        Command::Serve { config } => serve::start(&Config::read(&config)?, None),
         Command::Init { file } => init(&file),
         Command::Replay(options) => replay::run(&options),
         Command::Verify { data } => verify::run(&data),

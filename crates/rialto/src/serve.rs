@@ -16,6 +16,7 @@ use indicatif::ProgressBar;
 use journal::{DataDir, EventLogReader, Storage};
 use model::{Command, EventBatch, Seq};
 use sequencer::{Egress, Ingress, Recovered, Replay, Sequencer};
+use simulator::client::Mandate;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -28,15 +29,8 @@ use crate::{certificates, demo, open_files, progress, setup};
 /// The views' section of a snapshot.
 const VIEWS_SECTION: &str = "views";
 
-/// Whether this is the demo.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Demo {
-    On,
-    Off,
-}
-
-/// Runs until somebody stops it.
-pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
+/// Runs until somebody stops it, as the demo if there are options for one.
+pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -60,8 +54,10 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let views = views.finish()?;
     refuse_open_demo(config, &views)?;
 
-    let is_new = recovered.partition().seq() == Seq(0);
-    if !is_new {
+    let seq = recovered.partition().seq();
+    let is_new = seq == Seq(0);
+    // The demo has no settings file that somebody could have changed.
+    if !is_new && demo.is_none() {
         for difference in setup::differences(config, views.catalog())? {
             complain!("warning: {difference}; the journal is right");
         }
@@ -69,10 +65,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     let master_file = config.beside_data(&config.keys.master_key_file);
     let stored = stored_keys(&recovered);
     let master = master_key(&master_file, is_new)?;
-    let mut demo_keys = Vec::new();
-    if demo == Demo::On && !is_new {
-        demo_keys = demo::known_keys(&master, &stored, views.catalog())?;
-    }
+    let standing = demo.map(|_| demo::Standing::of(&master, &stored, views.catalog(), seq)).transpose()?;
     let keys = Arc::new(KeyStore::open(master, stored)?);
     let token = admin_token(&config.beside_data(&config.admin.token_file))?;
 
@@ -84,15 +77,12 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
         Box::new(move || vec![(VIEWS_SECTION, bytes.recv().expect("the views follow to every snapshot"))])
             as _
     });
-    let (mut first, mut issued) = (Vec::new(), Vec::new());
-    if is_new {
-        first = setup::listing(config)?;
-        if demo == Demo::On {
-            let accounts;
-            (demo_keys, issued, accounts) = demo::accounts(&keys)?;
-            first.extend(accounts);
-        }
-    }
+    let mut first = if is_new { setup::listing(config)? } else { Vec::new() };
+    let mut demo = match (demo, standing) {
+        (Some(options), Some(standing)) => Some(standing.prepare(options, config, &keys, is_new)?),
+        _ => None,
+    };
+    let issued = demo.as_mut().map_or_else(Vec::new, |demo| demo.hand_in(&mut first));
     let mut settings = config.sequencer();
     // For as long as this first run lasts: the first commands are one batch, whatever the settings say of later ones.
     settings.ingress_limit = settings.ingress_limit.max(first.len());
@@ -117,9 +107,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it
     // stands, and nothing is lost by that: nothing of anybody's has been taken.
     let signals = runtime.block_on(async { Signals::new() }).context("cannot listen to signals")?;
-    if demo == Demo::On {
-        demo::announce(addresses.0, &demo_keys);
-    }
+    let mandate = demo.and_then(|demo| demo.open(addresses.0));
     let scheme = |tls: &Option<_>| if tls.is_some() { "https" } else { "http" };
     say!(
         "Rialto listens on {}://{} (operator: {}://{}). Ctrl-C stops it.",
@@ -133,7 +121,7 @@ pub fn start(config: &Config, demo: Demo) -> anyhow::Result<()> {
         runtime.spawn(certificates::keep_fresh(tls));
     }
     let ports = (port(public, public_tls), port(admin, admin_tls));
-    runtime.block_on(run(sequencer, gateway, token, ports, signals))
+    runtime.block_on(run(sequencer, gateway, token, ports, signals, mandate))
 }
 
 /// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
@@ -143,6 +131,7 @@ async fn run(
     token: AdminToken,
     (public, admin): (Port, Port),
     mut signals: Signals,
+    mandate: Option<Mandate>,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
@@ -151,7 +140,14 @@ async fn run(
     };
     let traders = tokio::spawn(gateway_http::serve(public, Arc::clone(&gateway), stopped(stopping.clone())));
     let operator =
-        tokio::spawn(gateway_http::serve_admin(admin, Admin::new(gateway, token), stopped(stopping)));
+        tokio::spawn(gateway_http::serve_admin(admin, Admin::new(gateway, token), stopped(stopping.clone())));
+    if let Some(mandate) = mandate {
+        tokio::spawn(async move {
+            if let Err(error) = simulator::client::trade(&mandate, stopping).await {
+                complain!("warning: the simulated traders have stopped: {error}");
+            }
+        });
+    }
 
     let mut watchdog = tokio::time::interval(std::time::Duration::from_millis(50));
     loop {

@@ -1,9 +1,10 @@
 //! Order flow for tests, demonstrations and measurements: [`l3`] replays what real people did, [`trace`] makes the two
-//! streams that books are measured with, [`market`] makes up traders around a drifting price.
+//! streams that books are measured with, [`market`] makes up traders around a drifting price, and [`client`] lets those trade.
 //!
 //! Nothing here decides what an order does: that is `exchange`. Nothing depends on this crate but the program and the
 //! yardsticks.
 
+pub mod client;
 pub mod l3;
 pub mod market;
 mod random;

@@ -66,7 +66,7 @@ const FREE: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1
 
 fn demo(data: &Path) -> Command {
     let mut command = rialto(["demo"]);
-    command.args(FREE).arg("--data").arg(data);
+    command.args(FREE).args(["--demo", "off", "--data"]).arg(data);
     command
 }
 

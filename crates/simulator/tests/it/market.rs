@@ -13,7 +13,7 @@ const SCALE: u8 = 8;
 const MARKETS: [MarketId; 3] = [MarketId(0), MarketId(1), MarketId(2)];
 
 /// The demo's three markets.
-fn listings() -> Vec<Listing> {
+pub fn listings() -> Vec<Listing> {
     let terms = |name: &str, (base, quote), price_scale, base_atoms_per_lot: i128, start| MarketTerms {
         name: MarketName::new(name).unwrap(),
         base,
