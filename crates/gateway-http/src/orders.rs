@@ -304,7 +304,8 @@ mod tests {
     use super::*;
     use crate::listings::tests::btcusdt;
 
-    const CALLER: Caller = Caller { account: AccountId(7), valid_until_ns: TimeNs(99) };
+    const CALLER: Caller =
+        Caller { account: AccountId(7), key: model::ApiKeyId::EMPTY, valid_until_ns: TimeNs(99) };
 
     fn id(text: &str) -> ClientOrderId {
         ClientOrderId::new(text).unwrap()

@@ -21,6 +21,8 @@ use crate::params::{Params, micros};
 pub struct Caller {
     /// Whose key signed.
     pub account: AccountId,
+    /// Which one.
+    pub key: ApiKeyId,
     /// timestamp + recvWindow.
     pub valid_until_ns: TimeNs,
 }
@@ -54,7 +56,7 @@ pub fn authenticate(
     permit(&key, needed, signed.peer)?;
     verify(&key, signed.bytes, signed.params)?;
     let valid_until_ns = deadline(signed.params, now_ns, max_recv_window_ms)?;
-    Ok(Caller { account: key.account(), valid_until_ns })
+    Ok(Caller { account: key.account(), key: key.stored.key, valid_until_ns })
 }
 
 /// The key of that name: -2014 when it is no name of a key, -2015 when there is no such key.
@@ -215,7 +217,9 @@ mod tests {
 
     #[test]
     fn the_published_examples_verify() {
-        let caller = Caller { account: AccountId(3), valid_until_ns: TimeNs::from_millis(1_499_827_324_559) };
+        let key = ApiKeyId::new(KEY).unwrap();
+        let valid_until_ns = TimeNs::from_millis(1_499_827_324_559);
+        let caller = Caller { account: AccountId(3), key, valid_until_ns };
         for (payload, signature) in [(PAYLOAD, SIGNATURE), (ENCODED_PAYLOAD, ENCODED_SIGNATURE)] {
             let signed = format!("{payload}&signature={signature}");
             let upper = format!("{payload}&signature={}", signature.to_uppercase());

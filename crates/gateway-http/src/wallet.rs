@@ -3,16 +3,68 @@
 
 use model::{AccountId, Amount, Command, Event, Reference, Reject, RequestWithdrawal};
 use serde::Serialize;
+use views::ApiKey;
 
 use crate::decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json};
+use crate::keys::Permissions;
 use crate::listings::decimal_refused;
 use crate::rejects::{Asked, api_error};
 
 /// Characters that the parts of a withdrawal's reference may have: visible, but no `/`, which stands between them.
 const PART_RANGE: &str = "^[!-.0-~]{1,90}$";
+
+/// What the key at hand may do. What there is not at all is not enabled.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
+struct Restrictions {
+    ip_restrict: bool,
+    /// In milliseconds.
+    create_time: u64,
+    enable_reading: bool,
+    enable_spot_and_margin_trading: bool,
+    enable_withdrawals: bool,
+    enable_internal_transfer: bool,
+    permits_universal_transfer: bool,
+    enable_vanilla_options: bool,
+    enable_futures: bool,
+    enable_margin: bool,
+    enable_portfolio_margin_trading: bool,
+    enable_fix_api_trade: bool,
+    enable_fix_read_only: bool,
+}
+
+impl Restrictions {
+    fn of(key: &ApiKey) -> Self {
+        let permissions = Permissions(key.permissions);
+        Self {
+            ip_restrict: !key.ip_ranges.is_empty(),
+            create_time: key.created_ns.as_millis(),
+            enable_reading: permissions.allow(Permissions::READ),
+            enable_spot_and_margin_trading: permissions.allow(Permissions::TRADE),
+            enable_withdrawals: permissions.allow(Permissions::WITHDRAW),
+            enable_internal_transfer: false,
+            permits_universal_transfer: false,
+            enable_vanilla_options: false,
+            enable_futures: false,
+            enable_margin: false,
+            enable_portfolio_margin_trading: false,
+            enable_fix_api_trade: false,
+            enable_fix_read_only: false,
+        }
+    }
+}
+
+/// What the key that asks may do.
+pub(crate) async fn restrictions(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let id = ask.caller().key;
+    let told = gateway.current().await?.with_views(|views| views.catalog().key(&id).map(Restrictions::of));
+    // Gone since it signed.
+    told.map(|told| Json::ok(&told)).ok_or_else(ApiError::rejected_key)
+}
 
 #[derive(Serialize)]
 struct Requested {

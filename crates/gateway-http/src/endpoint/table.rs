@@ -473,6 +473,17 @@ pub(crate) static TABLE: &[Endpoint] = &[
         handler: |gateway, ask| Box::pin(sapi::all_coins(gateway, ask)),
     },
     Endpoint {
+        verb: Method::GET,
+        path: "/sapi/v1/account/apiRestrictions",
+        method: None,
+        summary: "What the key that asks may do",
+        security: READ,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: &[],
+        handler: |gateway, ask| Box::pin(wallet::restrictions(gateway, ask)),
+    },
+    Endpoint {
         verb: Method::POST,
         path: "/sapi/v1/capital/withdraw/apply",
         method: None,

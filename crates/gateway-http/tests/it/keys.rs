@@ -271,3 +271,32 @@ fn who_may_withdraw_asks_once_and_the_operator_decides() {
     alice.send("POST", path, "coin=BTC&network=BTC&address=bc1qxyz&amount=1").ok();
     alice.send("POST", path, "coin=BTC&address=bc1qxyz&amount=1").ok();
 }
+
+#[test]
+fn a_key_is_told_what_it_may_do() {
+    let (world, alice, _) = World::open();
+    let ask = |trader: &crate::http::Trader| trader.get("/sapi/v1/account/apiRestrictions", "").ok();
+    let told = ask(&alice);
+    for (field, value) in [
+        ("ipRestrict", false),
+        ("enableReading", true),
+        ("enableSpotAndMarginTrading", true),
+        ("enableWithdrawals", true),
+        ("enableFutures", false),
+        ("enableMargin", false),
+        ("enableInternalTransfer", false),
+        ("permitsUniversalTransfer", false),
+        ("enableVanillaOptions", false),
+        ("enablePortfolioMarginTrading", false),
+    ] {
+        assert_eq!(told[field], value, "{field}");
+    }
+    assert!(now_ms().abs_diff(told["createTime"].as_u64().unwrap()) < 60_000);
+    world.done(
+        "PUT",
+        &format!("/keys/{}", alice.key),
+        &json!({"permissions": ["read"], "ip_allow_list": ["127.0.0.1"]}),
+    );
+    let told = ask(&alice);
+    assert_eq!((&told["ipRestrict"], &told["enableSpotAndMarginTrading"]), (&json!(true), &json!(false)));
+}
