@@ -24,7 +24,9 @@ fn satisfies(script: &str) {
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("RIALTO_URL", format!("http://{}", server.address));
+        .env("RIALTO_URL", format!("http://{}", server.address))
+        .env("RIALTO_ADMIN_URL", format!("http://{}", server.admin))
+        .env("RIALTO_ADMIN_TOKEN", fs::read_to_string(data.join("admin.token")).unwrap().trim());
     for (name, key) in ["ALICE", "BOB"].into_iter().zip(&server.keys) {
         command.env(format!("{name}_KEY"), &key.key).env(format!("{name}_SECRET"), &key.secret);
     }
@@ -55,6 +57,11 @@ fn satisfies(script: &str) {
     assert_eq!(printed, ["all is as expected"], "{script} ran to its end");
     let (status, printed) = server.terminate();
     assert!(status.success(), "{printed}");
+}
+
+#[test]
+fn clients_sign_with_ed25519() {
+    satisfies("ed25519_keys.py");
 }
 
 #[test]
