@@ -239,14 +239,15 @@ impl KeyStore {
 
     /// Gives a key that is there other permissions and addresses, once that has become durable.
     pub fn change(&self, key: &ApiKeyId, permissions: u32, ip_ranges: &[IpRange]) {
-        self.restore(key, |stored| StoredKey {
+        self.replace(key, |stored| StoredKey {
             permissions,
             ip_ranges: ip_ranges.to_vec(),
             ..stored.clone()
         });
     }
 
-    fn restore(&self, key: &ApiKeyId, changed: impl FnOnce(&StoredKey) -> StoredKey) {
+    /// Puts what is stored of a key in place of what was; its credential stays.
+    fn replace(&self, key: &ApiKeyId, changed: impl FnOnce(&StoredKey) -> StoredKey) {
         if let Some(found) = self.keys_mut().get_mut(key) {
             *found =
                 Arc::new(ApiKey { stored: changed(&found.stored), credential: found.credential.clone() });
@@ -282,7 +283,7 @@ impl KeyStore {
 
     /// Takes over a credential whose new seal has become durable.
     pub fn resealed(&self, ResealApiKey { key, sealed }: &ResealApiKey) {
-        self.restore(key, |stored| StoredKey { sealed: sealed.clone(), ..stored.clone() });
+        self.replace(key, |stored| StoredKey { sealed: sealed.clone(), ..stored.clone() });
         if let Some(stored) = self.unsure().get_mut(key) {
             stored.sealed.clone_from(sealed);
         }

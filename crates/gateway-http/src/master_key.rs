@@ -185,7 +185,8 @@ impl MasterKey {
     }
 
     /// True when both seal with the same key.
-    pub fn seals_as(&self, other: &Self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn seals_as(&self, other: &Self) -> bool {
         self.lines[0].bytes == other.lines[0].bytes
     }
 

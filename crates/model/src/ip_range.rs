@@ -7,14 +7,14 @@ use std::str::FromStr;
 /// All addresses whose first `prefix_bits` are those of `network`; the bits behind are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IpRange {
-    /// Of the old kind.
+    /// IPv4.
     V4 {
         /// The lowest address.
         network: u32,
         /// 0 to 32.
         prefix_bits: u8,
     },
-    /// Of the new kind.
+    /// IPv6.
     V6 {
         /// The lowest address.
         network: u128,
