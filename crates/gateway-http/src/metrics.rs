@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
-use sequencer::Bounds;
+use sequencer::{Bounds, Snapshots};
 
 use crate::gateway::{Gateway, now_ns};
 
@@ -43,7 +43,7 @@ impl Side {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     endpoint: &'static str,
-    verb: String,
+    verb: &'static str,
     status: u16,
 }
 
@@ -156,8 +156,14 @@ impl Metrics {
     }
 
     /// A request for `endpoint` was answered.
-    pub(crate) fn answered(&self, verb: &str, endpoint: &'static str, status: StatusCode, took: Duration) {
-        let asked = Asked { endpoint, verb: verb.to_owned(), status: status.as_u16() };
+    pub(crate) fn answered(
+        &self,
+        verb: &'static str,
+        endpoint: &'static str,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let asked = Asked { endpoint, verb, status: status.as_u16() };
         self.requests.get_or_create(&asked).inc();
         self.seconds.get_or_create(&At { endpoint }).observe(took.as_secs_f64());
     }
@@ -210,6 +216,26 @@ impl Metrics {
         registry.register("rialto_batch_commands", "Commands behind one sync of the journal", batches);
         let syncs = Fixed::of(&counts.journal_ns, 1e-9);
         registry.register("rialto_journal_sync_seconds", "Append and sync of one batch", syncs);
+        let written = Counter::<u64>::default();
+        written.inc_by(counts.snapshots.written);
+        registry.register("rialto_snapshots_written", "Snapshots since the start", written);
+        let mut seconds = |name: &str, help: &str, duration: Duration| {
+            registry.register(name, help, ConstGauge::new(duration.as_secs_f64()));
+        };
+        let Snapshots { last_written, last_took, last_stall, .. } = counts.snapshots;
+        seconds(
+            "rialto_snapshot_stall_seconds",
+            "How long trading stood still for the last snapshot",
+            last_stall,
+        );
+        if let Some(written) = last_written {
+            seconds("rialto_snapshot_age_seconds", "Since the last snapshot was written", written.elapsed());
+            seconds(
+                "rialto_snapshot_write_seconds",
+                "How long the last snapshot took to be written",
+                last_took,
+            );
+        }
         let refused = Counter::<u64>::default();
         refused.inc_by(gateway.ingress.refused());
         registry.register(
@@ -235,6 +261,11 @@ impl Metrics {
             "rialto_views_lag_commands",
             "Commands that the views do not know yet",
             released.saturating_sub(applied),
+        );
+        gauge(
+            "rialto_event_log_waiting_bytes",
+            "Events that are not in the event log yet",
+            count(counts.events_waiting_bytes),
         );
         gauge(
             "rialto_websocket_subscriptions",

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use journal::{Durable, EventFrame, EventLogWriter, EventPosition, JournalError, SnapshotStore};
 use model::{Seq, TimeNs};
 
+use crate::stats::Kept;
 use crate::{Ingress, SequencerError};
 
 /// Sections that others add to a snapshot. Called on the sequencer's thread just before the batch that ends at this command
@@ -131,6 +132,12 @@ impl Keeper {
     /// A frame to fill, used before where there is one.
     pub(crate) fn empty_frame(&self) -> EventFrame {
         self.used_frames.try_recv().unwrap_or_default()
+    }
+
+    /// What is with the thread now.
+    pub(crate) fn kept(&self) -> Kept {
+        let load = self.shared.lock();
+        Kept { event_bytes: load.event_bytes, has_snapshot: load.snapshots > 0 }
     }
 
     /// True while a snapshot waits or is being written. The next one would hold another copy of the state.

@@ -29,4 +29,4 @@ pub use keeper::SectionsAt;
 pub use recovery::{Recovered, Replay, decode_batch, recover};
 pub use sequencer::{Sequencer, Stopped};
 pub use settings::Settings;
-pub use stats::{BatchSizes, Bounds, CommandCount, Counts, Histogram, Stats, SyncTimes};
+pub use stats::{BatchSizes, Bounds, CommandCount, Counts, Histogram, Snapshots, Stats, SyncTimes};

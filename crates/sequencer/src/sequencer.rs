@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use codec::Coded;
 use exchange::Partition;
@@ -238,7 +238,7 @@ impl Worker {
         let sections = due.then(|| self.sections());
         let batch = Arc::new(batch);
         self.egress.release(&batch);
-        self.egress.stats().batch(&self.inputs, &batch, synced);
+        self.egress.stats().batch(&self.inputs, &batch, synced, self.keeper.kept());
         self.unsent = Some(events);
         self.deliver(&batch)?;
         match sections {
@@ -300,12 +300,9 @@ impl Worker {
             chain: self.derive.chain.0,
         };
         let (journal, time_ns) = (self.durable, self.partition.time_ns());
-        self.keeper.send(Job::Snapshot {
-            journal,
-            events,
-            time_ns,
-            partition: self.partition.snapshot(),
-            others,
-        })
+        let begun = Instant::now();
+        let partition = self.partition.snapshot();
+        self.egress.stats().snapshot_begun(begun.elapsed());
+        self.keeper.send(Job::Snapshot { journal, events, time_ns, partition, others })
     }
 }

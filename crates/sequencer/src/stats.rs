@@ -2,7 +2,7 @@
 //! depends on.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::{Command, Event, EventBatch, Reject, Sequenced};
 
@@ -21,6 +21,25 @@ pub struct Counts {
     pub batch_commands: Histogram<BatchSizes>,
     /// Nanoseconds that the append and the sync of a batch took.
     pub journal_ns: Histogram<SyncTimes>,
+    /// Bytes of events that are not in the event log yet.
+    pub events_waiting_bytes: usize,
+    /// The snapshots since the start.
+    pub snapshots: Snapshots,
+}
+
+/// What there is to say of snapshots. One that fails stops the exchange.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Snapshots {
+    /// How many are written.
+    pub written: u64,
+    /// When the one that is under way was begun.
+    pub under_way: Option<Instant>,
+    /// When the last one was found to be written; looked at with every batch.
+    pub last_written: Option<Instant>,
+    /// How long the last one took, from its begin until it was found to be written.
+    pub last_took: Duration,
+    /// How long the partition stood still for the last one.
+    pub last_stall: Duration,
 }
 
 /// Commands of one kind with one outcome.
@@ -101,6 +120,24 @@ impl<B: Bounds> Histogram<B> {
     }
 }
 
+/// What is with the keeper.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) event_bytes: usize,
+    pub(crate) has_snapshot: bool,
+}
+
+impl Snapshots {
+    fn look(&mut self, has_snapshot: bool) {
+        if let Some(begun) = self.under_way.filter(|_| !has_snapshot) {
+            self.written += 1;
+            self.under_way = None;
+            self.last_took = begun.elapsed();
+            self.last_written = Some(Instant::now());
+        }
+    }
+}
+
 impl Counts {
     fn count(&mut self, command: &'static str, outcome: &'static str) {
         // A handful of rows, and what is frequent comes first.
@@ -119,13 +156,27 @@ impl Stats {
     }
 
     /// A batch is durable, `synced` after it was handed to the writer's file.
-    pub(crate) fn batch(&self, inputs: &[Sequenced<Command>], batch: &EventBatch, synced: Duration) {
+    pub(crate) fn batch(
+        &self,
+        inputs: &[Sequenced<Command>],
+        batch: &EventBatch,
+        synced: Duration,
+        kept: Kept,
+    ) {
         let mut counts = self.lock();
+        counts.events_waiting_bytes = kept.event_bytes;
+        counts.snapshots.look(kept.has_snapshot);
         for (index, input) in inputs.iter().enumerate() {
             counts.count(input.command.name(), outcome_name(batch.events_of(index)));
         }
         counts.batch_commands.record(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
         counts.journal_ns.record(u64::try_from(synced.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A snapshot was begun, for which the partition stood still for `stall`.
+    pub(crate) fn snapshot_begun(&self, stall: Duration) {
+        let snapshots = &mut self.lock().snapshots;
+        (snapshots.under_way, snapshots.last_stall) = (Some(Instant::now()), stall);
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -208,10 +259,17 @@ mod tests {
         batch.ends.push(0);
         batch.events.push(refused);
         batch.ends.extend([1, 1]);
-        stats.batch(&inputs, &batch, Duration::from_micros(60));
+        let kept = |has_snapshot| Kept { event_bytes: 7, has_snapshot };
+        stats.snapshot_begun(Duration::from_millis(5));
+        stats.batch(&inputs, &batch, Duration::from_micros(60), kept(true));
+        assert!(stats.counts().snapshots.under_way.is_some());
+        stats.batch(&[], &batch, Duration::ZERO, kept(false));
+        let snapshots = stats.counts().snapshots;
+        assert_eq!((snapshots.written, snapshots.last_stall), (1, Duration::from_millis(5)));
+        assert!(snapshots.under_way.is_none() && snapshots.last_written.is_some());
         let counts = stats.counts();
         let row = |outcome, count| CommandCount { command: "tick", outcome, count };
         assert_eq!(counts.commands, [row("accepted", 2), row("unknown_order", 1)]);
-        assert_eq!(counts.journal_ns.sum(), 60_000);
+        assert_eq!((counts.journal_ns.sum(), counts.events_waiting_bytes), (60_000, 7));
     }
 }

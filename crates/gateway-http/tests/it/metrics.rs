@@ -43,6 +43,8 @@ fn what_happens_is_counted() {
         assert!((metric(&text, line) - number).abs() < 0.1, "{line}\n{text}");
     }
     let batches = metric(&text, "rialto_journal_sync_seconds_count");
+    assert!(metric(&text, "rialto_snapshots_written_total") >= 1.0, "they are taken often here");
+    assert!(metric(&text, "rialto_snapshot_age_seconds") < 60.0);
     assert!(batches >= 10.0 && metric(&text, "rialto_batch_commands_sum") >= batches);
     assert!(metric(&text, "process_resident_memory_bytes") > 1e6 && metric(&text, "process_open_fds") > 3.0);
 }
