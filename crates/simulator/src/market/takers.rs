@@ -50,12 +50,12 @@ impl Takers {
     ) -> Option<OrderKind> {
         let touch_ticks = record.best(side.opposite())?;
         let lots = unit_lots * random.heavy(Self::LARGEST_UNITS) / 1_000;
-        let qty_lots = QtyLots(round_sometimes(lots, unit_lots, random));
+        let qty_lots = QtyLots(round_sometimes(lots, random));
         Some(match random.below(100) {
             0..55 => OrderKind::Market { qty_lots },
             55..70 => {
                 let amount = terms.notional(PriceTicks(touch_ticks), qty_lots);
-                OrderKind::MarketQuote { quote_amount: two_digits(amount) }
+                OrderKind::MarketQuote { quote_amount: Amount(first_digits(amount.0, 2)) }
             }
             _ => {
                 let beyond = 1 + touch_ticks / 50_000;
@@ -70,15 +70,15 @@ impl Takers {
 }
 
 /// People like round numbers; programs do not care.
-fn round_sometimes(lots: i64, unit_lots: i64, random: &mut Random) -> i64 {
-    if random.permille(400) { (lots - lots % unit_lots).max(unit_lots) } else { lots }
+fn round_sometimes(lots: i64, random: &mut Random) -> i64 {
+    if random.permille(400) { i64::try_from(first_digits(lots.into(), 1)).unwrap_or(lots) } else { lots }
 }
 
-/// The amount with its first two digits only.
-fn two_digits(amount: Amount) -> Amount {
+/// The number with zeros behind its first digits.
+fn first_digits(number: i128, digits: u32) -> i128 {
     let mut grid: i128 = 1;
-    while amount.0 / grid >= 100 {
+    while number / grid >= 10_i128.pow(digits) {
         grid *= 10;
     }
-    Amount(amount.0 - amount.0 % grid)
+    number - number % grid
 }
