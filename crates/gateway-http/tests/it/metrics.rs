@@ -42,12 +42,12 @@ fn what_happens_is_counted() {
         ("rialto_accounts", 2.0),
         ("rialto_views_lag_commands", 0.0),
         ("rialto_commands_waiting", 0.0),
-        ("rialto_connections{port=\"admin\"}", 1.0),
     ] {
         assert!((metric(&text, line) - number).abs() < 0.1, "{line}\n{text}");
     }
     let batches = metric(&text, "rialto_journal_sync_seconds_count");
     assert!(metric(&text, "rialto_snapshot_age_seconds") < 60.0);
+    assert!(metric(&text, "rialto_connections{port=\"admin\"}") > 0.5, "at least the one that asks");
     assert!(batches >= 10.0 && metric(&text, "rialto_batch_commands_sum") >= batches);
     assert!(metric(&text, "process_resident_memory_bytes") > 1e6 && metric(&text, "process_open_fds") > 3.0);
 }
