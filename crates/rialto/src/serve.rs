@@ -106,7 +106,12 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let addresses = (public.local_addr()?, admin.local_addr()?);
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it
     // stands, and nothing is lost by that: nothing of anybody's has been taken.
-    let signals = runtime.block_on(async { Signals::new() }).context("cannot listen to signals")?;
+    let signals =
+        runtime.block_on(async { Signals::of(demo.as_ref()) }).context("cannot listen to signals")?;
+    if demo.is_none() {
+        let tls = [&public_tls, &admin_tls].into_iter().flatten().map(Arc::clone).collect();
+        runtime.spawn(certificates::keep_fresh(tls));
+    }
     let mandate = demo.and_then(|demo| demo.open(addresses.0));
     let scheme = |tls: &Option<_>| if tls.is_some() { "https" } else { "http" };
     say!(
@@ -116,10 +121,6 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         scheme(&admin_tls),
         addresses.1
     );
-    let tls: Vec<_> = [&public_tls, &admin_tls].into_iter().flatten().map(Arc::clone).collect();
-    if !tls.is_empty() {
-        runtime.spawn(certificates::keep_fresh(tls));
-    }
     let ports = (port(public, public_tls), port(admin, admin_tls));
     runtime.block_on(run(sequencer, gateway, token, ports, signals, mandate))
 }
@@ -181,21 +182,28 @@ fn port(listener: TcpListener, tls: Option<Arc<Tls>>) -> Port {
     }
 }
 
-/// Ctrl-C and SIGTERM, noticed from the moment this is made.
+/// What stops the program, noticed from the moment this is made: Ctrl-C, SIGTERM, and of the demo the end of its terminal. An
+/// exchange of one's own outlives its terminal: there SIGHUP is for [`certificates`].
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    fn of(demo: Option<&demo::Demo>) -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: demo.map(|_| signal(SignalKind::hangup())).transpose()?,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(()) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
 }

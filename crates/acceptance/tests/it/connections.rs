@@ -64,3 +64,14 @@ fn a_certificate_is_made_served_and_trusted() {
     assert!(ended.stdout.contains("The TLS certificates were read again."), "{}", ended.stdout);
     ended.well();
 }
+
+#[test]
+fn the_demo_ends_in_order_with_its_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = rialto(["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]);
+    demo.arg(folder.path().join("data"));
+    let (program, _) = Program::spawn(demo).listening();
+    program.signal("HUP");
+    let ended = program.wait();
+    assert!(ended.status.success() && ended.stdout.contains("Stopped at command"), "{}", ended.stdout);
+}
