@@ -5,6 +5,7 @@ mod traders;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gateway_http::{Grant, IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
@@ -14,9 +15,12 @@ use model::{
 };
 use simulator::client::Mandate;
 use simulator::market::Pace;
+use tokio::sync::watch;
 use views::Catalog;
 
+pub use directory::ask;
 use directory::{KeptKeys, Marker, reset};
+pub use traders::price_of;
 use traders::{Known, Scene, Troupe};
 
 use crate::config::{Config, TEMPLATE, is_loopback};
@@ -185,13 +189,47 @@ impl Demo {
         std::mem::take(&mut self.issued)
     }
 
-    /// Tells everybody that it is open at this address; what the traders are to do there.
-    pub fn open(self, address: SocketAddr) -> Option<Mandate> {
+    /// Tells everybody that it is open at this address; the traders, who are about to go there.
+    pub fn open(self, address: SocketAddr) -> Option<Show> {
         let pace = self.options.demo.pace();
         let troupe = self.troupe.zip(pace);
         let mandate = troupe.map(|(troupe, pace)| troupe.mandate(self.seed, pace, address));
         announce(address, &self.keys, mandate.as_ref());
-        mandate
+        mandate.map(|mandate| Show { mandate, data: self.options.data })
+    }
+}
+
+/// The simulated traders at work.
+pub struct Show {
+    mandate: Mandate,
+    data: PathBuf,
+}
+
+impl Show {
+    /// How often it is looked whether somebody asks for a price.
+    const LOOK: Duration = Duration::from_millis(500);
+
+    /// Goes on until `stop` says true.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let (wishes, heard) = watch::channel(Vec::new());
+        let listings = self.mandate.listings.clone();
+        let trading = simulator::client::trade(self.mandate, stop, heard);
+        let listening = async {
+            let mut look = tokio::time::interval(Self::LOOK);
+            loop {
+                look.tick().await;
+                let asked = traders::wishes(&directory::asked(&self.data), &listings);
+                if !asked.is_empty() {
+                    wishes.send_replace(asked);
+                }
+            }
+        };
+        tokio::select! {
+            ended = trading => if let Err(error) = ended {
+                complain!("warning: the simulated traders have stopped: {error}");
+            },
+            () = listening => unreachable!("it never ends"),
+        }
     }
 }
 

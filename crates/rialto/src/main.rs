@@ -78,15 +78,24 @@ enum TlsCommand {
 #[command(args_conflicts_with_subcommands = true)]
 struct Demo {
     #[command(subcommand)]
-    reset: Option<Reset>,
+    action: Option<DemoAction>,
     #[command(flatten)]
     options: demo::Options,
 }
 
 #[derive(Subcommand)]
-enum Reset {
+enum DemoAction {
     /// The same as --reset: removes what the demo has in its data directory, then starts it from the same seed.
     Reset(demo::Options),
+    /// Takes markets of the running demo to other prices, such as BTCUSDT=65000.
+    Price {
+        /// Which ones, and where to.
+        #[arg(required = true, value_name = "MARKET=PRICE", value_parser = demo::price_of)]
+        prices: Vec<(String, String)>,
+        /// The demo's data directory.
+        #[arg(long, default_value = "./rialto-data")]
+        data: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -146,9 +155,12 @@ fn wrong_argument(told: &str) -> String {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Demo(Demo { reset: None, options }) => demo::start(&options),
-        Command::Demo(Demo { reset: Some(Reset::Reset(options)), .. }) => {
+        Command::Demo(Demo { action: None, options }) => demo::start(&options),
+        Command::Demo(Demo { action: Some(DemoAction::Reset(options)), .. }) => {
             demo::start(&demo::Options { reset: true, ..options })
+        }
+        Command::Demo(Demo { action: Some(DemoAction::Price { prices, data }), .. }) => {
+            demo::ask(&data, &prices)
         }
         Command::Serve { config } => serve::start(&Config::read(&config)?, None),
         Command::Init { file } => init(&file),

@@ -16,7 +16,6 @@ use indicatif::ProgressBar;
 use journal::{DataDir, EventLogReader, Storage};
 use model::{Command, EventBatch, Seq};
 use sequencer::{Egress, Ingress, Recovered, Replay, Sequencer};
-use simulator::client::Mandate;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -112,7 +111,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         let tls = [&public_tls, &admin_tls].into_iter().flatten().map(Arc::clone).collect();
         runtime.spawn(certificates::keep_fresh(tls));
     }
-    let mandate = demo.and_then(|demo| demo.open(addresses.0));
+    let show = demo.and_then(|demo| demo.open(addresses.0));
     let scheme = |tls: &Option<_>| if tls.is_some() { "https" } else { "http" };
     say!(
         "Rialto listens on {}://{} (operator: {}://{}). Ctrl-C stops it.",
@@ -122,7 +121,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         addresses.1
     );
     let ports = (port(public, public_tls), port(admin, admin_tls));
-    runtime.block_on(run(sequencer, gateway, token, ports, signals, mandate))
+    runtime.block_on(run(sequencer, gateway, token, ports, signals, show))
 }
 
 /// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
@@ -132,7 +131,7 @@ async fn run(
     token: AdminToken,
     (public, admin): (Port, Port),
     mut signals: Signals,
-    mandate: Option<Mandate>,
+    show: Option<demo::Show>,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
@@ -142,12 +141,8 @@ async fn run(
     let traders = tokio::spawn(gateway_http::serve(public, Arc::clone(&gateway), stopped(stopping.clone())));
     let operator =
         tokio::spawn(gateway_http::serve_admin(admin, Admin::new(gateway, token), stopped(stopping.clone())));
-    if let Some(mandate) = mandate {
-        tokio::spawn(async move {
-            if let Err(error) = simulator::client::trade(&mandate, stopping).await {
-                complain!("warning: the simulated traders have stopped: {error}");
-            }
-        });
+    if let Some(show) = show {
+        tokio::spawn(show.run(stopping));
     }
 
     let mut watchdog = tokio::time::interval(std::time::Duration::from_millis(50));

@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use gateway_http::write_secret;
-use journal::DataDir;
+use journal::{DataDir, DataDirError};
 use model::ApiKeyId;
 
 use super::DemoKey;
+use super::traders::price_of;
 use crate::terminal::say;
 
 /// Stands in every data directory that a demo began.
 const MARKER: &str = "DEMO";
 /// The keys that the demo prints, so that bots go on after a reset without new ones.
 const KEYS: &str = "demo.keys";
+/// Prices that `rialto demo price` asks the running demo for.
+const WISHES: &str = "demo.prices";
 /// What a reset removes, in the order in which a reset that is cut short leaves a directory that still starts: without
 /// snapshots and events they are made again from the journal. Keys and the operator's token stay.
 const REMOVED: [&str; 3] = ["snapshots", "events", "journal"];
@@ -90,6 +93,44 @@ impl KeptKeys {
     }
 }
 
+/// Asks the demo that runs on a data directory for prices.
+pub fn ask(data: &Path, prices: &[(String, String)]) -> anyhow::Result<()> {
+    require_marker(data)?;
+    match DataDir::open(data) {
+        Err(DataDirError::InUse { .. }) => {}
+        Err(error) => return Err(error.into()),
+        Ok(_) => bail!("no demo runs on {}: start it with --price", data.display()),
+    }
+    let (file, unfinished) = (data.join(WISHES), data.join(format!("{WISHES}.tmp")));
+    let lines: Vec<_> = prices.iter().map(|(market, price)| format!("{market}={price}\n")).collect();
+    // Whole or not at all: the demo looks at any time.
+    fs::write(&unfinished, lines.concat())
+        .and_then(|()| fs::rename(&unfinished, &file))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    say!("Asked for. The simulated traders take the market there within a second.");
+    Ok(())
+}
+
+/// What was asked for since the last look. A file that cannot be read is no wish.
+pub fn asked(data: &Path) -> Vec<(String, String)> {
+    let file = data.join(WISHES);
+    let Ok(text) = fs::read_to_string(&file) else { return Vec::new() };
+    if fs::remove_file(&file).is_err() {
+        return Vec::new();
+    }
+    text.lines().filter_map(|line| price_of(line).ok()).collect()
+}
+
+fn require_marker(data: &Path) -> anyhow::Result<()> {
+    if data.join(MARKER).is_file() {
+        return Ok(());
+    }
+    bail!(
+        "{} is not the data directory of a demo: it has no file {MARKER}. Nothing was changed",
+        data.display()
+    )
+}
+
 /// Empties the data directory of a demo that is not running. One that is not there, or is empty, is fine.
 pub fn reset(data: &Path) -> anyhow::Result<()> {
     let is_empty = match fs::read_dir(data) {
@@ -100,14 +141,11 @@ pub fn reset(data: &Path) -> anyhow::Result<()> {
     if is_empty {
         return Ok(());
     }
-    if !data.join(MARKER).is_file() {
-        bail!(
-            "{} is not the data directory of a demo: it has no file {MARKER}. Nothing was removed",
-            data.display()
-        );
-    }
+    require_marker(data)?;
     // Nobody can start on it meanwhile.
     let _lock = DataDir::open(data).context("the demo cannot be reset while it runs")?;
+    // A wish that nobody heard would be another story.
+    asked(data);
     for folder in REMOVED {
         let path = data.join(folder);
         fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
@@ -132,6 +170,22 @@ mod tests {
     }
 
     #[test]
+    fn a_price_is_asked_for_once_and_only_of_a_demo_that_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let prices = [("BTCUSDT".to_owned(), "65000".to_owned())];
+        assert!(ask(&data, &prices).unwrap_err().to_string().contains("is not the data directory of a demo"));
+        let running = DataDir::open(&data).unwrap();
+        Marker::read(&data).unwrap().settle(None).unwrap();
+        assert_eq!(asked(&data), []);
+        ask(&data, &prices).unwrap();
+        assert_eq!(asked(&data), prices);
+        assert_eq!(asked(&data), []);
+        drop(running);
+        assert!(ask(&data, &prices).unwrap_err().to_string().contains("no demo runs on"));
+    }
+
+    #[test]
     fn only_a_demo_that_does_not_run_is_reset() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
@@ -143,6 +197,7 @@ mod tests {
 
         Marker::read(&data).unwrap().settle(None).unwrap();
         fs::write(data.join("master.key"), "keep").unwrap();
+        fs::write(data.join(WISHES), "BTCUSDT=1").unwrap();
         let refused = format!("{:#}", reset(&data).unwrap_err());
         assert!(refused.contains("cannot be reset while it runs: the data directory"), "{refused}");
         assert!(data.join("journal/0").exists());
@@ -150,6 +205,7 @@ mod tests {
         drop(running);
         reset(&data).unwrap();
         assert!(!data.join("journal").exists() && data.join("master.key").exists());
+        assert!(!data.join(WISHES).exists());
         reset(&data).expect("twice is as good as once");
     }
 }

@@ -8,7 +8,7 @@ use model::{
     AccountId, AccountName, Amount, AssetId, AssetTerms, Command, CreateAccount, Deposit, KeyKind, MarketId,
     MarketTerms, PriceTicks, Reference, Seq, TradeGroup,
 };
-use simulator::client::{Credentials, Mandate};
+use simulator::client::{Credentials, Mandate, Wishes};
 use simulator::market::{Listing, Pace, PriceSource, TRADERS};
 use views::Catalog;
 
@@ -74,12 +74,12 @@ pub struct Troupe {
     credentials: Vec<Credentials>,
     first_step: u64,
     listings: Vec<Listing>,
-    prices_go_on: bool,
+    told: Vec<MarketId>,
 }
 
 impl Troupe {
     const fn new(credentials: Vec<Credentials>, first_step: u64) -> Self {
-        Self { credentials, first_step, listings: Vec::new(), prices_go_on: true }
+        Self { credentials, first_step, listings: Vec::new(), told: Vec::new() }
     }
 }
 
@@ -144,17 +144,19 @@ impl Troupe {
     /// Tells them what there is to trade, and where it starts.
     pub fn learn(&mut self, options: &Options, scene: &Scene) -> anyhow::Result<()> {
         for (name, unrest_permille, activity_permille) in [(BTCUSDT, 1_000, 1_000), (ETHUSDT, 1_300, 800)] {
-            let (_, terms) = scene.market(name).ok_or_else(|| anyhow!("a demo has the market {name}"))?;
-            let asked = options.prices.iter().rfind(|(market, _)| market == name);
-            let start = match asked {
-                Some((_, price)) => price_ticks(name, price, terms)?,
+            let (market, terms) =
+                scene.market(name).ok_or_else(|| anyhow!("a demo has the market {name}"))?;
+            let start = match options.prices.iter().rfind(|(market, _)| market == name) {
+                Some((_, price)) => {
+                    self.told.push(market);
+                    price_ticks(name, price, terms)?
+                }
                 None => terms.initial_reference_ticks,
             };
             let price = PriceSource::Walk { start, home: start, unrest_permille };
             self.listings.extend(scene.listing(name, price, activity_permille));
         }
         self.listings.extend(scene.listing(ETHBTC, PriceSource::Ratio { over: 1, under: 0 }, 400));
-        self.prices_go_on = options.prices.is_empty();
         Ok(())
     }
 
@@ -164,12 +166,21 @@ impl Troupe {
             url: format!("ws://{address}/ws-api/v3"),
             credentials: self.credentials,
             listings: self.listings,
-            prices_go_on: self.prices_go_on,
+            told: self.told,
             seed,
             first_step: self.first_step,
             pace,
         }
     }
+}
+
+/// What somebody has asked for in a file that [`super::directory`] reads: prices of these listings. What is none is not heard.
+pub fn wishes(asked: &[(String, String)], listings: &[Listing]) -> Wishes {
+    let wish = |(name, price): &(String, String)| {
+        let listing = listings.iter().find(|listing| listing.terms.name.as_str() == name)?;
+        Some((listing.market, price_ticks(name, price, &listing.terms).ok()?))
+    };
+    asked.iter().filter_map(wish).collect()
 }
 
 /// `MARKET=PRICE`, as far as it can be told without the market.

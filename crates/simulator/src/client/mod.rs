@@ -8,10 +8,11 @@ mod wording;
 use std::fmt;
 use std::time::Duration;
 
+use model::{MarketId, PriceTicks};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite;
 
-use crate::market::{Listing, Pace};
+use crate::market::{Listing, Pace, PriceSource};
 use session::Session;
 
 /// An account's key, to sign with.
@@ -30,9 +31,9 @@ pub struct Mandate {
     pub credentials: Vec<Credentials>,
     /// The markets.
     pub listings: Vec<Listing>,
-    /// Whether prices go on from those that were paid last; otherwise, and before the first step of all, they are what the
-    /// listings say. A connection that is made again goes on in any case.
-    pub prices_go_on: bool,
+    /// The markets that begin at the prices that their listings say. The others go on from what was paid last, except before
+    /// the first step of all.
+    pub told: Vec<MarketId>,
     /// What everything follows from.
     pub seed: u64,
     /// 0 for an exchange in which these traders have never been; otherwise a number above those of all their steps so far.
@@ -81,22 +82,49 @@ impl From<tungstenite::Error> for ClientError {
 /// The first pause before a new connection, doubled each time up to the last.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// Prices to which somebody wants to take the markets: they jump there, and that is where they are drawn back to from then on.
+pub type Wishes = Vec<(MarketId, PriceTicks)>;
+
 /// Trades until `stop` says true or its sender has gone. Lost connections are made again; an error is one that will not mend.
-pub async fn trade(mandate: &Mandate, mut stop: watch::Receiver<bool>) -> Result<(), ClientError> {
-    let trading = async {
-        let (mut next_step, mut pause) = (mandate.first_step, RECONNECT.0);
-        loop {
-            let before = next_step;
-            match Session::run(mandate, &mut next_step).await {
-                ClientError::Connection(_) | ClientError::Silent => {}
-                error @ ClientError::KeyRefused { .. } => return Err(error),
-            }
-            pause = if next_step > before { RECONNECT.0 } else { (pause * 2).min(RECONNECT.1) };
-            tokio::time::sleep(pause).await;
+pub async fn trade(
+    mut mandate: Mandate,
+    mut stop: watch::Receiver<bool>,
+    mut wishes: watch::Receiver<Wishes>,
+) -> Result<(), ClientError> {
+    let (mut next_step, mut pause) = (mandate.first_step, RECONNECT.0);
+    loop {
+        let before = next_step;
+        let ended = tokio::select! {
+            ended = Session::run(&mandate, &mut next_step) => Some(ended),
+            Ok(()) = wishes.changed() => None,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        if next_step > before {
+            mandate.told.clear();
+            pause = RECONNECT.0;
         }
-    };
-    tokio::select! {
-        ended = trading => ended,
-        _ = stop.wait_for(|stop| *stop) => Ok(()),
+        match ended {
+            Some(error @ ClientError::KeyRefused { .. }) => return Err(error),
+            Some(ClientError::Connection(_) | ClientError::Silent) => {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                }
+                pause = (pause * 2).min(RECONNECT.1);
+            }
+            None => mandate.grant(&wishes.borrow_and_update()),
+        }
+    }
+}
+
+impl Mandate {
+    fn grant(&mut self, wishes: &Wishes) {
+        for (market, price) in wishes {
+            let listing = self.listings.iter_mut().find(|listing| listing.market == *market);
+            if let Some(PriceSource::Walk { start, home, .. }) = listing.map(|listing| &mut listing.price) {
+                (*start, *home) = (*price, *price);
+                self.told.push(*market);
+            }
+        }
     }
 }

@@ -71,8 +71,7 @@ impl<'m> Session<'m> {
             if *next_step > 0 {
                 session.clean_up().await?;
             }
-            let is_first = *next_step == mandate.first_step;
-            let listings = if *next_step == 0 || (is_first && !mandate.prices_go_on) {
+            let listings = if *next_step == 0 {
                 mandate.listings.clone()
             } else {
                 session.listings_at_last_prices().await?
@@ -125,10 +124,10 @@ impl<'m> Session<'m> {
         self.settle().await
     }
 
-    /// The markets as they are now. Where nothing was paid yet, they are worth what they were said to be.
+    /// The markets as they are now. Where nothing was paid yet, or a price was told, they are worth what they are said to be.
     async fn listings_at_last_prices(&mut self) -> Result<Vec<Listing>, ClientError> {
         let mut listings = self.mandate.listings.clone();
-        for listing in &mut listings {
+        for listing in listings.iter_mut().filter(|listing| !self.mandate.told.contains(&listing.market)) {
             let question = wording::last_price(self.sent, listing);
             self.send_text(question).await?;
             let answer = self.hear().await?;

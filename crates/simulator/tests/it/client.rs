@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use model::PriceTicks;
 use serde_json::{Value, json};
-use simulator::client::{ClientError, Credentials, Mandate, trade};
+use simulator::client::{ClientError, Credentials, Mandate, Wishes, trade};
 use simulator::market::{Action, Pace, Request, TRADERS, Traders};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -20,6 +21,7 @@ struct Wire {
     listener: TcpListener,
     traders: JoinHandle<Result<(), ClientError>>,
     stop: watch::Sender<bool>,
+    wishes: watch::Sender<Wishes>,
 }
 
 struct Connection(WebSocketStream<TcpStream>);
@@ -33,14 +35,15 @@ impl Wire {
                 .map(|name| Credentials { key: format!("key-of-{name}"), secret: "secret".to_owned() })
                 .into(),
             listings: listings(),
-            prices_go_on: true,
+            told: Vec::new(),
             seed: 9,
             first_step,
             pace: Pace::BUSY,
         };
         let (stop, stopping) = watch::channel(false);
-        let traders = tokio::spawn(async move { trade(&mandate, stopping).await });
-        Self { listener, traders, stop }
+        let (wishes, heard) = watch::channel(Vec::new());
+        let traders = tokio::spawn(trade(mandate, stopping, heard));
+        Self { listener, traders, stop, wishes }
     }
 
     async fn accept(&self) -> Connection {
@@ -79,10 +82,14 @@ impl Connection {
     }
 
     async fn take_last_prices(&mut self, price: &str) {
-        for listing in listings() {
+        self.take_last_prices_of(&["BTCUSDT", "ETHUSDT", "ETHBTC"], price).await;
+    }
+
+    async fn take_last_prices_of(&mut self, markets: &[&str], price: &str) {
+        for market in markets {
             let request = self.request().await;
             assert_eq!(request["method"], "ticker.price");
-            assert_eq!(request["params"]["symbol"], listing.terms.name.as_str());
+            assert_eq!(request["params"]["symbol"], *market);
             self.answer(&request, json!({"status": 200, "result": {"price": price}})).await;
         }
     }
@@ -138,6 +145,28 @@ async fn they_come_back_clean_up_and_go_on_at_the_last_prices() {
     connection.take_last_prices("0.00").await;
     let again = connection.take().await;
     assert_ne!(again["params"]["newClientOrderId"], name, "no name is used twice");
+    wire.stop.send_replace(true);
+    wire.traders.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn they_take_a_market_where_somebody_wants_it_and_leave_the_others_where_they_are() {
+    let wire = Wire::new(0).await;
+    let mut connection = wire.accept().await;
+    connection.take().await;
+    wire.wishes.send_replace(vec![(listings()[0].market, PriceTicks(7_000_000))]);
+    let mut connection = wire.accept().await;
+    connection.take_clean_up().await;
+    connection.take_last_prices_of(&["ETHUSDT", "ETHBTC"], "3000.00").await;
+    let first = connection.take().await;
+    assert_eq!(first["params"]["symbol"], "BTCUSDT");
+    let price: f64 = first["params"]["price"].as_str().unwrap().parse().unwrap();
+    assert!((price / 70_000.0 - 1.0).abs() < 0.05, "{price}");
+    drop(connection);
+    // The wish is granted once; afterwards the market goes on where it is.
+    let mut connection = wire.accept().await;
+    connection.take_clean_up().await;
+    connection.take_last_prices("71000.00").await;
     wire.stop.send_replace(true);
     wire.traders.await.unwrap().unwrap();
 }
