@@ -2,9 +2,14 @@
 
 pub mod durable;
 pub mod flow;
+pub mod many;
 pub mod partition;
+pub mod remote;
 pub mod rest;
+pub mod streams;
+pub mod ws;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,8 +31,41 @@ pub struct Measurement {
     pub rejects: u64,
     /// How long one took, where each was timed.
     pub latency: Option<Latency>,
+    /// What it was meant to reach, where that was said beforehand.
+    pub target: Option<Target>,
+    /// What else was counted, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<&'static str, u64>,
     /// What one should know about these figures, in a sentence or two.
     pub remark: Option<String>,
+}
+
+/// What a figure is meant to reach.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Target {
+    /// In words.
+    pub wanted: String,
+    /// Whether it was reached.
+    pub met: bool,
+}
+
+impl Target {
+    /// At least so many a second.
+    pub fn per_second(found: &Measurement, least: f64) -> Self {
+        Self { wanted: format!("{least:.0}/s"), met: found.per_second >= least && found.rejects == 0 }
+    }
+
+    /// At most so many microseconds in half of all cases. Not met where nothing was timed.
+    pub fn p50_us(found: &Measurement, most: f64) -> Self {
+        let met = found.latency.is_some_and(|latency| latency.p50_us <= most) && found.rejects == 0;
+        Self { wanted: format!("p50 {most:.0} us"), met }
+    }
+
+    /// At most so many milliseconds in 99 of 100 cases. Not met where nothing was timed.
+    pub fn p99_ms(found: &Measurement, most: f64) -> Self {
+        let met = found.latency.is_some_and(|latency| latency.p99_us <= most * 1_000.0) && found.rejects == 0;
+        Self { wanted: format!("p99 {most:.0} ms"), met }
+    }
 }
 
 /// Percentiles, in microseconds.
@@ -52,7 +90,7 @@ impl Latency {
 
 impl Measurement {
     /// The heads of the columns that `Display` fills. The remark is not among them.
-    pub const HEADER: &'static str = "what                                          commands  seconds   commands/s  refused   p50 us   p99 us  p99.9 us";
+    pub const HEADER: &'static str = "what                                          commands  seconds   commands/s  refused   p50 us   p99 us  p99.9 us  target";
 
     /// Of `commands` in `elapsed`.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -65,6 +103,8 @@ impl Measurement {
             per_second: commands as f64 / seconds,
             rejects,
             latency: None,
+            target: None,
+            figures: BTreeMap::new(),
             remark: None,
         }
     }
@@ -73,6 +113,18 @@ impl Measurement {
     #[must_use]
     pub fn with_latency(self, nanos: &Histogram<u64>) -> Self {
         Self { latency: Some(Latency::of(nanos)), ..self }
+    }
+
+    /// With what it was meant to reach.
+    #[must_use]
+    pub fn with_target(self, target: Target) -> Self {
+        Self { target: Some(target), ..self }
+    }
+
+    /// With what else was counted.
+    #[must_use]
+    pub fn with_figures(self, figures: impl IntoIterator<Item = (&'static str, u64)>) -> Self {
+        Self { figures: figures.into_iter().collect(), ..self }
     }
 
     /// With what one should know about it.
@@ -84,12 +136,19 @@ impl Measurement {
 
 impl fmt::Display for Measurement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, commands, seconds, per_second, rejects, latency, remark: _ } = self;
+        let Self { name, commands, seconds, per_second, rejects, latency, target, figures: _, remark: _ } =
+            self;
         write!(out, "{name:<42} {commands:>11} {seconds:>8.2} {per_second:>12.0} {rejects:>8}")?;
         match latency {
             Some(Latency { p50_us, p99_us, p999_us }) => {
-                write!(out, " {p50_us:>8.1} {p99_us:>8.1} {p999_us:>9.1}")
+                write!(out, " {p50_us:>8.1} {p99_us:>8.1} {p999_us:>9.1}")?;
             }
+            None if target.is_some() => write!(out, "{:28}", "")?,
+            None => {}
+        }
+        match target {
+            Some(Target { wanted, met: true }) => write!(out, "  {wanted}: met"),
+            Some(Target { wanted, met: false }) => write!(out, "  {wanted}: MISSED"),
             None => Ok(()),
         }
     }

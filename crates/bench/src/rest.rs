@@ -7,14 +7,10 @@
 //!
 //! Load generator and server share the machine. The generator has one thread, so what it needs itself is part of every figure.
 
-mod connection;
-mod server;
 mod traders;
 
 use std::cell::Cell;
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,9 +18,12 @@ use hdrhistogram::Histogram;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::Measurement;
-use connection::{Answer, Connection};
-use server::{Server, processor_time};
-use traders::{Kind, Trader};
+use crate::remote::accounts::Operator;
+use crate::remote::http::{Answer, Connection};
+use crate::remote::orders::Kind;
+use crate::remote::server::{Server, Setup, processor_time};
+use crate::remote::{RemoteError, fresh_folder, one_thread};
+use traders::Trader;
 
 /// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,73 +32,6 @@ pub struct Load {
     pub connections: usize,
     /// Orders that are measured, over all connections. A tenth as many come before, to warm up. At least 1.
     pub orders: u64,
-}
-
-/// Why there are no figures.
-#[derive(Debug)]
-pub enum RestError {
-    /// A folder or file cannot be made.
-    Folder {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The server cannot be started.
-    Start {
-        /// The program.
-        program: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The server ended before it listened.
-    Ended {
-        /// What it printed.
-        printed: String,
-    },
-    /// The operator's API refused the preparation.
-    Admin {
-        /// What was asked.
-        path: String,
-        /// Its status and answer.
-        answer: String,
-    },
-    /// A connection broke.
-    Connection(io::Error),
-    /// An answer is not what the protocol allows.
-    Answer(String),
-}
-
-impl fmt::Display for RestError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder { path, source } => write!(out, "{}: {source}", path.display()),
-            Self::Start { program, source } => write!(out, "cannot start {}: {source}", program.display()),
-            Self::Ended { printed } => {
-                write!(out, "the server ended before it listened; it printed: {printed}")
-            }
-            Self::Admin { path, answer } => write!(out, "the operator's API refused {path}: {answer}"),
-            Self::Connection(source) => write!(out, "a connection broke: {source}"),
-            Self::Answer(problem) => write!(out, "{problem}"),
-        }
-    }
-}
-
-impl std::error::Error for RestError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Folder { source, .. } | Self::Start { source, .. } | Self::Connection(source) => {
-                Some(source)
-            }
-            Self::Ended { .. } | Self::Admin { .. } | Self::Answer(_) => None,
-        }
-    }
-}
-
-impl From<io::Error> for RestError {
-    fn from(source: io::Error) -> Self {
-        Self::Connection(source)
-    }
 }
 
 /// What REST showed under one load.
@@ -112,21 +44,17 @@ pub struct Rest {
 
 /// Starts `program serve` on free ports with its data in a fresh folder under `parent`, opens accounts, and puts `load` on it.
 /// The server is gone, and the folder with it, when this returns.
-pub fn run(program: &Path, parent: &Path, load: &Load) -> Result<Rest, RestError> {
-    let folder = tempfile::Builder::new()
-        .prefix("rialto-bench-")
-        .tempdir_in(parent)
-        .map_err(|source| RestError::Folder { path: parent.to_owned(), source })?;
-    let server = Server::start(program, folder.path())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    LocalSet::new().block_on(&runtime, measure(&server, load))
+pub fn run(program: &Path, parent: &Path, load: &Load) -> Result<Rest, RemoteError> {
+    let folder = fresh_folder(parent)?;
+    let server = Server::start(program, folder.path(), &Setup::default())?;
+    LocalSet::new().block_on(&one_thread()?, measure(&server, load))
 }
 
-async fn measure(server: &Server, load: &Load) -> Result<Rest, RestError> {
+async fn measure(server: &Server, load: &Load) -> Result<Rest, RemoteError> {
     let mut traders = Vec::with_capacity(load.connections);
-    let mut operator = Connection::open(&server.admin).await?;
+    let mut operator = Operator::open(&server.admin).await?;
     for number in 0..load.connections {
-        let trader = Trader::open(number, &mut operator, &server.token).await?;
+        let trader = Trader::open(number, &mut operator).await?;
         traders.push((Connection::open(&server.public).await?, trader));
     }
     let (traders, _, _) = together(traders, (load.orders / 10).max(1)).await?;
@@ -264,7 +192,7 @@ impl Tally {
 type Traders = Vec<(Connection, Trader)>;
 
 /// All traders at once, until `orders` were placed by them together.
-async fn together(traders: Traders, orders: u64) -> Result<(Traders, Tally, Duration), RestError> {
+async fn together(traders: Traders, orders: u64) -> Result<(Traders, Tally, Duration), RemoteError> {
     let left = Rc::new(Cell::new(orders));
     let mut tasks = JoinSet::new();
     let start = Instant::now();
@@ -285,7 +213,7 @@ async fn alone(
     mut connection: Connection,
     mut trader: Trader,
     left: Rc<Cell<u64>>,
-) -> Result<(Connection, Trader, Tally), RestError> {
+) -> Result<(Connection, Trader, Tally), RemoteError> {
     let mut tally = Tally::default();
     loop {
         let kind = trader.kind();

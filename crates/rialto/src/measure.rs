@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use bench::Measurement;
-use bench::rest::Load;
+use bench::{many, rest, streams, ws};
 use clap::{Args, ValueEnum};
 
 use crate::terminal::say;
@@ -32,6 +32,32 @@ pub struct Options {
     /// Orders of the one client that sends one at a time.
     #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
     single_orders: u64,
+    /// Requests that each connection to the WebSocket API has under way at the most.
+    #[arg(long, default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    window: u16,
+    /// Subscribers of the streams.
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u16).range(1..))]
+    subscribers: u16,
+    /// Orders and cancels a second in the market whose streams are read.
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u64).range(100..))]
+    events: u64,
+    /// Of those, orders that trade.
+    #[arg(long, default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
+    trades: u64,
+    /// WebSocket connections with ten streams each, and REST connections, that are there at once.
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u16).range(1..))]
+    sockets: u16,
+    #[arg(long, default_value = "2000", value_parser = clap::value_parser!(u16).range(1..))]
+    rest_connections: u16,
+    /// Orders and cancels a second beside them.
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u64).range(10..))]
+    calm_events: u64,
+    /// Connections that harmful clients open and close in a second.
+    #[arg(long, default_value_t = 1_000)]
+    storm: u64,
+    /// How many seconds the streams are read, and each half of the many connections takes.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +69,14 @@ enum What {
     /// Signed orders over REST: a server in a process of its own, many connections, then one order at a time. Each
     /// connection waits for its answer before it sends again, so a stall of the server also holds back the load.
     Rest,
+    /// Signed orders over the WebSocket API: many connections with several requests under way on each, then one order at a
+    /// time.
+    Ws,
+    /// Depth and trades of one busy market to many subscribers: whether each gets everything in order, and how late.
+    Streams,
+    /// Thousands of connections at once, by themselves and beside harmful clients: whether anything is dropped, and how much
+    /// memory they take.
+    Many,
     /// All of them.
     All,
 }
@@ -67,15 +101,50 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         show(durable.live);
         show(durable.replay);
     }
+    let program = std::env::current_exe().context("cannot tell which program this is")?;
+    let connections = usize::from(options.connections);
     if wants(What::Rest) {
-        let program = std::env::current_exe().context("cannot tell which program this is")?;
-        let many = Load { connections: usize::from(options.connections), orders: options.orders };
-        let single = Load { connections: 1, orders: options.single_orders };
+        let many = rest::Load { connections, orders: options.orders };
+        let single = rest::Load { connections: 1, orders: options.single_orders };
         for load in [many, single] {
-            let rest = bench::rest::run(&program, &options.folder, &load)?;
+            let rest = rest::run(&program, &options.folder, &load)?;
             show(rest.orders);
             show(rest.cancels);
         }
+    }
+    if wants(What::Ws) {
+        let signed = ws::Load {
+            connections,
+            window: usize::from(options.window),
+            proof: ws::Proof::Signed,
+            orders: options.orders,
+        };
+        let logged_on = ws::Load { proof: ws::Proof::LoggedOn, ..signed };
+        let single = ws::Load { connections: 1, window: 1, orders: options.single_orders, ..signed };
+        for load in [signed, logged_on, single] {
+            let ws = ws::run(&program, &options.folder, &load)?;
+            show(ws.orders);
+            show(ws.cancels);
+        }
+    }
+    if wants(What::Streams) {
+        let load = streams::Load {
+            subscribers: usize::from(options.subscribers),
+            events_per_s: options.events,
+            trades_per_s: options.trades,
+            seconds: options.seconds,
+        };
+        streams::run(&program, &options.folder, &load)?.into_iter().for_each(&mut show);
+    }
+    if wants(What::Many) {
+        let load = many::Load {
+            sockets: usize::from(options.sockets),
+            rest: usize::from(options.rest_connections),
+            events_per_s: options.calm_events,
+            storm_per_s: options.storm,
+            seconds: options.seconds,
+        };
+        many::run(&program, &options.folder, &load)?.into_iter().for_each(&mut show);
     }
     if options.json {
         say!("{}", serde_json::to_string_pretty(&found)?);

@@ -1,40 +1,79 @@
 //! A Rialto in a process of its own, with settings of its own, for as long as it is measured.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use super::RestError;
+use super::RemoteError;
 
 /// The market that is traded on.
 pub const SYMBOL: &str = "BTCUSDT";
 /// Where its price is, in ticks of 0.01.
 pub const PRICE_TICKS: u64 = 6_000_000;
 
-/// What the running program is started with: the defaults, and a market that lets an account have as many open orders as the
-/// yardstick places.
-const SETTINGS: &str = r#"
+/// What the running program is started with, besides the defaults. Limits of what a client may ask need no setting: this machine
+/// is counted but never refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// Connections that the public listener takes at once.
+    pub(crate) max_connections: usize,
+    /// Markets besides the one that is traded on.
+    pub(crate) other_markets: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { max_connections: 4_096, other_markets: 0 }
+    }
+}
+
+impl Setup {
+    /// The settings file. The market lets an account have as many open orders as the yardsticks place.
+    fn settings(&self, data: &Path) -> String {
+        let mut text = format!(
+            r#"
+data_dir = {:?}
 [public]
 listen = "127.0.0.1:0"
+max_connections = {}
 [admin]
 listen = "127.0.0.1:0"
 [[asset]]
-name = "BTC"
-scale = 8
-[[asset]]
 name = "USDT"
 scale = 8
+"#,
+            data.display().to_string(),
+            self.max_connections
+        );
+        let others = (1..=self.other_markets).map(|number| format!("C{number}"));
+        for base in std::iter::once("BTC".to_owned()).chain(others) {
+            put(&mut text, format_args!("[[asset]]\nname = \"{base}\"\nscale = 8\n"));
+            put(
+                &mut text,
+                format_args!(
+                    r#"
 [[market]]
-name = "BTCUSDT"
-base = "BTC"
+name = "{base}USDT"
+base = "{base}"
 quote = "USDT"
 tick_size = "0.01"
 lot_size = "0.00001"
 initial_price = "60000"
 max_open_orders_per_account = 1000000
-"#;
+"#
+                ),
+            );
+        }
+        text
+    }
+}
+
+fn put(text: &mut String, more: std::fmt::Arguments<'_>) {
+    text.write_fmt(more).expect("memory takes it");
+}
 
 /// The process; it is killed when this is dropped, and nobody wants its data back.
 pub struct Server {
@@ -43,20 +82,26 @@ pub struct Server {
     _printed: BufReader<ChildStdout>,
     /// Where traders reach it: `127.0.0.1:PORT`.
     pub public: String,
-    /// Where the operator reaches it.
-    pub admin: String,
-    /// The operator's.
-    pub token: String,
+    /// Where the operator reaches it, and how.
+    pub admin: AdminAccess,
+}
+
+/// What an operator has.
+#[derive(Clone)]
+pub(crate) struct AdminAccess {
+    /// `127.0.0.1:PORT`.
+    pub(crate) address: String,
+    pub(crate) token: String,
 }
 
 impl Server {
     /// Starts `program` with its settings and data in `folder`, and waits until it listens.
-    pub fn start(program: &Path, folder: &Path) -> Result<Self, RestError> {
+    pub fn start(program: &Path, folder: &Path, setup: &Setup) -> Result<Self, RemoteError> {
         let settings = folder.join("rialto.toml");
         let data = folder.join("data");
-        let text = format!("data_dir = {:?}\n{SETTINGS}", data.display().to_string());
-        fs::write(&settings, text).map_err(|source| RestError::Folder { path: settings.clone(), source })?;
-        let failed = |source| RestError::Start { program: program.to_owned(), source };
+        fs::write(&settings, setup.settings(&data))
+            .map_err(|source| RemoteError::Folder { path: settings.clone(), source })?;
+        let failed = |source| RemoteError::Start { program: program.to_owned(), source };
         let mut child = Command::new(program)
             .args(["serve", "--config"])
             .arg(&settings)
@@ -71,17 +116,18 @@ impl Server {
             if printed.read_line(&mut seen).map_err(failed)? == 0 {
                 // It has said why on the terminal, too.
                 let _ = child.wait();
-                return Err(RestError::Ended { printed: seen });
+                return Err(RemoteError::Ended { printed: seen });
             }
             if let Some(addresses) = addresses(&seen[before..]) {
                 break addresses;
             }
         };
-        let mut server =
-            Self { child, _printed: printed, public: addresses.0, admin: addresses.1, token: String::new() };
+        let admin = AdminAccess { address: addresses.1, token: String::new() };
+        let mut server = Self { child, _printed: printed, public: addresses.0, admin };
         let token = data.join("admin.token");
-        let text = fs::read_to_string(&token).map_err(|source| RestError::Folder { path: token, source })?;
-        server.token.push_str(text.trim());
+        let text =
+            fs::read_to_string(&token).map_err(|source| RemoteError::Folder { path: token, source })?;
+        server.admin.token.push_str(text.trim());
         Ok(server)
     }
 }
@@ -90,6 +136,18 @@ impl Server {
     /// What its threads have used so far.
     pub fn processor_time(&self) -> Option<Duration> {
         processor_time(&self.child.id().to_string())
+    }
+
+    /// The memory that it holds now, in KiB: `VmRSS` of `proc_pid_status(5)`. `None` where the system does not tell it as Linux does.
+    pub fn memory_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// What ended it, if it has ended.
+    pub fn ended(&mut self) -> Option<String> {
+        self.child.try_wait().ok().flatten().map(|status| status.to_string())
     }
 }
 

@@ -3,11 +3,16 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::RestError;
+use super::RemoteError;
+use super::socket::connect;
+
+/// What clients send besides.
+pub(crate) const HEADERS: &str = "Host: 127.0.0.1\r\nUser-Agent: rialto-bench\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n";
 
 pub struct Connection {
     stream: TcpStream,
@@ -39,9 +44,12 @@ impl fmt::Display for Answer<'_> {
 impl Connection {
     /// To `address`, a host and a port.
     pub async fn open(address: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::with_capacity(4_096) })
+        Self::open_from(address, None).await
+    }
+
+    /// As [`Self::open`], from an address of this machine's.
+    pub async fn open_from(address: &str, from: Option<IpAddr>) -> io::Result<Self> {
+        Ok(Self { stream: connect(address, from).await?, received: Vec::new() })
     }
 
     /// Sends one request, whole. Its answer has to be read before the next.
@@ -49,13 +57,19 @@ impl Connection {
         self.stream.write_all(request).await
     }
 
+    /// Asks for `path` and waits for the answer.
+    pub async fn get(&mut self, path: &str) -> Result<Answer<'_>, RemoteError> {
+        self.send(format!("GET {path} HTTP/1.1\r\n{HEADERS}\r\n").as_bytes()).await?;
+        self.answer().await
+    }
+
     /// The answer to what was sent.
-    pub async fn answer(&mut self) -> Result<Answer<'_>, RestError> {
+    pub async fn answer(&mut self) -> Result<Answer<'_>, RemoteError> {
         self.received.clear();
         let mut head = None;
         loop {
             if self.stream.read_buf(&mut self.received).await? == 0 {
-                return Err(RestError::Connection(io::ErrorKind::UnexpectedEof.into()));
+                return Err(RemoteError::Connection(io::ErrorKind::UnexpectedEof.into()));
             }
             if head.is_none() {
                 head = Head::of(&self.received)?;
@@ -80,10 +94,10 @@ struct Head {
 
 impl Head {
     /// `None` while it is not there whole.
-    fn of(received: &[u8]) -> Result<Option<Self>, RestError> {
+    fn of(received: &[u8]) -> Result<Option<Self>, RemoteError> {
         let Some(len) = received.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
         let text = String::from_utf8_lossy(&received[..len]);
-        let strange = || RestError::Answer(format!("not an answer of HTTP/1.1 with a length: {text}"));
+        let strange = || RemoteError::Answer(format!("not an answer of HTTP/1.1 with a length: {text}"));
         let mut lines = text.split("\r\n");
         let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
         let length = lines.find_map(|line| {
