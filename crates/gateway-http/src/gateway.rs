@@ -17,6 +17,7 @@ use model::{ClientOrderId, Command, TimeNs};
 use ring::rand::SystemRandom;
 use sequencer::{Egress, Ingress, Reply, Session, Submission, SubmitError};
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -41,23 +42,39 @@ pub struct Gateway {
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) started: Instant,
+    /// The threads that drive the connections of the streams.
+    pub(crate) streams: Handle,
     random: SystemRandom,
 }
 
 impl Gateway {
-    /// A gateway to the exchange behind `ingress` and `egress`, whose events `read_model` follows.
+    /// A gateway to the exchange behind `ingress` and `egress`, whose events `read_model` follows. The connections of the
+    /// market-data streams are driven by `streams`, so that what thousands are told at once delays no request; the caller keeps
+    /// that runtime for as long as the gateway serves.
     pub fn new(
         settings: GatewaySettings,
         ingress: Ingress,
         egress: Egress,
         read_model: Arc<ReadModel>,
         keys: Arc<KeyStore>,
+        streams: Handle,
     ) -> Arc<Self> {
         let (started, random) = (Instant::now(), SystemRandom::new());
         let limits = Arc::new(Limits::new(settings.limits.clone()));
         read_model.count_fills(Arc::clone(&limits));
         let metrics = Arc::new(Metrics::new());
-        Arc::new(Self { settings, ingress, egress, read_model, keys, limits, metrics, started, random })
+        Arc::new(Self {
+            settings,
+            ingress,
+            egress,
+            read_model,
+            keys,
+            limits,
+            metrics,
+            started,
+            streams,
+            random,
+        })
     }
 
     /// What a limit says, counted when it says no.

@@ -65,7 +65,7 @@ pub struct SocketSettings {
     /// Most streams of one connection. Default 1,024, as at Binance.
     pub max_streams: usize,
     /// How long a connection of the streams collects messages after it has sent some, so that those that come close together
-    /// leave together. Default 5 milliseconds.
+    /// leave together. Default 10 milliseconds.
     pub flush_pause: Duration,
 }
 
@@ -80,7 +80,7 @@ impl Default for SocketSettings {
             max_life: Duration::from_hours(24),
             max_frames_per_s: 5,
             max_streams: 1_024,
-            flush_pause: Duration::from_millis(5),
+            flush_pause: Duration::from_millis(10),
         }
     }
 }

@@ -9,4 +9,6 @@ pub(crate) mod socket;
 pub(crate) mod topic;
 
 pub(crate) use outbox::Outbox;
-pub(crate) use socket::{Conversation, Ending, accept};
+#[allow(unused_imports, reason = "the WebSocket API has its connections driven where its requests are")]
+pub(crate) use socket::accept;
+pub(crate) use socket::{Conversation, Ending, accept_on};

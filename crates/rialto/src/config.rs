@@ -157,6 +157,8 @@ pub struct Sockets {
     pub max_streams: usize,
     #[serde(deserialize_with = "within::<0, 1_000, _, _>")]
     pub flush_pause_ms: u64,
+    #[serde(deserialize_with = "within::<1, 64, _, _>")]
+    pub stream_threads: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -269,6 +271,7 @@ impl Default for Sockets {
             max_frames_per_s: sockets.max_frames_per_s,
             max_streams: sockets.max_streams,
             flush_pause_ms: u64::try_from(sockets.flush_pause.as_millis()).expect("milliseconds"),
+            stream_threads: 1,
         }
     }
 }
@@ -633,6 +636,7 @@ mod tests {
             "max_frames_per_s",
             "max_streams",
             "flush_pause_ms",
+            "stream_threads",
             "tls_handshake_timeout_s",
             "weight_per_minute",
             "requests_per_5_minutes",

@@ -35,6 +35,13 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         .enable_all()
         .build()
         .context("cannot start the gateway's threads")?;
+    // Apart from the gateway's: what all subscribers are told at once must not delay anybody's order.
+    let streams = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.sockets.stream_threads)
+        .thread_name("streams-io")
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the streams")?;
     // Listeners first: a port in use is told before anything is recovered or made.
     let public = runtime.block_on(bind(config.public.listen, "public.listen"))?;
     let admin = runtime.block_on(bind(config.admin.listen, "admin.listen"))?;
@@ -101,6 +108,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         sequencer.egress().clone(),
         Arc::clone(&read_model),
         Arc::clone(&keys),
+        streams.handle().clone(),
     );
     let addresses = (public.local_addr()?, admin.local_addr()?);
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it

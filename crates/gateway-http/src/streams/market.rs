@@ -22,7 +22,7 @@ use crate::params::Params;
 use crate::settings::SocketSettings;
 use crate::streams::hub::{Form, Hub, Listener};
 use crate::streams::topic::{Subject, Topic};
-use crate::streams::{Conversation, Ending, Outbox, accept};
+use crate::streams::{Conversation, Ending, Outbox, accept_on};
 
 /// Longest `id` of a request, in characters.
 const MAX_ID: usize = 36;
@@ -76,7 +76,8 @@ fn open(
         return Err(ApiError::too_many_parameters(most, names.len()));
     }
     let settings = gateway.settings.clone();
-    Ok(accept(upgrade, peer, &settings, move |outbox| {
+    let driven_by = gateway.streams.clone();
+    Ok(accept_on(&driven_by, upgrade, peer, &settings, move |outbox| {
         let mut streams = Streams::new(gateway, outbox, unit, combined);
         for name in names {
             streams.subscribe(&name);

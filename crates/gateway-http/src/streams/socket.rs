@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::connection::Peer;
@@ -80,13 +81,26 @@ pub(crate) trait Conversation: Send + 'static {
     fn flush_pause(settings: &SocketSettings) -> Duration;
 }
 
-/// Answers a request that wants to become a WebSocket; `begin` makes its conversation once it is one.
+/// Answers a request that wants to become a WebSocket; `begin` makes its conversation once it is one. The connection is driven
+/// where its request was.
 pub(crate) fn accept<C: Conversation>(
     upgrade: WebSocketUpgrade,
     peer: Arc<Peer>,
     settings: &GatewaySettings,
     begin: impl FnOnce(Arc<Outbox>) -> C + Send + 'static,
 ) -> Response {
+    accept_on(&Handle::current(), upgrade, peer, settings, begin)
+}
+
+/// As [`accept`], with the connection driven by the threads of `driven_by`.
+pub(crate) fn accept_on<C: Conversation>(
+    driven_by: &Handle,
+    upgrade: WebSocketUpgrade,
+    peer: Arc<Peer>,
+    settings: &GatewaySettings,
+    begin: impl FnOnce(Arc<Outbox>) -> C + Send + 'static,
+) -> Response {
+    let driven_by = driven_by.clone();
     let (settings, stop_timeout) = (settings.sockets.clone(), settings.stop_timeout);
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -94,17 +108,19 @@ pub(crate) fn accept<C: Conversation>(
         .max_message_size(settings.max_message_bytes)
         .max_frame_size(settings.max_message_bytes)
         .on_upgrade(move |socket| async move {
-            let _open = Counted::in_(peer.metrics.sockets.clone());
-            let outbox = Arc::new(Outbox::new(&settings));
-            let conversation = begin(Arc::clone(&outbox));
-            let frames = FrameCount::new(settings.max_frames_per_s);
-            let pings = Pings::new(&settings);
-            let mut driver = Driver { socket, outbox, conversation, taken: Vec::new(), frames, pings };
-            let over = driver.run(&peer, &settings, stop_timeout).await;
-            if driver.outbox.has_overflowed() {
-                peer.metrics.slow_readers.inc();
-            }
-            driver.close(over).await;
+            driven_by.spawn(async move {
+                let _open = Counted::in_(peer.metrics.sockets.clone());
+                let outbox = Arc::new(Outbox::new(&settings));
+                let conversation = begin(Arc::clone(&outbox));
+                let frames = FrameCount::new(settings.max_frames_per_s);
+                let pings = Pings::new(&settings);
+                let mut driver = Driver { socket, outbox, conversation, taken: Vec::new(), frames, pings };
+                let over = driver.run(&peer, &settings, stop_timeout).await;
+                if driver.outbox.has_overflowed() {
+                    peer.metrics.slow_readers.inc();
+                }
+                driver.close(over).await;
+            });
         })
 }
 

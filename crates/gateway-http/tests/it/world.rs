@@ -119,8 +119,14 @@ impl World {
 
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let gateway =
-            Gateway::new(settings, sequencer.ingress().clone(), sequencer.egress().clone(), read_model, keys);
+        let gateway = Gateway::new(
+            settings,
+            sequencer.ingress().clone(),
+            sequencer.egress().clone(),
+            read_model,
+            keys,
+            runtime.handle().clone(),
+        );
         let token = AdminToken::new(TOKEN).unwrap().expect("it is long enough");
         let (stop, stopping) = watch::channel(false);
         let stopped = || {
