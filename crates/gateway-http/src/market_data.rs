@@ -316,7 +316,7 @@ struct AveragePrice {
 }
 
 /// Over how many minutes `avgPrice` goes.
-const AVERAGE_MINUTES: u32 = 5;
+pub(crate) const AVERAGE_MINUTES: u32 = 5;
 
 pub(crate) async fn average_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
@@ -324,18 +324,18 @@ pub(crate) async fn average_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
     let model = gateway.current().await?;
     let listings = model.listings();
     let listing = one(params, &listings)?;
-    let answer = model.with_views(|views| {
-        let ticker = views.rolling(listing.market, AVERAGE_MINUTES, now_ns());
-        let last = ticker.prices.map_or(PriceTicks::ZERO, |prices| prices.last);
-        let average = listing.average_price(ticker.quote_volume, ticker.volume);
-        let last_trade = views.tape(listing.market).latest().map_or(TimeNs(0), |trade| trade.time_ns);
-        AveragePrice {
-            mins: AVERAGE_MINUTES,
-            price: average.unwrap_or_else(|| listing.price(last)),
-            close_time: unit.of(last_trade),
-        }
-    });
+    let (price, last_trade) = model.with_views(|views| average(views, listing, now_ns()));
+    let answer = AveragePrice { mins: AVERAGE_MINUTES, price, close_time: unit.of(last_trade) };
     Ok(Json::ok(&answer))
+}
+
+/// The average price of the last minutes, or the last price if nothing traded, and the time of the last trade.
+pub(crate) fn average(views: &Views, listing: &Listing, now: TimeNs) -> (Decimal, TimeNs) {
+    let ticker = views.rolling(listing.market, AVERAGE_MINUTES, now);
+    let last = ticker.prices.map_or(PriceTicks::ZERO, |prices| prices.last);
+    let average = listing.average_price(ticker.quote_volume, ticker.volume);
+    let last_trade = views.tape(listing.market).latest().map_or(TimeNs(0), |trade| trade.time_ns);
+    (average.unwrap_or_else(|| listing.price(last)), last_trade)
 }
 
 /// What both forms of the 24-hour ticker have, in two parts: the short form has the last price between them.
@@ -486,7 +486,7 @@ impl TickerReply {
 }
 
 /// From `open` to `last`, in percent with three decimals, to the nearest, halves away from zero.
-fn percent(open: i64, last: i64) -> Decimal {
+pub(crate) fn percent(open: i64, last: i64) -> Decimal {
     let (open, last) = (i128::from(open), i128::from(last));
     let doubled = (last - open) * 200_000;
     let units = if open == 0 { 0 } else { (doubled + open * doubled.signum()) / (2 * open) };

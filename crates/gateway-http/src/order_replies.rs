@@ -35,7 +35,7 @@ const NO_LIST: i8 = -1;
 
 /// An id as text, without a copy.
 #[derive(Debug)]
-struct Name<const N: usize>(model::Text<N>);
+pub(crate) struct Name<const N: usize>(pub(crate) model::Text<N>);
 
 impl<const N: usize> Serialize for Name<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -57,17 +57,17 @@ pub struct Ack {
 /// What most answers tell of an order.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct State {
-    price: Decimal,
-    orig_qty: Decimal,
-    executed_qty: Decimal,
-    orig_quote_order_qty: Decimal,
+pub(crate) struct State {
+    pub(crate) price: Decimal,
+    pub(crate) orig_qty: Decimal,
+    pub(crate) executed_qty: Decimal,
+    pub(crate) orig_quote_order_qty: Decimal,
     /// Binance's spelling.
-    cummulative_quote_qty: Decimal,
-    status: &'static str,
-    time_in_force: &'static str,
-    r#type: &'static str,
-    side: &'static str,
+    pub(crate) cummulative_quote_qty: Decimal,
+    pub(crate) status: &'static str,
+    pub(crate) time_in_force: &'static str,
+    pub(crate) r#type: &'static str,
+    pub(crate) side: &'static str,
 }
 
 /// What is told only of orders to which it applies.
@@ -585,6 +585,11 @@ pub fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> OrderRep
     }
 }
 
+/// What most answers tell of `order`.
+pub(crate) fn order_state(listing: &Listing, order: &Order) -> State {
+    state(listing, order.side, &order.kind, order.qty_lots, &Fate::of(order))
+}
+
 /// What has become of an order.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fate {
@@ -662,7 +667,7 @@ fn conditional(listing: &Listing, fate: &Fate) -> Conditional {
     }
 }
 
-const fn status_name(status: OrderStatus) -> &'static str {
+pub(crate) const fn status_name(status: OrderStatus) -> &'static str {
     match status {
         OrderStatus::New => "NEW",
         OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
@@ -673,7 +678,7 @@ const fn status_name(status: OrderStatus) -> &'static str {
     }
 }
 
-const fn expiry_name(reason: ExpiryReason) -> &'static str {
+pub(crate) const fn expiry_name(reason: ExpiryReason) -> &'static str {
     match reason {
         ExpiryReason::UnfilledIoc => "UNFILLED_IOC_QUANTITY_EXPIRED",
         ExpiryReason::UnfilledFok => "UNFILLED_FOK_ORDER_EXPIRED",
@@ -683,7 +688,7 @@ const fn expiry_name(reason: ExpiryReason) -> &'static str {
     }
 }
 
-const fn stp_name(mode: SelfTradePrevention) -> &'static str {
+pub(crate) const fn stp_name(mode: SelfTradePrevention) -> &'static str {
     match mode {
         SelfTradePrevention::None => "NONE",
         SelfTradePrevention::ExpireMaker => "EXPIRE_MAKER",

@@ -18,7 +18,9 @@ use crate::errors::ApiError;
 use crate::gateway::now_ns;
 use crate::limits::Limits;
 use crate::listings::Listings;
+use crate::streams::feed::Feed;
 use crate::streams::hub::Hub;
+use crate::streams::publisher;
 
 /// How long the follower sleeps at most before it looks whether anybody still needs it.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -42,12 +44,18 @@ pub struct ReadModel {
 }
 
 /// Brings the views up to date until the exchange ends or nobody needs them any more.
-fn follow(model: &Weak<ReadModel>, subscription: &Subscription, announce: &watch::Sender<Seq>) {
+fn follow(
+    model: &Weak<ReadModel>,
+    subscription: &Subscription,
+    announce: &watch::Sender<Seq>,
+    mut feed: Feed,
+) {
     while let Some(batches) = subscription.wait(LOOK_UP) {
         let Some(model) = model.upgrade() else { return };
         for batch in batches {
-            let seq = model.apply(&batch);
+            let seq = model.apply(&batch, &mut feed);
             announce.send_replace(seq);
+            feed.tell(&batch);
             model.save_where_wanted(seq);
         }
     }
@@ -68,7 +76,8 @@ fn count_first_fills(limits: &Limits, views: &Views, batch: &EventBatch) {
 
 impl ReadModel {
     /// Follows `subscription` with `views`, which are at least as far as the subscription begins (what they have already is
-    /// left out). The follower ends with the exchange, or with the last owner of the read model.
+    /// left out). The follower ends with the exchange, or with the last owner of the read model; so does the thread that
+    /// writes the streams.
     pub fn start(views: Views, subscription: Subscription) -> io::Result<Arc<Self>> {
         let (announce, applied) = watch::channel(views.command_seq());
         let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
@@ -82,10 +91,11 @@ impl ReadModel {
             fills: OnceLock::new(),
         };
         let model = Arc::new(model);
+        let feed = Feed::new(Arc::clone(&model.hub), publisher::start(&model)?);
         let follower = Arc::downgrade(&model);
         thread::Builder::new().name("views".to_owned()).spawn(move || {
             // What is broken then, the panic hook has written.
-            let _ = catch_unwind(AssertUnwindSafe(|| follow(&follower, &subscription, &announce)));
+            let _ = catch_unwind(AssertUnwindSafe(|| follow(&follower, &subscription, &announce, feed)));
             if let Some(model) = follower.upgrade() {
                 *model.saves() = None;
             }
@@ -93,12 +103,12 @@ impl ReadModel {
         Ok(model)
     }
 
-    fn apply(&self, batch: &EventBatch) -> Seq {
+    fn apply(&self, batch: &EventBatch, feed: &mut Feed) -> Seq {
         let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(limits) = self.fills.get() {
             count_first_fills(limits, &views, batch);
         }
-        views.apply(batch);
+        feed.take_in(&mut views, batch);
         let listed = |event: &Event| matches!(event, Event::AssetAdded { .. } | Event::MarketAdded { .. });
         if batch.events.iter().any(listed) {
             // While nobody can look at the views: whoever sees a market in them finds it here.

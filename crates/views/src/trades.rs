@@ -99,6 +99,11 @@ impl Tape {
         self.trades.back()
     }
 
+    /// The latest aggregated trade; it still grows while its taker trades on at this price.
+    pub fn latest_agg(&self) -> Option<&AggTrade> {
+        self.aggs.back()
+    }
+
     /// Trades by ascending number.
     pub fn trades(&self, page: &Page<TradeId>) -> Vec<Trade> {
         page.cut(self.trades.iter().filter(|trade| page.covers(trade.id, trade.time_ns)).copied().collect())

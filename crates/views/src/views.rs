@@ -149,6 +149,12 @@ impl Views {
 
     /// Takes in the next events. A batch that is in here already is left out; one that does not follow is a panic.
     pub fn apply(&mut self, batch: &EventBatch) {
+        self.apply_each(batch, |_, _| {});
+    }
+
+    /// As [`Self::apply`]; `look` sees everything as it is right behind each event, with the event's place in the batch. How
+    /// far the views are as a whole (their latest command and event) is told only behind the batch.
+    pub fn apply_each(&mut self, batch: &EventBatch, mut look: impl FnMut(&Self, usize)) {
         let events = u64::try_from(batch.events.len()).expect("fits");
         let next = self.event_seq.next();
         let end = batch.first_event_seq.0.checked_add(events).expect("a counter never runs out");
@@ -161,8 +167,9 @@ impl Views {
         );
         assert!(self.time_ns <= batch.time_ns, "the sequencer's clock never runs backwards");
         self.time_ns = batch.time_ns;
-        for event in &batch.events {
+        for (place, event) in batch.events.iter().enumerate() {
             self.apply_event(event);
+            look(self, place);
         }
         self.event_seq = EventSeq(end.checked_sub(1).expect("events count from 1"));
         self.command_seq = batch.last_seq();

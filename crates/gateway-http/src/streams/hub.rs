@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::extract::ws::Utf8Bytes;
-use model::{AccountId, MarketId};
+use model::{AccountId, MarketId, Seq};
 
 use crate::gateway::TimeUnit;
 use crate::streams::outbox::Outbox;
@@ -112,6 +112,8 @@ impl Interest {
 pub(crate) struct UserListener {
     listener: Listener,
     pub(crate) subscription_id: u64,
+    /// What this command and those before it caused was released before.
+    pub(crate) since: Seq,
     pub(crate) unit: TimeUnit,
     pub(crate) outbox: Arc<Outbox>,
 }
@@ -187,16 +189,18 @@ impl Hub {
     }
 
     /// Everything that happens to `account` and is released after this call arrives in `outbox`, in order, each message once,
-    /// wrapped with `subscription_id`, until what this returns is dropped.
+    /// wrapped with `subscription_id`, until what this returns is dropped. Nothing arrives of `since`, which has been released,
+    /// and of the commands before it.
     pub(crate) fn subscribe_user(
         self: &Arc<Self>,
         account: AccountId,
         outbox: Arc<Outbox>,
         subscription_id: u64,
         unit: TimeUnit,
+        since: Seq,
     ) -> UserSubscription {
         let listener = self.listener();
-        let entry = UserListener { listener, subscription_id, unit, outbox };
+        let entry = UserListener { listener, subscription_id, since, unit, outbox };
         self.users().entry(account).or_default().push(entry);
         *self.interest_mut().accounts.entry(account).or_default() += 1;
         UserSubscription { hub: Arc::clone(self), account, listener }
@@ -221,9 +225,15 @@ impl Hub {
 
     /// Sends a message to all who listen to `topic`.
     pub(crate) fn publish(&self, topic: Topic, payload: &str) {
+        self.publish_with(topic, || payload);
+    }
+
+    /// As [`Self::publish`]; writes the message only if somebody listens.
+    pub(crate) fn publish_with<P: AsRef<str>>(&self, topic: Topic, write: impl FnOnce() -> P) {
         if let Some(listeners) = self.topics().get(&topic) {
+            let payload = write();
             for group in &listeners.groups {
-                let message = group.form.of(payload);
+                let message = group.form.of(payload.as_ref());
                 for (_, outbox) in &group.members {
                     outbox.push(message.clone());
                 }

@@ -54,6 +54,20 @@ pub(crate) struct Topic {
     pub(crate) unit: TimeUnit,
 }
 
+impl Topic {
+    /// How often the clock asks for it; `None` for what is told as it happens.
+    pub(crate) const fn speed(&self) -> Option<Speed> {
+        match self.subject {
+            Subject::AllMiniTickers => Some(Speed::Slow),
+            Subject::Market(_, kind) => match kind {
+                Kind::Trade | Kind::AggTrade | Kind::BookTicker => None,
+                Kind::PartialDepth(_, speed) | Kind::DiffDepth(speed) => Some(speed),
+                Kind::Kline(..) | Kind::MiniTicker | Kind::Ticker | Kind::AveragePrice => Some(Speed::Slow),
+            },
+        }
+    }
+}
+
 impl Subject {
     /// The stream of that name. Symbols may have either case.
     pub(crate) fn from_name(name: &str, listings: &Listings) -> Option<Self> {

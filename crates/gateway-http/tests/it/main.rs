@@ -12,6 +12,7 @@ mod robustness;
 mod security;
 mod socket;
 mod sockets;
+mod streams;
 mod tls;
 mod trading;
 mod world;

@@ -1,0 +1,327 @@
+//! The thread that writes the messages of all streams, each once for all who get it: what has happened as soon as it is told,
+//! and what the clock asks for, every 100 milliseconds and every second.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use model::{AccountId, LevelChanged, MarketId, PriceTicks, QtyLots, Seq, Side, TimeNs};
+use views::{BookTicker, CandleQuery, Interval, Ticker, UtcOffset, Views};
+
+use crate::decimal::Decimal;
+use crate::gateway::{TimeUnit, now_ns};
+use crate::listings::{Listing, Listings};
+use crate::market_data::average;
+use crate::read_model::ReadModel;
+use crate::streams::feed::{Fact, Told};
+use crate::streams::hub::Hub;
+use crate::streams::market_messages::{self as messages, BestLevels, CandleState};
+use crate::streams::topic::{Kind, Speed, Subject, Topic};
+use crate::streams::user_messages;
+
+/// How often the clock asks for the fast streams.
+const TICK: Duration = Duration::from_millis(100);
+/// Every how many ticks it asks for the slow ones.
+const TICKS_A_SECOND: u64 = 10;
+
+/// Starts the thread; it ends with the sender of what it is to tell, or with the read model.
+pub(crate) fn start(model: &Arc<ReadModel>) -> io::Result<Sender<Told>> {
+    let (sender, told) = channel();
+    let publisher = Publisher {
+        model: Arc::downgrade(model),
+        hub: Arc::clone(model.hub()),
+        diffs: HashMap::new(),
+        told_before: HashMap::new(),
+    };
+    thread::Builder::new().name("streams".to_owned()).spawn(move || publisher.run(&told))?;
+    Ok(sender)
+}
+
+/// Changes of a book that were not told yet.
+#[derive(Debug)]
+struct Diff {
+    /// Numbers of the first and the last of them.
+    first: u64,
+    last: u64,
+    bids: BTreeMap<PriceTicks, QtyLots>,
+    asks: BTreeMap<PriceTicks, QtyLots>,
+}
+
+impl Diff {
+    const fn starting_at(first: u64) -> Self {
+        Self { first, last: first, bids: BTreeMap::new(), asks: BTreeMap::new() }
+    }
+
+    fn add(&mut self, changed: &LevelChanged) {
+        if changed.update_id > self.last + 1 {
+            // Nobody listened in between, so nobody waits for what was collected before.
+            *self = Self::starting_at(changed.update_id);
+        }
+        self.last = changed.update_id;
+        let levels = match changed.side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        };
+        levels.insert(changed.price_ticks, changed.open_lots);
+    }
+}
+
+/// What was told last of a topic of the clock: what is the same is not told again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Book(u64),
+    Ticker(TickerFigures),
+    Average(Decimal),
+    Candle { open_time: TimeNs, trades: u64 },
+}
+
+/// A ticker without its times, which change always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TickerFigures(Ticker);
+
+impl TickerFigures {
+    const fn of(ticker: Ticker) -> Self {
+        Self(Ticker { open_time: TimeNs(0), close_time: TimeNs(0), ..ticker })
+    }
+
+    /// What the short form shows.
+    fn mini(ticker: Ticker) -> Self {
+        Self::of(Ticker { book: BookTicker::default(), ..ticker })
+    }
+}
+
+struct Publisher {
+    model: Weak<ReadModel>,
+    hub: Arc<Hub>,
+    diffs: HashMap<(MarketId, Speed), Diff>,
+    told_before: HashMap<(Topic, Option<MarketId>), Before>,
+}
+
+impl Publisher {
+    fn run(mut self, told: &Receiver<Told>) {
+        let mut next_tick = Instant::now() + TICK;
+        let mut ticks = 0;
+        loop {
+            match told.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(told) => {
+                    let Some(model) = self.model.upgrade() else { return };
+                    self.tell(&model.listings(), &told);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = Instant::now();
+            if now >= next_tick {
+                let Some(model) = self.model.upgrade() else { return };
+                ticks += 1;
+                self.tick(&model, Speed::Fast);
+                if ticks % TICKS_A_SECOND == 0 {
+                    self.tick(&model, Speed::Slow);
+                }
+                // Ticks that were missed are not made up for.
+                next_tick = (next_tick + TICK).max(now);
+            }
+        }
+    }
+
+    /// Writes to those who listen to `kind` of a market, in their units of time.
+    fn publish(&self, market: MarketId, kind: Kind, write: impl Fn(TimeUnit) -> String) {
+        for unit in [TimeUnit::Millis, TimeUnit::Micros] {
+            let topic = Topic { subject: Subject::Market(market, kind), unit };
+            self.hub.publish_with(topic, || write(unit));
+        }
+    }
+
+    /// Writes to those who listen to an account, in their units of time.
+    fn publish_to(&self, account: AccountId, seq: Seq, write: impl Fn(TimeUnit) -> String) {
+        let mut written: [Option<String>; 2] = [None, None];
+        self.hub.publish_to(account, |listener| {
+            if seq <= listener.since {
+                return;
+            }
+            let place = match listener.unit {
+                TimeUnit::Millis => &mut written[0],
+                TimeUnit::Micros => &mut written[1],
+            };
+            let event = place.get_or_insert_with(|| write(listener.unit));
+            listener.outbox.push(user_messages::wrapped(listener.subscription_id, event).into());
+        });
+    }
+
+    fn tell(&mut self, listings: &Listings, told: &Told) {
+        let (seq, time_ns) = (told.seq, told.time_ns);
+        let listing = |market| listings.market(market).expect("an event names listed markets");
+        for fact in &told.facts {
+            match fact {
+                Fact::Trade(market, trade) => {
+                    self.publish(*market, Kind::Trade, |unit| messages::trade(listing(*market), unit, trade));
+                }
+                Fact::AggTrade(market, agg) => {
+                    self.publish(*market, Kind::AggTrade, |unit| {
+                        messages::agg_trade(listing(*market), unit, agg)
+                    });
+                }
+                Fact::BestPrices(market, update_id, best) => {
+                    self.publish(*market, Kind::BookTicker, |_| {
+                        messages::book_ticker(listing(*market), *update_id, *best)
+                    });
+                }
+                Fact::Level(changed) => {
+                    for speed in [Speed::Fast, Speed::Slow] {
+                        let diff = self.diffs.entry((changed.market, speed));
+                        diff.or_insert_with(|| Diff::starting_at(changed.update_id)).add(changed);
+                    }
+                }
+                Fact::Report(report) => {
+                    self.publish_to(report.order.account, seq, |unit| {
+                        user_messages::execution_report(listing(report.order.market), unit, time_ns, report)
+                    });
+                }
+                Fact::Position(account, balances) => {
+                    self.publish_to(*account, seq, |unit| {
+                        user_messages::account_position(listings, unit, time_ns, balances)
+                    });
+                }
+                Fact::Moved { account, asset, delta } => {
+                    self.publish_to(*account, seq, |unit| {
+                        user_messages::balance_update(listings, unit, time_ns, *asset, *delta)
+                    });
+                }
+            }
+        }
+    }
+
+    /// Tells what the streams of this speed have to tell.
+    fn tick(&mut self, model: &ReadModel, speed: Speed) {
+        let listings = model.listings();
+        let topics = self.hub.topics_now(|topic| topic.speed() == Some(speed));
+        for (topic, fresh) in &topics {
+            match topic.subject {
+                Subject::Market(market, kind) => {
+                    let listing = listings.market(market).expect("topics are of listed markets");
+                    self.tick_market(model, listing, *topic, kind, *fresh);
+                }
+                Subject::AllMiniTickers => self.tick_all(model, &listings, *topic, *fresh),
+            }
+        }
+        // What nobody listens to is forgotten; diffs are told to all units of time at once.
+        self.diffs.retain(|(_, of), _| *of != speed);
+        let wanted = |topic: Topic| topics.iter().any(|(wanted, _)| *wanted == topic);
+        self.told_before.retain(|(topic, _), _| topic.speed() != Some(speed) || wanted(*topic));
+    }
+
+    /// Keeps what is told now, and says whether it is new.
+    fn is_new(&mut self, topic: Topic, market: Option<MarketId>, now: Before) -> bool {
+        self.told_before.insert((topic, market), now) != Some(now)
+    }
+
+    fn tick_market(&mut self, model: &ReadModel, listing: &Listing, topic: Topic, kind: Kind, fresh: bool) {
+        let (market, unit) = (listing.market, topic.unit);
+        let now = now_ns();
+        match kind {
+            Kind::DiffDepth(speed) => {
+                if let Some(diff) = self.diffs.get(&(market, speed)) {
+                    let levels = |(price, open): (&PriceTicks, &QtyLots)| (*price, *open);
+                    let message = messages::diff_depth(
+                        listing,
+                        unit.of(now),
+                        (diff.first, diff.last),
+                        diff.bids.iter().rev().map(levels),
+                        diff.asks.iter().map(levels),
+                    );
+                    self.hub.publish(topic, &message);
+                }
+            }
+            Kind::PartialDepth(levels, _) => {
+                let best = model.with_views(|views| best_levels(views, market, levels));
+                if self.is_new(topic, None, Before::Book(best.last_update_id)) || fresh {
+                    self.hub.publish(topic, &messages::partial_depth(listing, &best));
+                }
+            }
+            Kind::MiniTicker => {
+                let ticker = model.with_views(|views| views.ticker(market, now));
+                if self.is_new(topic, None, Before::Ticker(TickerFigures::mini(ticker))) || fresh {
+                    self.hub.publish(topic, &messages::mini_ticker(listing, unit.of(now), &ticker));
+                }
+            }
+            Kind::Ticker => {
+                let ticker = model.with_views(|views| views.ticker(market, now));
+                if self.is_new(topic, None, Before::Ticker(TickerFigures::of(ticker))) || fresh {
+                    self.hub.publish(topic, &messages::ticker(listing, unit, unit.of(now), &ticker));
+                }
+            }
+            Kind::AveragePrice => {
+                let (price, last_trade) = model.with_views(|views| average(views, listing, now));
+                if self.is_new(topic, None, Before::Average(price)) || fresh {
+                    let message = messages::average_price(listing, unit, unit.of(now), price, last_trade);
+                    self.hub.publish(topic, &message);
+                }
+            }
+            Kind::Kline(interval, offset) => {
+                self.tick_kline(model, listing, topic, (interval, offset), fresh);
+            }
+            // Told when they happen.
+            Kind::Trade | Kind::AggTrade | Kind::BookTicker => {}
+        }
+    }
+
+    /// The candle that is under way, and before it the ends of those that have closed since. Only the time of the latest event
+    /// closes a candle: by the clock, a trade of a moment ago could still come.
+    fn tick_kline(
+        &mut self,
+        model: &ReadModel,
+        listing: &Listing,
+        topic: Topic,
+        (interval, offset): (Interval, UtcOffset),
+        fresh: bool,
+    ) {
+        let since = match self.told_before.get(&(topic, None)) {
+            Some(Before::Candle { open_time, .. }) => Some(*open_time),
+            Some(Before::Book(_) | Before::Ticker(_) | Before::Average(_)) | None => None,
+        };
+        let limit = if since.is_some() { CandleQuery::MAX_LIMIT } else { 1 };
+        let candles = model.with_views(|views| {
+            let query =
+                CandleQuery { interval, offset, start: since, end: None, limit, now: views.time_ns() };
+            views.candles(listing.market, &query)
+        });
+        let event_time = topic.unit.of(now_ns());
+        let tell = |candle, state| messages::kline(listing, topic.unit, event_time, interval, candle, state);
+        let Some((current, closed)) = candles.split_last() else { return };
+        for candle in closed {
+            self.hub.publish(topic, &tell(candle, CandleState::Closed));
+        }
+        let now = Before::Candle { open_time: current.open_time, trades: current.trades };
+        if self.is_new(topic, None, now) || fresh {
+            self.hub.publish(topic, &tell(current, CandleState::UnderWay));
+        }
+    }
+
+    fn tick_all(&mut self, model: &ReadModel, listings: &Listings, topic: Topic, fresh: bool) {
+        let now = now_ns();
+        let mut told = Vec::new();
+        for listing in listings.markets() {
+            let ticker = model.with_views(|views| views.ticker(listing.market, now));
+            let figures = Before::Ticker(TickerFigures::mini(ticker));
+            if self.is_new(topic, Some(listing.market), figures) || fresh {
+                told.push(messages::mini_ticker(listing, topic.unit.of(now), &ticker));
+            }
+        }
+        if !told.is_empty() {
+            self.hub.publish(topic, &format!("[{}]", told.join(",")));
+        }
+    }
+}
+
+fn best_levels(views: &Views, market: MarketId, levels: u8) -> BestLevels {
+    let depth = views.depth(market);
+    let levels = usize::from(levels);
+    BestLevels {
+        last_update_id: depth.last_update_id(),
+        bids: depth.bids().take(levels).collect(),
+        asks: depth.asks().take(levels).collect(),
+    }
+}
