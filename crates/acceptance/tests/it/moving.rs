@@ -171,7 +171,21 @@ fn prices_start_where_they_are_told_to() {
     let (program, addresses) = demo(&data, &["--demo", "busy"]).listening();
     let mut connection = Connection::open(&addresses.public).unwrap();
     about(&mut connection, "BTCUSDT", 100_000.0);
+    // Until somebody takes them elsewhere, to where market orders with their bands alone do not get.
+    let ask_for = |price: &str| {
+        let mut command = rialto(["demo", "price", price, "--data"]);
+        command.arg(&data);
+        run(command)
+    };
+    ask_for("BTCUSDT=65000").well();
+    let path = "/api/v3/ticker/bookTicker?symbol=BTCUSDT";
+    let bid =
+        |ticker: &Value| ticker["bidPrice"].as_str().expect("a decimal").parse::<f64>().expect("a decimal");
+    ask_until(&mut connection, path, |ticker| bid(ticker) > 1.0 && bid(ticker) < 70_000.0);
+    about(&mut connection, "BTCUSDT", 65_000.0);
+    about(&mut connection, "ETHUSDT", 2_500.5);
     program.terminate().well();
+    ask_for("BTCUSDT=70000").refused(&["no demo runs on", "--price"]);
 
     let wrong = |price: &str| {
         run({
@@ -233,6 +247,6 @@ fn a_reset_is_for_demos_that_do_not_run() {
 
     std::fs::remove_file(data.join("DEMO")).unwrap();
     let events = told(&data).len();
-    reset().wait().refused(&["is not the data directory of a demo", "Nothing was removed"]);
+    reset().wait().refused(&["is not the data directory of a demo", "Nothing was changed"]);
     assert_eq!(told(&data).len(), events);
 }

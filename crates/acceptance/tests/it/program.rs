@@ -118,6 +118,11 @@ impl Program {
         self.listens().unwrap_or_else(|ended| panic!("it does not listen: {ended:?}"))
     }
 
+    /// What it has printed so far.
+    pub fn printed(&self) -> &[String] {
+        &self.printed
+    }
+
     /// How many lines so far begin like this.
     pub fn count_printed(&self, beginning: &str) -> usize {
         self.printed.iter().filter(|line| line.starts_with(beginning)).count()
