@@ -14,6 +14,8 @@ mod market_messages;
 pub(crate) mod outbox;
 pub(crate) mod publisher;
 pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
 pub(crate) mod topic;
 mod user_messages;
 

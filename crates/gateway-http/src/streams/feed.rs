@@ -89,6 +89,7 @@ impl Feed {
     /// Lets `views` take in `batch`, and keeps what is to be told of it.
     pub(crate) fn take_in(&mut self, views: &mut Views, batch: &EventBatch) {
         let interest = self.hub.interest();
+        self.hub.takes_in(batch.last_seq(), &interest);
         self.best.retain(|market, _| interest.market(*market).best_prices > 0);
         if interest.is_empty() {
             views.apply(batch);

@@ -112,7 +112,7 @@ impl Interest {
 pub(crate) struct UserListener {
     listener: Listener,
     pub(crate) subscription_id: u64,
-    /// What this command and those before it caused was released before.
+    /// What this command and those before it caused was released before it subscribed.
     pub(crate) since: Seq,
     pub(crate) unit: TimeUnit,
     pub(crate) outbox: Arc<Outbox>,
@@ -125,6 +125,8 @@ pub(crate) struct Hub {
     topics: Mutex<HashMap<Topic, Listeners>>,
     users: Mutex<HashMap<AccountId, Vec<UserListener>>>,
     interest: RwLock<Interest>,
+    /// The last command of the latest batch that was picked through. Written while the interest is locked.
+    taken_in: AtomicU64,
 }
 
 /// A subscription to what happens to an account, until it is dropped.
@@ -189,20 +191,24 @@ impl Hub {
     }
 
     /// Everything that happens to `account` and is released after this call arrives in `outbox`, in order, each message once,
-    /// wrapped with `subscription_id`, until what this returns is dropped. Nothing arrives of `since`, which has been released,
-    /// and of the commands before it.
+    /// wrapped with `subscription_id`, until what this returns is dropped. What the views had already does not.
     pub(crate) fn subscribe_user(
         self: &Arc<Self>,
         account: AccountId,
         outbox: Arc<Outbox>,
         subscription_id: u64,
         unit: TimeUnit,
-        since: Seq,
     ) -> UserSubscription {
         let listener = self.listener();
+        let mut users = self.users();
+        let mut interest = self.interest_mut();
+        *interest.accounts.entry(account).or_default() += 1;
+        // The follower is between two batches now.
+        let since = Seq(self.taken_in.load(Ordering::Relaxed));
+        drop(interest);
         let entry = UserListener { listener, subscription_id, since, unit, outbox };
-        self.users().entry(account).or_default().push(entry);
-        *self.interest_mut().accounts.entry(account).or_default() += 1;
+        users.entry(account).or_default().push(entry);
+        drop(users);
         UserSubscription { hub: Arc::clone(self), account, listener }
     }
 
@@ -258,6 +264,11 @@ impl Hub {
     /// What is to be picked out of the events. Keep it no longer than a batch: who subscribes waits.
     pub(crate) fn interest(&self) -> RwLockReadGuard<'_, Interest> {
         self.interest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the batch that ends with `seq` is about to be picked through with `_interest`.
+    pub(crate) fn takes_in(&self, seq: Seq, _interest: &Interest) {
+        self.taken_in.store(seq.0, Ordering::Relaxed);
     }
 
     fn interest_mut(&self) -> RwLockWriteGuard<'_, Interest> {
