@@ -235,6 +235,13 @@ async fn an_order_is_told_from_its_acceptance_to_its_end() {
         (&cancelled["C"], &cancelled["w"], &cancelled["N"]),
         (&cancelled["c"], &json!(false), &Value::Null)
     );
+    // What is given back is told behind the report: with a smaller order, and with its end.
+    for (x, locked) in [("REPLACED", "0.00400000"), ("CANCELED", "0.00000000")] {
+        let place = events.iter().position(|event| event["x"] == x).unwrap();
+        let position = &events[place + 1];
+        assert_eq!(position["e"], "outboundAccountPosition", "{x}");
+        assert_eq!((&position["B"][0]["a"], &position["B"][0]["l"]), (&json!("BTC"), &json!(locked)), "{x}");
+    }
     // Behind its report, what the order holds.
     assert_eq!(events[1]["e"], "outboundAccountPosition");
     assert_eq!(events[1]["B"], json!([{"a": "BTC", "f": "9.99000000", "l": "0.01000000"}]));
