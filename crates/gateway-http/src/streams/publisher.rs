@@ -56,7 +56,7 @@ impl Diff {
     }
 
     fn add(&mut self, changed: &LevelChanged) {
-        if false {
+        if changed.update_id > self.last + 1 {
             // Nobody listened in between, so nobody waits for what was collected before.
             *self = Self::starting_at(changed.update_id);
         }
@@ -323,5 +323,32 @@ fn best_levels(views: &Views, market: MarketId, levels: u8) -> BestLevels {
         last_update_id: depth.last_update_id(),
         bids: depth.bids().take(levels).collect(),
         asks: depth.asks().take(levels).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(update_id: u64, open: i64) -> LevelChanged {
+        LevelChanged {
+            market: MarketId(0),
+            update_id,
+            side: Side::Buy,
+            price_ticks: PriceTicks(100),
+            open_lots: QtyLots(open),
+        }
+    }
+
+    #[test]
+    fn changes_are_collected_only_as_far_back_as_none_is_missing() {
+        let mut diff = Diff::starting_at(5);
+        for (update_id, open) in [(5, 3), (6, 0)] {
+            diff.add(&changed(update_id, open));
+        }
+        assert_eq!((diff.first, diff.last, diff.bids[&PriceTicks(100)]), (5, 6, QtyLots(0)));
+        // While nobody listened, 7 to 9 were not picked out: who comes now must not be told of 5 to 10.
+        diff.add(&changed(10, 4));
+        assert_eq!((diff.first, diff.last, diff.bids[&PriceTicks(100)]), (10, 10, QtyLots(4)));
     }
 }
