@@ -14,6 +14,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::connection::Peer;
@@ -25,6 +26,8 @@ use crate::streams::outbox::Outbox;
 const READ_BUFFER_BYTES: usize = 2_048;
 /// Bytes that are written at once.
 const WRITE_BUFFER_BYTES: usize = 16_384;
+/// Frames that are taken in one after the other before other connections have their turn.
+const FRAMES_A_TURN: u32 = 8;
 /// How long the other end may take to answer a closing frame before the connection is dropped without.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -114,7 +117,15 @@ pub(crate) fn accept_on<C: Conversation>(
                 let conversation = begin(Arc::clone(&outbox));
                 let frames = FrameCount::new(settings.max_frames_per_s);
                 let pings = Pings::new(&settings);
-                let mut driver = Driver { socket, outbox, conversation, taken: Vec::new(), frames, pings };
+                let mut driver = Driver {
+                    socket,
+                    outbox,
+                    conversation,
+                    taken: Vec::new(),
+                    frames,
+                    frames_in_turn: 0,
+                    pings,
+                };
                 let over = driver.run(&peer, &settings, stop_timeout).await;
                 if driver.outbox.has_overflowed() {
                     peer.metrics.slow_readers.inc();
@@ -157,6 +168,8 @@ struct Driver<C> {
     /// Out of the outbox, not yet sent; empty between two rounds.
     taken: Vec<Utf8Bytes>,
     frames: FrameCount,
+    /// Taken in since others had their turn.
+    frames_in_turn: u32,
     pings: Pings,
 }
 
@@ -179,6 +192,11 @@ impl<C: Conversation> Driver<C> {
         let mut pausing = false;
         let mut stopped = pin!(peer.stopped());
         loop {
+            // Whoever sends hundreds of requests at once makes his own wait, not those of others.
+            if self.frames_in_turn >= FRAMES_A_TURN {
+                self.frames_in_turn = 0;
+                yield_now().await;
+            }
             tokio::select! {
                 biased;
                 () = &mut stopped => {
@@ -206,6 +224,7 @@ impl<C: Conversation> Driver<C> {
     }
 
     fn on_frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+        self.frames_in_turn += 1;
         match frame {
             Some(Ok(Message::Text(text))) => {
                 if C::LIMITS_TEXTS {
