@@ -33,7 +33,7 @@ impl FromRequestParts<Arc<Gateway>> for Entered {
 }
 
 /// A request that wants to become a WebSocket, and is not one too many: the address of its client.
-pub(crate) struct Dialled(#[allow(dead_code, reason = "the WebSocket API counts by it")] pub(crate) IpAddr);
+pub(crate) struct Dialled(pub(crate) IpAddr);
 
 impl FromRequestParts<Arc<Gateway>> for Dialled {
     type Rejection = ApiError;

@@ -1,9 +1,9 @@
 //! What can be asked, whichever way it comes: the one [`TABLE`] has every endpoint's REST path and WebSocket method, who may
 //! ask, what it weighs, its parameters, and the handler. REST, the WebSocket API and the `OpenAPI` document are made from it, so
-//! that they cannot differ. How a question arrives, and how it is signed there, is the matter of [`crate::server`] and of
-//! the WebSocket API.
+//! that they cannot differ. How a question arrives, and how it is signed there, is the matter of [`crate::server`] and
+//! [`crate::ws_api`].
 
-#![allow(dead_code, reason = "limits, the WebSocket API and the OpenAPI document read the rest")]
+#![allow(dead_code, reason = "limits and the OpenAPI document read the rest")]
 
 mod table;
 

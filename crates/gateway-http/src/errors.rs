@@ -115,6 +115,45 @@ impl ApiError {
         Self::with_status(StatusCode::NOT_FOUND, -1020, "There is no such endpoint.")
     }
 
+    /// The path is for WebSocket connections.
+    pub fn wants_socket() -> Self {
+        Self::with_status(StatusCode::UPGRADE_REQUIRED, -1020, "This path is for WebSocket connections only.")
+    }
+
+    /// A request of the WebSocket API names no method that there is.
+    pub fn unknown_method() -> Self {
+        Self::new(-1020, "There is no such method.")
+    }
+
+    /// Nobody has logged on to the session.
+    pub fn not_logged_on() -> Self {
+        Self::with_status(
+            StatusCode::UNAUTHORIZED,
+            -1002,
+            "You are not authorized to execute this request: log on first, or send apiKey and signature.",
+        )
+    }
+
+    /// Only Ed25519 keys can log on.
+    pub fn key_cannot_log_on() -> Self {
+        Self::new(-4056, "HMAC_SHA256 API key is not supported.")
+    }
+
+    /// The account's events come to this connection already.
+    pub fn subscription_active() -> Self {
+        Self::new(-2035, "User Data Stream subscription already active.")
+    }
+
+    /// There is no such subscription on this connection.
+    pub fn subscription_inactive() -> Self {
+        Self::new(-2036, "User Data Stream subscription not active.")
+    }
+
+    /// The connection has had as many subscriptions as it can have.
+    pub fn too_many_subscriptions() -> Self {
+        Self::new(-2042, "Maximum subscription ID reached for this connection.")
+    }
+
     /// The path is right, the verb is not.
     pub fn wrong_verb() -> Self {
         Self::with_status(StatusCode::METHOD_NOT_ALLOWED, -1020, "This operation is not supported.")
@@ -250,6 +289,11 @@ impl ApiError {
     /// Optional parameters that do not go together.
     pub fn bad_combination() -> Self {
         Self::new(-1128, "Combination of optional parameters invalid.")
+    }
+
+    /// A message of the WebSocket API is no JSON object with id, method and parameters.
+    pub fn invalid_json() -> Self {
+        Self::new(-1135, "Invalid JSON Request")
     }
 
     /// The value is none of those there are.

@@ -196,14 +196,8 @@ impl Received {
 
     /// In which unit the client wants times: `X-MBX-TIME-UNIT`.
     pub(crate) fn time_unit(&self) -> Result<TimeUnit, ApiError> {
-        match self.head.headers.get("x-mbx-time-unit").map(HeaderValue::as_bytes) {
-            None | Some(b"MILLISECOND" | b"millisecond") => Ok(TimeUnit::Millis),
-            Some(b"MICROSECOND" | b"microsecond") => Ok(TimeUnit::Micros),
-            Some(_) => Err(ApiError::new(
-                -1194,
-                "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
-            )),
-        }
+        let named = self.head.headers.get("x-mbx-time-unit");
+        TimeUnit::named(named.map(|named| named.to_str().unwrap_or_default()))
     }
 }
 
@@ -278,6 +272,18 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
+    /// By its name; milliseconds without one.
+    pub(crate) fn named(name: Option<&str>) -> Result<Self, ApiError> {
+        match name {
+            None | Some("MILLISECOND" | "millisecond") => Ok(Self::Millis),
+            Some("MICROSECOND" | "microsecond") => Ok(Self::Micros),
+            Some(_) => Err(ApiError::new(
+                -1194,
+                "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+            )),
+        }
+    }
+
     /// `time` in this unit, rounded down.
     pub const fn of(self, time: TimeNs) -> u64 {
         match self {
@@ -290,14 +296,19 @@ impl TimeUnit {
 /// An answer of JSON.
 #[derive(Debug)]
 pub(crate) struct Json {
-    status: StatusCode,
-    text: Vec<u8>,
+    pub(crate) status: StatusCode,
+    pub(crate) text: Vec<u8>,
 }
 
 impl Json {
     /// Status 200.
     pub(crate) fn ok(value: &impl Serialize) -> Self {
         Self::with_status(StatusCode::OK, value)
+    }
+
+    /// A refusal.
+    pub(crate) fn of_error(error: &ApiError) -> Self {
+        Self::with_status(error.status, &error.body())
     }
 
     pub(crate) fn with_status(status: StatusCode, value: &impl Serialize) -> Self {
@@ -317,7 +328,7 @@ impl IntoResponse for Json {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = Json::with_status(self.status, &self.body()).into_response();
+        let mut response = Json::of_error(&self).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

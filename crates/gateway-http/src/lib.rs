@@ -38,6 +38,7 @@ mod subscriber;
 mod tls;
 mod trading;
 mod wallet;
+mod ws_api;
 
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
 pub use gateway::{Gateway, TimeUnit};

@@ -309,7 +309,6 @@ impl Limits {
     }
 
     /// What the answers of the WebSocket API tell: with `placing`, the order limits of the account whose orders they are.
-    #[allow(dead_code, reason = "the WebSocket API tells it")]
     pub(crate) fn told(&self, address: IpAddr, placing: Option<AccountId>, now: TimeNs) -> Vec<RateLimit> {
         let used = self.weight_used(address, now);
         let weight = RateLimit::of(WEIGHT, Interval::MINUTE, self.settings.weight_per_minute, Some(used));

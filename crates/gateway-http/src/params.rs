@@ -34,6 +34,18 @@ impl<'r> Params<'r> {
         Ok(parsed)
     }
 
+    /// Parameters that came one by one, each name once.
+    pub(crate) fn of_pairs(pairs: impl Iterator<Item = (&'r str, &'r str)>) -> Result<Self, ApiError> {
+        let mut params = Vec::with_capacity(12);
+        for (name, value) in pairs {
+            if params.len() == MAX_PARAMETERS {
+                return Err(ApiError::too_many_parameters(MAX_PARAMETERS, MAX_PARAMETERS + 1));
+            }
+            params.push(Param { name: Cow::Borrowed(name), value: Cow::Borrowed(value), from_query: true });
+        }
+        Ok(Self { params })
+    }
+
     fn add(&mut self, source: &'r [u8], from_query: bool) -> Result<(), ApiError> {
         for pair in source.split(|byte| *byte == b'&') {
             if pair.is_empty() {

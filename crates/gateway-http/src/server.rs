@@ -22,6 +22,7 @@ use crate::metrics::Side;
 use crate::params::Params;
 use crate::streams::market;
 use crate::tls::Tls;
+use crate::ws_api;
 
 /// A listener, and whether it speaks TLS.
 pub struct Port {
@@ -60,7 +61,8 @@ pub async fn serve_admin(port: impl Into<Port>, admin: Arc<Admin>, shutdown: imp
 fn public(gateway: Arc<Gateway>) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(async || health::live()))
-        .route("/health/ready", get(async |State(gateway): State<Arc<Gateway>>| health::ready(&gateway)));
+        .route("/health/ready", get(async |State(gateway): State<Arc<Gateway>>| health::ready(&gateway)))
+        .route("/ws-api/v3", get(ws_api::open));
     for path in ["/ws", "/ws/", "/ws/{*tail}"] {
         router = router.route(path, get(market::raw));
     }

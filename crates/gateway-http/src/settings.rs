@@ -62,6 +62,9 @@ pub struct SocketSettings {
     /// Most frames that a client of the streams may send in a second (requests, pings and pongs), or pings and pongs that one
     /// of the WebSocket API may; over it the connection is closed with 1008. Default 5, as at Binance.
     pub max_frames_per_s: u32,
+    /// Most requests of one connection of the WebSocket API that are answered at the same time; a client that sends more is
+    /// not read from until some of them are done. Default 1,024.
+    pub max_requests_in_flight: usize,
     /// Most streams of one connection. Default 1,024, as at Binance.
     pub max_streams: usize,
     /// How long a connection of the streams collects messages after it has sent some, so that those that come close together
@@ -79,6 +82,7 @@ impl Default for SocketSettings {
             pong_timeout: Duration::from_mins(1),
             max_life: Duration::from_hours(24),
             max_frames_per_s: 5,
+            max_requests_in_flight: 1_024,
             max_streams: 1_024,
             flush_pause: Duration::from_millis(10),
         }

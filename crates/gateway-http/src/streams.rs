@@ -5,8 +5,6 @@
 //! own, writes them (`market_messages`, `user_messages`) and what the clock asks for, once for all who get it; [`hub`] knows
 //! who that is and puts it into their [`outbox`]es; each connection's task ([`socket`]) sends it.
 
-#![allow(dead_code, reason = "the follower of the events and the WebSocket API use the rest")]
-
 pub(crate) mod feed;
 pub(crate) mod hub;
 pub(crate) mod market;

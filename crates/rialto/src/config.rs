@@ -153,6 +153,8 @@ pub struct Sockets {
     pub max_life_h: u64,
     #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
     pub max_frames_per_s: u32,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub max_requests_in_flight: usize,
     #[serde(deserialize_with = "within::<1, 100_000, _, _>")]
     pub max_streams: usize,
     #[serde(deserialize_with = "within::<0, 1_000, _, _>")]
@@ -269,6 +271,7 @@ impl Default for Sockets {
             pong_timeout_s: sockets.pong_timeout.as_secs(),
             max_life_h: sockets.max_life.as_secs() / 3_600,
             max_frames_per_s: sockets.max_frames_per_s,
+            max_requests_in_flight: sockets.max_requests_in_flight,
             max_streams: sockets.max_streams,
             flush_pause_ms: u64::try_from(sockets.flush_pause.as_millis()).expect("milliseconds"),
             stream_threads: 1,
@@ -503,6 +506,7 @@ impl Config {
             pong_timeout: Duration::from_secs(sockets.pong_timeout_s),
             max_life: Duration::from_hours(sockets.max_life_h),
             max_frames_per_s: sockets.max_frames_per_s,
+            max_requests_in_flight: sockets.max_requests_in_flight,
             max_streams: sockets.max_streams,
             flush_pause: Duration::from_millis(sockets.flush_pause_ms),
         }
@@ -634,6 +638,7 @@ mod tests {
             "pong_timeout_s",
             "max_life_h",
             "max_frames_per_s",
+            "max_requests_in_flight",
             "max_streams",
             "flush_pause_ms",
             "stream_threads",

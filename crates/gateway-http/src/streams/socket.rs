@@ -66,6 +66,11 @@ pub(crate) trait Conversation: Send + 'static {
     /// waits in the outbox was sent.
     fn on_text(&mut self, text: Utf8Bytes) -> Result<(), Ending>;
 
+    /// False while as much is under way as may be; nothing is read from the client until something of it is done.
+    fn wants_more(&self) -> bool {
+        true
+    }
+
     /// Goes on with what takes time, until something of it is done; never done while there is nothing to do. It is called again
     /// and again and may be dropped in between, so what is under way must live in `self`.
     fn work(&mut self) -> impl Future<Output = ()> + Send {
@@ -209,7 +214,7 @@ impl<C: Conversation> Driver<C> {
                     self.flush().await?;
                     due.as_mut().reset(self.pings.due());
                 }
-                frame = self.socket.next() => self.on_frame(frame)?,
+                frame = self.socket.next(), if self.conversation.wants_more() => self.on_frame(frame)?,
                 () = self.conversation.work() => {}
                 taken = self.outbox.take(&mut self.taken), if !pausing => {
                     taken.map_err(|_| Over::Ended(Ending::SLOW))?;

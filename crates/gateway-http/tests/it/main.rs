@@ -16,3 +16,4 @@ mod streams;
 mod tls;
 mod trading;
 mod world;
+mod ws_api;
