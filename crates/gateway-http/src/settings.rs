@@ -68,7 +68,7 @@ pub struct SocketSettings {
     /// Most streams of one connection. Default 1,024, as at Binance.
     pub max_streams: usize,
     /// How long a connection of the streams collects messages after it has sent some, so that those that come close together
-    /// leave together. Default 10 milliseconds.
+    /// leave together. Default 20 milliseconds.
     pub flush_pause: Duration,
 }
 
@@ -84,7 +84,7 @@ impl Default for SocketSettings {
             max_frames_per_s: 5,
             max_requests_in_flight: 1_024,
             max_streams: 1_024,
-            flush_pause: Duration::from_millis(10),
+            flush_pause: Duration::from_millis(20),
         }
     }
 }

@@ -18,6 +18,4 @@ pub(crate) mod topic;
 mod user_messages;
 
 pub(crate) use outbox::Outbox;
-#[allow(unused_imports, reason = "the WebSocket API has its connections driven where its requests are")]
-pub(crate) use socket::accept;
-pub(crate) use socket::{Conversation, Ending, accept_on};
+pub(crate) use socket::{Conversation, Ending, accept, accept_on};

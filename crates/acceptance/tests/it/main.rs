@@ -5,6 +5,7 @@ mod connections;
 mod crashes;
 mod http;
 mod keys;
+mod many;
 mod moving;
 mod program;
 mod random;

@@ -1,30 +1,54 @@
-//! The yardsticks over REST, as small as they can be: that they run, that nothing is refused and everything that is meant to
-//! trade does, and that nothing is left behind. How fast is not asked here.
+//! The yardsticks over REST and the WebSocket API, as small as they can be: that they run, that nothing is refused and
+//! everything that is meant to trade does, and that nothing is left behind. How fast is not asked here.
 
 use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
-#[test]
-fn the_load_over_rest_is_what_it_says() {
+/// The rows of `rialto bench` with `arguments`; everything that it made is gone behind it.
+pub fn measured(arguments: &[&str]) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(acceptance::binary())
-        .args(["bench", "rest", "--json", "--connections", "3", "--orders", "240", "--single-orders", "40"])
-        .arg("--folder")
+        .arg("bench")
+        .args(arguments)
+        .args(["--json", "--folder"])
         .arg(folder.path())
         .output()
         .expect("cargo build --release -p rialto comes first");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the data is gone");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
 
-    let [many, many_cancels, single, single_cancels] = rows.as_slice() else {
-        panic!("four rows: {rows:#?}")
+#[test]
+fn the_load_over_rest_is_what_it_says() {
+    let rows = measured(&["rest", "--connections", "3", "--orders", "240", "--single-orders", "40"]);
+    check("REST", &rows);
+}
+
+#[test]
+fn the_load_over_the_websocket_api_is_what_it_says() {
+    let rows =
+        measured(&["ws", "--connections", "3", "--window", "5", "--orders", "240", "--single-orders", "40"]);
+    let [many, many_cancels, logged_on, logged_on_cancels, single, single_cancels] = rows.as_slice() else {
+        panic!("six rows: {rows:#?}")
     };
-    assert_eq!((&many["name"], &many["commands"]), (&"REST, 3 connections: orders".into(), &240.into()));
-    assert_eq!((&single["name"], &single["commands"]), (&"REST, one at a time: orders".into(), &40.into()));
-    for row in &rows {
+    check("WebSocket API", &[many, many_cancels, single, single_cancels].map(Value::clone));
+    for row in [logged_on, logged_on_cancels] {
+        assert_eq!(row["rejects"], 0, "{row:#}");
+    }
+    assert_eq!(logged_on["commands"], 240);
+}
+
+/// Rows of 240 orders over three connections, and of 40 one at a time.
+fn check(what: &str, rows: &[Value]) {
+    let [many, many_cancels, single, single_cancels] = rows else { panic!("four rows: {rows:#?}") };
+    let named = |row: &Value| (row["name"].as_str().unwrap().to_owned(), row["commands"].as_u64().unwrap());
+    assert_eq!(named(many), (format!("{what}, 3 connections: orders"), 240));
+    assert_eq!(named(single), (format!("{what}, one at a time: orders"), 40));
+    for row in rows {
         assert_eq!(row["rejects"], 0, "{row:#}");
         let latency = |field: &str| row["latency"][field].as_f64().unwrap();
         assert!(0.0 < latency("p50_us") && latency("p50_us") <= latency("p999_us"), "{row:#}");
@@ -41,5 +65,4 @@ fn the_load_over_rest_is_what_it_says() {
         let [filled, takes] = numbers.as_slice() else { panic!("{remark}") };
         assert!(*takes > 0 && filled == takes, "{remark}");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the data is gone");
 }
