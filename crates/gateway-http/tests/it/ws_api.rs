@@ -359,3 +359,80 @@ fn subscriptions_begin_and_end_with_what_they_belong_to() {
     assert_eq!(fine(&mut socket, "userDataStream.unsubscribe", &json!({})), json!({}));
     assert_eq!(fine(&mut socket, "session.status", &json!({}))["userDataStream"], false);
 }
+
+/// The events of one subscription until the one that `is_last`.
+fn events_until(socket: &mut Socket, is_last: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut events = Vec::new();
+    loop {
+        let message = socket.next();
+        assert_eq!(message["subscriptionId"], 0, "{message}");
+        let event = message["event"].clone();
+        let last = is_last(&event);
+        events.push(event);
+        if last {
+            return events;
+        }
+    }
+}
+
+/// What an account is told over its socket is what REST tells when it is asked.
+#[test]
+fn the_events_of_an_account_tell_what_rest_tells() {
+    let (world, alice, bob) = World::open();
+    let mut socket = Socket::open(world.public, PATH);
+    fine(&mut socket, "userDataStream.subscribe.signature", &signed(&alice, &json!({})));
+    let id = alice.rest("BUY", "0.5", "49000");
+    bob.place("side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.2&price=49000").ok();
+    alice.send("DELETE", "/api/v3/order", &format!("symbol=BTCUSDT&orderId={id}")).ok();
+    let deposit =
+        json!({"account": alice.account, "asset": "BTC", "amount": "0.25", "reference": "one-more"});
+    world.done("POST", "/deposits", &deposit);
+    let events = events_until(&mut socket, |event| event["e"] == "balanceUpdate");
+
+    let reports: Vec<&Value> = events.iter().filter(|event| event["e"] == "executionReport").collect();
+    let told: Vec<_> = reports.iter().map(|report| (&report["x"], &report["X"], &report["z"])).collect();
+    assert_eq!(
+        told,
+        [
+            (&"NEW".into(), &"NEW".into(), &"0.00000000".into()),
+            (&"TRADE".into(), &"PARTIALLY_FILLED".into(), &"0.20000000".into()),
+            (&"CANCELED".into(), &"CANCELED".into(), &"0.20000000".into()),
+        ]
+    );
+    let order = alice.get("/api/v3/order", &format!("symbol=BTCUSDT&orderId={id}")).ok();
+    let last = reports[2];
+    for (there, here) in [
+        ("symbol", "s"),
+        ("orderId", "i"),
+        ("price", "p"),
+        ("origQty", "q"),
+        ("executedQty", "z"),
+        ("cummulativeQuoteQty", "Z"),
+        ("status", "X"),
+        ("side", "S"),
+        ("type", "o"),
+        ("timeInForce", "f"),
+        ("updateTime", "T"),
+    ] {
+        assert_eq!(order[there], last[here], "{there}");
+    }
+    let trade = &alice.get("/api/v3/myTrades", "symbol=BTCUSDT").ok()[0];
+    for (there, here) in [("id", "t"), ("price", "L"), ("qty", "l"), ("commission", "n"), ("isMaker", "m")] {
+        assert_eq!(trade[there], reports[1][here], "{there}");
+    }
+
+    assert_eq!(
+        (&events.last().unwrap()["a"], &events.last().unwrap()["d"]),
+        (&"BTC".into(), &"0.25000000".into())
+    );
+    let account = alice.get("/api/v3/account", "").ok();
+    let balance = |asset: &str| {
+        let balances = account["balances"].as_array().unwrap();
+        balances.iter().find(|balance| balance["asset"] == asset).unwrap().clone()
+    };
+    let positions = events.iter().filter(|event| event["e"] == "outboundAccountPosition");
+    let mut usdt =
+        positions.filter_map(|event| event["B"].as_array()?.iter().find(|entry| entry["a"] == "USDT"));
+    let usdt = usdt.next_back().expect("the order held some");
+    assert_eq!((&usdt["f"], &usdt["l"]), (&balance("USDT")["free"], &balance("USDT")["locked"]));
+}
