@@ -199,6 +199,7 @@ fn report(load: &Load, found: &Found) -> Vec<Measurement> {
         ("orders_refused", *refused),
         ("storm_connections", harm.storm_connections),
         ("garbage_connections", harm.garbage_connections),
+        ("abandoned_sockets", harm.abandoned),
         ("idle_connections", harm.idle_connections),
         ("half_frames", harm.half_frames),
         ("slow_readers", harm.slow_readers),
@@ -231,10 +232,11 @@ fn report(load: &Load, found: &Found) -> Vec<Measurement> {
         ),
         format!("{} orders and cancels a second came in", load.events_per_s),
         format!(
-            "beside them {} connections were opened and closed, {} of them sent garbage, {} sent nothing, {} sent half a frame, {} \
-             read nothing of their streams, {} asked the WebSocket API for megabytes and read nothing ({} of those were dropped)",
+            "beside them {} connections were opened and closed ({} of them sent garbage, {} were gone before they became the WebSocket \
+             that they asked for), {} sent nothing, {} sent half a frame, {} read nothing of their streams, {} asked the WebSocket API for megabytes and read nothing ({} of those were dropped)",
             harm.storm_connections,
             harm.garbage_connections,
+            harm.abandoned,
             harm.idle_connections,
             harm.half_frames,
             harm.slow_readers,

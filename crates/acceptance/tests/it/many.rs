@@ -36,6 +36,7 @@ fn many_connections_are_served_beside_harmful_ones() {
     let figure = |name: &str| sockets_beside["figures"][name].as_u64().unwrap();
     assert_eq!((figure("connections"), figure("dropped"), figure("orders_refused")), (700, 0, 0));
     assert!(figure("storm_connections") >= 200 && figure("garbage_connections") >= 20, "{sockets_beside:#}");
+    assert!(figure("abandoned_sockets") >= 60, "{sockets_beside:#}");
     for kind in ["idle_connections", "half_frames", "slow_readers"] {
         assert_eq!(figure(kind), 50, "{kind}");
     }

@@ -23,6 +23,10 @@ const GREEDY: usize = 10;
 /// How often each of those asks for the whole book: some 20 KB of several hundred levels each time.
 const ASKED_AT_ONCE: usize = 900;
 const WHOLE_BOOK: &[u8] = br#"{"id":1,"method":"depth","params":{"symbol":"BTCUSDT","limit":5000}}"#;
+/// What those send who are gone when they could be told something.
+const ABANDONED: &[u8] =
+    b"GET /ws/btcusdt@trade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 /// How long the end of a connection may take to be read.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Storms that may be open at once.
@@ -34,7 +38,10 @@ pub(super) const MOST_CONNECTIONS: usize = 3 * EACH + GREEDY + STORM_AT_ONCE + 1
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Harm {
     pub(super) storm_connections: u64,
+    /// Of the storm.
     pub(super) garbage_connections: u64,
+    /// Of the storm: subscribed to a stream, and gone before the answer.
+    pub(super) abandoned: u64,
     pub(super) idle_connections: u64,
     pub(super) half_frames: u64,
     pub(super) slow_readers: u64,
@@ -90,10 +97,17 @@ pub(super) fn harm(address: &str, storm_per_s: u64, stop: &AtomicBool) -> Result
             let due = start.elapsed().as_millis() * u128::from(storm_per_s) / 1_000;
             while u128::from(harm.storm_connections) < due && open.get() < STORM_AT_ONCE {
                 harm.storm_connections += 1;
-                // Every tenth sends something before it goes.
-                let garbage = harm.storm_connections % 10 == 0;
-                harm.garbage_connections += u64::from(garbage);
-                let sent = if garbage { rubbish(&mut random) } else { Vec::new() };
+                let sent = match harm.storm_connections % 10 {
+                    0 => {
+                        harm.garbage_connections += 1;
+                        rubbish(&mut random)
+                    }
+                    1..=3 => {
+                        harm.abandoned += 1;
+                        ABANDONED.to_vec()
+                    }
+                    _ => Vec::new(),
+                };
                 let (address, from) = (address.to_owned(), Some(source(harm.storm_connections)));
                 let open = std::rc::Rc::clone(&open);
                 open.set(open.get() + 1);
