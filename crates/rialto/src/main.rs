@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod measure;
 mod open_files;
+mod operator;
 mod progress;
 mod replay;
 mod serve;
@@ -66,6 +67,8 @@ enum Command {
     /// Certificates for host names of your own.
     #[command(subcommand)]
     Tls(TlsCommand),
+    #[command(flatten)]
+    Operator(operator::Command),
 }
 
 #[derive(Subcommand)]
@@ -167,6 +170,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(options) => replay::run(&options),
         Command::Verify { data } => verify::run(&data),
         Command::Tls(TlsCommand::New(options)) => tls_new::run(&options),
+        Command::Operator(command) => operator::run(&command),
         Command::Bench(options) => measure::run(&options),
         Command::Journal(Journal::Skip { seq, reason, data }) => skip::run(&data, seq, &reason),
     }

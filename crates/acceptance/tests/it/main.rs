@@ -7,6 +7,7 @@ mod http;
 mod keys;
 mod many;
 mod moving;
+mod operator;
 mod program;
 mod random;
 mod refusals;

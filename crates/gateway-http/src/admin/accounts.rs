@@ -70,13 +70,27 @@ pub(super) async fn create(State(admin): State<Arc<Admin>>, request: Authorized)
     Ok(Json::with_status(StatusCode::CREATED, &AccountReply::of(account, &created)))
 }
 
-/// `?from=ID&limit=N`: at most 1,000 at a time, by ascending number.
+/// `?from=ID&limit=N`: at most 1,000 at a time, by ascending number. `?name=NAME`: the one of that name, or none.
 pub(super) async fn list(State(admin): State<Arc<Admin>>, request: Authorized) -> Result<Json, AdminError> {
     let params = request.params()?;
-    params.allow(&[Parameter::optional("from", Kind::Whole), Parameter::optional("limit", Kind::Whole)])?;
+    params.allow(&[
+        Parameter::optional("from", Kind::Whole),
+        Parameter::optional("limit", Kind::Whole),
+        Parameter::optional("name", Kind::Text),
+    ])?;
     let from = AccountId(params.optional_number("from")?.unwrap_or(1));
     let limit = params.limit(1_000, admin.gateway().settings.max_list_entries)?;
+    let name = params.optional("name")?.map(|name| {
+        AccountName::new(name)
+            .map_err(|error| AdminError::bad_request(format!("the name of an account: {error}")))
+    });
+    let name = name.transpose()?;
     let accounts: Vec<AccountReply> = admin.gateway().current().await?.with_views(|views| {
+        if let Some(name) = &name {
+            let found = views.catalog().account_by_name(name).filter(|id| *id >= from);
+            let found = found.and_then(|id| Some((id, views.catalog().account(id)?)));
+            return found.map(|(id, account)| AccountReply::of(id, account)).into_iter().collect();
+        }
         let after = views.catalog().accounts().skip_while(|(id, _)| *id < from);
         after.take(limit).map(|(id, account)| AccountReply::of(id, account)).collect()
     });

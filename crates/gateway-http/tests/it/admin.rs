@@ -66,6 +66,9 @@ fn accounts_and_keys_are_listed() {
     assert_eq!((&accounts[0]["name"], &accounts[1]["account"]), (&json!("alice"), &json!(2)));
     let page = world.done("GET", "/accounts?from=2&limit=1", &json!(null));
     assert_eq!(page[0]["name"], "bob");
+    let named = world.done("GET", "/accounts?name=bob", &json!(null));
+    assert_eq!((named.as_array().unwrap().len(), &named[0]["account"]), (1, &json!(2)));
+    assert_eq!(world.done("GET", "/accounts?name=Bob", &json!(null)), json!([]));
     let one = world.done("GET", "/accounts/1", &json!(null));
     assert_eq!(one["balances"][0], json!({"asset": "BTC", "free": "10.00000000", "held": "0.00000000"}));
     let keys = world.done("GET", "/accounts/1/keys", &json!(null));
