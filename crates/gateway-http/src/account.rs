@@ -2,6 +2,7 @@
 
 use model::{AccountId, AssetId, AssetName, OrderId, OrderRef, TradeId};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 use views::{Balance, OwnTrade, Page};
 
 use crate::decimal::Decimal;
@@ -14,7 +15,8 @@ use crate::order_replies::{OrderReply, order_reply};
 use crate::orders::order_ref;
 
 /// An asset's name in an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^[A-Z0-9]{1,16}$")]
 pub struct Asset(pub AssetName);
 
 impl Serialize for Asset {
@@ -112,9 +114,9 @@ fn check_range<Id>(page: &Page<Id>) -> Result<(), ApiError> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MyTrade {
+pub(crate) struct MyTrade {
     symbol: Symbol,
     id: u64,
     order_id: u64,
@@ -177,10 +179,10 @@ pub(crate) async fn my_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, 
     Ok(Json::ok(&trades))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
-struct Account {
+pub(crate) struct Account {
     maker_commission: u32,
     taker_commission: u32,
     buyer_commission: u32,
@@ -199,8 +201,8 @@ struct Account {
     uid: u64,
 }
 
-#[derive(Clone, Copy, Serialize)]
-struct Rates {
+#[derive(Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct Rates {
     maker: Decimal,
     taker: Decimal,
     buyer: Decimal,
@@ -213,8 +215,8 @@ impl Rates {
     }
 }
 
-#[derive(Serialize)]
-struct AssetBalance {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AssetBalance {
     asset: Asset,
     free: Decimal,
     locked: Decimal,
@@ -280,9 +282,9 @@ pub(crate) async fn order_rate_limits(gateway: &Gateway, ask: &Ask<'_>) -> Resul
 }
 
 /// Fees of one market, as `account/commission` and `order/test` tell them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Commission {
+pub(crate) struct Commission {
     symbol: Symbol,
     standard_commission: Rates,
     special_commission: Rates,
@@ -290,12 +292,13 @@ struct Commission {
     discount: Discount,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Discount {
+pub(crate) struct Discount {
     enabled_for_account: bool,
     enabled_for_symbol: bool,
     /// `null`: there is none.
+    #[schema(required)]
     discount_asset: Option<Asset>,
     discount: Decimal,
 }
@@ -324,14 +327,14 @@ pub(crate) async fn commission(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     }))
 }
 
-#[derive(Serialize)]
-struct TwoRates {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TwoRates {
     maker: Decimal,
     taker: Decimal,
 }
 
 /// What `order/test` tells with `computeCommissionRates`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TestCommission {
     standard_commission_for_order: TwoRates,

@@ -4,6 +4,9 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// `units` x 10^-`scale`, shown with exactly `scale` decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,18 @@ pub struct Decimal {
     /// Decimals, at most 38.
     pub scale: u8,
 }
+
+impl PartialSchema for Decimal {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(r"^-?[0-9]+(\.[0-9]+)?$"))
+            .description(Some("A decimal number, as text"));
+        text.into()
+    }
+}
+
+impl ToSchema for Decimal {}
 
 /// Why some text is not the decimal number that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

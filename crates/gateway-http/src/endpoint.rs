@@ -3,8 +3,6 @@
 //! that they cannot differ. How a question arrives, and how it is signed there, is the matter of [`crate::server`] and
 //! [`crate::ws_api`].
 
-#![allow(dead_code, reason = "limits and the OpenAPI document read the rest")]
-
 mod table;
 
 use std::net::IpAddr;
@@ -17,6 +15,7 @@ pub(crate) use table::TABLE;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::keys::Permissions;
+use crate::openapi::Shape;
 use crate::params::Params;
 use crate::signature::Caller;
 
@@ -153,6 +152,8 @@ pub(crate) struct Endpoint {
     pub(crate) orders: u32,
     /// Besides those that every signed request has.
     pub(crate) parameters: &'static [Parameter],
+    /// What the answer looks like.
+    pub(crate) response: Shape,
     pub(crate) handler: for<'a> fn(&'a Gateway, &'a Ask<'a>) -> Answer<'a>,
 }
 

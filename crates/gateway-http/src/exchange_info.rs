@@ -2,6 +2,7 @@
 //! Sources: rest-api.md "Exchange information", filters.md; the fields that clients read: `clients`' parsers.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
@@ -10,6 +11,7 @@ use crate::gateway::{Gateway, Json, now_ns};
 use crate::limits::RateLimit;
 use crate::listings::Listing;
 use crate::market_data::{Chosen, Symbol, status_name};
+use crate::openapi::words;
 
 /// Kinds of orders that exist here.
 const ORDER_TYPES: [&str; 3] = ["LIMIT", "LIMIT_MAKER", "MARKET"];
@@ -18,21 +20,23 @@ const STP_MODES: [&str; 4] = ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BO
 /// What an account needs to trade.
 const SPOT: &str = "SPOT";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ExchangeInfo {
+pub(crate) struct ExchangeInfo {
     timezone: &'static str,
     server_time: u64,
     rate_limits: Vec<RateLimit>,
+    #[schema(schema_with = words::nothing)]
     exchange_filters: [(); 0],
     symbols: Vec<SymbolInfo>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
-struct SymbolInfo {
+pub(crate) struct SymbolInfo {
     symbol: Symbol,
+    #[schema(schema_with = words::market_status)]
     status: &'static str,
     base_asset: String,
     base_asset_precision: u8,
@@ -41,6 +45,7 @@ struct SymbolInfo {
     quote_asset_precision: u8,
     base_commission_precision: u8,
     quote_commission_precision: u8,
+    #[schema(schema_with = words::order_types)]
     order_types: [&'static str; 3],
     iceberg_allowed: bool,
     oco_allowed: bool,
@@ -54,30 +59,26 @@ struct SymbolInfo {
     is_spot_trading_allowed: bool,
     is_margin_trading_allowed: bool,
     filters: [Rule; 6],
+    #[schema(schema_with = words::nothing)]
     permissions: [(); 0],
+    #[schema(value_type = Vec<Vec<String>>)]
     permission_sets: Vec<[&'static str; 1]>,
+    #[schema(schema_with = words::stp_mode)]
     default_self_trade_prevention_mode: &'static str,
+    #[schema(schema_with = words::stp_modes)]
     allowed_self_trade_prevention_modes: [&'static str; 4],
 }
 
-#[derive(Serialize)]
-#[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
-enum Rule {
-    PriceFilter {
-        min_price: Decimal,
-        max_price: Decimal,
-        tick_size: Decimal,
-    },
-    LotSize {
-        min_qty: Decimal,
-        max_qty: Decimal,
-        step_size: Decimal,
-    },
-    MarketLotSize {
-        min_qty: Decimal,
-        max_qty: Decimal,
-        step_size: Decimal,
-    },
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Rule {
+    #[serde(rename_all = "camelCase")]
+    PriceFilter { min_price: Decimal, max_price: Decimal, tick_size: Decimal },
+    #[serde(rename_all = "camelCase")]
+    LotSize { min_qty: Decimal, max_qty: Decimal, step_size: Decimal },
+    #[serde(rename_all = "camelCase")]
+    MarketLotSize { min_qty: Decimal, max_qty: Decimal, step_size: Decimal },
+    #[serde(rename_all = "camelCase")]
     Notional {
         min_notional: Decimal,
         apply_min_to_market: bool,
@@ -85,12 +86,10 @@ enum Rule {
         apply_max_to_market: bool,
         avg_price_mins: u32,
     },
-    MaxNumOrders {
-        max_num_orders: u32,
-    },
-    MaxNumOrderAmends {
-        max_num_order_amends: u16,
-    },
+    #[serde(rename_all = "camelCase")]
+    MaxNumOrders { max_num_orders: u32 },
+    #[serde(rename_all = "camelCase")]
+    MaxNumOrderAmends { max_num_order_amends: u16 },
 }
 
 fn filters(listing: &Listing) -> [Rule; 6] {
@@ -182,15 +181,18 @@ pub(crate) async fn exchange_info(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FuturesInfo {
+pub(crate) struct FuturesInfo {
     timezone: &'static str,
     server_time: u64,
     futures_type: &'static str,
     rate_limits: Vec<RateLimit>,
+    #[schema(schema_with = words::nothing)]
     exchange_filters: [(); 0],
+    #[schema(schema_with = words::nothing)]
     assets: [(); 0],
+    #[schema(schema_with = words::nothing)]
     symbols: [(); 0],
 }
 

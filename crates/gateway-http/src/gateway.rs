@@ -311,6 +311,11 @@ impl Json {
         Self::with_status(error.status, &error.body())
     }
 
+    /// Status 200, and JSON that is text already.
+    pub(crate) fn written(text: &[u8]) -> Self {
+        Self { status: StatusCode::OK, text: text.to_vec() }
+    }
+
     pub(crate) fn with_status(status: StatusCode, value: &impl Serialize) -> Self {
         Self { status, text: serde_json::to_vec(value).expect("wire types are plain structs") }
     }

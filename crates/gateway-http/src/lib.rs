@@ -23,6 +23,7 @@ pub mod listings;
 mod market_data;
 pub mod master_key;
 mod metrics;
+mod openapi;
 pub mod order_replies;
 pub mod orders;
 mod params;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use model::{AccountId, IpRange, Liquidity, TimeNs};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub(crate) use forwarded::client_address;
 pub(crate) use refusal::Refusal;
@@ -124,7 +125,7 @@ const fn exceeds(count: u32, limit: u32) -> bool {
 }
 
 /// One limit and what is used of it, as `rateLimits` and `rateLimit/order` tell it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RateLimit {
     rate_limit_type: &'static str,

@@ -1,8 +1,13 @@
 //! What everybody may see of a market: book, trades, candles, tickers. Source: rest-api.md "Market Data endpoints".
 
+use std::borrow::Cow;
+
 use model::{Amount, MarketId, MarketName, MarketStatus, PriceTicks, QtyLots, TimeNs, TradeId};
 use serde::ser::SerializeTuple as _;
 use serde::{Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use views::{AggTrade, BookTicker, Candle, CandleQuery, Interval, Page, Ticker, Trade, UtcOffset, Views};
 
 use crate::decimal::Decimal;
@@ -10,10 +15,12 @@ use crate::endpoint::Ask;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::listings::{Listing, Listings};
+use crate::openapi::words;
 use crate::params::Params;
 
 /// A market's name in an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^[A-Z0-9_.-]{1,32}$")]
 pub struct Symbol(pub MarketName);
 
 impl Serialize for Symbol {
@@ -99,9 +106,9 @@ pub(crate) fn ping() -> Json {
     Json::ok(&serde_json::Map::new())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ServerTime {
+pub(crate) struct ServerTime {
     server_time: u64,
 }
 
@@ -111,7 +118,15 @@ pub(crate) fn time(ask: &Ask<'_>) -> Json {
 
 /// A price and what is open there.
 #[derive(Serialize)]
-struct PriceLevel(Decimal, Decimal);
+pub(crate) struct PriceLevel(Decimal, Decimal);
+
+impl PartialSchema for PriceLevel {
+    fn schema() -> RefOr<Schema> {
+        words::row([Decimal::schema(), Decimal::schema()], "Price and quantity")
+    }
+}
+
+impl ToSchema for PriceLevel {}
 
 impl PriceLevel {
     fn of(listing: &Listing, (price, open): (PriceTicks, QtyLots)) -> Self {
@@ -119,9 +134,9 @@ impl PriceLevel {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Depth {
+pub(crate) struct Depth {
     last_update_id: u64,
     bids: Vec<PriceLevel>,
     asks: Vec<PriceLevel>,
@@ -145,9 +160,9 @@ pub(crate) async fn depth(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiE
     Ok(Json::ok(&depth))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PublicTrade {
+pub(crate) struct PublicTrade {
     id: u64,
     price: Decimal,
     qty: Decimal,
@@ -193,8 +208,8 @@ async fn public_trades(gateway: &Gateway, ask: &Ask<'_>, page: &Page<TradeId>) -
     Ok(Json::ok(&trades.iter().map(|trade| PublicTrade::of(listing, unit, trade)).collect::<Vec<_>>()))
 }
 
-#[derive(Serialize)]
-struct Aggregated {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Aggregated {
     a: u64,
     p: Decimal,
     q: Decimal,
@@ -242,7 +257,7 @@ pub(crate) async fn agg_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
 }
 
 /// A candle as its array of twelve.
-struct Kline<'l> {
+pub(crate) struct Kline<'l> {
     listing: &'l Listing,
     unit: TimeUnit,
     candle: Candle,
@@ -264,6 +279,36 @@ impl Serialize for Kline<'_> {
         row.serialize_element(&listing.quote_amount(candle.taker_buy_quote))?;
         row.serialize_element("0")?;
         row.end()
+    }
+}
+
+impl PartialSchema for Kline<'_> {
+    fn schema() -> RefOr<Schema> {
+        let number = || u64::schema();
+        let decimal = || Decimal::schema();
+        let row = [
+            number(),
+            decimal(),
+            decimal(),
+            decimal(),
+            decimal(),
+            decimal(),
+            number(),
+            decimal(),
+            number(),
+            decimal(),
+            decimal(),
+            decimal(),
+        ];
+        let description = "Open time, open, high, low, close, volume, close time, quote volume, trades, volume bought by \
+            takers, quote volume bought by takers, and 0";
+        words::row(row, description)
+    }
+}
+
+impl ToSchema for Kline<'_> {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Kline")
     }
 }
 
@@ -307,9 +352,9 @@ pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
     Ok(Json::ok(&rows))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AveragePrice {
+pub(crate) struct AveragePrice {
     mins: u32,
     price: Decimal,
     close_time: u64,
@@ -339,17 +384,17 @@ pub(crate) fn average(views: &Views, listing: &Listing, now: TimeNs) -> (Decimal
 }
 
 /// What both forms of the 24-hour ticker have, in two parts: the short form has the last price between them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WindowPrices {
+pub(crate) struct WindowPrices {
     open_price: Decimal,
     high_price: Decimal,
     low_price: Decimal,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WindowTotals {
+pub(crate) struct WindowTotals {
     volume: Decimal,
     quote_volume: Decimal,
     open_time: u64,
@@ -359,9 +404,9 @@ struct WindowTotals {
     count: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MiniTicker {
+pub(crate) struct MiniTicker {
     symbol: Symbol,
     #[serde(flatten)]
     prices: WindowPrices,
@@ -370,17 +415,17 @@ struct MiniTicker {
     totals: WindowTotals,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Change {
+pub(crate) struct Change {
     price_change: Decimal,
     price_change_percent: Decimal,
     weighted_avg_price: Decimal,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WindowTicker {
+pub(crate) struct WindowTicker {
     symbol: Symbol,
     #[serde(flatten)]
     change: Change,
@@ -391,9 +436,9 @@ struct WindowTicker {
     totals: WindowTotals,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FullTicker {
+pub(crate) struct FullTicker {
     symbol: Symbol,
     #[serde(flatten)]
     change: Change,
@@ -542,8 +587,8 @@ async fn tickers(gateway: &Gateway, ask: &Ask<'_>, form: TickerForm, minutes: u3
     }))
 }
 
-#[derive(Serialize)]
-struct LastPrice {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LastPrice {
     symbol: Symbol,
     price: Decimal,
 }
@@ -566,9 +611,9 @@ fn last_price(views: &Views, market: MarketId) -> PriceTicks {
     views.last_price(market).unwrap_or(PriceTicks::ZERO)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct BookPrices {
+pub(crate) struct BookPrices {
     bid_price: Decimal,
     bid_qty: Decimal,
     ask_price: Decimal,
@@ -588,8 +633,8 @@ impl BookPrices {
     }
 }
 
-#[derive(Serialize)]
-struct BestPrices {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BestPrices {
     symbol: Symbol,
     #[serde(flatten)]
     book: BookPrices,

@@ -8,12 +8,17 @@ use model::{
     OrderKind, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, TimeInForce, TimeNs,
 };
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Schema;
 use views::{Order, OrderStatus, Orders};
 
+use crate::account::Asset;
 use crate::decimal::Decimal;
-use crate::errors::ApiError;
+use crate::errors::{ApiError, ErrorBody};
 use crate::gateway::TimeUnit;
 use crate::listings::Listing;
+use crate::market_data::Symbol;
+use crate::openapi::{any_of, any_of_types, reference, words};
 use crate::orders::{ResponseType, StrategyLabels};
 use crate::rejects::{Asked, api_error};
 
@@ -33,29 +38,30 @@ pub struct Outcome<'e> {
 /// Not part of a list of orders.
 const NO_LIST: i8 = -1;
 
-/// An id as text, without a copy.
-#[derive(Debug)]
-pub(crate) struct Name<const N: usize>(pub(crate) model::Text<N>);
+/// What a client calls an order.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, max_length = 36)]
+pub(crate) struct Name(pub(crate) ClientOrderId);
 
-impl<const N: usize> Serialize for Name<N> {
+impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_str())
     }
 }
 
 /// The answer ACK, and the head of all others to a new order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
-    symbol: Name<32>,
+    symbol: Symbol,
     order_id: u64,
     order_list_id: i8,
-    client_order_id: Name<36>,
+    client_order_id: Name,
     transact_time: u64,
 }
 
 /// What most answers tell of an order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct State {
     pub(crate) price: Decimal,
@@ -64,21 +70,26 @@ pub(crate) struct State {
     pub(crate) orig_quote_order_qty: Decimal,
     /// Binance's spelling.
     pub(crate) cummulative_quote_qty: Decimal,
+    #[schema(schema_with = words::order_status)]
     pub(crate) status: &'static str,
+    #[schema(schema_with = words::time_in_force)]
     pub(crate) time_in_force: &'static str,
+    #[schema(schema_with = words::order_type)]
     pub(crate) r#type: &'static str,
+    #[schema(schema_with = words::side)]
     pub(crate) side: &'static str,
 }
 
 /// What is told only of orders to which it applies.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Conditional {
+pub(crate) struct Conditional {
     #[serde(skip_serializing_if = "Option::is_none")]
     prevented_match_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prevented_quantity: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::expiry_reason)]
     expiry_reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy_id: Option<u64>,
@@ -87,18 +98,18 @@ struct Conditional {
 }
 
 /// One trade of a new order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Fill {
+pub(crate) struct Fill {
     price: Decimal,
     qty: Decimal,
     commission: Decimal,
-    commission_asset: Name<16>,
+    commission_asset: Asset,
     trade_id: u64,
 }
 
 /// The answers RESULT and FULL.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Placed {
     #[serde(flatten)]
@@ -106,6 +117,7 @@ pub struct Placed {
     #[serde(flatten)]
     state: State,
     working_time: u64,
+    #[schema(schema_with = words::stp_mode)]
     self_trade_prevention_mode: &'static str,
     #[serde(flatten)]
     conditional: Conditional,
@@ -123,32 +135,36 @@ pub enum PlaceReply {
     Placed(Box<Placed>),
 }
 
+any_of_types!(PlaceReply: Ack, Placed);
+
 /// The answer to a cancel, one of them for each order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancelled {
-    symbol: Name<32>,
-    orig_client_order_id: Name<36>,
+    symbol: Symbol,
+    orig_client_order_id: Name,
     order_id: u64,
     order_list_id: i8,
-    client_order_id: Name<36>,
+    client_order_id: Name,
     transact_time: u64,
     #[serde(flatten)]
     state: State,
+    #[schema(schema_with = words::stp_mode)]
     self_trade_prevention_mode: &'static str,
     #[serde(flatten)]
     conditional: Conditional,
 }
 
 /// The answer to a cancel of an order of which nothing is remembered any more (one of thousands cancelled at once).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BareCancelled {
-    symbol: Name<32>,
+    symbol: Symbol,
     order_id: u64,
     order_list_id: i8,
-    client_order_id: Name<36>,
+    client_order_id: Name,
     transact_time: u64,
+    #[schema(schema_with = words::order_status)]
     status: &'static str,
 }
 
@@ -162,14 +178,16 @@ pub enum CancelReply {
     Bare(BareCancelled),
 }
 
+any_of_types!(CancelReply: Cancelled, BareCancelled);
+
 /// The answer to a question about an order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderReply {
-    symbol: Name<32>,
+    symbol: Symbol,
     order_id: u64,
     order_list_id: i8,
-    client_order_id: Name<36>,
+    client_order_id: Name,
     #[serde(flatten)]
     state: State,
     stop_price: Decimal,
@@ -178,16 +196,19 @@ pub struct OrderReply {
     update_time: u64,
     is_working: bool,
     working_time: i64,
+    #[schema(schema_with = words::stp_mode)]
     self_trade_prevention_mode: &'static str,
     #[serde(flatten)]
     conditional: Conditional,
 }
 
 /// The answer to a replacement that went through.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replaced {
+    #[schema(schema_with = words::half_result)]
     cancel_result: &'static str,
+    #[schema(schema_with = words::half_result)]
     new_order_result: &'static str,
     cancel_response: CancelReply,
     new_order_response: PlaceReply,
@@ -207,20 +228,36 @@ enum Half<T> {
 }
 
 /// The answer to a replacement that did not go through, or only half.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReplaceFailure {
     code: i32,
     msg: &'static str,
     data: ReplaceData,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ReplaceData {
+pub(crate) struct ReplaceData {
+    #[schema(schema_with = words::half_result)]
     cancel_result: &'static str,
+    #[schema(schema_with = words::half_result)]
     new_order_result: &'static str,
+    #[schema(schema_with = cancel_half)]
     cancel_response: Half<CancelReply>,
+    #[schema(schema_with = place_half)]
     new_order_response: Half<PlaceReply>,
+}
+
+fn cancel_half() -> Schema {
+    half::<CancelReply>()
+}
+
+fn place_half() -> Schema {
+    half::<PlaceReply>()
+}
+
+fn half<T: ToSchema>() -> Schema {
+    any_of([reference::<T>(), reference::<ErrorBody<'_>>(), words::null()])
 }
 
 /// The answer to a replacement.
@@ -234,7 +271,7 @@ pub enum ReplaceReply {
 }
 
 /// The answer to an amendment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Amended {
     transact_time: u64,
@@ -242,14 +279,14 @@ pub struct Amended {
     amended_order: AmendedOrder,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AmendedOrder {
-    symbol: Name<32>,
+pub(crate) struct AmendedOrder {
+    symbol: Symbol,
     order_id: u64,
     order_list_id: i8,
-    orig_client_order_id: Name<36>,
-    client_order_id: Name<36>,
+    orig_client_order_id: Name,
+    client_order_id: Name,
     price: Decimal,
     qty: Decimal,
     executed_qty: Decimal,
@@ -257,13 +294,19 @@ struct AmendedOrder {
     quote_order_qty: Decimal,
     /// Spelled right, here.
     cumulative_quote_qty: Decimal,
+    #[schema(schema_with = words::order_status)]
     status: &'static str,
+    #[schema(schema_with = words::time_in_force)]
     time_in_force: &'static str,
+    #[schema(schema_with = words::order_type)]
     r#type: &'static str,
+    #[schema(schema_with = words::side)]
     side: &'static str,
     working_time: u64,
+    #[schema(schema_with = words::stp_mode)]
     self_trade_prevention_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::expiry_reason)]
     expiry_reason: Option<&'static str>,
 }
 
@@ -341,7 +384,7 @@ impl<'e> Outcome<'e> {
         labels: StrategyLabels,
     ) -> PlaceReply {
         let ack = Ack {
-            symbol: Name(listing.terms.name),
+            symbol: Symbol(listing.terms.name),
             order_id: accepted.order.0,
             order_list_id: NO_LIST,
             client_order_id: Name(accepted.client_order_id),
@@ -364,7 +407,7 @@ impl<'e> Outcome<'e> {
                         price: listing.price(filled.price_ticks),
                         qty: listing.quantity(filled.qty_lots),
                         commission: Decimal { units: filled.fee.0, scale: received.scale },
-                        commission_asset: Name(received.name),
+                        commission_asset: Asset(received.name),
                         trade_id: filled.trade.0,
                     });
                 }
@@ -428,7 +471,7 @@ impl<'e> Outcome<'e> {
     ) -> CancelReply {
         let Some(order) = orders.by_id(id) else {
             return CancelReply::Bare(BareCancelled {
-                symbol: Name(listing.terms.name),
+                symbol: Symbol(listing.terms.name),
                 order_id: id.0,
                 order_list_id: NO_LIST,
                 client_order_id: Name(cancel_id),
@@ -438,7 +481,7 @@ impl<'e> Outcome<'e> {
         };
         let fate = Fate::of(order);
         CancelReply::Full(Box::new(Cancelled {
-            symbol: Name(listing.terms.name),
+            symbol: Symbol(listing.terms.name),
             orig_client_order_id: Name(order.client_order_id),
             order_id: id.0,
             order_list_id: NO_LIST,
@@ -541,7 +584,7 @@ impl<'e> Outcome<'e> {
             transact_time: self.time(),
             execution_id,
             amended_order: AmendedOrder {
-                symbol: Name(listing.terms.name),
+                symbol: Symbol(listing.terms.name),
                 order_id: id.0,
                 order_list_id: NO_LIST,
                 orig_client_order_id: Name(name_before.unwrap_or(order.original_client_order_id)),
@@ -569,7 +612,7 @@ pub fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> OrderRep
     let fate = Fate::of(order);
     let working = order.working_ns().map(|time| unit.of(time));
     OrderReply {
-        symbol: Name(listing.terms.name),
+        symbol: Symbol(listing.terms.name),
         order_id: order.id.0,
         order_list_id: NO_LIST,
         client_order_id: Name(order.client_order_id),

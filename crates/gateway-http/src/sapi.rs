@@ -3,6 +3,7 @@
 
 use model::{Amount, AssetTerms};
 use serde::Serialize;
+use utoipa::ToSchema;
 use views::Balance;
 
 use crate::account::{Asset, balances_of};
@@ -12,8 +13,8 @@ use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json};
 use crate::market_data::{Chosen, Symbol, nothing, rate};
 
-#[derive(Serialize)]
-struct SystemStatus {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SystemStatus {
     status: u8,
     msg: &'static str,
 }
@@ -32,10 +33,10 @@ pub(crate) fn no_delistings() -> Json {
     Json::ok(&[(); 0])
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
-struct Coin {
+pub(crate) struct Coin {
     coin: Asset,
     name: Asset,
     deposit_all_enable: bool,
@@ -54,10 +55,10 @@ struct Coin {
 
 /// Where an asset lives. Deposits are the operator's matter, and so is what becomes of a withdrawal that was asked for; what
 /// clients read is the precision.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
-struct Network {
+pub(crate) struct Network {
     network: Asset,
     coin: Asset,
     name: Asset,
@@ -122,9 +123,9 @@ pub(crate) async fn all_coins(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, 
     Ok(Json::ok(&coins))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TradeFee {
+pub(crate) struct TradeFee {
     symbol: Symbol,
     maker_commission: Decimal,
     taker_commission: Decimal,

@@ -3,6 +3,7 @@
 
 use model::{AccountId, Amount, Command, Event, Reference, Reject, RequestWithdrawal};
 use serde::Serialize;
+use utoipa::ToSchema;
 use views::ApiKey;
 
 use crate::decimal;
@@ -17,10 +18,10 @@ use crate::rejects::{Asked, api_error};
 const PART_RANGE: &str = "^[!-.0-~]{1,90}$";
 
 /// What the key at hand may do. What there is not at all is not enabled.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
-struct Restrictions {
+pub(crate) struct Restrictions {
     ip_restrict: bool,
     /// In milliseconds.
     create_time: u64,
@@ -66,8 +67,8 @@ pub(crate) async fn restrictions(gateway: &Gateway, ask: &Ask<'_>) -> Result<Jso
     told.map(|told| Json::ok(&told)).ok_or_else(ApiError::rejected_key)
 }
 
-#[derive(Serialize)]
-struct Requested {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Requested {
     id: String,
 }
 

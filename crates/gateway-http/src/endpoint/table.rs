@@ -5,7 +5,19 @@ use std::future::ready;
 use axum::http::Method;
 
 use super::{Endpoint, Kind, Parameter, Security, Weight};
+use crate::account::{Account, Commission, MyTrade, TestCommission};
+use crate::exchange_info::{ExchangeInfo, FuturesInfo};
+use crate::gateway::Json;
 use crate::keys::Permissions;
+use crate::limits::RateLimit;
+use crate::market_data::{
+    Aggregated, AveragePrice, BestPrices, Depth, FullTicker, Kline, LastPrice, MiniTicker, PublicTrade,
+    ServerTime, WindowTicker,
+};
+use crate::openapi::{self, Schemas, any_of, one_or_list, words};
+use crate::order_replies::{Amended, CancelReply, OrderReply, PlaceReply, Replaced};
+use crate::sapi::{Coin, SystemStatus, TradeFee};
+use crate::wallet::{Requested, Restrictions};
 use crate::{account, exchange_info, market_data, sapi, trading, wallet};
 
 const READ: Security = Security::Signed(Permissions::READ);
@@ -144,6 +156,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: |_| words::empty(),
         handler: |_, _| Box::pin(ready(Ok(market_data::ping()))),
     },
     Endpoint {
@@ -155,6 +168,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: Schemas::of::<ServerTime>,
         handler: |_, ask| Box::pin(ready(Ok(market_data::time(ask)))),
     },
     Endpoint {
@@ -172,6 +186,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
             Parameter::optional("showPermissionSets", Kind::Flag),
             SYMBOL_STATUS,
         ],
+        response: Schemas::of::<ExchangeInfo>,
         handler: |gateway, ask| Box::pin(exchange_info::exchange_info(gateway, ask)),
     },
     Endpoint {
@@ -183,6 +198,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::ByLevels,
         orders: 0,
         parameters: &[SYMBOL, LIMIT, SYMBOL_STATUS],
+        response: Schemas::of::<Depth>,
         handler: |gateway, ask| Box::pin(market_data::depth(gateway, ask)),
     },
     Endpoint {
@@ -194,6 +210,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(25),
         orders: 0,
         parameters: &[SYMBOL, LIMIT],
+        response: Schemas::list_of::<PublicTrade>,
         handler: |gateway, ask| Box::pin(market_data::trades(gateway, ask)),
     },
     Endpoint {
@@ -205,6 +222,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(25),
         orders: 0,
         parameters: &[SYMBOL, LIMIT, FROM_ID],
+        response: Schemas::list_of::<PublicTrade>,
         handler: |gateway, ask| Box::pin(market_data::historical_trades(gateway, ask)),
     },
     Endpoint {
@@ -216,6 +234,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(4),
         orders: 0,
         parameters: &[SYMBOL, FROM_ID, START, END, LIMIT],
+        response: Schemas::list_of::<Aggregated>,
         handler: |gateway, ask| Box::pin(market_data::agg_trades(gateway, ask)),
     },
     Endpoint {
@@ -227,6 +246,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(2),
         orders: 0,
         parameters: KLINES,
+        response: Schemas::list_of::<Kline<'_>>,
         handler: |gateway, ask| Box::pin(market_data::klines(gateway, ask)),
     },
     Endpoint {
@@ -238,6 +258,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(2),
         orders: 0,
         parameters: KLINES,
+        response: Schemas::list_of::<Kline<'_>>,
         handler: |gateway, ask| Box::pin(market_data::klines(gateway, ask)),
     },
     Endpoint {
@@ -249,6 +270,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(2),
         orders: 0,
         parameters: &[SYMBOL],
+        response: Schemas::of::<AveragePrice>,
         handler: |gateway, ask| Box::pin(market_data::average_price(gateway, ask)),
     },
     Endpoint {
@@ -260,6 +282,9 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::BySymbols { few: 2, many: 40, all: 80 },
         orders: 0,
         parameters: &[ONE_SYMBOL, SYMBOLS, TICKER_TYPE, SYMBOL_STATUS],
+        response: |schemas| {
+            one_or_list(any_of([schemas.of::<FullTicker>(), schemas.of::<MiniTicker>()]).into())
+        },
         handler: |gateway, ask| Box::pin(market_data::ticker_24hr(gateway, ask)),
     },
     Endpoint {
@@ -277,6 +302,9 @@ pub(crate) static TABLE: &[Endpoint] = &[
             TICKER_TYPE,
             SYMBOL_STATUS,
         ],
+        response: |schemas| {
+            one_or_list(any_of([schemas.of::<WindowTicker>(), schemas.of::<MiniTicker>()]).into())
+        },
         handler: |gateway, ask| Box::pin(market_data::ticker_window(gateway, ask)),
     },
     Endpoint {
@@ -288,6 +316,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::OneOrAll { one: 2, all: 4 },
         orders: 0,
         parameters: &[ONE_SYMBOL, SYMBOLS, SYMBOL_STATUS],
+        response: |schemas| one_or_list(schemas.of::<LastPrice>()),
         handler: |gateway, ask| Box::pin(market_data::ticker_price(gateway, ask)),
     },
     Endpoint {
@@ -299,6 +328,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::OneOrAll { one: 2, all: 4 },
         orders: 0,
         parameters: &[ONE_SYMBOL, SYMBOLS, SYMBOL_STATUS],
+        response: |schemas| one_or_list(schemas.of::<BestPrices>()),
         handler: |gateway, ask| Box::pin(market_data::book_ticker(gateway, ask)),
     },
     Endpoint {
@@ -310,6 +340,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 1,
         parameters: PLACE,
+        response: Schemas::of::<PlaceReply>,
         handler: |gateway, ask| Box::pin(trading::place(gateway, ask)),
     },
     Endpoint {
@@ -321,6 +352,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Less { parameter: "computeCommissionRates", with: 20, without: 1 },
         orders: 0,
         parameters: TEST,
+        response: |schemas| any_of([schemas.of::<TestCommission>(), words::empty()]).into(),
         handler: |gateway, ask| Box::pin(trading::place_test(gateway, ask)),
     },
     Endpoint {
@@ -332,6 +364,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(4),
         orders: 0,
         parameters: &[SYMBOL, ORDER_ID, ORIG_CLIENT_ORDER_ID],
+        response: Schemas::of::<OrderReply>,
         handler: |gateway, ask| Box::pin(account::query_order(gateway, ask)),
     },
     Endpoint {
@@ -343,6 +376,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[SYMBOL, ORDER_ID, ORIG_CLIENT_ORDER_ID, NEW_CLIENT_ORDER_ID, CANCEL_RESTRICTIONS],
+        response: Schemas::of::<CancelReply>,
         handler: |gateway, ask| Box::pin(trading::cancel(gateway, ask)),
     },
     Endpoint {
@@ -354,6 +388,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 1,
         parameters: REPLACE,
+        response: Schemas::of::<Replaced>,
         handler: |gateway, ask| Box::pin(trading::cancel_replace(gateway, ask)),
     },
     Endpoint {
@@ -371,6 +406,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
             NEW_CLIENT_ORDER_ID,
             Parameter::required("newQty", Kind::Decimal),
         ],
+        response: Schemas::of::<Amended>,
         handler: |gateway, ask| Box::pin(trading::amend(gateway, ask)),
     },
     Endpoint {
@@ -382,6 +418,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::OneOrAll { one: 6, all: 80 },
         orders: 0,
         parameters: &[ONE_SYMBOL],
+        response: Schemas::list_of::<OrderReply>,
         handler: |gateway, ask| Box::pin(account::open_orders(gateway, ask)),
     },
     Endpoint {
@@ -393,6 +430,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[SYMBOL],
+        response: Schemas::list_of::<CancelReply>,
         handler: |gateway, ask| Box::pin(trading::cancel_all(gateway, ask)),
     },
     Endpoint {
@@ -404,6 +442,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(20),
         orders: 0,
         parameters: &[SYMBOL, ORDER_ID, START, END, LIMIT],
+        response: Schemas::list_of::<OrderReply>,
         handler: |gateway, ask| Box::pin(account::all_orders(gateway, ask)),
     },
     Endpoint {
@@ -415,6 +454,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(20),
         orders: 0,
         parameters: &[Parameter::optional("omitZeroBalances", Kind::Flag)],
+        response: Schemas::of::<Account>,
         handler: |gateway, ask| Box::pin(account::account(gateway, ask)),
     },
     Endpoint {
@@ -426,6 +466,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(20),
         orders: 0,
         parameters: &[SYMBOL],
+        response: Schemas::of::<Commission>,
         handler: |gateway, ask| Box::pin(account::commission(gateway, ask)),
     },
     Endpoint {
@@ -437,6 +478,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Less { parameter: "orderId", with: 5, without: 20 },
         orders: 0,
         parameters: &[SYMBOL, ORDER_ID, START, END, FROM_ID, LIMIT],
+        response: Schemas::list_of::<MyTrade>,
         handler: |gateway, ask| Box::pin(account::my_trades(gateway, ask)),
     },
     Endpoint {
@@ -448,7 +490,20 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(40),
         orders: 0,
         parameters: &[],
+        response: Schemas::list_of::<RateLimit>,
         handler: |gateway, ask| Box::pin(account::order_rate_limits(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/api/v3/openapi.json",
+        method: None,
+        summary: "This document",
+        security: Security::Public,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: &[],
+        response: |_| words::object(),
+        handler: |_, _| Box::pin(ready(Ok(Json::written(openapi::traders())))),
     },
     Endpoint {
         verb: Method::GET,
@@ -459,6 +514,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: Schemas::of::<SystemStatus>,
         handler: |_, _| Box::pin(ready(Ok(sapi::system_status()))),
     },
     Endpoint {
@@ -470,6 +526,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(10),
         orders: 0,
         parameters: &[],
+        response: Schemas::list_of::<Coin>,
         handler: |gateway, ask| Box::pin(sapi::all_coins(gateway, ask)),
     },
     Endpoint {
@@ -481,6 +538,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: Schemas::of::<Restrictions>,
         handler: |gateway, ask| Box::pin(wallet::restrictions(gateway, ask)),
     },
     Endpoint {
@@ -503,6 +561,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
             Parameter::optional("name", Kind::Text),
             Parameter::optional("walletType", Kind::OneOf(&["0"])),
         ],
+        response: Schemas::of::<Requested>,
         handler: |gateway, ask| Box::pin(wallet::withdraw(gateway, ask)),
     },
     Endpoint {
@@ -514,6 +573,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[ONE_SYMBOL],
+        response: Schemas::list_of::<TradeFee>,
         handler: |gateway, ask| Box::pin(sapi::trade_fee(gateway, ask)),
     },
     Endpoint {
@@ -525,6 +585,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: |_| words::nothing().into(),
         handler: |_, _| Box::pin(ready(Ok(sapi::no_margin_pairs()))),
     },
     Endpoint {
@@ -536,6 +597,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(10),
         orders: 0,
         parameters: &[],
+        response: |_| words::nothing().into(),
         handler: |_, _| Box::pin(ready(Ok(sapi::no_margin_pairs()))),
     },
     Endpoint {
@@ -547,6 +609,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(100),
         orders: 0,
         parameters: &[],
+        response: |_| words::nothing().into(),
         handler: |_, _| Box::pin(ready(Ok(sapi::no_delistings()))),
     },
     Endpoint {
@@ -558,6 +621,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: Schemas::of::<FuturesInfo>,
         handler: |gateway, ask| Box::pin(ready(Ok(exchange_info::usd_margined(gateway, ask)))),
     },
     Endpoint {
@@ -569,6 +633,7 @@ pub(crate) static TABLE: &[Endpoint] = &[
         weight: Weight::Fixed(1),
         orders: 0,
         parameters: &[],
+        response: Schemas::of::<FuturesInfo>,
         handler: |gateway, ask| Box::pin(ready(Ok(exchange_info::coin_margined(gateway, ask)))),
     },
 ];

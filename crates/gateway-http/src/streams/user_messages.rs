@@ -25,7 +25,7 @@ struct ExecutionReport {
     #[serde(rename = "E")]
     event_time: u64,
     s: Symbol,
-    c: Name<36>,
+    c: Name,
     #[serde(rename = "S")]
     side: &'static str,
     o: &'static str,
@@ -38,7 +38,7 @@ struct ExecutionReport {
     iceberg_qty: Decimal,
     g: i8,
     #[serde(rename = "C")]
-    original_client_order_id: Name<36>,
+    original_client_order_id: Name,
     x: &'static str,
     #[serde(rename = "X")]
     status: &'static str,

@@ -251,3 +251,11 @@ fn parameters_that_are_not_known_are_refused() {
         "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,32}$'.",
     );
 }
+
+#[test]
+fn the_document_is_served_to_everybody() {
+    let (world, ..) = World::open();
+    let document = world.get("/api/v3/openapi.json").ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["paths"]["/api/v3/order"]["post"]["operationId"], "postApiV3Order");
+}
