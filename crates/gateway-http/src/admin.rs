@@ -86,14 +86,19 @@ impl Admin {
 
     /// Hands in a command; what is refused becomes an error that says what would be right.
     async fn execute(&self, command: Command) -> Result<Reply, AdminError> {
+        let name = command.name();
         let reply = self.gateway.execute(command).await?;
         let refused = reply
             .events()
             .iter()
             .find_map(|event| if let Event::Rejected { reject, .. } = event { Some(*reject) } else { None });
-        match refused {
-            Some(reject) => Err(AdminError::from(reject)),
-            None => Ok(reply),
+        let seq = reply.seq().0;
+        if let Some(reject) = refused {
+            tracing::info!(command = name, seq, %reject, "the operator was refused");
+            Err(AdminError::from(reject))
+        } else {
+            tracing::info!(command = name, seq, "the operator's command is done");
+            Ok(reply)
         }
     }
 

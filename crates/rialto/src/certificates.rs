@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 
 use crate::config;
-use crate::terminal::{complain, say};
+use crate::terminal::say;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_mins(1);
@@ -19,7 +19,7 @@ pub fn open(settings: Option<&config::Tls>, setting: &str) -> anyhow::Result<Opt
     let Some(settings) = settings else { return Ok(None) };
     let tls = Tls::open(settings.files()).with_context(|| setting.to_owned())?;
     for warning in tls.warnings() {
-        complain!("warning: {warning}");
+        tracing::warn!("{warning}");
     }
     Ok(Some(tls))
 }
@@ -37,7 +37,7 @@ pub async fn keep_fresh(listeners: Vec<Arc<Tls>>) -> std::io::Result<()> {
         for tls in listeners.iter().filter(|tls| asked || tls.has_changed()) {
             match tls.reload() {
                 Ok(()) => say!("The TLS certificates were read again."),
-                Err(error) => complain!("warning: {error}; the certificates before stay in use"),
+                Err(error) => tracing::warn!("{error}; the certificates before stay in use"),
             }
         }
     }

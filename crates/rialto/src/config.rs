@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use views::ViewSettings;
 
+use crate::log::Log;
+
 /// What `rialto init` writes.
 pub const TEMPLATE: &str = include_str!("rialto.toml");
 
@@ -29,6 +31,7 @@ pub struct Config {
     pub limits: Limits,
     pub metrics: Metrics,
     pub health: Health,
+    pub log: Log,
     pub keys: Keys,
     pub journal: Journal,
     pub sequencer: Sequencer,
@@ -228,6 +231,7 @@ impl Default for Config {
             limits: Limits::default(),
             metrics: Metrics::default(),
             health: Health::default(),
+            log: Log::default(),
             keys: Keys::default(),
             journal: Journal::default(),
             sequencer: Sequencer::default(),
@@ -656,6 +660,8 @@ mod tests {
             "exempt",
             "trusted_proxies",
             "open",
+            "level",
+            "format",
             "max_views_lag",
             "min_free_mib",
             "token_file",

@@ -25,7 +25,7 @@ use traders::{Known, Scene, Troupe};
 
 use crate::config::{Config, TEMPLATE, is_loopback};
 use crate::serve;
-use crate::terminal::{complain, say};
+use crate::terminal::say;
 
 const ACCOUNTS: [&str; 2] = ["demo-alice", "demo-bob"];
 /// Whole units of each asset that a demo account begins with.
@@ -163,8 +163,8 @@ impl Standing {
             (Moves::Off, _) => None,
             (Moves::Calm | Moves::Busy, Known::Ready(troupe)) => Some(troupe),
             (Moves::Calm | Moves::Busy, Known::KeysGone) => {
-                complain!(
-                    "warning: the simulated traders' keys were revoked, so nothing moves; rialto demo reset starts anew"
+                tracing::warn!(
+                    "the simulated traders' keys were revoked, so nothing moves; rialto demo reset starts anew"
                 );
                 None
             }
@@ -226,7 +226,7 @@ impl Show {
         };
         tokio::select! {
             ended = trading => if let Err(error) = ended {
-                complain!("warning: the simulated traders have stopped: {error}");
+                tracing::warn!("the simulated traders have stopped: {error}");
             },
             () = listening => unreachable!("it never ends"),
         }

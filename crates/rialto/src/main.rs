@@ -3,6 +3,7 @@
 mod certificates;
 mod config;
 mod demo;
+mod log;
 mod measure;
 mod open_files;
 mod operator;

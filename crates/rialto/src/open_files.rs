@@ -2,8 +2,6 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::terminal::complain;
-
 /// What the program needs beside the public connections: data files, the operator's connections, listeners, pipes. A
 /// journal that cannot open its next file stops the exchange, so connections must never take these.
 const RESERVE: u64 = 500;
@@ -20,8 +18,8 @@ pub fn raise(connections: usize) -> usize {
     // Without a number there is no limit.
     let Some(limit) = limit.filter(|limit| *limit < needed) else { return connections };
     let allowed = limit.saturating_sub(RESERVE).max(FEWEST);
-    complain!(
-        "warning: the system allows {limit} open files, so that only {allowed} connections are let in, not max_connections = \
+    tracing::warn!(
+        "the system allows {limit} open files, so that only {allowed} connections are let in, not max_connections = \
          {connections}: raise the limit to {needed} (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container)"
     );
     usize::try_from(allowed).unwrap_or(connections)

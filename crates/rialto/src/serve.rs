@@ -22,8 +22,8 @@ use tokio::sync::watch;
 use views::{ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
-use crate::terminal::{complain, say};
-use crate::{certificates, demo, open_files, progress, setup};
+use crate::terminal::say;
+use crate::{certificates, demo, log, open_files, progress, setup};
 
 /// The views' section of a snapshot.
 const VIEWS_SECTION: &str = "views";
@@ -42,6 +42,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         .enable_all()
         .build()
         .context("cannot start the threads of the streams")?;
+    log::start(config.log);
     // Listeners first: a port in use is told before anything is recovered or made.
     let public = runtime.block_on(bind(config.public.listen, "public.listen"))?;
     let admin = runtime.block_on(bind(config.admin.listen, "admin.listen"))?;
@@ -55,7 +56,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let mut views = ViewsReplay::new(ViewSettings { hash_seed, ..config.views() }, directory.storage());
     let recovered = sequencer::recover(directory.storage(), &config.journal(), &mut views)?;
     for warning in recovered.warnings() {
-        complain!("warning: {warning}");
+        tracing::warn!("{warning}");
     }
     let views = views.finish()?;
     refuse_open_demo(config, &views)?;
@@ -65,7 +66,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     // The demo has no settings file that somebody could have changed.
     if !is_new && demo.is_none() {
         for difference in setup::differences(config, views.catalog())? {
-            complain!("warning: {difference}; the journal is right");
+            tracing::warn!("{difference}; the journal is right");
         }
     }
     let master_file = config.beside_data(&config.keys.master_key_file);
@@ -128,6 +129,15 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         scheme(&admin_tls),
         addresses.1
     );
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        public = %addresses.0,
+        admin = %addresses.1,
+        data = %config.data_dir.display(),
+        seq = seq.0,
+        replayed,
+        "started"
+    );
     let ports = (port(public, public_tls), port(admin, admin_tls));
     runtime.block_on(run(sequencer, gateway, token, ports, signals, show))
 }
@@ -174,6 +184,7 @@ async fn run(
     if failed {
         bail!("the exchange has stopped by itself at command {}", stopped.seq);
     }
+    tracing::info!(seq = stopped.seq.0, "stopped");
     say!("Stopped at command {}.", stopped.seq);
     Ok(())
 }
@@ -342,8 +353,8 @@ impl Replay for ViewsReplay<'_> {
         self.views = if let Some(views) = loaded {
             Ok(views)
         } else {
-            complain!(
-                "warning: the snapshot at command {seq} has no usable views; they are made again from the event log"
+            tracing::warn!(
+                "the snapshot at command {seq} has no usable views; they are made again from the event log"
             );
             self.rebuild(seq).context("the views cannot be made again from the event log")
         };
