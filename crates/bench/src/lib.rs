@@ -90,7 +90,7 @@ impl Latency {
 
 impl Measurement {
     /// The heads of the columns that `Display` fills. The remark is not among them.
-    pub const HEADER: &'static str = "what                                          commands  seconds   commands/s  refused   p50 us   p99 us  p99.9 us  target";
+    pub const HEADER: &'static str = "what                                                              commands  seconds   commands/s  refused   p50 us   p99 us  p99.9 us  target";
 
     /// Of `commands` in `elapsed`.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -138,7 +138,7 @@ impl fmt::Display for Measurement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, commands, seconds, per_second, rejects, latency, target, figures: _, remark: _ } =
             self;
-        write!(out, "{name:<42} {commands:>11} {seconds:>8.2} {per_second:>12.0} {rejects:>8}")?;
+        write!(out, "{name:<62} {commands:>11} {seconds:>8.2} {per_second:>12.0} {rejects:>8}")?;
         match latency {
             Some(Latency { p50_us, p99_us, p999_us }) => {
                 write!(out, " {p50_us:>8.1} {p99_us:>8.1} {p999_us:>9.1}")?;

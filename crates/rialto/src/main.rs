@@ -60,7 +60,7 @@ enum Command {
         #[arg(long, default_value = "./rialto-data")]
         data: PathBuf,
     },
-    /// Measures partition, journal and REST on this machine.
+    /// Measures partition, journal, REST, WebSocket API, streams and thousands of connections on this machine.
     Bench(measure::Options),
     /// Works on the journal of an exchange that is not running.
     #[command(subcommand)]
