@@ -54,9 +54,9 @@ impl Server {
         Self::start_listening(data, ["127.0.0.1:0", "127.0.0.1:0"], arguments)
     }
 
-    /// As [`Self::start`], on these addresses for traders and for the operator: where a server before it was.
-    pub fn start_at(data: &Path, addresses: [&str; 2]) -> Self {
-        Self::start_listening(data, addresses, &["--demo", "off"])
+    /// As [`Self::start_with`], on these addresses for traders and for the operator: where a server before it was.
+    pub fn start_at(data: &Path, addresses: [&str; 2], arguments: &[&str]) -> Self {
+        Self::start_listening(data, addresses, arguments)
     }
 
     fn start_listening(data: &Path, [listen, admin_listen]: [&str; 2], arguments: &[&str]) -> Self {

@@ -1,6 +1,6 @@
 //! Clients that nobody here wrote: ccxt and python-binance as their authors publish them, with nothing set but URLs and keys,
-//! trade on a running server, which is killed, stopped and started again between two of their calls. What they hold it against
-//! is in the scripts under `clients/`; here is only what runs them.
+//! trade on a running server, which is killed, stopped and started again between two of their calls, and follow markets that move.
+//! What they hold it against is in the scripts under `clients/`; here is only what runs them.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,15 +9,20 @@ use std::process::{Command, Stdio};
 
 use acceptance::{Server, lasting_addresses};
 
-/// Runs a script to its end. It asks for the next end of the server by its name, and for nothing else.
+/// Runs a script to its end on a demo that nobody moves. It asks for the next end of the server by its name, and for nothing else.
 fn satisfies(script: &str) {
+    satisfies_among(script, "off");
+}
+
+/// As [`satisfies`], among the demo's own traders, who are `calm`, `busy` or `off`.
+fn satisfies_among(script: &str, traders: &str) {
     let python = std::env::var_os("RIALTO_PYTHON").expect(
         "RIALTO_PYTHON must name a Python that has the packages of tools/test-requirements.txt; tools/test makes one and sets it",
     );
     let folder = tempfile::tempdir().unwrap();
     let (data, complaints) = (folder.path().join("data"), folder.path().join("stderr"));
     let addresses = lasting_addresses();
-    let start = || Server::start_at(&data, [&addresses[0], &addresses[1]]);
+    let start = || Server::start_at(&data, [&addresses[0], &addresses[1]], &["--demo", traders]);
     let mut server = start();
 
     let mut command = Command::new(python);
@@ -72,4 +77,9 @@ fn ccxt_trades() {
 #[test]
 fn python_binance_trades() {
     satisfies("python_binance_spot.py");
+}
+
+#[test]
+fn python_binance_follows_sockets() {
+    satisfies_among("python_binance_sockets.py", "busy");
 }
