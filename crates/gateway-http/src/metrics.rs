@@ -219,6 +219,13 @@ impl Metrics {
         let written = Counter::<u64>::default();
         written.inc_by(counts.snapshots.written);
         registry.register("rialto_snapshots_written", "Snapshots since the start", written);
+        let failed = Counter::<u64>::default();
+        failed.inc_by(counts.snapshots.failed);
+        registry.register(
+            "rialto_snapshots_failed",
+            "Snapshots since the start that could not be made; the reason is in the log",
+            failed,
+        );
         let mut seconds = |name: &str, help: &str, duration: Duration| {
             registry.register(name, help, ConstGauge::new(duration.as_secs_f64()));
         };

@@ -4,8 +4,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -25,16 +24,13 @@ use crate::streams::publisher;
 /// How long the follower sleeps at most before it looks whether anybody still needs it.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// At which command the views are wanted, and by whom.
-type Save = (Seq, Sender<Vec<u8>>);
+/// How long [`ReadModel::save_at_end`] sleeps between two looks.
+const END_LOOK: Duration = Duration::from_millis(1);
 
 /// The views, and how far they are.
 pub struct ReadModel {
     views: RwLock<Views>,
     listings: RwLock<Arc<Listings>>,
-    /// Who wants the views saved at which command; `None` once the follower has ended, so that nobody waits for ever. Never
-    /// locked by somebody who holds the views.
-    saves: Mutex<Option<Vec<Save>>>,
     /// The last command whose events are in the views. Its sender lives in the follower: a closed channel means that the
     /// views will not go on.
     applied: watch::Receiver<Seq>,
@@ -56,7 +52,6 @@ fn follow(
             let seq = model.apply(&batch, &mut feed);
             announce.send_replace(seq);
             feed.tell(&batch);
-            model.save_where_wanted(seq);
         }
     }
 }
@@ -81,11 +76,9 @@ impl ReadModel {
     pub fn start(views: Views, subscription: Subscription) -> io::Result<Arc<Self>> {
         let (announce, applied) = watch::channel(views.command_seq());
         let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
-        let saves = Mutex::new(Some(Vec::new()));
         let model = Self {
             views: RwLock::new(views),
             listings,
-            saves,
             applied,
             hub: Arc::default(),
             fills: OnceLock::new(),
@@ -96,9 +89,6 @@ impl ReadModel {
         thread::Builder::new().name("views".to_owned()).spawn(move || {
             // What is broken then, the panic hook has written.
             let _ = catch_unwind(AssertUnwindSafe(|| follow(&follower, &subscription, &announce, feed)));
-            if let Some(model) = follower.upgrade() {
-                *model.saves() = None;
-            }
         })?;
         Ok(model)
     }
@@ -118,47 +108,25 @@ impl ReadModel {
         views.command_seq()
     }
 
-    fn save_where_wanted(&self, seq: Seq) {
-        let mut saves = self.saves();
-        let Some(saves) = saves.as_mut().filter(|saves| !saves.is_empty()) else { return };
-        for (_, asked) in saves.extract_if(.., |(wanted, _)| *wanted == seq) {
-            // Whoever asked may have gone.
-            let _ = asked.send(self.saved());
-        }
-        // Asked too late: their end of the channel tells them.
-        saves.retain(|(wanted, _)| *wanted > seq);
-    }
-
     /// Looks at the views while nothing changes in them. Keep it short: the follower waits.
     pub fn with_views<R>(&self, look: impl FnOnce(&Views) -> R) -> R {
         look(&self.read())
     }
 
-    /// The views in the form of [`Views::save`], as they are when they have the events of `seq` and nothing behind it. To be
-    /// asked before the batch that ends at `seq` is released, or while it is the last; otherwise, and when the views do not go
-    /// on, the channel ends empty.
-    ///
-    /// Readers go on meanwhile; only what is new has to wait.
-    pub fn save_at(&self, seq: Seq) -> Receiver<Vec<u8>> {
-        let (asked, bytes) = channel();
-        let mut saves = self.saves();
-        let now = self.read().command_seq();
-        if now == seq {
-            asked.send(self.saved()).expect("the other end is here");
-        } else if let Some(saves) = saves.as_mut().filter(|_| now < seq) {
-            saves.push((seq, asked));
+    /// The views in the form of [`Views::save`], as they are when they have the events of `seq`, the last command of all; it
+    /// waits for that. `None` when the views will not come that far.
+    pub fn save_at_end(&self, seq: Seq) -> Option<Vec<u8>> {
+        while self.applied_seq() < seq {
+            if !self.goes_on() {
+                return None;
+            }
+            thread::park_timeout(END_LOOK);
         }
-        bytes
-    }
-
-    fn saved(&self) -> Vec<u8> {
+        let views = self.read();
+        assert_eq!(views.command_seq(), seq, "nothing comes behind the last command");
         let mut bytes = Vec::new();
-        self.read().save(&mut bytes);
-        bytes
-    }
-
-    fn saves(&self) -> MutexGuard<'_, Option<Vec<Save>>> {
-        self.saves.lock().unwrap_or_else(PoisonError::into_inner)
+        views.save(&mut bytes);
+        Some(bytes)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Views> {

@@ -15,6 +15,7 @@ mod skip;
 mod terminal;
 mod tls_new;
 mod verify;
+mod views_replay;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,15 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use codec::Reader;
 use gateway_http::{
     Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls,
     write_secret,
 };
-use indicatif::ProgressBar;
-use journal::{DataDir, EventLogReader, Storage};
-use model::{Command, EventBatch, Seq};
-use sequencer::{Egress, Ingress, Recovered, Replay, Sequencer};
+use journal::DataDir;
+use model::{Command, Seq};
+use sequencer::{Egress, Ingress, Recovered, Sequencer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -23,10 +21,8 @@ use views::{ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
 use crate::terminal::say;
-use crate::{certificates, demo, log, open_files, progress, setup};
-
-/// The views' section of a snapshot.
-const VIEWS_SECTION: &str = "views";
+use crate::views_replay::{ViewsInSnapshots, ViewsReplay};
+use crate::{certificates, demo, log, open_files, setup};
 
 /// Runs until somebody stops it, as the demo if there are options for one.
 pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()> {
@@ -53,7 +49,8 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let directory = DataDir::open(&config.data_dir)?;
     // Nobody outside may know which names fall into one place of the views' indexes.
     let hash_seed = RandomState::new().hash_one(std::process::id());
-    let mut views = ViewsReplay::new(ViewSettings { hash_seed, ..config.views() }, directory.storage());
+    let view_settings = ViewSettings { hash_seed, ..config.views() };
+    let mut views = ViewsReplay::new(view_settings.clone(), directory.storage());
     let recovered = sequencer::recover(directory.storage(), &config.journal(), &mut views)?;
     for warning in recovered.warnings() {
         tracing::warn!("{warning}");
@@ -78,11 +75,10 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
 
     let egress = Egress::default();
     let read_model = ReadModel::start(views, egress.subscribe()).context("cannot start the views' thread")?;
-    let saved = Arc::clone(&read_model);
-    let sections_at = Box::new(move |seq: Seq| {
-        let bytes = saved.save_at(seq);
-        Box::new(move || vec![(VIEWS_SECTION, bytes.recv().expect("the views follow to every snapshot"))])
-            as _
+    let snapshots = Arc::new(ViewsInSnapshots {
+        settings: view_settings,
+        storage: Arc::clone(directory.storage()),
+        read_model: Arc::clone(&read_model),
     });
     let mut first = if is_new { setup::listing(config)? } else { Vec::new() };
     let mut demo = match (demo, standing) {
@@ -95,7 +91,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     settings.ingress_limit = settings.ingress_limit.max(first.len());
     settings.batch_max_commands = settings.batch_max_commands.max(first.len());
     let replayed = recovered.replayed();
-    let sequencer = recovered.start(settings, egress, Some(sections_at));
+    let sequencer = recovered.start(settings, egress, Some(snapshots));
     setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
     issued.iter().try_for_each(|key| keys.insert(key))?;
     finish_change_of_master_key(&keys, sequencer.ingress())?;
@@ -308,66 +304,4 @@ fn admin_token(file: &Path) -> anyhow::Result<AdminToken> {
     AdminToken::new(text.trim())?.ok_or_else(|| {
         anyhow!("the operator's token in {path} must have {} or more visible characters", AdminToken::MIN_LEN)
     })
-}
-
-/// Rebuilds the views while the partition is recovered.
-struct ViewsReplay<'a> {
-    settings: ViewSettings,
-    storage: &'a Arc<dyn Storage>,
-    views: anyhow::Result<Views>,
-    bar: Option<ProgressBar>,
-}
-
-impl<'a> ViewsReplay<'a> {
-    fn new(settings: ViewSettings, storage: &'a Arc<dyn Storage>) -> Self {
-        let views = Ok(Views::new(settings.clone()));
-        Self { settings, storage, views, bar: None }
-    }
-
-    fn finish(self) -> anyhow::Result<Views> {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-        self.views
-    }
-
-    /// From the first event on: for a snapshot that has no views, or views that this program cannot read.
-    fn rebuild(&self, until: Seq) -> anyhow::Result<Views> {
-        let mut views = Views::new(self.settings.clone());
-        let mut reader = EventLogReader::open(self.storage, Seq(1))?;
-        while let Some(frame) = reader.next()? {
-            if frame.last_seq > until {
-                break;
-            }
-            views.apply(&sequencer::decode_batch(&frame)?);
-        }
-        Ok(views)
-    }
-}
-
-impl Replay for ViewsReplay<'_> {
-    fn snapshot(&mut self, seq: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
-        let saved = section(VIEWS_SECTION);
-        let loaded =
-            saved.and_then(|bytes| Views::load(self.settings.clone(), &mut Reader::new(&bytes)).ok());
-        self.views = if let Some(views) = loaded {
-            Ok(views)
-        } else {
-            tracing::warn!(
-                "the snapshot at command {seq} has no usable views; they are made again from the event log"
-            );
-            self.rebuild(seq).context("the views cannot be made again from the event log")
-        };
-    }
-
-    fn batch(&mut self, batch: &EventBatch) {
-        if let Ok(views) = &mut self.views {
-            views.apply(batch);
-        }
-    }
-
-    fn progress(&mut self, done: u64, total: u64) {
-        let bar = self.bar.get_or_insert_with(|| progress::bar("Applying the journal", total, true));
-        bar.set_position(done);
-    }
 }

@@ -6,29 +6,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use journal::{Durable, EventFrame, EventLogWriter, EventPosition, JournalError, SnapshotStore};
-use model::{Seq, TimeNs};
+use model::TimeNs;
 
-use crate::stats::Kept;
-use crate::{Ingress, SequencerError};
-
-/// Sections that others add to a snapshot. Called on the sequencer's thread just before the batch that ends at this command
-/// is released (for the last snapshot of all: when nothing more will be released); what it returns is called on the
-/// keeper's thread, may wait for what was released, and gives the state of the caller at exactly that command.
-pub type SectionsAt = Box<dyn FnMut(Seq) -> Sections + Send>;
-pub(crate) type Sections = Box<dyn FnOnce() -> Vec<(&'static str, Vec<u8>)> + Send>;
+use crate::{Egress, Ingress, Sections, SequencerError};
 
 /// The partition's section of a snapshot.
 pub(crate) const PARTITION_SECTION: &str = "partition";
 
 pub(crate) enum Job {
     Events(EventFrame),
+    /// Behind the events of its position.
     Snapshot {
         journal: Durable,
         events: EventPosition,
         time_ns: TimeNs,
-        partition: Vec<u8>,
-        others: Sections,
+        sections: Sections,
     },
+    /// Stands still until the other end says so or is gone.
+    #[cfg(test)]
+    Wait(Receiver<()>),
 }
 
 /// Bytes of events that may wait for the keeper: a second or two of them at full speed. Behind that the sequencer waits too,
@@ -43,6 +39,7 @@ const USED_FRAMES: usize = 2;
 #[derive(Default)]
 struct Load {
     event_bytes: usize,
+    /// Those that are being made as well.
     snapshots: usize,
     /// The thread has ended or is about to.
     gone: bool,
@@ -74,6 +71,24 @@ pub(crate) struct Keeper {
     thread: JoinHandle<Result<EventLogWriter, JournalError>>,
 }
 
+/// The hold on the keeper of the thread that makes the snapshots. The keeper does not end before it is dropped.
+pub(crate) struct Snapshots {
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+}
+
+impl Snapshots {
+    /// Hands over the snapshot that [`Keeper::begin_snapshot`] was called for; false when nobody is there to take it.
+    pub(crate) fn give(&self, snapshot: Job) -> bool {
+        self.jobs.send(snapshot).is_ok()
+    }
+
+    /// There will be no snapshot, although [`Keeper::begin_snapshot`] was called.
+    pub(crate) fn give_up(&self) {
+        self.shared.ease(|load| load.snapshots -= 1);
+    }
+}
+
 /// Tells the sequencer that the thread ends, be it by a panic: first that it is so, then to look.
 struct LastWords {
     shared: Arc<Shared>,
@@ -88,15 +103,21 @@ impl Drop for LastWords {
 }
 
 impl Keeper {
-    /// `wake` is nudged when the thread ends.
-    pub(crate) fn start(events: EventLogWriter, snapshots: SnapshotStore, wake: Ingress) -> Self {
-        Self::with_backlog(events, snapshots, wake, BACKLOG_BYTES)
+    /// `wake` is nudged when the thread ends; `egress` counts the snapshots.
+    pub(crate) fn start(
+        events: EventLogWriter,
+        snapshots: SnapshotStore,
+        wake: Ingress,
+        egress: Egress,
+    ) -> Self {
+        Self::with_backlog(events, snapshots, wake, egress, BACKLOG_BYTES)
     }
 
     fn with_backlog(
         mut events: EventLogWriter,
         snapshots: SnapshotStore,
         wake: Ingress,
+        egress: Egress,
         backlog_bytes: usize,
     ) -> Self {
         let (jobs, inbox) = channel::<Job>();
@@ -105,7 +126,7 @@ impl Keeper {
         let last_words = LastWords { shared: Arc::clone(&shared), wake };
         let work = move || {
             let last_words = last_words;
-            keep(&mut events, &snapshots, &inbox, &give_back, &last_words.shared).map(|()| events)
+            keep(&mut events, &snapshots, &inbox, &give_back, &last_words.shared, &egress).map(|()| events)
         };
         let thread =
             std::thread::Builder::new().name("keeper".to_owned()).spawn(work).expect("threads can be made");
@@ -124,7 +145,6 @@ impl Keeper {
             return Err(gone);
         }
         load.event_bytes += bytes;
-        load.snapshots += usize::from(matches!(job, Job::Snapshot { .. }));
         drop(load);
         self.jobs.send(job).map_err(|_| gone)
     }
@@ -134,13 +154,22 @@ impl Keeper {
         self.used_frames.try_recv().unwrap_or_default()
     }
 
-    /// What is with the thread now.
-    pub(crate) fn kept(&self) -> Kept {
-        let load = self.shared.lock();
-        Kept { event_bytes: load.event_bytes, has_snapshot: load.snapshots > 0 }
+    /// Bytes of events that are with the thread now.
+    pub(crate) fn event_bytes(&self) -> usize {
+        self.shared.lock().event_bytes
     }
 
-    /// True while a snapshot waits or is being written. The next one would hold another copy of the state.
+    /// A snapshot is going to be handed over.
+    pub(crate) fn begin_snapshot(&self) {
+        self.shared.ease(|load| load.snapshots += 1);
+    }
+
+    /// For the thread that makes the snapshots.
+    pub(crate) fn snapshots(&self) -> Snapshots {
+        Snapshots { shared: Arc::clone(&self.shared), jobs: self.jobs.clone() }
+    }
+
+    /// True while a snapshot is being made, waits or is being written. The next one would hold another copy of the state.
     pub(crate) fn has_snapshot(&self) -> bool {
         self.shared.lock().snapshots > 0
     }
@@ -162,6 +191,8 @@ impl Job {
         match self {
             Self::Events(frame) => frame.records().as_bytes().len() + BATCH_BYTES,
             Self::Snapshot { .. } => 0,
+            #[cfg(test)]
+            Self::Wait(_) => 0,
         }
     }
 }
@@ -172,6 +203,7 @@ fn keep(
     inbox: &Receiver<Job>,
     give_back: &SyncSender<EventFrame>,
     shared: &Shared,
+    egress: &Egress,
 ) -> Result<(), JournalError> {
     while let Ok(job) = inbox.recv() {
         let bytes = job.event_bytes();
@@ -182,14 +214,15 @@ fn keep(
                 let _ = give_back.try_send(frame);
                 shared.ease(|load| load.event_bytes -= bytes);
             }
-            Job::Snapshot { journal, events: at, time_ns, partition, others } => {
+            Job::Snapshot { journal, events: at, time_ns, sections } => {
                 let synced = events.sync()?;
-                let others = others();
-                let mut sections = vec![(PARTITION_SECTION, partition.as_slice())];
-                sections.extend(others.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
-                snapshots.write(journal, at, synced, time_ns, &sections)?;
+                let bytes: Vec<_> = sections.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+                snapshots.write(journal, at, synced, time_ns, &bytes)?;
+                egress.stats().snapshot_written();
                 shared.ease(|load| load.snapshots -= 1);
             }
+            #[cfg(test)]
+            Job::Wait(go_on) => drop(go_on.recv()),
         }
     }
     Ok(())
@@ -197,14 +230,15 @@ fn keep(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::collections::VecDeque;
+    use std::time::Duration;
 
     use journal::faulty::{Failure, FaultyStorage};
     use journal::{Preparation, Recovery, Settings};
-    use model::EventSeq;
+    use model::{EventSeq, Seq};
 
     use super::*;
-    use crate::ingress::queue;
+    use crate::ingress::{Woken, queue};
 
     const LIMIT: usize = 1_000;
 
@@ -215,7 +249,7 @@ mod tests {
             ..Settings::default()
         };
         let Recovery { events, snapshots, .. } = Recovery::open(&disk.storage(), &small).unwrap();
-        Keeper::with_backlog(events, snapshots, queue(1).0, LIMIT)
+        Keeper::with_backlog(events, snapshots, queue(1).0, Egress::default(), LIMIT)
     }
 
     /// The one event of the command at `seq`, as large as three fit into the backlog.
@@ -227,27 +261,21 @@ mod tests {
         Job::Events(frame)
     }
 
-    fn snapshot_that_waits(others: Sections) -> Job {
-        Job::Snapshot {
-            journal: Durable::GENESIS,
-            events: EventPosition::GENESIS,
-            time_ns: TimeNs(0),
-            partition: Vec::new(),
-            others,
-        }
+    /// Of the state before the first command, with the event log that far.
+    fn snapshot(events: EventPosition) -> Job {
+        Job::Snapshot { journal: Durable::GENESIS, events, time_ns: TimeNs(0), sections: Vec::new() }
     }
 
     #[test]
     fn what_waits_for_the_keeper_is_bounded() {
         let keeper = keeper(&FaultyStorage::new());
         let (let_go, go_on) = channel::<()>();
-        keeper
-            .send(snapshot_that_waits(Box::new(move || {
-                go_on.recv().unwrap();
-                Vec::new()
-            })))
-            .unwrap();
+        keeper.send(Job::Wait(go_on)).unwrap();
+        assert!(!keeper.has_snapshot());
+        keeper.begin_snapshot();
         assert!(keeper.has_snapshot());
+        assert!(keeper.snapshots().give(snapshot(EventPosition::GENESIS)));
+        assert!(keeper.has_snapshot(), "until it is written");
         for seq in 1..=2_000 {
             if seq == 4 {
                 // Now it is full, and the next one waits.
@@ -260,6 +288,19 @@ mod tests {
         assert_eq!(keeper.stop().unwrap().position().seq, Seq(2_000));
         let left = shared.lock();
         assert_eq!((left.event_bytes, left.snapshots), (0, 0));
+    }
+
+    #[test]
+    fn a_keeper_that_panics_wakes_the_sequencer() {
+        let (wake, arrivals) = queue(1);
+        let Recovery { events, snapshots, .. } =
+            Recovery::open(&FaultyStorage::new().storage(), &Settings::default()).unwrap();
+        let keeper = Keeper::start(events, snapshots, wake, Egress::default());
+        // Events of another command than the snapshot's: what must never come is the keeper's to refuse.
+        keeper.send(snapshot(EventPosition { seq: Seq(1), ..EventPosition::GENESIS })).unwrap();
+        assert_eq!(arrivals.take(&mut VecDeque::new(), 1, Duration::MAX), Woken::Nudge);
+        assert!(keeper.has_stopped());
+        assert!(matches!(keeper.stop(), Err(SequencerError::ThreadGone { thread: "keeper" })));
     }
 
     #[test]

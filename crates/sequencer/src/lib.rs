@@ -1,6 +1,6 @@
 //! The one order of commands: a thread that sequences and applies, a thread that writes and syncs, and the gate between
-//! them and everybody else. A third thread keeps what is derived: the event log and the snapshots. It knows no protocol:
-//! gateways hand in commands and are handed events.
+//! them and everybody else. A third thread keeps what is derived: the event log and the snapshots, which a fourth one makes
+//! from the files. It knows no protocol: gateways hand in commands and are handed events.
 //!
 //! ```text
 //! Ingress ─▶ sequencer thread ──frame──▶ writer thread        one append and one sync a batch
@@ -8,6 +8,8 @@
 //!                 └────────── gate ◀──durable─┘
 //!                              │
 //!           sessions, subscribers, keeper thread               replies, views, event log and snapshots
+//!                                       ▲
+//!                              snapshotter thread              newest snapshot + journal ─▶ next snapshot
 //! ```
 
 mod audit;
@@ -18,6 +20,7 @@ mod keeper;
 mod recovery;
 mod sequencer;
 mod settings;
+mod snapshotter;
 mod stats;
 mod writer;
 
@@ -25,8 +28,8 @@ pub use audit::{AuditStep, audit};
 pub use egress::{Egress, Reply, Session, Subscription};
 pub use error::SequencerError;
 pub use ingress::{Ingress, Submission, SubmitError};
-pub use keeper::SectionsAt;
 pub use recovery::{Recovered, Replay, decode_batch, recover};
 pub use sequencer::{Sequencer, Stopped};
 pub use settings::Settings;
+pub use snapshotter::{Companion, CompanionCopy, Sections};
 pub use stats::{BatchSizes, Bounds, CommandCount, Counts, Histogram, Snapshots, Stats, SyncTimes};

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use codec::{Coded, EventChain, Reader};
 use exchange::Partition;
-use journal::{Batch, EventFrame, EventLogWriter, JournalWriter, Recovery, SkipMark, SnapshotStore, Storage};
+use journal::{
+    Batch, EventFrame, EventLogWriter, JournalWriter, Recovery, SkipMark, Snapshot, SnapshotStore, Storage,
+};
 use model::{Command, Event, EventBatch, EventSeq, Seq, Sequenced, Skip, TimeNs};
 
-use crate::keeper::{PARTITION_SECTION, SectionsAt};
-use crate::{Egress, Sequencer, SequencerError, Settings};
+use crate::keeper::PARTITION_SECTION;
+use crate::{Companion, Egress, Sequencer, SequencerError, Settings};
 
 /// What a replay tells of itself.
 pub trait Replay {
@@ -36,6 +38,7 @@ pub struct Recovered {
     pub(crate) journal: JournalWriter,
     pub(crate) events: EventLogWriter,
     pub(crate) snapshots: SnapshotStore,
+    pub(crate) storage: Arc<dyn Storage>,
     /// Where the snapshot stood that was started from.
     pub(crate) snapshot_seq: Seq,
     warnings: Vec<String>,
@@ -63,9 +66,14 @@ impl Recovered {
         self.derive.chain.0
     }
 
-    /// Starts the threads. `sections_at` adds to snapshots.
-    pub fn start(self, settings: Settings, egress: Egress, sections_at: Option<SectionsAt>) -> Sequencer {
-        Sequencer::start(self, settings, egress, sections_at)
+    /// Starts the threads. The companion's state goes into snapshots beside the partition's.
+    pub fn start(
+        self,
+        settings: Settings,
+        egress: Egress,
+        companion: Option<Arc<dyn Companion>>,
+    ) -> Sequencer {
+        Sequencer::start(self, settings, egress, companion)
     }
 }
 
@@ -77,19 +85,8 @@ pub fn recover(
 ) -> Result<Recovered, SequencerError> {
     let recovery = Recovery::open(storage, settings)?;
     let warnings = recovery.warnings();
-    let (partition, mut derive, snapshot_seq) = match &recovery.snapshot {
-        None => (Partition::default(), Derive::default(), Seq(0)),
-        Some(snapshot) => {
-            let seq = snapshot.seq();
-            let bytes = snapshot.section(PARTITION_SECTION).unwrap_or_default();
-            let partition =
-                Partition::restore(bytes).map_err(|error| SequencerError::Snapshot { seq, error })?;
-            replay.snapshot(seq, &|name| snapshot.section(name).map(<[u8]>::to_vec));
-            let at = snapshot.events();
-            (partition, Derive { chain: EventChain(at.chain), event_seq: at.event_seq }, seq)
-        }
-    };
-    let mut partition = partition;
+    let snapshot_seq = recovery.snapshot.as_ref().map_or(Seq(0), Snapshot::seq);
+    let (mut partition, mut derive) = begin_at(recovery.snapshot.as_ref(), replay)?;
     let mut reader = recovery.replay()?;
     let Recovery { survey, journal, mut events, snapshots, .. } = recovery;
 
@@ -103,7 +100,22 @@ pub fn recover(
         replay.progress(reader.bytes_read(), reader.bytes_total());
     }
     let replayed = partition.seq().0 - snapshot_seq.0;
-    Ok(Recovered { partition, derive, journal, events, snapshots, snapshot_seq, warnings, replayed })
+    let storage = Arc::clone(storage);
+    Ok(Recovered { partition, derive, journal, events, snapshots, storage, snapshot_seq, warnings, replayed })
+}
+
+/// The state in a snapshot, shown to `replay`; without one, that before the first command.
+pub(crate) fn begin_at(
+    snapshot: Option<&Snapshot>,
+    replay: &mut dyn Replay,
+) -> Result<(Partition, Derive), SequencerError> {
+    let Some(snapshot) = snapshot else { return Ok((Partition::default(), Derive::default())) };
+    let seq = snapshot.seq();
+    let bytes = snapshot.section(PARTITION_SECTION).unwrap_or_default();
+    let partition = Partition::restore(bytes).map_err(|error| SequencerError::Snapshot { seq, error })?;
+    replay.snapshot(seq, &|name| snapshot.section(name).map(<[u8]>::to_vec));
+    let at = snapshot.events();
+    Ok((partition, Derive { chain: EventChain(at.chain), event_seq: at.event_seq }))
 }
 
 /// Applies one batch of the journal, with what an operator had taken out replaced.

@@ -15,10 +15,11 @@ use model::{Command, EventBatch, Seq, Sequenced, TimeNs};
 
 use crate::egress::stamp;
 use crate::ingress::{Arrivals, Woken, queue};
-use crate::keeper::{Job, Keeper, Sections, SectionsAt};
+use crate::keeper::{Job, Keeper, PARTITION_SECTION};
 use crate::recovery::{Derive, Recovered, apply, begin, sentence};
+use crate::snapshotter::{Request, Snapshotter, UnderWay};
 use crate::writer::Writer;
-use crate::{Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
+use crate::{Companion, Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
 
 /// The running sequencer.
 pub struct Sequencer {
@@ -45,15 +46,18 @@ impl Sequencer {
         recovered: Recovered,
         settings: Settings,
         egress: Egress,
-        sections_at: Option<SectionsAt>,
+        companion: Option<Arc<dyn Companion>>,
     ) -> Self {
         settings.assert_in_range();
         let (ingress, arrivals) = queue(settings.ingress_limit);
-        let Recovered { partition, derive, journal, events, snapshots, snapshot_seq, .. } = recovered;
+        let Recovered { partition, derive, journal, events, snapshots, storage, snapshot_seq, .. } =
+            recovered;
         egress.start_at(partition.seq());
         let max_frame_bytes = journal.max_frame_bytes();
         let durable = journal.end();
         let last_snapshot = Arc::new(AtomicBool::new(true));
+        let keeper = Keeper::start(events, snapshots, ingress.clone(), egress.clone());
+        let snapshotter = Snapshotter::start(storage, companion.clone(), keeper.snapshots(), egress.clone());
         let worker = Worker {
             settings,
             last_snapshot: Arc::clone(&last_snapshot),
@@ -62,12 +66,14 @@ impl Sequencer {
             derive,
             durable,
             snapshot_seq,
-            sections_at,
+            kept_seq: snapshot_seq,
+            companion,
             arrivals,
             ingress: ingress.clone(),
             egress: egress.clone(),
             writer: Writer::start(journal),
-            keeper: Keeper::start(events, snapshots, ingress.clone()),
+            keeper,
+            snapshotter: Some(snapshotter),
             frame: Some(FrameBuffer::new()),
             waiting: VecDeque::new(),
             inputs: Vec::new(),
@@ -121,13 +127,18 @@ struct Worker {
     partition: Partition,
     derive: Derive,
     durable: Durable,
+    /// Of the last snapshot that was begun.
     snapshot_seq: Seq,
-    sections_at: Option<SectionsAt>,
+    /// Of the one that was there at the start.
+    kept_seq: Seq,
+    companion: Option<Arc<dyn Companion>>,
     arrivals: Arrivals,
     ingress: Ingress,
     egress: Egress,
     writer: Writer,
     keeper: Keeper,
+    /// Until the end.
+    snapshotter: Option<Snapshotter>,
     /// At home while no batch is with the writer.
     frame: Option<FrameBuffer>,
     /// Taken from the queue and not in a batch yet.
@@ -157,6 +168,8 @@ impl Worker {
         // What was released belongs to the event log. A keeper that is gone tells why below.
         let _ = self.send_events();
         self.egress.close();
+        // The keeper ends behind it.
+        let _ = self.snapshotter.take().map(|snapshotter| snapshotter.stop(UnderWay::GiveUp));
         let kept = self.keeper.stop();
         self.writer.stop();
         match (outcome, kept) {
@@ -182,9 +195,11 @@ impl Worker {
                 Woken::Stopped => break,
             }
         }
-        if self.partition.seq() > self.snapshot_seq && self.last_snapshot.load(Ordering::Relaxed) {
-            let sections = self.sections();
-            self.snapshot(sections)?;
+        let wanted = self.last_snapshot.load(Ordering::Relaxed);
+        let under_way = if wanted { UnderWay::GiveUp } else { UnderWay::Finish };
+        let made = self.snapshotter.take().and_then(|snapshotter| snapshotter.stop(under_way));
+        if wanted && self.partition.seq() > made.unwrap_or(self.kept_seq) {
+            self.last_snapshot()?;
         }
         Ok(Stopped {
             seq: self.partition.seq(),
@@ -235,16 +250,12 @@ impl Worker {
         // The gate: everything above is on the disk, so everything below may be known.
         let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands
             && !self.keeper.has_snapshot();
-        let sections = due.then(|| self.sections());
         let batch = Arc::new(batch);
         self.egress.release(&batch);
-        self.egress.stats().batch(&self.inputs, &batch, synced, self.keeper.kept());
+        self.egress.stats().batch(&self.inputs, &batch, synced, self.keeper.event_bytes());
         self.unsent = Some(events);
         self.deliver(&batch)?;
-        match sections {
-            Some(sections) => self.snapshot(sections),
-            None => Ok(()),
-        }
+        if due { self.begin_snapshot() } else { Ok(()) }
     }
 
     /// Answers everybody who waits for a command of `batch`. A session that panics keeps the answer from nobody else.
@@ -285,24 +296,38 @@ impl Worker {
         frame
     }
 
-    fn sections(&mut self) -> Sections {
-        let seq = self.partition.seq();
-        self.sections_at.as_mut().map_or_else(|| Box::new(Vec::new) as _, |sections_at| sections_at(seq))
+    /// Has a snapshot made of what is released now, while everything goes on.
+    fn begin_snapshot(&mut self) -> Result<(), SequencerError> {
+        let begun = Instant::now();
+        let request = self.position()?;
+        self.snapshot_seq = request.journal.seq();
+        self.keeper.begin_snapshot();
+        self.egress.stats().snapshot_begun(begun.elapsed());
+        let snapshotter = self.snapshotter.as_ref().expect("it is there until the end");
+        snapshotter.begin(request)
     }
 
-    /// Has the state written, as it is now. The partition stands still while its state becomes bytes.
-    fn snapshot(&mut self, others: Sections) -> Result<(), SequencerError> {
+    /// Has the state written, when nothing more will change it.
+    fn last_snapshot(&mut self) -> Result<(), SequencerError> {
+        let begun = Instant::now();
+        let Request { journal, events, time_ns } = self.position()?;
+        let mut sections = vec![(PARTITION_SECTION, self.partition.snapshot())];
+        if let Some(companion) = &self.companion {
+            sections.extend(companion.last(journal.seq()));
+        }
+        self.keeper.begin_snapshot();
+        self.egress.stats().snapshot_begun(begun.elapsed());
+        self.keeper.send(Job::Snapshot { journal, events, time_ns, sections })
+    }
+
+    /// Where everything stands. The keeper has all events of it.
+    fn position(&mut self) -> Result<Request, SequencerError> {
         self.send_events()?;
-        self.snapshot_seq = self.partition.seq();
         let events = EventPosition {
             seq: self.durable.seq(),
             event_seq: self.derive.event_seq,
             chain: self.derive.chain.0,
         };
-        let (journal, time_ns) = (self.durable, self.partition.time_ns());
-        let begun = Instant::now();
-        let partition = self.partition.snapshot();
-        self.egress.stats().snapshot_begun(begun.elapsed());
-        self.keeper.send(Job::Snapshot { journal, events, time_ns, partition, others })
+        Ok(Request { journal: self.durable, events, time_ns: self.partition.time_ns() })
     }
 }

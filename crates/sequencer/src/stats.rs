@@ -27,16 +27,18 @@ pub struct Counts {
     pub snapshots: Snapshots,
 }
 
-/// What there is to say of snapshots. One that fails stops the exchange.
+/// What there is to say of snapshots. One that cannot be written stops the exchange; one that cannot be made is counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Snapshots {
     /// How many are written.
     pub written: u64,
+    /// How many could not be made.
+    pub failed: u64,
     /// When the one that is under way was begun.
     pub under_way: Option<Instant>,
-    /// When the last one was found to be written; looked at with every batch.
+    /// When the last one was written.
     pub last_written: Option<Instant>,
-    /// How long the last one took, from its begin until it was found to be written.
+    /// How long the last one took, from its begin until it was written.
     pub last_took: Duration,
     /// How long the partition stood still for the last one.
     pub last_stall: Duration,
@@ -120,24 +122,6 @@ impl<B: Bounds> Histogram<B> {
     }
 }
 
-/// What is with the keeper.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
-    pub(crate) event_bytes: usize,
-    pub(crate) has_snapshot: bool,
-}
-
-impl Snapshots {
-    fn look(&mut self, has_snapshot: bool) {
-        if let Some(begun) = self.under_way.filter(|_| !has_snapshot) {
-            self.written += 1;
-            self.under_way = None;
-            self.last_took = begun.elapsed();
-            self.last_written = Some(Instant::now());
-        }
-    }
-}
-
 impl Counts {
     fn count(&mut self, command: &'static str, outcome: &'static str) {
         // A handful of rows, and what is frequent comes first.
@@ -155,17 +139,17 @@ impl Stats {
         self.lock().clone()
     }
 
-    /// A batch is durable, `synced` after it was handed to the writer's file.
+    /// A batch is durable, `synced` after it was handed to the writer's file, while `waiting_bytes` of events are with the
+    /// keeper.
     pub(crate) fn batch(
         &self,
         inputs: &[Sequenced<Command>],
         batch: &EventBatch,
         synced: Duration,
-        kept: Kept,
+        waiting_bytes: usize,
     ) {
         let mut counts = self.lock();
-        counts.events_waiting_bytes = kept.event_bytes;
-        counts.snapshots.look(kept.has_snapshot);
+        counts.events_waiting_bytes = waiting_bytes;
         for (index, input) in inputs.iter().enumerate() {
             counts.count(input.command.name(), outcome_name(batch.events_of(index)));
         }
@@ -177,6 +161,21 @@ impl Stats {
     pub(crate) fn snapshot_begun(&self, stall: Duration) {
         let snapshots = &mut self.lock().snapshots;
         (snapshots.under_way, snapshots.last_stall) = (Some(Instant::now()), stall);
+    }
+
+    /// The snapshot that was begun is written.
+    pub(crate) fn snapshot_written(&self) {
+        let snapshots = &mut self.lock().snapshots;
+        snapshots.written += 1;
+        snapshots.last_took = snapshots.under_way.take().map_or(Duration::ZERO, |begun| begun.elapsed());
+        snapshots.last_written = Some(Instant::now());
+    }
+
+    /// The snapshot that was begun could not be made.
+    pub(crate) fn snapshot_failed(&self) {
+        let snapshots = &mut self.lock().snapshots;
+        snapshots.failed += 1;
+        snapshots.under_way = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -259,11 +258,15 @@ mod tests {
         batch.ends.push(0);
         batch.events.push(refused);
         batch.ends.extend([1, 1]);
-        let kept = |has_snapshot| Kept { event_bytes: 7, has_snapshot };
         stats.snapshot_begun(Duration::from_millis(5));
-        stats.batch(&inputs, &batch, Duration::from_micros(60), kept(true));
+        stats.batch(&inputs, &batch, Duration::from_micros(60), 8);
         assert!(stats.counts().snapshots.under_way.is_some());
-        stats.batch(&[], &batch, Duration::ZERO, kept(false));
+        stats.snapshot_failed();
+        assert!(stats.counts().snapshots.under_way.is_none());
+        assert_eq!((stats.counts().snapshots.failed, stats.counts().snapshots.written), (1, 0));
+        stats.snapshot_begun(Duration::from_millis(5));
+        stats.snapshot_written();
+        stats.batch(&[], &batch, Duration::ZERO, 7);
         let snapshots = stats.counts().snapshots;
         assert_eq!((snapshots.written, snapshots.last_stall), (1, Duration::from_millis(5)));
         assert!(snapshots.under_way.is_none() && snapshots.last_written.is_some());

@@ -26,7 +26,7 @@ fn what_happens_is_counted() {
     bob.place("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.05&price=60000").ok();
     bob.place("side=BUY&type=LIMIT&timeInForce=GTC&quantity=900&price=60000").error();
     world.get("/api/v3/klines?symbol=NONE&interval=1m").error();
-    // Snapshots are taken often here; that one is written is noticed with the next batch.
+    // Snapshots are taken often here.
     while metric(&metrics(&world), "rialto_snapshots_written_total") < 1.0 {
         world.get("/api/v3/time").ok();
     }
@@ -47,6 +47,7 @@ fn what_happens_is_counted() {
     }
     let batches = metric(&text, "rialto_journal_sync_seconds_count");
     assert!(metric(&text, "rialto_snapshot_age_seconds") < 60.0);
+    assert!(metric(&text, "rialto_snapshots_failed_total") < 0.5);
     assert!(metric(&text, "rialto_connections{port=\"admin\"}") > 0.5, "at least the one that asks");
     assert!(batches >= 10.0 && metric(&text, "rialto_batch_commands_sum") >= batches);
     assert!(metric(&text, "process_resident_memory_bytes") > 1e6 && metric(&text, "process_open_fds") > 3.0);

@@ -11,7 +11,7 @@ use gateway_http::{
 };
 use journal::DataDir;
 use model::{EventBatch, Seq};
-use sequencer::{Egress, Ingress, Replay, Sequencer};
+use sequencer::{Companion, CompanionCopy, Egress, Ingress, Replay, Sections, Sequencer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -38,6 +38,32 @@ pub struct World {
 }
 
 struct Following(Views);
+
+/// The views of a [`World`], for its snapshots. None may fail.
+struct Saving(Arc<ReadModel>);
+
+impl Companion for Saving {
+    fn copy(&self) -> Box<dyn CompanionCopy> {
+        Box::new(Following(Views::new(ViewSettings::default())))
+    }
+
+    fn last(&self, seq: Seq) -> Sections {
+        vec![("views", self.0.save_at_end(seq).expect("the views come this far"))]
+    }
+
+    fn failed(&self, sentence: &str) {
+        eprintln!("{sentence}");
+        std::process::abort();
+    }
+}
+
+impl CompanionCopy for Following {
+    fn sections(self: Box<Self>) -> Result<Sections, String> {
+        let mut bytes = Vec::new();
+        self.0.save(&mut bytes);
+        Ok(vec![("views", bytes)])
+    }
+}
 
 impl Replay for Following {
     fn snapshot(&mut self, _: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
@@ -108,14 +134,10 @@ impl World {
         let keys = Arc::new(KeyStore::open(MasterKey::from_file(&master_file).unwrap(), stored).unwrap());
         let egress = Egress::default();
         let read_model = ReadModel::start(following.0, egress.subscribe()).unwrap();
-        let saving = Arc::clone(&read_model);
-        let sections_at = Box::new(move |seq| {
-            let bytes = saving.save_at(seq);
-            Box::new(move || vec![("views", bytes.recv().expect("the views come this far"))]) as _
-        });
+        let saving = Arc::new(Saving(Arc::clone(&read_model)));
         // Often, so that every test has snapshots taken in between.
         let often = sequencer::Settings { snapshot_every_commands: 10, ..sequencer::Settings::default() };
-        let sequencer = recovered.start(often, egress, Some(sections_at));
+        let sequencer = recovered.start(often, egress, Some(saving));
 
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -2,13 +2,16 @@
 //! batches, events read from the files. After each crash all of that has to be true still.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use codec::Coded;
 use journal::faulty::FaultyStorage;
 use model::{Command, EventBatch, Seq};
-use sequencer::{Egress, Reply, SectionsAt, SequencerError, Session, Settings, Stopped, Submission, recover};
+use sequencer::{
+    Companion, CompanionCopy, Egress, Replay, Reply, Sections, SequencerError, Session, Settings, Stopped,
+    Submission, recover,
+};
 
 use crate::clients::{Client, Heard, PATIENCE};
 use crate::flow::{Flow, Random, preparation};
@@ -33,6 +36,47 @@ pub struct History {
     started: bool,
     /// How many calls the storage had seen when somebody was answered last.
     pub calls_at_the_last_answer: usize,
+    /// What the operator was told in the last life.
+    failed_snapshots: Arc<Mutex<Vec<String>>>,
+}
+
+/// Has a section of its own, the last command, in every snapshot, and writes down what the operator is told.
+struct Told(Arc<Mutex<Vec<String>>>);
+
+struct LastSeq(Seq);
+
+impl Companion for Told {
+    fn copy(&self) -> Box<dyn CompanionCopy> {
+        Box::new(LastSeq(Seq(0)))
+    }
+
+    fn last(&self, seq: Seq) -> Sections {
+        vec![("seq", seq.0.to_le_bytes().to_vec())]
+    }
+
+    fn failed(&self, sentence: &str) {
+        self.0.lock().unwrap().push(sentence.to_owned());
+    }
+}
+
+impl Replay for LastSeq {
+    fn snapshot(&mut self, seq: Seq, section: &dyn Fn(&str) -> Option<Vec<u8>>) {
+        assert_eq!(section("seq"), Some(seq.0.to_le_bytes().to_vec()), "a section is that of its command");
+        self.0 = seq;
+    }
+
+    fn batch(&mut self, batch: &EventBatch) {
+        assert_eq!(batch.first_seq, self.0.next(), "every batch comes once, in order");
+        self.0 = batch.last_seq();
+    }
+
+    fn progress(&mut self, _: u64, _: u64) {}
+}
+
+impl CompanionCopy for LastSeq {
+    fn sections(self: Box<Self>) -> Result<Sections, String> {
+        Ok(vec![("seq", self.0.0.to_le_bytes().to_vec())])
+    }
 }
 
 /// Passes on what a client hears, and looks at the storage's clock.
@@ -64,7 +108,13 @@ impl History {
             read: Vec::new(),
             started: true,
             calls_at_the_last_answer: 0,
+            failed_snapshots: Arc::default(),
         }
+    }
+
+    /// What the operator was told of snapshots that could not be made in the last life.
+    pub fn failed_snapshots(&self) -> Vec<String> {
+        self.failed_snapshots.lock().unwrap().clone()
     }
 
     /// Starts, hands in `count` commands by three clients, a few at a time, and stops, mostly with a snapshot. The error is
@@ -76,9 +126,9 @@ impl History {
         let egress = Egress::default();
         let subscription = egress.subscribe();
         let settings = Settings { batch_max_commands: 4, snapshot_every_commands: 12, ..settings() };
-        let sections_at: SectionsAt =
-            Box::new(|seq| Box::new(move || vec![("seq", seq.0.to_le_bytes().to_vec())]));
-        let sequencer = recovered.start(settings, egress, Some(sections_at));
+        self.failed_snapshots.lock().unwrap().clear();
+        let told = Arc::new(Told(Arc::clone(&self.failed_snapshots)));
+        let sequencer = recovered.start(settings, egress, Some(told));
 
         let clients = [Client::new(), Client::new(), Client::new()];
         let calls = Arc::new(AtomicUsize::new(0));

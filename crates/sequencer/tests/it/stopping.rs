@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use journal::faulty::{CallKind, Failure, FaultyStorage};
 use model::{Command, Seq};
-use sequencer::{Egress, Reply, SequencerError, Session, Settings, Submission, SubmitError};
+use sequencer::{Reply, SequencerError, Session, Settings, Submission, SubmitError};
 
 use crate::clients::{Client, Heard, PATIENCE, hand_in};
 use crate::flow::{Random, account};
-use crate::memory::{ends_by_itself, recovered, settings, start};
+use crate::memory::{ends_by_itself, settings, start};
 use crate::story::Story;
 
 /// A session that keeps the sequencer's thread until it is let go.
@@ -293,21 +293,6 @@ fn a_keeper_that_fails_ends_an_idle_exchange() {
         let failed = disk.calls().pop().unwrap();
         assert_eq!((failed.what, failed.path.starts_with("events/")), (CallKind::WriteAt, true));
     }
-}
-
-/// A panic there woke nobody at all.
-#[test]
-fn a_keeper_that_panics_ends_an_idle_exchange() {
-    crate::quiet_panics();
-    let disk = FaultyStorage::new();
-    let sections: sequencer::SectionsAt =
-        Box::new(|_| Box::new(|| panic!("a section that was planted to break")));
-    let settings = Settings { snapshot_every_commands: 1, ..settings() };
-    let sequencer = recovered(&disk.storage()).start(settings, Egress::default(), Some(sections));
-    let client = Client::new();
-    client.ask_all(sequencer.ingress(), vec![name(0)]);
-    let error = ends_by_itself(sequencer).unwrap_err();
-    assert!(matches!(error, SequencerError::ThreadGone { thread: "keeper" }), "{error}");
 }
 
 /// The last events were left behind in the sequencer's hands when it stopped without a snapshot: readers of the event log
