@@ -3,6 +3,7 @@
 mod certificates;
 mod config;
 mod demo;
+mod doctor;
 mod log;
 mod measure;
 mod open_files;
@@ -69,6 +70,8 @@ enum Command {
     /// Certificates for host names of your own.
     #[command(subcommand)]
     Tls(TlsCommand),
+    /// Looks at settings, ports, disk, clock, limits and secrets, and says what to do about them. Changes nothing.
+    Doctor(doctor::Options),
     #[command(flatten)]
     Operator(operator::Command),
 }
@@ -172,6 +175,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(options) => replay::run(&options),
         Command::Verify { data } => verify::run(&data),
         Command::Tls(TlsCommand::New(options)) => tls_new::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Operator(command) => operator::run(&command),
         Command::Bench(options) => measure::run(&options),
         Command::Journal(Journal::Skip { seq, reason, data }) => skip::run(&data, seq, &reason),

@@ -155,6 +155,22 @@ fn an_operator_gets_by_with_the_program_alone() {
     desk.refused("deposit carol EUR 1", &["--reference"]);
     desk.refused("deposit carol EUR 1.005 --reference x", &["amount '1.005'"]);
 
+    // A look at the machine, beside the running exchange and when somebody else has its port.
+    let findings = desk.json("doctor");
+    let named =
+        |check: &str| findings.as_array().unwrap().iter().find(|finding| finding["check"] == check).unwrap();
+    let running = format!("process {}", program.pid());
+    tells(named("public port")["text"].as_str().unwrap(), &["the exchange runs", &running]);
+    assert_eq!((&named("settings")["result"], &named("master key")["result"]), (&json!("ok"), &json!("ok")));
+    let elsewhere = folder.path().join("elsewhere.toml");
+    let text = fs::read_to_string(&config).unwrap().replace(data.to_str().unwrap(), "elsewhere-data");
+    fs::write(&elsewhere, text).unwrap();
+    let mut doctor = rialto(["doctor", "--config"]);
+    doctor.arg(&elsewhere).current_dir(folder.path());
+    let ended = run(doctor);
+    ended.refused(&["problems: 2"]);
+    tells(&ended.stdout, &["in use by another program", "set admin.listen to another port"]);
+
     // Another exchange's token, and no exchange at all.
     let wrong = folder.path().join("wrong.token");
     fs::write(&wrong, "not-the-token-of-this-exchange\n").unwrap();
