@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use gateway_http::{
     CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
 };
@@ -19,6 +19,21 @@ use crate::log::Log;
 
 /// What `rialto init` writes.
 pub const TEMPLATE: &str = include_str!("rialto.toml");
+
+/// How the program ends when its settings or arguments are wrong: trying again does not help.
+pub const WRONG_SETTINGS: u8 = 2;
+
+/// A settings file that cannot be used, and why.
+#[derive(Debug)]
+pub struct WrongSettings(String);
+
+impl fmt::Display for WrongSettings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongSettings {}
 
 /// All settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -402,10 +417,11 @@ impl Tls {
 impl Config {
     /// Reads and checks a settings file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
-            format!("cannot read the settings file {} (rialto init writes one)", path.display())
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let file = path.display();
+            WrongSettings(format!("cannot read the settings file {file} (rialto init writes one): {error}"))
         })?;
-        Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+        Ok(Self::parse(&text).map_err(|error| WrongSettings(format!("{}: {error}", path.display())))?)
     }
 
     /// As [`Self::read`], from the text. Errors begin with the line.

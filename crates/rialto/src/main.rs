@@ -3,6 +3,8 @@
 mod certificates;
 mod config;
 mod demo;
+#[cfg(test)]
+mod deploy_files;
 mod doctor;
 mod log;
 mod measure;
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, WRONG_SETTINGS, WrongSettings};
 use crate::terminal::{complain, say};
 
 /// An exchange core: spot matching, one ledger, a durable journal, Binance's API dialect. Without a command it starts a demo.
@@ -127,7 +129,7 @@ fn main() -> ExitCode {
         Err(asked) if !asked.use_stderr() => asked.exit(),
         Err(error) => {
             complain!("rialto: {}", wrong_argument(&error.to_string()));
-            return ExitCode::from(2);
+            return ExitCode::from(WRONG_SETTINGS);
         }
     };
     let outcome = match cli {
@@ -138,7 +140,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain!("rialto: {}", one_line(&error));
-            ExitCode::FAILURE
+            if error.is::<WrongSettings>() { ExitCode::from(WRONG_SETTINGS) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -80,6 +80,13 @@ fn an_operator_gets_by_with_the_program_alone() {
     assert_eq!(desk.done("status --quiet"), "");
     tells(&desk.done("status"), &["0 accounts", "It is ready."]);
 
+    // Whoever starts it again by itself knows from the exit code when that is in vain.
+    let wrong = folder.path().join("wrong.toml");
+    fs::write(&wrong, "[public]\nlisten = 7\n").unwrap();
+    let ended = run(serve(&wrong));
+    ended.refused(&["wrong.toml: line 2"]);
+    assert_eq!(ended.status.code(), Some(2));
+
     // Each step names the next one.
     let printed = desk.done("asset add EUR --scale 2");
     tells(&printed, &["EUR is listed, with 2 decimals"]);
