@@ -33,7 +33,7 @@ KEYS = {"apiKey": os.environ["ALICE_KEY"], "secret": os.environ["ALICE_SECRET"]}
 CHANGES = {"BTC/USDT": 11_000, "ETH/USDT": 10_000, "ETH/BTC": 900}
 HALTS = 5
 ROUNDS = 40
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Progress:
@@ -195,11 +195,15 @@ class Account:
         return 0
 
 
-async def trade(account, books):
-    """Rests, amends, replaces, cancels, takes, and is taken from, in all markets."""
-    compared = 0
+async def trade(account, books, is_enough):
+    """Rests, amends, replaces, cancels, takes, and is taken from, in all markets, a round for each of ccxt.pro's books."""
+    compared = number = 0
     resting = []
-    for number in range(ROUNDS):
+    pace = books["BTC/USDT"]
+    while number < ROUNDS or not is_enough():
+        seen = pace.messages
+        await pace.progress.until(lambda: pace.messages > seen, "a message")
+        number += 1
         for symbol, qty in (("BTC/USDT", 0.01), ("ETH/USDT", 0.1), ("ETH/BTC", 0.2)):
             book = account.pro.orderbooks[symbol]
             bid, ask = book["bids"][0][0], book["asks"][0][0]
@@ -271,9 +275,10 @@ async def settle(account):
 
 
 async def main():
-    pro, XX
     # Nothing limits how often we ask but the exchange.
-    rest = ccxt.async_support.binance({**KEYS, "urls": {"api": API}, "enableRateLimit": False})
+    settings = {"urls": {"api": PRO_API}, "enableRateLimit": False}
+    pro, own = ccxt.pro.binance(settings), ccxt.pro.binance({**KEYS, **settings})
+    rest = ccxt.async_support.binance({**KEYS, **settings})
     rest.options["fetchOpenOrders"]["warnWithoutSymbol"] = False
     headers = {"Authorization": "Bearer " + os.environ["RIALTO_ADMIN_TOKEN"]}
     operator = aiohttp.ClientSession(headers=headers)
@@ -299,10 +304,12 @@ async def main():
             while symbol not in own.orderbooks or not own.orderbooks[symbol]["bids"]:
                 await own.watch_order_book(symbol)
         halts = [asyncio.create_task(book.compare_halted(operate)) for book in books.values()]
-        comparisons = [
-            asyncio.create_task(book.compare(lambda: all(halt.done() for halt in halts))) for book in books.values()
-        ]
-        *_, compared = await asyncio.gather(*halts, *comparisons, trade(account, books))
+
+        def is_enough():
+            return all(halt.done() for halt in halts)
+
+        comparisons = [asyncio.create_task(book.compare(is_enough)) for book in books.values()]
+        *_, compared = await asyncio.gather(*halts, *comparisons, trade(account, books, is_enough))
         await settle(account)
         return compared
 

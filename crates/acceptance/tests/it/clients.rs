@@ -83,3 +83,8 @@ fn python_binance_trades() {
 fn python_binance_follows_sockets() {
     satisfies_among("python_binance_sockets.py", "busy");
 }
+
+#[test]
+fn ccxt_pro_keeps_in_step() {
+    satisfies_among("ccxt_pro_moving.py", "busy");
+}
