@@ -91,9 +91,7 @@ fn an_operator_gets_by_with_the_program_alone() {
     let printed = desk.done("asset add EUR --scale 2");
     tells(&printed, &["EUR is listed, with 2 decimals"]);
     tells(next(&printed), &["market add BTCEUR --base BTC --quote EUR"]);
-    let opened =
-        "market add BTCEUR --base BTC --quote EUR --tick-size 1 --lot-size 0.01 --initial-price 50000";
-    let printed = desk.done(opened);
+    let printed = desk.done(&next(&printed).replace("PRICE", "50000"));
     tells(&printed, &["BTCEUR is there, TRADING"]);
     assert_eq!(next(&printed), "account add NAME");
     let printed = desk.done("account add carol");
@@ -189,5 +187,47 @@ fn an_operator_gets_by_with_the_program_alone() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = rialto(["status", "--admin", &format!("http://{nobody}")]);
     run(nobody).refused(&["no exchange is running at"]);
+    program.terminate().well();
+}
+
+#[test]
+fn commands_trust_the_certificate_of_the_settings_or_an_authority_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = |name: &str| {
+        let to = folder.path().join(name);
+        let mut make = rialto(["tls", "new", "--host", "localhost", "--out"]);
+        make.arg(&to);
+        run(make).well();
+        to
+    };
+    let (ours, others) = (certificates("ours"), certificates("others"));
+    let (data, config) = (folder.path().join("data"), folder.path().join("rialto.toml"));
+    let addresses = lasting_addresses();
+    let text = settings(&data, Habits::NO_SNAPSHOTS);
+    let text = text.replacen("127.0.0.1:0", &addresses[0], 1).replacen("127.0.0.1:0", &addresses[1], 1);
+    let with = |certificates: &Path| {
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let (cert, key) = (file("server.pem"), file("server.key"));
+        format!("{text}\n[admin.tls]\ncertificates = [{{ cert = \"{cert}\", key = \"{key}\" }}]\n")
+    };
+    fs::write(&config, with(&ours)).unwrap();
+    let (program, addresses) = Program::spawn(serve(&config)).listening();
+    let desk = Desk { config: &config };
+    tells(&desk.done("account add operator-carol"), &["its number is 1"]);
+
+    let port = addresses.admin.rsplit_once(':').unwrap().1;
+    let by_name = |authority: &Path| {
+        let mut command =
+            rialto(["account", "list", "--admin", &format!("https://localhost:{port}"), "--ca"]);
+        command.arg(authority.join("ca.pem")).arg("--token-file").arg(data.join("admin.token"));
+        run(command)
+    };
+    tells(&by_name(&ours).well().stdout, &["operator-carol"]);
+    by_name(&others).refused(&["no TLS connection with https://localhost"]);
+
+    // Settings of an exchange with another certificate: whoever answers here is not it.
+    let other = folder.path().join("other.toml");
+    fs::write(&other, with(&others)).unwrap();
+    Desk { config: &other }.refused("account list", &["another certificate than the settings name"]);
     program.terminate().well();
 }

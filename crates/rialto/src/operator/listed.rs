@@ -145,18 +145,35 @@ pub fn asset(exchange: &Exchange, command: &AssetCommand) -> anyhow::Result<Told
             let added = api.ask(&Method::POST, "/assets", Some(&body), Retry::Look("rialto asset list"))?;
             let others = api.read("/assets")?;
             let others = others.as_array().map(Vec::as_slice).unwrap_or_default();
-            let other = others.iter().map(|asset| cell(&asset["name"])).find(|other| other != name);
+            let other = others.iter().find(|other| other["name"] != name.as_str());
             let next = match other {
-                Some(base) => format!(
-                    "market add {base}{name} --base {base} --quote {name} --tick-size 0.01 --lot-size 0.00001 \
-                     --initial-price PRICE"
-                ),
+                Some(other) => {
+                    let base = cell(&other["name"]);
+                    let base_scale = other["scale"].as_u64().unwrap_or_default();
+                    let (tick, lot) = steps(base_scale, u64::from(*scale));
+                    format!(
+                        "market add {base}{name} --base {base} --quote {name} --tick-size {tick} --lot-size {lot} \
+                         --initial-price PRICE"
+                    )
+                }
                 None => "asset add NAME".to_owned(),
             };
             let text = format!("The asset {name} is listed, with {scale} decimals.");
             Ok(Told::new(added, text).next(exchange.command(&next)))
         }
     }
+}
+
+/// A tick and a lot to begin with: a tick of a lot is a whole number of the quote asset's smallest unit. From the decimals of
+/// base and quote.
+fn steps(base_scale: u64, quote_scale: u64) -> (String, String) {
+    let tick = (quote_scale / 3).min(2);
+    let lot = (quote_scale - tick).min(5).min(base_scale);
+    let step = |decimals: u64| match decimals {
+        0 => "1".to_owned(),
+        _ => format!("0.{}1", "0".repeat(usize::try_from(decimals - 1).unwrap_or_default())),
+    };
+    (step(tick), step(lot))
 }
 
 pub fn market(exchange: &Exchange, command: &MarketCommand) -> anyhow::Result<Told> {
@@ -217,5 +234,23 @@ pub fn market(exchange: &Exchange, command: &MarketCommand) -> anyhow::Result<To
             let text = format!("The market {name} is changed: {}.", now.join(", "));
             Ok(Told::new(changed, text).next(exchange.command("market list")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_market_that_is_proposed_can_be_made() {
+        let steps = |base, quote| {
+            let (tick, lot) = steps(base, quote);
+            format!("{tick} {lot}")
+        };
+        assert_eq!(steps(8, 8), "0.01 0.00001");
+        assert_eq!(steps(8, 2), "1 0.01");
+        assert_eq!(steps(8, 6), "0.01 0.0001");
+        assert_eq!(steps(0, 18), "0.01 1");
+        assert_eq!(steps(8, 0), "1 1");
     }
 }
