@@ -2,9 +2,11 @@
 //! next step that each command prints; and what is said when something is mistyped, unreachable or asked for twice.
 
 use std::fs;
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use acceptance::lasting_addresses;
 use serde_json::{Value, json};
@@ -230,4 +232,32 @@ fn commands_trust_the_certificate_of_the_settings_or_an_authority_that_is_named(
     fs::write(&other, with(&others)).unwrap();
     Desk { config: &other }.refused("account list", &["another certificate than the settings name"]);
     program.terminate().well();
+}
+
+#[test]
+fn a_command_without_an_answer_says_that_nobody_knows_and_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    fs::write(&token, "a-token-of-the-operator").unwrap();
+    // Takes what is asked, and ends before it answers, as an exchange that is killed at that moment.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = format!("http://{}", listener.local_addr().unwrap());
+    let exchange = thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut asking, _) = listener.accept().unwrap();
+            assert!(asking.read(&mut [0; 4_096]).unwrap() > 0);
+        }
+    });
+    let ask = |line: &str| {
+        let mut command = rialto([]);
+        command.args(line.split(' ')).args(["--admin", &admin, "--token-file"]).arg(&token);
+        run(command)
+    };
+    ask("deposit 1 EUR 1000 --reference bank-1").refused(&[
+        "whether it was done is not known",
+        "--reference bank-1",
+        "moves nothing twice",
+    ]);
+    ask("account add carol").refused(&["whether it was done is not known", "rialto account list"]);
+    exchange.join().unwrap();
 }

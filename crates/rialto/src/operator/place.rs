@@ -8,23 +8,26 @@ use clap::Args;
 
 use crate::config::{Config, Tls};
 
+/// Apart from what a command itself takes.
+const EXCHANGE: &str = "Which exchange, and how it is told";
+
 /// Which exchange is meant. Without any of these: the one of ./rialto.toml if that is there, otherwise the demo.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Server {
     /// The settings file of the exchange. Default: ./rialto.toml if it is there, otherwise the demo's ports and data.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EXCHANGE, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The operator's API: http or https, host and port. Default: the variable `RIALTO_ADMIN`, or as the settings say.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EXCHANGE, value_name = "URL")]
     pub admin: Option<String>,
     /// The operator's token. Default: the variable `RIALTO_ADMIN_TOKEN`, or the file of the settings.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EXCHANGE, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// The authority to trust when the operator's API speaks TLS. Default: the certificate that the settings name.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EXCHANGE, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Print what the API answers, as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EXCHANGE)]
     pub json: bool,
 }
 
