@@ -37,18 +37,27 @@ PATIENCE_S = 60
 
 
 class Progress:
-    """Tells those who wait that something has come."""
+    """Wakes those who wait when something has come. Whoever tells does not wait himself: what comes while nobody watches, ccxt
+    tells only with what comes next.
+    """
 
     def __init__(self):
-        self.changed = asyncio.Condition()
+        self.waiting = []
 
-    async def tell(self):
-        async with self.changed:
-            self.changed.notify_all()
+    def tell(self):
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        self.waiting.clear()
 
     async def until(self, is_so, what):
-        async with self.changed:
-            await asyncio.wait_for(self.changed.wait_for(is_so), PATIENCE_S)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not is_so():
+                    self.waiting.append(asyncio.get_running_loop().create_future())
+                    await self.waiting[-1]
+        except TimeoutError:
+            raise AssertionError(f"{what} does not come") from None
 
 
 def same(found, wanted, what):
@@ -79,7 +88,7 @@ class Book:
             self.had[self.nonce] = (levels(book["bids"]), levels(book["asks"]))
             if len(self.had) > 100:
                 self.had.popitem(last=False)
-            await self.progress.tell()
+            self.progress.tell()
 
     async def _from_rest(self):
         return await self.rest.public_get_depth({"symbol": self.symbol.replace("/", ""), "limit": 1000})
@@ -138,18 +147,18 @@ class Account:
                     assert int(order["info"]["I"]) > int(before["info"]["I"]), f"told out of order: {order}"
                 self.orders[order["id"]] = dict(order)
                 self.steps += 1
-            await self.progress.tell()
+            self.progress.tell()
 
     async def watch_trades(self):
         while True:
             for trade in await self.pro.watch_my_trades():
                 self.trades[(trade["symbol"], trade["id"])] = dict(trade)
-            await self.progress.tell()
+            self.progress.tell()
 
     async def watch_balance(self):
         while True:
             self.balance = await self.pro.watch_balance()
-            await self.progress.tell()
+            self.progress.tell()
 
     def equals(self, found, told):
         """An order of REST's and one of the stream."""

@@ -1,5 +1,5 @@
-//! Clients that nobody here wrote: ccxt and python-binance as their authors publish them, with nothing set but URLs and keys,
-//! trade on a running server, which is killed, stopped and started again between two of their calls, and follow markets that move.
+//! Clients that nobody here wrote: ccxt, python-binance and binance-sdk-spot as their authors publish them, with nothing set but
+//! URLs and keys, trade on a running server, which is killed, stopped and started again between two of their calls, and follow markets that move.
 //! What they hold it against is in the scripts under `clients/`; here is only what runs them.
 
 use std::fs::{self, File};
@@ -87,4 +87,9 @@ fn python_binance_follows_sockets() {
 #[test]
 fn ccxt_pro_keeps_in_step() {
     satisfies_among("ccxt_pro_moving.py", "busy");
+}
+
+#[test]
+fn the_official_client_trades_and_follows() {
+    satisfies_among("official_sdk.py", "busy");
 }
