@@ -83,7 +83,7 @@ fn live(folder: &Path, limit: usize) -> Result<Measurement, SequencerError> {
 }
 
 /// Hands in everything, waiting where the queue is full.
-fn submit(sequencer: &Sequencer, commands: impl Iterator<Item = Command>) -> u64 {
+pub(crate) fn submit(sequencer: &Sequencer, commands: impl Iterator<Item = Command>) -> u64 {
     let mut batch = Vec::with_capacity(1_024);
     let mut sent = 0_u64;
     let mut commands = commands.peekable();
@@ -103,7 +103,7 @@ fn submit(sequencer: &Sequencer, commands: impl Iterator<Item = Command>) -> u64
     sent
 }
 
-fn wait_for(sequencer: &Sequencer, seq: u64) {
+pub(crate) fn wait_for(sequencer: &Sequencer, seq: u64) {
     while sequencer.egress().released_seq().0 < seq && !sequencer.has_stopped() {
         std::thread::park_timeout(Duration::from_micros(200));
     }

@@ -140,7 +140,7 @@ impl Flow {
     }
 }
 
-fn client_id(side: Side, number: u64) -> ClientOrderId {
+pub(crate) fn client_id(side: Side, number: u64) -> ClientOrderId {
     let mut bytes = *b"x-bench-b-0000000000000000000000";
     bytes[8] = if side == Side::Buy { b'b' } else { b's' };
     let mut rest = number;

@@ -6,6 +6,7 @@ pub mod many;
 pub mod partition;
 pub mod remote;
 pub mod rest;
+pub mod snapshot;
 pub mod streams;
 pub mod ws;
 

@@ -10,6 +10,7 @@
 //! * [`Storage`]: what all of them stand on; [`FileStorage`] is real, `faulty` (a feature of that name) loses what was
 //!   not synced.
 
+pub mod backup;
 mod chain;
 mod data_dir;
 mod error;

@@ -35,7 +35,7 @@ const SNAPSHOT_VERSION: u32 = 1;
 const MAGIC: [u8; 8] = *b"RIALTOSN";
 const HEADER_BYTES: usize = 96;
 const SECTION_HEADER_BYTES: usize = 12;
-const FOLDER: &str = "snapshots";
+pub(crate) const FOLDER: &str = "snapshots";
 const UNFINISHED: &str = ".tmp";
 
 /// Proof that a whole snapshot is on the disk: what may be removed from the journal depends on it.
@@ -80,6 +80,11 @@ impl Snapshot {
     /// Of the last command.
     pub const fn time_ns(&self) -> TimeNs {
         self.time_ns
+    }
+
+    /// The whole file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// One section's bytes.
@@ -233,7 +238,7 @@ impl SnapshotStore {
     }
 }
 
-fn path(seq: Seq) -> String {
+pub(crate) fn path(seq: Seq) -> String {
     format!("{FOLDER}/{:020}.snap", seq.get())
 }
 

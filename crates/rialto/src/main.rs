@@ -1,5 +1,6 @@
 //! The program: settings, wiring, commands, shutdown. Logic here would be in the wrong room.
 
+mod backup;
 mod certificates;
 mod config;
 mod demo;
@@ -64,6 +65,10 @@ enum Command {
         #[arg(long, default_value = "./rialto-data")]
         data: PathBuf,
     },
+    /// Copies everything that belongs together to another directory. Works beside a running exchange.
+    Backup(backup::BackupOptions),
+    /// Makes a data directory of a backup, and checks that it opens.
+    Restore(backup::RestoreOptions),
     /// Measures partition, journal, REST, WebSocket API, streams and thousands of connections on this machine.
     Bench(measure::Options),
     /// Works on the journal of an exchange that is not running.
@@ -176,6 +181,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Init { file } => init(&file),
         Command::Replay(options) => replay::run(&options),
         Command::Verify { data } => verify::run(&data),
+        Command::Backup(options) => backup::backup(&options),
+        Command::Restore(options) => backup::restore(&options),
         Command::Tls(TlsCommand::New(options)) => tls_new::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Operator(command) => operator::run(&command),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use bench::Measurement;
-use bench::{many, rest, streams, ws};
+use bench::{many, rest, snapshot, streams, ws};
 use clap::{Args, ValueEnum};
 
 use crate::terminal::say;
@@ -55,7 +55,10 @@ pub struct Options {
     /// Connections that harmful clients open and close in a second.
     #[arg(long, default_value_t = 1_000)]
     storm: u64,
-    /// How many seconds the streams are read, and each half of the many connections takes.
+    /// Open orders beside which a snapshot is made.
+    #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
+    open_orders: u64,
+    /// How many seconds the streams are read, each half of the many connections takes, and the flow without a snapshot.
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 }
@@ -77,6 +80,8 @@ enum What {
     /// Thousands of connections at once, by themselves and beside harmful clients: whether anything is dropped, and how much
     /// memory they take.
     Many,
+    /// For how long nothing is released while a snapshot of many open orders is made.
+    Snapshot,
     /// All of them.
     All,
 }
@@ -145,6 +150,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             seconds: options.seconds,
         };
         many::run(&program, &options.folder, &load)?.into_iter().for_each(&mut show);
+    }
+    if wants(What::Snapshot) {
+        let load = snapshot::Load {
+            open_orders: options.open_orders,
+            events_per_s: options.events,
+            seconds: options.seconds,
+        };
+        snapshot::run(&options.folder, &load)?.into_iter().for_each(&mut show);
     }
     if options.json {
         say!("{}", serde_json::to_string_pretty(&found)?);

@@ -1,5 +1,6 @@
 //! What a user would try: start, trade, kill, start again.
 
+mod backup;
 mod clients;
 mod connections;
 mod crashes;
