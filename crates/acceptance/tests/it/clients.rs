@@ -1,6 +1,7 @@
-//! Clients that nobody here wrote: ccxt, python-binance and binance-sdk-spot as their authors publish them, with nothing set but
-//! URLs and keys, trade on a running server, which is killed, stopped and started again between two of their calls, and follow markets that move.
-//! What they hold it against is in the scripts under `clients/`; here is only what runs them.
+//! Clients that nobody here wrote: Python's ccxt, python-binance and binance-sdk-spot, npm's binance and @binance/spot, as their
+//! authors publish them, with nothing set but URLs and keys. They trade on a running server, which is killed, stopped and
+//! started again between two of their calls, and they follow markets that move. What they hold it against is in the scripts
+//! under `clients/`; here is only what runs them.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,6 +10,25 @@ use std::process::{Command, Stdio};
 
 use acceptance::{Server, lasting_addresses};
 
+/// What runs a script, with the packages that it needs.
+fn interpreter(script: &str) -> Command {
+    let named = |variable: &str, what: &str| {
+        std::env::var_os(variable)
+            .unwrap_or_else(|| panic!("{variable} must name {what}; tools/test makes one and sets it"))
+    };
+    if Path::new(script).extension().is_some_and(|extension| extension == "mjs") {
+        let mut node = Command::new("node");
+        let modules = named("RIALTO_NODE_MODULES", "a folder with the packages of clients/npm/package.json");
+        // Standard output is for the result; one of the packages tells of its connections there.
+        node.env("NODE_PATH", modules).env("LOG_LEVEL", "warn");
+        return node;
+    }
+    let mut python =
+        Command::new(named("RIALTO_PYTHON", "a Python that has the packages of tools/test-requirements.txt"));
+    python.env("PYTHONDONTWRITEBYTECODE", "1");
+    python
+}
+
 /// Runs a script to its end on a demo that nobody moves. It asks for the next end of the server by its name, and for nothing else.
 fn satisfies(script: &str) {
     satisfies_among(script, "off");
@@ -16,19 +36,15 @@ fn satisfies(script: &str) {
 
 /// As [`satisfies`], among the demo's own traders, who are `calm`, `busy` or `off`.
 fn satisfies_among(script: &str, traders: &str) {
-    let python = std::env::var_os("RIALTO_PYTHON").expect(
-        "RIALTO_PYTHON must name a Python that has the packages of tools/test-requirements.txt; tools/test makes one and sets it",
-    );
     let folder = tempfile::tempdir().unwrap();
     let (data, complaints) = (folder.path().join("data"), folder.path().join("stderr"));
     let addresses = lasting_addresses();
     let start = || Server::start_at(&data, [&addresses[0], &addresses[1]], &["--demo", traders]);
     let mut server = start();
 
-    let mut command = Command::new(python);
+    let mut command = interpreter(script);
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("RIALTO_URL", format!("http://{}", server.address))
         .env("RIALTO_ADMIN_URL", format!("http://{}", server.admin))
         .env("RIALTO_ADMIN_TOKEN", fs::read_to_string(data.join("admin.token")).unwrap().trim());
@@ -36,7 +52,7 @@ fn satisfies_among(script: &str, traders: &str) {
         command.env(format!("{name}_KEY"), &key.key).env(format!("{name}_SECRET"), &key.secret);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&complaints).unwrap());
-    let mut client = command.spawn().expect("RIALTO_PYTHON names a program");
+    let mut client = command.spawn().expect("its interpreter is a program");
     let mut answer = client.stdin.take().expect("piped");
 
     let mut printed = Vec::new();
@@ -92,4 +108,14 @@ fn ccxt_pro_keeps_in_step() {
 #[test]
 fn the_official_client_trades_and_follows() {
     satisfies_among("official_sdk.py", "busy");
+}
+
+#[test]
+fn npm_binance_trades_and_follows() {
+    satisfies_among("npm/binance.mjs", "busy");
+}
+
+#[test]
+fn npm_binance_spot_trades_and_follows() {
+    satisfies_among("npm/binance_spot.mjs", "busy");
 }
