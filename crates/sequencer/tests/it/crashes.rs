@@ -32,7 +32,8 @@ fn calls_of_a_life(seed: u64) -> usize {
 fn crash_at_every_call(seed: u64) {
     let calls = calls_of_a_life(seed);
     let mut interrupted = [0; 2];
-    // Threads take turns in other ways each time, so a life may have some calls more.
+    // Threads take turns in other ways each time, so a life may have some calls more, or fewer: a snapshot that is still being
+    // made puts the next one off, which is some twenty calls less.
     for call in 0..calls + 10 {
         let _case = Case(format!("call {call} of {calls}, seed {seed}"));
         let mut random = Random::new(seed.wrapping_mul(1_000_003) + call as u64);
@@ -40,7 +41,11 @@ fn crash_at_every_call(seed: u64) {
         let mut history = History::new(seed);
 
         disk.power_off_at_call(call);
-        interrupted[0] += usize::from(history.live(&disk, LIFE).is_err());
+        let lived = history.live(&disk, LIFE);
+        // A snapshot that was being made when the power went is nobody's end; it was the last to touch the disk then.
+        let went = disk.is_off();
+        assert!(went || lived.is_ok(), "nothing but the crash ends a life: {lived:?}");
+        interrupted[0] += usize::from(went);
         history.power_goes(&disk, seed);
         // Sometimes at the next start, sometimes later in that life.
         let within = [10, 30, calls][random.index(3)];
@@ -53,8 +58,8 @@ fn crash_at_every_call(seed: u64) {
         history.power_goes(&disk, 0);
         history.check(&disk);
     }
-    assert!(interrupted[0] >= calls - 20, "{interrupted:?} of {calls} lives ended by a crash");
-    assert!(interrupted[1] >= calls / 2, "{interrupted:?} of {calls} lives ended by a crash");
+    assert!(interrupted[0] >= calls * 3 / 4, "{interrupted:?} of {calls} lives saw the power go");
+    assert!(interrupted[1] >= calls / 2, "{interrupted:?} of {calls} lives ended by the second crash");
 }
 
 #[test]
