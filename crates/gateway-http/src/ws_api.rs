@@ -36,7 +36,7 @@ use crate::keys::{ApiKey, Permissions};
 use crate::params::Params;
 use crate::settings::SocketSettings;
 use crate::signature::{Caller, deadline, named_key, permit, verify};
-use crate::streams::hub::UserSubscription;
+use crate::streams::hub::{Right, UserSubscription};
 use crate::streams::{Conversation, Ending, Outbox, accept};
 
 /// The endpoints by their names here.
@@ -219,9 +219,9 @@ impl ApiConnection {
         let usually = self.manner.rate_limits;
         let mut placing = None;
         let (id, outcome, wants_rate_limits) = match Request::read(text) {
-            Err(Unreadable { id, error }) => (id, self.weigh(1).and(Err(error)), usually),
+            Err(Unreadable { id, error }) => (id, self.count(1).and(Err(error)), usually),
             Ok(request) => match request.wants_rate_limits(usually) {
-                Err(error) => (request.id, self.weigh(1).and(Err(error)), usually),
+                Err(error) => (request.id, self.count(1).and(Err(error)), usually),
                 Ok(wants_rate_limits) => {
                     (request.id, self.outcome(&request, &mut placing).await, wants_rate_limits)
                 }
@@ -232,8 +232,9 @@ impl ApiConnection {
         reply::text(id, outcome, rate_limits.as_deref())
     }
 
-    /// Counts what is asked of the connection itself, or cannot be read.
-    fn weigh(&self, weight: u32) -> Result<(), ApiError> {
+    /// Counts a request that no endpoint counts: what is asked of the connection itself, or cannot be read.
+    fn count(&self, weight: u32) -> Result<(), ApiError> {
+        self.gateway.limited(self.gateway.limits.enter(self.address, now_ns()))?;
         self.gateway.limited(self.gateway.limits.weigh(self.address, weight, now_ns())).map(drop)
     }
 
@@ -243,7 +244,6 @@ impl ApiConnection {
         request: &Request<'_>,
         placing: &mut Option<AccountId>,
     ) -> Result<Json, ApiError> {
-        self.gateway.limited(self.gateway.limits.enter(self.address, now_ns()))?;
         let of_connection = match &*request.method {
             "session.logon" => Self::logon,
             "session.status" => Self::status,
@@ -253,11 +253,14 @@ impl ApiConnection {
             "userDataStream.subscribe.signature" => Self::subscribe_signed,
             "userDataStream.unsubscribe" => Self::unsubscribe,
             method => {
-                let endpoint = *METHODS.get(method).ok_or_else(ApiError::unknown_method)?;
+                let Some(endpoint) = METHODS.get(method) else {
+                    return self.count(1).and_then(|()| Err(ApiError::unknown_method()));
+                };
+                self.gateway.limited(self.gateway.limits.enter(self.address, now_ns()))?;
                 return self.ask(endpoint, request, placing).await;
             }
         };
-        self.weigh(WEIGHT_OF_CONNECTION)?;
+        self.count(WEIGHT_OF_CONNECTION)?;
         of_connection(self, request)
     }
 
@@ -369,17 +372,17 @@ impl ApiConnection {
 
     fn subscribe(&self, request: &Request<'_>) -> Result<Json, ApiError> {
         request.params()?.allow_signed(&[])?;
-        let account = self.logged_on(Permissions::READ)?.account();
-        self.subscribe_to(account, Owner::Session)
+        let key = self.logged_on(Permissions::READ)?;
+        self.subscribe_to(key.account(), key.stored.key, Owner::Session)
     }
 
     fn subscribe_signed(&self, request: &Request<'_>) -> Result<Json, ApiError> {
         request.params()?.allow_signed(&[])?;
         let (_, caller) = self.signer(request, Permissions::READ)?;
-        self.subscribe_to(caller.account, Owner::Connection)
+        self.subscribe_to(caller.account, caller.key, Owner::Connection)
     }
 
-    fn subscribe_to(&self, account: AccountId, owner: Owner) -> Result<Json, ApiError> {
+    fn subscribe_to(&self, account: AccountId, key: ApiKeyId, owner: Owner) -> Result<Json, ApiError> {
         let mut session = self.session();
         if session.subscriptions.values().any(|other| other.account == account) {
             return Err(ApiError::subscription_active());
@@ -390,8 +393,12 @@ impl ApiConnection {
         }
         session.next_subscription += 1;
         let outbox = Arc::clone(&self.outbox);
-        let events =
-            self.gateway.read_model.hub().subscribe_user(account, outbox, u64::from(id), self.manner.unit);
+        let (keys, address) = (Arc::clone(&self.gateway.keys), self.address);
+        let right = Right::while_true(move || {
+            keys.find(&key).is_some_and(|key| permit(&key, Permissions::READ, Some(address)).is_ok())
+        });
+        let hub = self.gateway.read_model.hub();
+        let events = hub.subscribe_user(account, outbox, u64::from(id), self.manner.unit, right);
         session.subscriptions.insert(id, Subscription { account, owner, _events: events });
         Ok(Json::ok(&Subscribed { subscription_id: id }))
     }

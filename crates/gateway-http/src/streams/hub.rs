@@ -2,6 +2,7 @@
 //! out for them. Messages are encoded once for all who get them in the same form.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -107,11 +108,27 @@ impl Interest {
     }
 }
 
+/// Whether somebody who was let in may still hear: asked before each message, since keys are revoked and changed meanwhile.
+pub(crate) struct Right(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl Right {
+    pub(crate) fn while_true(holds: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(holds))
+    }
+}
+
+impl fmt::Debug for Right {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Right(..)")
+    }
+}
+
 /// One subscription to what happens to an account.
 #[derive(Debug)]
 pub(crate) struct UserListener {
     listener: Listener,
     pub(crate) subscription_id: u64,
+    right: Right,
     /// What this command and those before it caused was released before it subscribed.
     pub(crate) since: Seq,
     pub(crate) unit: TimeUnit,
@@ -191,13 +208,14 @@ impl Hub {
     }
 
     /// Everything that happens to `account` and is released after this call arrives in `outbox`, in order, each message once,
-    /// wrapped with `subscription_id`, until what this returns is dropped. What the views had already does not.
+    /// wrapped with `subscription_id`, until what this returns is dropped, and as long as there is a `right` to it. What the views had already does not.
     pub(crate) fn subscribe_user(
         self: &Arc<Self>,
         account: AccountId,
         outbox: Arc<Outbox>,
         subscription_id: u64,
         unit: TimeUnit,
+        right: Right,
     ) -> UserSubscription {
         let listener = self.listener();
         let mut users = self.users();
@@ -206,7 +224,7 @@ impl Hub {
         // The follower is between two batches now.
         let since = Seq(self.taken_in.load(Ordering::Relaxed));
         drop(interest);
-        let entry = UserListener { listener, subscription_id, since, unit, outbox };
+        let entry = UserListener { listener, subscription_id, since, unit, outbox, right };
         users.entry(account).or_default().push(entry);
         drop(users);
         UserSubscription { hub: Arc::clone(self), account, listener }
@@ -250,7 +268,7 @@ impl Hub {
     /// Lets `tell` write to each of those who listen to an account.
     pub(crate) fn publish_to(&self, account: AccountId, mut tell: impl FnMut(&UserListener)) {
         if let Some(listeners) = self.users().get(&account) {
-            listeners.iter().for_each(&mut tell);
+            listeners.iter().filter(|listener| (listener.right.0)()).for_each(&mut tell);
         }
     }
 

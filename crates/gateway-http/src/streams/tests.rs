@@ -20,6 +20,7 @@ use crate::listings::tests::btcusdt;
 use crate::read_model::ReadModel;
 use crate::settings::SocketSettings;
 use crate::streams::Outbox;
+use crate::streams::hub::Right;
 
 const ALICE: AccountId = AccountId(1);
 const BOB: AccountId = AccountId(2);
@@ -149,7 +150,13 @@ const LAST: &str = "0.000007";
 async fn told_of_alice(act: impl FnOnce(&mut World)) -> (World, Vec<Value>) {
     let mut world = World::open().await;
     let outbox = outbox();
-    let _subscription = world.model.hub().subscribe_user(ALICE, Arc::clone(&outbox), 7, TimeUnit::Millis);
+    let _subscription = world.model.hub().subscribe_user(
+        ALICE,
+        Arc::clone(&outbox),
+        7,
+        TimeUnit::Millis,
+        Right::while_true(|| true),
+    );
     act(&mut world);
     world.deposit(ALICE, AssetId(1), 7);
     world.settle().await;
@@ -366,8 +373,9 @@ async fn others_and_those_who_have_left_are_told_nothing() {
     let mut world = World::open().await;
     let (of_alice, of_bob) = (outbox(), outbox());
     let hub = Arc::clone(world.model.hub());
-    let alice = hub.subscribe_user(ALICE, Arc::clone(&of_alice), 7, TimeUnit::Micros);
-    let _bob = hub.subscribe_user(BOB, Arc::clone(&of_bob), 7, TimeUnit::Millis);
+    let alice =
+        hub.subscribe_user(ALICE, Arc::clone(&of_alice), 7, TimeUnit::Micros, Right::while_true(|| true));
+    let _bob = hub.subscribe_user(BOB, Arc::clone(&of_bob), 7, TimeUnit::Millis, Right::while_true(|| true));
     world.deposit(ALICE, AssetId(1), 7);
     world.settle().await;
     let told = events(&of_alice, LAST).await;

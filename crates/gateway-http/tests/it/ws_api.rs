@@ -436,3 +436,29 @@ fn the_events_of_an_account_tell_what_rest_tells() {
     let usdt = usdt.next_back().expect("the order held some");
     assert_eq!((&usdt["f"], &usdt["l"]), (&balance("USDT")["free"], &balance("USDT")["locked"]));
 }
+
+/// A key that is revoked, or loses its permission, hears nothing more, also where it was let in before.
+#[test]
+fn events_end_with_the_right_to_hear_them() {
+    let (world, alice, bob) = World::open();
+    for spoil in ["revoke", "change"] {
+        let mut socket = Socket::open(world.public, PATH);
+        let heard = world.key(alice.account, &["read"]);
+        fine(&mut socket, "userDataStream.subscribe.signature", &signed(&heard, &json!({})));
+        fine(&mut socket, "userDataStream.subscribe.signature", &signed(&bob, &json!({})));
+        alice.rest("BUY", "0.1", "48000");
+        let first = socket.next();
+        assert_eq!((&first["subscriptionId"], &first["event"]["e"]), (&0.into(), &"executionReport".into()));
+        let position = socket.next();
+        assert_eq!(position["event"]["e"], "outboundAccountPosition");
+
+        let path = format!("/keys/{}", heard.key);
+        match spoil {
+            "revoke" => world.done("DELETE", &path, &Value::Null),
+            _ => world.done("PUT", &path, &json!({"permissions": ["trade"]})),
+        };
+        alice.rest("BUY", "0.1", "48000");
+        bob.rest("BUY", "0.1", "48000");
+        assert_eq!(socket.next()["subscriptionId"], 1, "alice's came before, and was not told");
+    }
+}
