@@ -7,6 +7,7 @@ mod keys;
 mod listed;
 mod market_form;
 mod master_key;
+mod table;
 
 use std::sync::Arc;
 
@@ -14,15 +15,17 @@ use axum::Router;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use model::{AccountId, Amount, AssetTerms, Command, Event, Reject};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use sequencer::Reply;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 pub use market_form::{FormError, MarketChange, MarketForm};
+pub(crate) use table::{Body, Route, Success, TABLE};
 
 use crate::client::address_of;
 use crate::decimal::Decimal;
@@ -32,7 +35,7 @@ use crate::keys::random_text;
 use crate::listings::Listings;
 use crate::master_key::KeyError;
 use crate::params::Params;
-use crate::{health, metrics};
+use crate::{health, metrics, openapi};
 
 /// The secret that every request of the operator has to show: `Authorization: Bearer TOKEN`.
 #[derive(Debug)]
@@ -114,8 +117,9 @@ struct AdminError {
     error: String,
 }
 
-#[derive(Serialize)]
-struct AdminErrorBody<'e> {
+/// What every error looks like.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AdminErrorBody<'e> {
     error: &'e str,
 }
 
@@ -256,7 +260,7 @@ fn amount(terms: &AssetTerms, amount: Amount) -> Decimal {
     Decimal { units: amount.0, scale: terms.scale }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Status {
     /// The last command whose outcome was told to anybody.
     seq: u64,
@@ -288,6 +292,10 @@ async fn status(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, 
     Ok(Json::ok(&status))
 }
 
+async fn document(_: Authorized) -> Json {
+    Json::written(openapi::admin())
+}
+
 /// For Prometheus, which shows the token as every other request has to, unless the setting says otherwise.
 async fn metrics(State(admin): State<Arc<Admin>>, request: Request) -> Result<Response, AdminError> {
     if !admin.gateway.settings.open_metrics {
@@ -302,21 +310,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Json {
 }
 
 pub(crate) fn router(admin: Arc<Admin>) -> Router {
-    Router::new()
-        .route("/admin/v1/status", get(status))
-        .route("/admin/v1/accounts", get(accounts::list).post(accounts::create))
-        .route("/admin/v1/accounts/{account}", get(accounts::one))
-        .route("/admin/v1/accounts/{account}/keys", get(keys::list).post(keys::create))
-        .route("/admin/v1/keys/{key}", put(keys::change).delete(keys::revoke))
-        .route("/admin/v1/master-key/change", post(master_key::change))
-        .route("/admin/v1/deposits", post(funds::deposit))
-        .route("/admin/v1/withdrawals", get(funds::withdrawals).post(funds::request_withdrawal))
-        .route("/admin/v1/withdrawals/{withdrawal}/confirm", post(funds::confirm_withdrawal))
-        .route("/admin/v1/withdrawals/{withdrawal}/release", post(funds::release_withdrawal))
-        .route("/admin/v1/balance-sheet", get(funds::balance_sheet))
-        .route("/admin/v1/assets", get(listed::assets).post(listed::add_asset))
-        .route("/admin/v1/markets", get(listed::markets).post(listed::add_market))
-        .route("/admin/v1/markets/{market}", put(listed::change_market))
+    table::routes()
         .route("/metrics", get(metrics))
         .route("/health/live", get(async || health::live()))
         .route("/health/ready", get(ready))

@@ -1,16 +1,20 @@
 //! What the two APIs are, for programs: `OpenAPI` documents, made from the tables that the routes are made from and from the
 //! types that the answers are made of, so that they cannot tell anything else than what happens.
 
+mod admin;
 mod parameters;
 mod traders;
 pub(crate) mod words;
 
+use axum::http::Method;
 use utoipa::ToSchema;
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ComponentsBuilder, Schema};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ComponentsBuilder, Object, Schema};
 use utoipa::openapi::{OpenApi, Ref, RefOr};
 
+pub(crate) use admin::document as admin;
 pub(crate) use traders::document as traders;
 
 /// How the schema of an answer is made: those that it refers to are added to what is known.
@@ -37,7 +41,39 @@ impl Schemas {
     }
 
     fn into_components(self) -> ComponentsBuilder {
-        ComponentsBuilder::new().schemas_from_iter(self.named)
+        let flat = self.named.iter().map(|(name, schema)| (name.clone(), self.flat(schema)));
+        ComponentsBuilder::new().schemas_from_iter(flat)
+    }
+
+    /// Several structs that are written as one object, one of which allows no other fields, become the schema of one object:
+    /// each alone would refuse the fields of the others. Where all of them allow others, they stay apart.
+    fn flat(&self, schema: &RefOr<Schema>) -> RefOr<Schema> {
+        let RefOr::T(Schema::AllOf(_)) = schema else { return schema.clone() };
+        let whole = self.merged(schema);
+        if whole.additional_properties.is_some() { Schema::Object(whole).into() } else { schema.clone() }
+    }
+
+    /// All fields of a struct and of those that are written as one object with it.
+    fn merged(&self, schema: &RefOr<Schema>) -> Object {
+        match schema {
+            RefOr::Ref(reference) => {
+                let name = reference.ref_location.rsplit('/').next().expect("a split has a part");
+                let known = self.named.iter().find(|(known, _)| known == name);
+                self.merged(&known.expect("what is referred to is known").1)
+            }
+            RefOr::T(Schema::Object(object)) => object.clone(),
+            RefOr::T(Schema::AllOf(parts)) => {
+                let mut whole = Object::new();
+                for part in parts.items.iter().map(|part| self.merged(part)) {
+                    whole.properties.extend(part.properties);
+                    whole.required.extend(part.required);
+                    whole.additional_properties = part.additional_properties.or(whole.additional_properties);
+                }
+                whole.description.clone_from(&parts.description);
+                whole
+            }
+            RefOr::T(_) => unreachable!("only structs are written as one"),
+        }
     }
 }
 
@@ -99,6 +135,16 @@ fn operation_id(verb: &str, path: &str) -> String {
     id
 }
 
+fn http_method(verb: &Method) -> HttpMethod {
+    match verb.as_str() {
+        "GET" => HttpMethod::Get,
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "DELETE" => HttpMethod::Delete,
+        other => unreachable!("no endpoint has the verb {other}"),
+    }
+}
+
 /// A document as it is served.
 fn text(document: &OpenApi) -> Vec<u8> {
     serde_json::to_vec(document).expect("a document is plain structs")
@@ -111,6 +157,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::admin::TABLE as ROUTES;
     use crate::endpoint::{Security, TABLE};
 
     /// Everything that is referred to, anywhere below `value`.
@@ -173,6 +220,25 @@ mod tests {
                 assert_eq!(told["required"], parameter.required, "{} {}", endpoint.path, parameter.name);
             }
         }
+    }
+
+    #[test]
+    fn the_operators_document_has_every_route_and_nothing_else() {
+        let document: Value = serde_json::from_slice(admin()).unwrap();
+        is_sound(&document);
+        let paths = document["paths"].as_object().unwrap();
+        let told: usize = paths.values().map(|item| item.as_object().unwrap().len()).sum();
+        assert_eq!(told, ROUTES.len());
+        for route in ROUTES {
+            let told = &paths[route.path][route.verb.as_str().to_lowercase()];
+            assert_eq!(told["summary"], route.summary);
+        }
+        let form = &document["components"]["schemas"]["MarketForm"];
+        assert!(
+            form["properties"]["tick_size"].is_object() && form["properties"]["max_price"].is_object(),
+            "{form}"
+        );
+        assert_eq!(form["additionalProperties"], false, "{form}");
     }
 
     #[test]

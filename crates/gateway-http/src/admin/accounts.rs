@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{AccountId, AccountName, Command, CreateAccount, Event, TradeGroup};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use views::{Account, Views};
 
 use super::{Admin, AdminError, Authorized, account_in_path, amount};
@@ -14,16 +15,16 @@ use crate::decimal::Decimal;
 use crate::endpoint::{Kind, Parameter};
 use crate::gateway::Json;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewAccount {
+pub(super) struct NewAccount {
     name: String,
     #[serde(default)]
     trade_group: u32,
 }
 
-#[derive(Serialize)]
-struct AccountReply {
+#[derive(Serialize, ToSchema)]
+pub(super) struct AccountReply {
     account: u64,
     name: String,
     trade_group: u32,
@@ -33,8 +34,8 @@ struct AccountReply {
     balances: Option<Vec<BalanceReply>>,
 }
 
-#[derive(Serialize)]
-struct BalanceReply {
+#[derive(Serialize, ToSchema)]
+pub(super) struct BalanceReply {
     asset: Asset,
     free: Decimal,
     held: Decimal,
@@ -70,14 +71,17 @@ pub(super) async fn create(State(admin): State<Arc<Admin>>, request: Authorized)
     Ok(Json::with_status(StatusCode::CREATED, &AccountReply::of(account, &created)))
 }
 
+/// Which accounts are listed.
+pub(super) const WHICH: &[Parameter] = &[
+    Parameter::optional("from", Kind::Whole),
+    Parameter::optional("limit", Kind::Whole),
+    Parameter::optional("name", Kind::Text),
+];
+
 /// `?from=ID&limit=N`: at most 1,000 at a time, by ascending number. `?name=NAME`: the one of that name, or none.
 pub(super) async fn list(State(admin): State<Arc<Admin>>, request: Authorized) -> Result<Json, AdminError> {
     let params = request.params()?;
-    params.allow(&[
-        Parameter::optional("from", Kind::Whole),
-        Parameter::optional("limit", Kind::Whole),
-        Parameter::optional("name", Kind::Text),
-    ])?;
+    params.allow(WHICH)?;
     let from = AccountId(params.optional_number("from")?.unwrap_or(1));
     let limit = params.limit(1_000, admin.gateway().settings.max_list_entries)?;
     let name = params.optional("name")?.map(|name| {

@@ -9,6 +9,7 @@ use model::{
     SettleWithdrawal, WithdrawalId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Admin, AdminError, Authorized, amount, id_in_path};
 use crate::account::Asset;
@@ -16,9 +17,9 @@ use crate::decimal::{self, Decimal};
 use crate::gateway::Json;
 
 /// A deposit, or a request to withdraw.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Transfer {
+pub(super) struct Transfer {
     account: u64,
     asset: String,
     amount: String,
@@ -49,8 +50,8 @@ impl Transfer {
     }
 }
 
-#[derive(Serialize)]
-struct TransferReply {
+#[derive(Serialize, ToSchema)]
+pub(super) struct TransferReply {
     #[serde(skip_serializing_if = "Option::is_none")]
     withdrawal: Option<u64>,
     account: u64,
@@ -125,8 +126,8 @@ pub(super) async fn withdrawals(State(admin): State<Arc<Admin>>, _: Authorized) 
     Ok(Json::ok(&open))
 }
 
-#[derive(Serialize)]
-struct Settled {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Settled {
     withdrawal: u64,
     paid_out: bool,
 }
@@ -156,8 +157,8 @@ async fn settle(admin: &Admin, withdrawal: &str, paid_out: bool) -> Result<Json,
 }
 
 /// One asset: deposited - withdrawn = free + held + fees.
-#[derive(Serialize)]
-struct SheetLine {
+#[derive(Serialize, ToSchema)]
+pub(super) struct SheetLine {
     asset: Asset,
     deposited: Decimal,
     withdrawn: Decimal,

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{AddApiKey, ApiKeyId, ChangeApiKey, Command, IpRange, KeyKind, KeyLabel, RevokeApiKey, TimeNs};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use views::ApiKey;
 
 use super::accounts::no_account;
@@ -14,9 +15,9 @@ use crate::gateway::Json;
 use crate::keys::{Grant, IssuedKey, Permissions, StoredKey};
 use crate::public_key::PublicKey;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+pub(super) struct NewKey {
     /// `read`, `trade`, `withdraw`.
     permissions: Vec<String>,
     /// Of an Ed25519 pair that the client has made; without it an HMAC secret is issued.
@@ -28,15 +29,15 @@ struct NewKey {
 }
 
 /// What stays away stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct KeyChange {
+pub(super) struct KeyChange {
     permissions: Option<Vec<String>>,
     ip_allow_list: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
-struct KeyReply {
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyReply {
     key: String,
     account: u64,
     kind: &'static str,
@@ -187,8 +188,8 @@ pub(super) async fn change(
     Ok(Json::ok(&KeyReply::of(&key, &known(&admin, &key).await?)))
 }
 
-#[derive(Serialize)]
-struct Revoked<'k> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Revoked<'k> {
     revoked: &'k str,
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{AddAsset, AddMarket, AssetId, AssetName, AssetTerms, Command, Event};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::market_form::MarketReply;
 use super::{Admin, AdminError, Authorized, MarketChange, MarketForm};
@@ -13,16 +14,17 @@ use crate::account::Asset;
 use crate::gateway::Json;
 use crate::listings::{Listing, Listings};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewAsset {
+pub(super) struct NewAsset {
     name: String,
     /// Decimals, 0 to 18.
+    #[schema(maximum = 18)]
     scale: u8,
 }
 
-#[derive(Serialize)]
-struct AssetReply {
+#[derive(Serialize, ToSchema)]
+pub(super) struct AssetReply {
     asset: u32,
     name: Asset,
     scale: u8,

@@ -7,6 +7,7 @@ use model::{
     Amount, AssetId, AssetTerms, FeeRounding, MarketName, MarketStatus, MarketTerms, PriceTicks, QtyLots,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::decimal::{self, Decimal, DecimalError};
 
@@ -32,7 +33,7 @@ fn wrong(field: &'static str, problem: impl Into<String>) -> FormError {
 }
 
 /// A new market. Decimal text throughout, so that nothing is rounded on its way.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarketForm {
     /// Its name, such as `BTCUSDT`.
@@ -53,7 +54,7 @@ pub struct MarketForm {
 }
 
 /// What may change about a market. What is left out stays as it is, or is at its default for a new market.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarketChange {
     /// Lowest price. Default: one tick.
@@ -270,7 +271,7 @@ fn qty_lots(
 }
 
 /// A market's settings as people read them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MarketReply {
     market: u32,
     #[serde(flatten)]

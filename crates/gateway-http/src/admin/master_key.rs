@@ -8,21 +8,23 @@ use axum::http::StatusCode;
 use model::Command;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
+use utoipa::ToSchema;
 
 use super::{Admin, AdminError, Authorized};
 use crate::gateway::Json;
 use crate::keys::KeyStore;
 use crate::master_key::{KeyError, MasterKey};
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+pub(super) struct Change {
     /// Where the exchange finds the new key; without it, it makes one up.
+    #[schema(value_type = Option<String>)]
     new_key_file: Option<PathBuf>,
 }
 
-#[derive(Serialize)]
-struct Changed {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Changed {
     /// How many keys had to be sealed anew.
     resealed: usize,
 }

@@ -2,16 +2,15 @@
 
 use std::sync::LazyLock;
 
-use axum::http::Method;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathsBuilder};
+use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathsBuilder};
 use utoipa::openapi::response::Response;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, Required};
 
-use super::{Schemas, answer, any_of, operation_id, parameters, text, words};
+use super::{Schemas, answer, any_of, http_method, operation_id, parameters, text, words};
 use crate::endpoint::{Endpoint, Kind, Parameter, Security, TABLE, Weight};
 use crate::errors::ErrorBody;
 use crate::keys::Permissions;
@@ -55,16 +54,6 @@ fn made() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(ABOUT));
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
-}
-
-fn http_method(verb: &Method) -> HttpMethod {
-    match verb.as_str() {
-        "GET" => HttpMethod::Get,
-        "POST" => HttpMethod::Post,
-        "PUT" => HttpMethod::Put,
-        "DELETE" => HttpMethod::Delete,
-        other => unreachable!("no endpoint has the verb {other}"),
-    }
 }
 
 fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> OperationBuilder {

@@ -23,6 +23,17 @@ fn nothing_is_done_without_the_token() {
 }
 
 #[test]
+fn the_document_is_served_to_who_shows_the_token() {
+    let (world, ..) = World::open();
+    assert_eq!(Connection::open(world.admin).send("GET", "/admin/v1/openapi.json", "", "").status, 401);
+    let headers = format!("authorization: Bearer {TOKEN}\r\n");
+    let answer = Connection::open(world.admin).send("GET", "/admin/v1/openapi.json", &headers, "");
+    let document = answer.ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["paths"]["/admin/v1/keys/{key}"]["delete"]["operationId"], "deleteAdminV1KeysKey");
+}
+
+#[test]
 fn money_comes_in_goes_out_and_adds_up() {
     let (world, alice, bob) = World::open();
     alice.rest("SELL", "1", "50000");
