@@ -224,7 +224,7 @@ impl Hub {
         // The follower is between two batches now.
         let since = Seq(self.taken_in.load(Ordering::Relaxed));
         drop(interest);
-        let entry = UserListener { listener, subscription_id, since, unit, outbox, right };
+        let entry = UserListener { listener, subscription_id, right, since, unit, outbox };
         users.entry(account).or_default().push(entry);
         drop(users);
         UserSubscription { hub: Arc::clone(self), account, listener }
