@@ -86,13 +86,29 @@ impl Listings {
         if let Some(index) = found {
             return Ok(&self.markets[*index]);
         }
-        let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-        if symbol.len() <= 32 && symbol.bytes().all(legal) {
+        if symbol.is_empty() || market_name(symbol).is_ok() {
             Err(ApiError::invalid_symbol())
         } else {
             Err(ApiError::illegal_characters("symbol", errors::SYMBOL_RANGE))
         }
     }
+}
+
+/// A name under which an asset may be listed: capitals and digits, since clients put two of them together and take them apart.
+/// The error says so.
+pub fn asset_name(text: &str) -> Result<AssetName, String> {
+    let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let named = AssetName::new(text).ok().filter(|name| !name.is_empty() && text.bytes().all(legal));
+    named.ok_or_else(|| format!("'{text}' must be 1 to 16 capital letters A to Z and digits"))
+}
+
+/// A name under which a market may be listed: what clients may send as a symbol. The error says so.
+pub fn market_name(text: &str) -> Result<MarketName, String> {
+    let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let named = MarketName::new(text).ok().filter(|name| !name.is_empty() && text.bytes().all(legal));
+    named.ok_or_else(|| {
+        format!("'{text}' must be 1 to 32 capital letters A to Z, digits, hyphens, underscores and dots")
+    })
 }
 
 /// What a client is told whose parameter `name` is not the decimal number that it has to be.
@@ -219,6 +235,20 @@ pub(crate) mod tests {
         };
         terms.check(&base, &quote).expect("the terms are sound");
         Listing { market: MarketId(0), terms, base, quote }
+    }
+
+    #[test]
+    fn names_are_what_clients_may_send() {
+        for name in ["BTC", "1000SATS", "A", "ABCDEFGHIJKLMNOP"] {
+            assert!(asset_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "btc", "B-C", "B C", "ABCDEFGHIJKLMNOPQ", "\u{20ac}"] {
+            assert!(asset_name(name).is_err(), "{name}");
+        }
+        assert!(market_name("BTC-USDT_1.X").is_ok());
+        for name in ["", "btcusdt", "BTC/USDT", &"X".repeat(33)] {
+            assert!(market_name(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use gateway_http::{
     CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
 };
-use model::{AssetId, AssetName, AssetTerms, IpRange, MarketTerms};
+use model::{AssetId, AssetTerms, IpRange, MarketTerms};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use views::ViewSettings;
@@ -467,10 +467,8 @@ impl Config {
     pub fn assets(&self) -> anyhow::Result<Vec<AssetTerms>> {
         let terms = |asset: &Spanned<Asset>| {
             let Asset { name, scale } = asset.get_ref();
-            let named = AssetName::new(name).map_err(|error| anyhow!("the asset name '{name}': {error}"))?;
-            if named.is_empty() {
-                return Err(anyhow!("an asset needs a name"));
-            }
+            let named = gateway_http::listings::asset_name(name)
+                .map_err(|problem| anyhow!("the asset name {problem}"))?;
             Ok(AssetTerms { name: named, scale: *scale })
         };
         self.assets.iter().map(terms).collect()

@@ -85,6 +85,12 @@ fn clients_sign_with_ed25519() {
     satisfies("ed25519_keys.py");
 }
 
+/// Hundreds of made-up requests for every endpoint of both documents: the answers are what the documents promise.
+#[test]
+fn both_apis_keep_what_their_documents_promise() {
+    satisfies("openapi.py");
+}
+
 #[test]
 fn ccxt_trades() {
     satisfies("ccxt_spot.py");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use model::{AddAsset, AddMarket, AssetId, AssetName, AssetTerms, Command, Event};
+use model::{AddAsset, AddMarket, AssetId, AssetTerms, Command, Event};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use super::market_form::MarketReply;
 use super::{Admin, AdminError, Authorized, MarketChange, MarketForm};
 use crate::account::Asset;
 use crate::gateway::Json;
-use crate::listings::{Listing, Listings};
+use crate::listings::{Listing, Listings, asset_name};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +45,7 @@ pub(super) async fn add_asset(
     request: Authorized,
 ) -> Result<Json, AdminError> {
     let NewAsset { name, scale } = request.json()?;
-    let name = AssetName::new(&name).map_err(|error| AdminError::bad_request(format!("name: {error}")))?;
+    let name = asset_name(&name).map_err(|problem| AdminError::bad_request(format!("name: {problem}")))?;
     let terms = AssetTerms { name, scale };
     let reply = admin.execute(Command::AddAsset(AddAsset { terms })).await?;
     let added = reply

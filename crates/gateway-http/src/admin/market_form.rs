@@ -3,13 +3,12 @@
 
 use std::fmt;
 
-use model::{
-    Amount, AssetId, AssetTerms, FeeRounding, MarketName, MarketStatus, MarketTerms, PriceTicks, QtyLots,
-};
+use model::{Amount, AssetId, AssetTerms, FeeRounding, MarketStatus, MarketTerms, PriceTicks, QtyLots};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::decimal::{self, Decimal, DecimalError};
+use crate::listings::market_name;
 
 /// A field that cannot be as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +110,7 @@ impl MarketForm {
         (base_id, base): (AssetId, &AssetTerms),
         (quote_id, quote): (AssetId, &AssetTerms),
     ) -> Result<MarketTerms, FormError> {
-        let name = MarketName::new(&self.name).map_err(|error| wrong("name", error.to_string()))?;
+        let name = market_name(&self.name).map_err(|problem| wrong("name", problem))?;
         let (price_scale, tick_size) = tick(&self.tick_size)?;
         let lot = decimal::parse(&self.lot_size, base.scale)
             .map_err(|error| wrong("lot_size", format!("'{}': {error}", self.lot_size)))?;
