@@ -1,10 +1,11 @@
 //! Commands and the vocabulary they share with events.
 
 use model::{
-    AddApiKey, AddAsset, AddMarket, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction,
-    ChangeApiKey, Command, CreateAccount, CreateApiKey, Deposit, FeeRounding, IpRange, KeyKind, MarketStatus,
-    MarketTerms, OrderKind, OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey,
-    RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, TimeInForce,
+    AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder,
+    CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit, FeeRounding,
+    IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderKind, OrderRef, PlaceOrder,
+    ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention,
+    SettleWithdrawal, Side, Skip, SkipEnvelope, TimeInForce,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -80,6 +81,11 @@ coded_struct!(CancelAllOrders { account, market, valid_until_ns });
 coded_struct!(ReplaceOrder { cancel, restriction, mode, place });
 coded_struct!(AmendOrder { account, market, order, new_qty_lots, new_client_order_id, valid_until_ns });
 coded_struct!(Skip { reason });
+coded_struct!(AddMarketTo { terms, partition });
+coded_struct!(MoveMarket { market, to });
+coded_struct!(JoinExchange { partition });
+coded_struct!(Confirm { by, taken });
+coded_struct!(SkipEnvelope { from, number, reason });
 
 coded_enum!(Command, "a command" {
     1 => AddAsset(add),
@@ -101,4 +107,11 @@ coded_enum!(Command, "a command" {
     17 => AddApiKey(add),
     18 => ChangeApiKey(change),
     19 => ResealApiKey(reseal),
+    20 => AddMarketTo(add),
+    21 => MoveMarket(to),
+    22 => AddPartition,
+    23 => JoinExchange(join),
+    24 => Deliver(envelope),
+    25 => Confirm(confirm),
+    26 => SkipEnvelope(skip),
 });

@@ -79,4 +79,7 @@ coded_enum!(Event, "an event" {
     18 => ApiKeyAdded(added),
     19 => ApiKeyChanged(changed),
     20 => ApiKeyResealed { account, key },
+    21 => PartitionAdded { spread },
+    22 => MarketPlaced { market, partition },
+    23 => MarketMoving { market, to },
 });

@@ -8,6 +8,7 @@ mod batch;
 mod chain;
 mod command;
 mod event;
+mod message;
 mod primitive;
 mod reject;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use model::{
-    AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PriceTicks, QtyLots, Seq, Text, TimeNs,
-    TradeGroup, TradeId, WithdrawalId,
+    AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, ReplacementId,
+    Seq, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// Something with a stable byte form.
@@ -130,8 +130,10 @@ coded_newtypes!(
     EventSeq,
     MarketId,
     OrderId,
+    PartitionId,
     PriceTicks,
     QtyLots,
+    ReplacementId,
     Seq,
     TimeNs,
     TradeGroup,

@@ -54,4 +54,10 @@ coded_enum!(Reject, "a reject" {
     33 => OrderGone { order },
     34 => TooManyIpRanges { max },
     35 => BadIpRange { range },
+    36 => UnknownPartition { partition, count },
+    37 => TooManyPartitions { max },
+    38 => MarketIsThere { partition },
+    39 => MarketMoves { to },
+    40 => NotTheFirst { partition },
+    41 => HasJoined { partition },
 });

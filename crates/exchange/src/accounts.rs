@@ -6,17 +6,18 @@ use ledger::Ledger;
 use model::{
     AccountId, AccountName, AddApiKey, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ApiKeyId, AssetId,
     ChangeApiKey, CreateAccount, CreateApiKey, Event, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms,
-    OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode, ResealApiKey, RevokeApiKey,
-    TradeGroup, WithdrawalId,
+    OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode, ReplacementId,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, TradeGroup, WithdrawalId,
 };
 
-use crate::messages::ReplacementId;
 use crate::open_orders::{OpenOrderSlot, OpenOrders, SeatSlot};
 
 /// An account.
 pub struct Account {
     pub name: AccountName,
     pub trade_group: TradeGroup,
+    /// False for those of other partitions.
+    pub is_here: bool,
     /// Its seats, by market.
     pub seats: Vec<(MarketId, SeatSlot)>,
 }
@@ -69,6 +70,10 @@ pub struct Accounts {
     pub replacements: BTreeMap<ReplacementId, Replacement>,
     /// By market: the last that each has told.
     pub reference_prices: Vec<PriceTicks>,
+    /// Withdrawals for which money is held, while the directory is asked for their references.
+    pub asked_withdrawals: BTreeMap<Reference, RequestWithdrawal>,
+    /// By asset: what other partitions have deposited. Only the directory knows it.
+    pub deposited_elsewhere: Vec<Amount>,
     pub next_order: OrderId,
     pub next_withdrawal: WithdrawalId,
 }
@@ -86,6 +91,8 @@ impl Default for Accounts {
             withdrawal_references: BTreeSet::new(),
             replacements: BTreeMap::new(),
             reference_prices: Vec::new(),
+            asked_withdrawals: BTreeMap::new(),
+            deposited_elsewhere: Vec::new(),
             next_order: OrderId(1),
             next_withdrawal: WithdrawalId(1),
         }
@@ -115,10 +122,22 @@ fn check_ip_ranges(ranges: &[IpRange]) -> Result<(), Reject> {
 
 impl Accounts {
     pub fn account(&self, account: AccountId) -> Result<&Account, Reject> {
-        index(account).and_then(|at| self.list.get(at)).ok_or(Reject::UnknownAccount { account })
+        let found = index(account).and_then(|at| self.list.get(at));
+        found.filter(|found| found.is_here).ok_or(Reject::UnknownAccount { account })
     }
 
-    pub fn create(&mut self, create: &CreateAccount, events: &mut Vec<Event>) -> Result<(), Reject> {
+    /// Opens the totals of the next asset.
+    pub fn add_asset(&mut self) {
+        self.ledger.add_asset();
+        self.deposited_elsewhere.push(Amount::ZERO);
+    }
+
+    pub fn create(
+        &mut self,
+        create: &CreateAccount,
+        is_here: bool,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
         if create.name.is_empty() {
             return Err(Reject::NameMissing);
         }
@@ -127,17 +146,26 @@ impl Accounts {
         }
         #[cfg(feature = "planted-panic")]
         assert!(create.name.as_str() != "plant-a-panic", "an invariant that was planted to be broken");
-        let account = self.add(create.name, create.trade_group);
+        let account = self.add(create.name, create.trade_group, is_here);
         events.push(Event::AccountCreated { account, name: create.name, trade_group: create.trade_group });
         Ok(())
     }
 
-    pub fn add(&mut self, name: AccountName, trade_group: TradeGroup) -> AccountId {
-        self.list.push(Account { name, trade_group, seats: Vec::new() });
+    pub fn add(&mut self, name: AccountName, trade_group: TradeGroup, is_here: bool) -> AccountId {
+        let account = self.next_account();
+        self.list.push(Account { name, trade_group, is_here, seats: Vec::new() });
         self.ledger.add_account();
-        let account = AccountId(u64::try_from(self.list.len()).expect("fewer than 2^64 accounts"));
-        self.names.insert(name, account);
+        if !name.is_empty() {
+            self.names.insert(name, account);
+        }
         account
+    }
+
+    /// Leaves the places of the accounts before this one empty: they are in other partitions.
+    pub fn add_vacant_before(&mut self, account: AccountId) {
+        while self.next_account() < account {
+            self.add(AccountName::EMPTY, TradeGroup::NONE, false);
+        }
     }
 
     /// As the first version did it, and told it.
@@ -172,7 +200,9 @@ impl Accounts {
     }
 
     fn keep_api_key(&mut self, id: ApiKeyId, key: ApiKey) -> Result<(), Reject> {
-        self.account(key.account)?;
+        if index(key.account).is_none_or(|at| at >= self.list.len()) {
+            return Err(Reject::UnknownAccount { account: key.account });
+        }
         if id.is_empty() {
             return Err(Reject::NameMissing);
         }

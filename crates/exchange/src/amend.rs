@@ -1,14 +1,14 @@
 //! Amending: an order becomes smaller and keeps its number and its priority. Source: semantics 1.4 and section 8.
 
-use model::{AmendOrder, Reject};
+use model::{AmendOrder, Reject, ToMarket};
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::messages::{Mail, ToMarket};
+use crate::messages::Mail;
 
 impl Accounts {
     pub fn amend(&mut self, catalog: &Catalog, amend: &AmendOrder, mail: &mut Mail) -> Result<(), Reject> {
-        let terms = catalog.market(amend.market)?;
+        let terms = catalog.open_market(amend.market)?;
         self.account(amend.account)?;
         let slot = self.find_order(amend.account, amend.market, &amend.order)?;
         let open = self.open.order(slot);

@@ -1,15 +1,18 @@
 //! Cancelling: one order, all orders of an account in a market, and one to be replaced by another. The account finds the
 //! order; the market decides. Source: semantics 1.4.
 
-use model::{CancelAllOrders, CancelOrder, CancelRestriction, Event, Reject, ReplaceMode, ReplaceOrder};
+use model::{
+    CancelAllOrders, CancelOrder, CancelRestriction, Event, Reject, ReplaceMode, ReplaceOrder, ReplacementId,
+    ToMarket,
+};
 
 use crate::accounts::{Accounts, Replacement};
 use crate::catalog::Catalog;
-use crate::messages::{Mail, ReplacementId, ToMarket};
+use crate::messages::Mail;
 
 impl Accounts {
     pub fn cancel(&mut self, catalog: &Catalog, cancel: &CancelOrder, mail: &mut Mail) -> Result<(), Reject> {
-        catalog.market(cancel.market)?;
+        catalog.open_market(cancel.market)?;
         self.account(cancel.account)?;
         let slot = self.find_order(cancel.account, cancel.market, &cancel.order)?;
         let order = self.open.order(slot).id;
@@ -29,7 +32,7 @@ impl Accounts {
         cancel: &CancelAllOrders,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
-        catalog.market(cancel.market)?;
+        catalog.open_market(cancel.market)?;
         let seat = self.seat(cancel.account, cancel.market)?.ok_or(Reject::UnknownOrder)?;
         let account = cancel.account;
         let mut any = false;

@@ -1,8 +1,11 @@
 //! Reference data: assets and markets as they are listed. Everybody may read it; only listing commands change it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AddAsset, AddMarket, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, Reject};
+use model::{
+    AddAsset, AddMarket, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, PartitionId,
+    Reject,
+};
 
 /// Assets and markets by number and by name.
 #[derive(Default)]
@@ -11,6 +14,10 @@ pub struct Catalog {
     asset_names: BTreeMap<AssetName, AssetId>,
     markets: Vec<MarketTerms>,
     market_names: BTreeMap<MarketName, MarketId>,
+    /// By market: where it lives.
+    homes: Vec<PartitionId>,
+    /// Those that accept nothing because they are on their way to another partition.
+    pub(crate) moving: BTreeSet<MarketId>,
 }
 
 impl Catalog {
@@ -26,6 +33,26 @@ impl Catalog {
             .ok()
             .and_then(|at| self.markets.get(at))
             .ok_or(Reject::UnknownMarket { market })
+    }
+
+    /// A market's settings, unless the market is on its way to another partition.
+    #[inline]
+    pub(crate) fn open_market(&self, market: MarketId) -> Result<&MarketTerms, Reject> {
+        let terms = self.market(market)?;
+        if !self.moving.is_empty() && self.moving.contains(&market) {
+            return Err(Reject::MarketClosed);
+        }
+        Ok(terms)
+    }
+
+    /// The partition where a market lives.
+    #[inline]
+    pub fn home(&self, market: MarketId) -> Option<PartitionId> {
+        usize::try_from(market.0).ok().and_then(|at| self.homes.get(at)).copied()
+    }
+
+    pub(crate) fn set_home(&mut self, market: MarketId, home: PartitionId) {
+        self.homes[usize::try_from(market.0).expect("markets fit into memory")] = home;
     }
 
     /// The asset of that name.
@@ -64,13 +91,14 @@ impl Catalog {
         Ok(asset)
     }
 
-    pub(crate) fn add_market(&mut self, add: &AddMarket) -> Result<MarketId, Reject> {
+    pub(crate) fn add_market(&mut self, add: &AddMarket, home: PartitionId) -> Result<MarketId, Reject> {
         self.check(&add.terms)?;
         if self.market_names.contains_key(&add.terms.name) {
             return Err(Reject::NameTaken);
         }
         let market = MarketId(u32::try_from(self.markets.len()).expect("fewer than 2^32 markets"));
         self.markets.push(add.terms);
+        self.homes.push(home);
         self.market_names.insert(add.terms.name, market);
         Ok(market)
     }

@@ -13,14 +13,13 @@
 use model::{
     AccountId, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders, CancelOrder,
     CancelRestriction, ClientOrderId, Command, CreateAccount, Deposit, EndReason, Event, FeeRounding,
-    MarketId, MarketStatus, MarketTerms, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots,
-    Reference, ReplaceMode, ReplaceOrder, SelfTradePrevention, Seq, Sequenced, Side, Text, TimeInForce,
-    TimeNs, TradeGroup,
+    MarketId, MarketStatus, MarketTerms, Message, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks,
+    QtyLots, Reference, ReplaceMode, ReplaceOrder, SelfTradePrevention, Seq, Sequenced, Side, Text,
+    TimeInForce, TimeNs, TradeGroup,
 };
 use proptest::prelude::*;
 
 use crate::Partition;
-use crate::messages::Message;
 
 const MARKETS: u32 = 3;
 const ACCOUNTS: u64 = 5;
@@ -200,6 +199,7 @@ fn pair(message: &Message) -> (u8, u32, u64) {
         Message::ToMarket { market, .. } => (0, market.0, 0),
         Message::ToAccount { market, account, .. } => (1, market.0, account.0),
         Message::ReferencePrice { market, .. } => (2, market.0, 0),
+        Message::Notice(_) => unreachable!("notices are for other partitions"),
     }
 }
 

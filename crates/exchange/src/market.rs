@@ -2,14 +2,15 @@
 //! and what was held for it, and nothing else of accounts.
 
 use model::{
-    AccountId, Amount, CancelRestriction, EndReason, Event, ExpiryReason, LevelChanged, Liquidity, MarketId,
-    MarketStatus, MarketTerms, OrderId, OrderKind, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side,
-    TimeInForce, TradeId, Traded,
+    AccountId, Amount, CancelRestriction, EndReason, Event, ExpiryReason, FromMarket, LevelChanged,
+    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, OrderId, OrderKind, PlaceMessage,
+    PriceTicks, QtyLots, Reject, ReplacementId, RestingOrder, SelfTradePrevention, Side, TimeInForce,
+    ToMarket, TradeId, Traded,
 };
-use orderbook::{Book, Incoming, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots};
+use orderbook::{Book, Incoming, Order, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots};
 
 use crate::catalog::Catalog;
-use crate::messages::{FromMarket, Mail, PlaceMessage, ReplacementId, ToMarket};
+use crate::messages::Mail;
 
 /// One market.
 pub struct Market {
@@ -20,6 +21,30 @@ pub struct Market {
     pub next_prevented_match: u64,
     /// Number of the last change of a level.
     pub update_id: u64,
+}
+
+impl Market {
+    fn new(market: MarketId, reference_ticks: PriceTicks) -> Self {
+        Self {
+            book: Book::new(market),
+            reference_ticks,
+            next_trade: TradeId(1),
+            next_prevented_match: 0,
+            update_id: 0,
+        }
+    }
+}
+
+fn resting_order(order: &Order) -> RestingOrder {
+    RestingOrder {
+        order: order.id,
+        account: order.account,
+        trade_group: order.trade_group,
+        price_ticks: order.price_ticks,
+        open_lots: order.open_lots,
+        qty_lots: order.qty_lots,
+        amends: order.amends,
+    }
 }
 
 /// All markets of a partition.
@@ -37,13 +62,60 @@ impl Markets {
     }
 
     pub fn add(&mut self, market: MarketId, reference_ticks: PriceTicks) {
-        self.list.push(Market {
-            book: Book::new(market),
-            reference_ticks,
-            next_trade: TradeId(1),
-            next_prevented_match: 0,
-            update_id: 0,
-        });
+        self.list.push(Market::new(market, reference_ticks));
+    }
+
+    fn market_mut(&mut self, market: MarketId) -> &mut Market {
+        &mut self.list[usize::try_from(market.0).expect("markets fit into memory")]
+    }
+
+    /// Takes a market out, which goes to another partition, with its orders in the order in which they would trade.
+    pub fn take(&mut self, market: MarketId) -> (MarketState, [(Side, Vec<RestingOrder>); 2]) {
+        let orders = [Side::Buy, Side::Sell].map(|side| (side, self.resting(market, side)));
+        let Self { list, orders: slab, reports } = self;
+        let listed = &mut list[usize::try_from(market.0).expect("markets fit into memory")];
+        for order in orders.iter().flat_map(|(_, orders)| orders) {
+            let slot = slab.find(order.order).expect("an order of a book is in the slab");
+            listed.book.cancel(slab, slot, reports);
+        }
+        reports.clear();
+        let state = MarketState {
+            reference_ticks: listed.reference_ticks,
+            next_trade: listed.next_trade,
+            next_prevented_match: listed.next_prevented_match,
+            update_id: listed.update_id,
+        };
+        *listed = Market::new(market, state.reference_ticks);
+        (state, orders)
+    }
+
+    /// The orders of a book in the order in which they would trade.
+    pub fn resting(&self, market: MarketId, side: Side) -> Vec<RestingOrder> {
+        self.market(market).book.queue(&self.orders, side).map(resting_order).collect()
+    }
+
+    /// Puts orders behind those that are on the book, each at its price.
+    pub fn put_orders(&mut self, market: MarketId, side: Side, orders: &[RestingOrder]) {
+        let Self { list, orders: slab, reports } = self;
+        let listed = &mut list[usize::try_from(market.0).expect("markets fit into memory")];
+        for resting in orders {
+            let order = Order::new(
+                (resting.order, resting.account, resting.trade_group),
+                (market, side, resting.price_ticks),
+                (resting.open_lots, resting.qty_lots, resting.amends),
+            );
+            listed.book.rest(slab, order, reports);
+        }
+        reports.clear();
+    }
+
+    /// Gives a market what it is beside its orders.
+    pub fn put(&mut self, market: MarketId, state: &MarketState) {
+        let listed = self.market_mut(market);
+        listed.reference_ticks = state.reference_ticks;
+        listed.next_trade = state.next_trade;
+        listed.next_prevented_match = state.next_prevented_match;
+        listed.update_id = state.update_id;
     }
 
     pub fn receive(
@@ -315,9 +387,9 @@ impl Desk<'_> {
             maker_order: maker,
             taker_order: taker.id,
         }));
-        let filled = |liquidity| FromMarket::Filled { trade, liquidity, price_ticks, qty_lots };
-        self.tell(maker_account, maker, filled(Liquidity::Maker));
-        self.tell(taker.account, taker.id, filled(Liquidity::Taker));
+        let filled = |side, liquidity| FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots };
+        self.tell(maker_account, maker, filled(taker.side.opposite(), Liquidity::Maker));
+        self.tell(taker.account, taker.id, filled(taker.side, Liquidity::Taker));
         if maker_done {
             self.tell(
                 maker_account,

@@ -3,14 +3,15 @@
 use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
 use model::{
-    AccountId, ApiKeyId, AssetId, Command, Event, MarketId, OrderId, PriceTicks, QtyLots, Reject, Seq,
-    Sequenced, Side, TimeNs,
+    AccountId, ApiKeyId, AssetId, Command, Envelope, Event, FromMarket, MarketId, Message, OrderId, Origin,
+    PartitionId, Partitions, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
 };
 
 use crate::accounts::{Accounts, ApiKey};
 use crate::catalog::Catalog;
 use crate::market::Markets;
-use crate::messages::{Mail, Message};
+use crate::messages::Mail;
+use crate::post::{Post, Progress};
 
 /// Accounts and markets, and the mail between them.
 #[derive(Default)]
@@ -21,6 +22,7 @@ pub struct Partition {
     pub(crate) accounts: Accounts,
     pub(crate) markets: Markets,
     pub(crate) mail: Mail,
+    pub(crate) post: Post,
 }
 
 impl Partition {
@@ -28,8 +30,15 @@ impl Partition {
     /// that is what makes the journal a backup and the simulator a proof.
     pub fn apply(&mut self, input: &Sequenced<Command>, events: &mut Vec<Event>) {
         self.accept(input, events);
-        while let Some(message) = self.mail.next() {
-            self.deliver(message, events);
+        if self.post.is_alone() {
+            while let Some(message) = self.mail.next() {
+                self.deliver(message, events);
+            }
+        } else {
+            while let Some(message) = self.mail.next() {
+                self.route(message, events);
+            }
+            self.post.seal(self.time_ns);
         }
         self.accounts.ledger.assert_settled();
     }
@@ -40,6 +49,8 @@ impl Partition {
         assert!(input.time_ns >= self.time_ns, "the sequencer's clock never runs backwards");
         self.seq = input.seq;
         self.time_ns = input.time_ns;
+        self.post.origin = Origin { partition: self.post.own, seq: self.seq };
+        self.post.progress = Progress::default();
 
         let valid_until_ns = input.command.valid_until_ns();
         let outcome = if valid_until_ns < self.time_ns {
@@ -53,31 +64,39 @@ impl Partition {
     }
 
     fn handle(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<(), Reject> {
-        let Self { catalog, accounts, mail, .. } = self;
+        let Self { catalog, accounts, mail, post, .. } = self;
         match command {
-            Command::AddAsset(add) => {
-                let asset = catalog.add_asset(add)?;
-                accounts.ledger.add_asset();
-                events.push(Event::AssetAdded { asset, terms: add.terms });
+            Command::AddAsset(add) => self.list_asset(add, events),
+            Command::AddMarket(add) => self.list_market(add, PartitionId::FIRST, events),
+            Command::AddMarketTo(add) => {
+                let terms = model::AddMarket { terms: add.terms };
+                self.list_market(&terms, add.partition, events)
+            }
+            Command::ChangeMarket(change) => self.change_market(change, events),
+            Command::MoveMarket(to) => self.move_market(to, events),
+            Command::AddPartition => self.add_partition(events),
+            Command::JoinExchange(join) => self.join(join),
+            Command::Deliver(envelope) => {
+                self.take(envelope, events);
                 Ok(())
             }
-            Command::AddMarket(add) => {
-                let market = catalog.add_market(add)?;
-                accounts.reference_prices.push(add.terms.initial_reference_ticks);
-                self.markets.add(market, add.terms.initial_reference_ticks);
-                events.push(Event::MarketAdded { market, terms: Box::new(add.terms) });
+            Command::Confirm(confirm) => {
+                post.confirm(confirm.by, confirm.taken);
                 Ok(())
             }
-            Command::ChangeMarket(change) => {
-                let market = catalog.change_market(change)?;
-                events.push(Event::MarketAdded { market, terms: Box::new(change.terms) });
+            Command::SkipEnvelope(skip) => {
+                let outbox = post.outbox(skip.from);
+                outbox.taken = outbox.taken.max(skip.number);
+                events.push(Event::Skipped { reason: skip.reason.clone() });
                 Ok(())
             }
-            Command::CreateAccount(create) => accounts.create(create, events),
+            Command::CreateAccount(create) => self.create_account(create, events),
             Command::CreateApiKey(create) => accounts.create_api_key(create, events),
             Command::RevokeApiKey(revoke) => accounts.revoke_api_key(revoke, events),
-            Command::Deposit(deposit) => accounts.deposit(catalog, deposit, events),
-            Command::RequestWithdrawal(request) => accounts.request_withdrawal(catalog, request, events),
+            Command::Deposit(deposit) => accounts.deposit(catalog, deposit, post, events),
+            Command::RequestWithdrawal(request) => {
+                accounts.request_withdrawal(catalog, request, post, events)
+            }
             Command::SettleWithdrawal(settle) => accounts.settle_withdrawal(settle, events),
             Command::PlaceOrder(place) => accounts.place(catalog, place, mail),
             Command::CancelOrder(cancel) => accounts.cancel(catalog, cancel, mail),
@@ -95,6 +114,82 @@ impl Partition {
         }
     }
 
+    /// Takes what another partition has to say, if it is the next from there.
+    fn take(&mut self, envelope: &Envelope, events: &mut Vec<Event>) {
+        assert!(envelope.time_ns <= self.time_ns, "nothing is heard before it was said");
+        self.post.confirm(envelope.from, envelope.taken);
+        if !self.post.takes(envelope) {
+            return;
+        }
+        self.post.origin = envelope.origin;
+        if envelope.origin.partition == self.post.own {
+            self.post.progress = Progress { answers: Some(envelope.origin.seq), more_to_come: envelope.more };
+        }
+        for message in &envelope.messages {
+            self.hear(message, events);
+        }
+    }
+
+    /// A message from another partition.
+    pub(crate) fn hear(&mut self, message: &Message, events: &mut Vec<Event>) {
+        match message {
+            Message::ToMarket { market, .. } | Message::ReferencePrice { market, .. }
+                if self.catalog.market(*market).is_err() =>
+            {
+                self.post.early.push((self.post.origin, message.clone()));
+            }
+            Message::ToMarket { .. } => self.mail.push(message.clone()),
+            Message::ToAccount { market, body, .. } => {
+                self.clear(*market, body, Heard::FromThere);
+                self.mail.push(message.clone());
+            }
+            Message::ReferencePrice { .. } => self.deliver(message.clone(), events),
+            Message::Notice(notice) => self.notice(notice, events),
+        }
+    }
+
+    /// Delivers a message here or says it to the partition where it goes.
+    pub(crate) fn route(&mut self, message: Message, events: &mut Vec<Event>) {
+        let to = match &message {
+            Message::ToMarket { market, .. } => {
+                self.catalog.home(*market).expect("a message goes to a listed market")
+            }
+            Message::ToAccount { order, .. } => order.partition(),
+            Message::ReferencePrice { .. } => {
+                for to in self.post.others() {
+                    self.post.say(to, message.clone());
+                }
+                self.post.own
+            }
+            Message::Notice(_) => unreachable!("notices are said to other partitions only"),
+        };
+        if to == self.post.own {
+            return self.deliver(message, events);
+        }
+        if let Message::ToAccount { market, body, .. } = &message {
+            self.clear(*market, body, Heard::FromHere);
+        }
+        self.post.say(to, message);
+    }
+
+    /// Books what the other side of a fill is on its way with.
+    fn clear(&mut self, market: MarketId, body: &FromMarket, heard: Heard) {
+        let FromMarket::Filled { side, price_ticks, qty_lots, .. } = *body else { return };
+        let terms = self.catalog.market(market).expect("only listed markets have fills");
+        let (notional, base) = (terms.notional(price_ticks, qty_lots), terms.base_amount(qty_lots));
+        // The account pays quote and receives base when it buys.
+        let (quote, base) = match side {
+            Side::Buy => (notional, -base),
+            Side::Sell => (-notional, base),
+        };
+        let (quote, base) = match heard {
+            Heard::FromHere => (quote, base),
+            Heard::FromThere => (-quote, -base),
+        };
+        self.accounts.ledger.clear(terms.quote, quote);
+        self.accounts.ledger.clear(terms.base, base);
+    }
+
     pub(crate) fn deliver(&mut self, message: Message, events: &mut Vec<Event>) {
         match message {
             Message::ToMarket { market, body } => {
@@ -107,7 +202,53 @@ impl Partition {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =
                     price_ticks;
             }
+            Message::Notice(_) => unreachable!("notices are said to other partitions only"),
         }
+    }
+
+    /// Which partition this is.
+    pub fn own_id(&self) -> PartitionId {
+        self.post.own
+    }
+
+    /// How accounts are spread over partitions.
+    pub fn partitions(&self) -> &Partitions {
+        &self.post.partitions
+    }
+
+    /// How far the answer to a command is, after [`Self::apply`].
+    pub fn progress(&self) -> Progress {
+        self.post.progress
+    }
+
+    /// True when there is no other partition.
+    #[inline]
+    pub fn is_alone(&self) -> bool {
+        self.post.is_alone()
+    }
+
+    /// What was said to another partition, behind the envelope numbered `after`, as far as it is not known to have been taken.
+    pub fn envelopes_to(&self, to: PartitionId, after: u64) -> impl Iterator<Item = &Envelope> {
+        let unconfirmed = self.post.outboxes.get(to.index()).map(|outbox| &outbox.unconfirmed);
+        unconfirmed.into_iter().flat_map(move |envelopes| {
+            let first = envelopes.partition_point(|envelope| envelope.number <= after);
+            envelopes.range(first..)
+        })
+    }
+
+    /// How many envelopes to another partition are not known to have been taken.
+    pub fn unconfirmed(&self, to: PartitionId) -> usize {
+        self.post.outboxes.get(to.index()).map_or(0, |outbox| outbox.unconfirmed.len())
+    }
+
+    /// The number of the last envelope that was said to another partition; 0 before the first.
+    pub fn last_said(&self, to: PartitionId) -> u64 {
+        self.post.outboxes.get(to.index()).map_or(0, |outbox| outbox.last_number)
+    }
+
+    /// The number of the last envelope that was taken from another partition; 0 before the first.
+    pub fn last_taken(&self, from: PartitionId) -> u64 {
+        self.post.outboxes.get(from.index()).map_or(0, |outbox| outbox.taken)
     }
 
     /// The last command that was applied; 0 before the first.
@@ -171,6 +312,13 @@ impl Partition {
     }
 }
 
+/// From which end a fill is booked that goes from one partition to another.
+#[derive(Clone, Copy)]
+enum Heard {
+    FromHere,
+    FromThere,
+}
+
 /// Whose command it is; 0 for the operator's.
 fn owner(command: &Command) -> AccountId {
     match command {
@@ -190,6 +338,13 @@ fn owner(command: &Command) -> AccountId {
         | Command::RevokeApiKey(_)
         | Command::ChangeApiKey(_)
         | Command::ResealApiKey(_)
+        | Command::AddMarketTo(_)
+        | Command::MoveMarket(_)
+        | Command::AddPartition
+        | Command::JoinExchange(_)
+        | Command::Deliver(_)
+        | Command::Confirm(_)
+        | Command::SkipEnvelope(_)
         | Command::SettleWithdrawal(_)
         | Command::Tick
         | Command::Skip(_) => AccountId(0),

@@ -1,11 +1,13 @@
 //! Placing an order, as its account sees it: check the market's rules, hold what it can cost, send it to its market.
 //! Sources: semantics 1.2, 1.10; what is held, and why by the account alone, is in `ARCHITECTURE.md` under "Holds".
 
-use model::{Amount, MarketTerms, OrderKind, PlaceOrder, PriceTicks, QtyLots, Reject, Side};
+use model::{
+    Amount, MarketTerms, OrderKind, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reject, Side, ToMarket,
+};
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::messages::{Mail, PlaceMessage, ToMarket};
+use crate::messages::Mail;
 
 impl Accounts {
     pub fn place(&mut self, catalog: &Catalog, place: &PlaceOrder, mail: &mut Mail) -> Result<(), Reject> {
@@ -15,7 +17,7 @@ impl Accounts {
 
     /// Everything about an order that does not depend on the account's money or on its other orders' names.
     pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<(), Reject> {
-        let terms = catalog.market(place.market)?;
+        let terms = catalog.open_market(place.market)?;
         let seat = self.seat(place.account, place.market)?;
         check_filters(terms, &place.kind, self.reference_price(terms, place))?;
         let open_orders = seat.map_or(0, |seat| self.open.seat(seat).open_orders);
@@ -32,7 +34,7 @@ impl Accounts {
         place: &PlaceOrder,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
-        let terms = catalog.market(place.market)?;
+        let terms = catalog.open_market(place.market)?;
         if !place.client_order_id.is_empty()
             && self.open.find_named(place.account, &place.client_order_id).is_some()
         {

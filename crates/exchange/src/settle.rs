@@ -1,14 +1,14 @@
 //! What a market's messages do to an account: fills are paid and received, holds come free, the owner is told.
 
 use model::{
-    AccountId, Amount, Event, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderEnded,
-    OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, Side, TradeId,
+    AccountId, Amount, Event, FromMarket, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended,
+    OrderEnded, OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, Side, TradeId,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
-use crate::messages::{FromMarket, Mail};
+use crate::messages::Mail;
 use crate::open_orders::OpenOrderSlot;
 
 impl Accounts {
@@ -54,9 +54,9 @@ impl Accounts {
                 self.close(slot);
                 events.push(Event::Rejected { account, reject });
             }
-            FromMarket::Filled { trade, liquidity, price_ticks, qty_lots } => {
+            FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
                 let (fee, released) = self.settle_fill(terms, slot, liquidity, price_ticks, qty_lots);
-                let side = self.open.order(slot).side;
+                assert_eq!(side, self.open.order(slot).side, "both halves of an order agree");
                 push_filled(
                     events,
                     (account, market, order),

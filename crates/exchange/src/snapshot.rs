@@ -7,8 +7,8 @@ use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
-    IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, OrderId, PriceTicks, QtyLots, Reference, Reject, Side,
-    TradeGroup, TradeId, WithdrawalId,
+    IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, OrderId, PartitionId, PriceTicks, QtyLots, Reference,
+    Reject, Side, TradeGroup, TradeId, WithdrawalId,
 };
 use orderbook::{Order, Orders};
 
@@ -266,14 +266,14 @@ impl Partition {
 
         for terms in Vec::<AssetTerms>::decode(&mut input)? {
             partition.catalog.add_asset(&AddAsset { terms })?;
-            partition.accounts.ledger.add_asset();
+            partition.accounts.add_asset();
         }
         for terms in Vec::<MarketTerms>::decode(&mut input)? {
-            partition.catalog.add_market(&AddMarket { terms })?;
+            partition.catalog.add_market(&AddMarket { terms }, PartitionId::FIRST)?;
         }
         let accounts = &mut partition.accounts;
         for record in Vec::<AccountRecord>::decode(&mut input)? {
-            accounts.add(record.name, record.trade_group);
+            accounts.add(record.name, record.trade_group, true);
         }
         for record in Vec::<BalanceRecord>::decode(&mut input)? {
             accounts.account(record.account)?;
@@ -382,11 +382,11 @@ fn rest(
 }
 
 fn totals_record(totals: &AssetTotals) -> TotalsRecord {
-    let AssetTotals { deposited, withdrawn, free, held, fees, in_transit } = *totals;
+    let AssetTotals { deposited, withdrawn, free, held, fees, in_transit, elsewhere: _ } = *totals;
     TotalsRecord { deposited, withdrawn, free, held, fees, in_transit }
 }
 
 fn totals_of(record: &TotalsRecord) -> AssetTotals {
     let TotalsRecord { deposited, withdrawn, free, held, fees, in_transit } = *record;
-    AssetTotals { deposited, withdrawn, free, held, fees, in_transit }
+    AssetTotals { deposited, withdrawn, free, held, fees, in_transit, elsewhere: Amount::ZERO }
 }

@@ -181,13 +181,19 @@ impl From<Reject> for AdminError {
             | Reject::AmendChangesNothing
             | Reject::AmendIncreases { .. }
             | Reject::TooManyAmends { .. }
-            | Reject::ReplaceNotAttempted => StatusCode::CONFLICT,
+            | Reject::ReplaceNotAttempted
+            | Reject::TooManyPartitions { .. }
+            | Reject::MarketIsThere { .. }
+            | Reject::MarketMoves { .. }
+            | Reject::NotTheFirst { .. }
+            | Reject::HasJoined { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
             | Reject::BadSealedSecret { .. }
             | Reject::TooManyIpRanges { .. }
             | Reject::BadIpRange { .. }
+            | Reject::UnknownPartition { .. }
             | Reject::ReferenceMissing
             | Reject::AmountNotPositive { .. }
             | Reject::TooLate { .. }

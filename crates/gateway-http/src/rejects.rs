@@ -74,6 +74,12 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::BadSealedSecret { .. }
         | Reject::TooManyIpRanges { .. }
         | Reject::BadIpRange { .. }
+        | Reject::UnknownPartition { .. }
+        | Reject::TooManyPartitions { .. }
+        | Reject::MarketIsThere { .. }
+        | Reject::MarketMoves { .. }
+        | Reject::NotTheFirst { .. }
+        | Reject::HasJoined { .. }
         | Reject::DuplicateReference
         | Reject::ReferenceMissing
         | Reject::AmountNotPositive { .. }

@@ -146,6 +146,17 @@ impl Ledger {
         totals.fees += fee;
     }
 
+    /// One side of a trade lives in another partition: what it has paid is on its way from there, what it receives (below
+    /// zero) on its way to there.
+    pub fn clear(&mut self, asset: AssetId, amount: Amount) {
+        if !self.touched.contains(&asset) {
+            self.touched.push(asset);
+        }
+        let totals = &mut self.totals[asset_index(asset)];
+        totals.in_transit += amount;
+        totals.elsewhere -= amount;
+    }
+
     /// Asserts, for all assets that were posted to since the last call, that nothing was lost, made or left on the way.
     /// Costs no more than the postings themselves.
     #[inline]

@@ -1,9 +1,9 @@
 //! What can be asked of a partition: one command, one type with its own fields. Results are events.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, IpRange, KeyLabel,
-    MarketId, MarketTerms, OrderId, OrderKind, QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeNs,
-    TradeGroup, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, Envelope, IpRange,
+    KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, QtyLots, Reference,
+    SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
 };
 
 /// A command with its place and its time, as the journal has it.
@@ -58,6 +58,20 @@ pub enum Command {
     ChangeApiKey(ChangeApiKey),
     /// Gives an API key the same credential, sealed under another master key.
     ResealApiKey(ResealApiKey),
+    /// Lists a market that lives in another partition than the first.
+    AddMarketTo(AddMarketTo),
+    /// Moves a market to another partition.
+    MoveMarket(MoveMarket),
+    /// There is one more partition, which gets its share of the accounts to come. Only the first partition takes it.
+    AddPartition,
+    /// The first command of every partition but the first: which one it is.
+    JoinExchange(JoinExchange),
+    /// What another partition has to say.
+    Deliver(Box<Envelope>),
+    /// Another partition has taken what this one said: it need not be said again.
+    Confirm(Confirm),
+    /// Stands where an envelope was that must not be applied, see `rialto journal skip`. Never journaled itself.
+    SkipEnvelope(SkipEnvelope),
 }
 
 /// Lists an asset under the next [`AssetId`].
@@ -72,6 +86,51 @@ pub struct AddAsset {
 pub struct AddMarket {
     /// Its settings.
     pub terms: MarketTerms,
+}
+
+/// Lists a market under the next [`MarketId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddMarketTo {
+    /// Its settings.
+    pub terms: MarketTerms,
+    /// Where it lives.
+    pub partition: PartitionId,
+}
+
+/// Moves a market, with all orders that rest there, to another partition. It accepts nothing while it moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveMarket {
+    /// Which one.
+    pub market: MarketId,
+    /// To which partition.
+    pub to: PartitionId,
+}
+
+/// Which partition a journal belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinExchange {
+    /// Its number; above 0.
+    pub partition: PartitionId,
+}
+
+/// Another partition has taken what this one said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirm {
+    /// Who has taken it.
+    pub by: PartitionId,
+    /// The number of the last envelope that is durable there.
+    pub taken: u64,
+}
+
+/// An envelope that an operator had taken out, because it cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkipEnvelope {
+    /// Whose envelope it is.
+    pub from: PartitionId,
+    /// Its number.
+    pub number: u64,
+    /// The operator's words.
+    pub reason: String,
 }
 
 /// Opens an account under the next [`AccountId`].
@@ -339,6 +398,13 @@ impl Command {
             Self::AddApiKey(_) => "add_api_key",
             Self::ChangeApiKey(_) => "change_api_key",
             Self::ResealApiKey(_) => "reseal_api_key",
+            Self::AddMarketTo(_) => "add_market_to",
+            Self::MoveMarket(_) => "move_market",
+            Self::AddPartition => "add_partition",
+            Self::JoinExchange(_) => "join_exchange",
+            Self::Deliver(_) => "deliver",
+            Self::Confirm(_) => "confirm",
+            Self::SkipEnvelope(_) => "skip_envelope",
         }
     }
 
@@ -363,7 +429,14 @@ impl Command {
             | Self::Skip(_)
             | Self::AddApiKey(_)
             | Self::ChangeApiKey(_)
-            | Self::ResealApiKey(_) => TimeNs::NEVER,
+            | Self::ResealApiKey(_)
+            | Self::AddMarketTo(_)
+            | Self::MoveMarket(_)
+            | Self::AddPartition
+            | Self::JoinExchange(_)
+            | Self::Deliver(_)
+            | Self::Confirm(_)
+            | Self::SkipEnvelope(_) => TimeNs::NEVER,
         }
     }
 }

@@ -8,8 +8,8 @@
 
 use crate::{
     AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, IpRange, KeyKind, KeyLabel,
-    MarketId, MarketTerms, OrderId, OrderKind, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention,
-    Side, TradeGroup, TradeId, WithdrawalId,
+    MarketId, MarketTerms, OrderId, OrderKind, PartitionId, PriceTicks, QtyLots, Reference, Reject,
+    SelfTradePrevention, Side, Spread, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -89,6 +89,25 @@ pub enum Event {
         account: AccountId,
         /// Which one.
         key: ApiKeyId,
+    },
+    /// There is one more partition; accounts to come are spread like this.
+    PartitionAdded {
+        /// From which account on, over how many partitions.
+        spread: Spread,
+    },
+    /// A market lives in this partition; one that was never told of lives in the first.
+    MarketPlaced {
+        /// Which market.
+        market: MarketId,
+        /// Where it lives.
+        partition: PartitionId,
+    },
+    /// A market accepts nothing, because it moves to another partition. [`Event::MarketPlaced`] ends that.
+    MarketMoving {
+        /// Which market.
+        market: MarketId,
+        /// To which partition.
+        to: PartitionId,
     },
 }
 

@@ -4,7 +4,9 @@ mod batch;
 mod command;
 mod event;
 mod ip_range;
+mod message;
 mod order;
+mod partition;
 mod reject;
 mod terms;
 mod text;
@@ -12,9 +14,10 @@ mod units;
 
 pub use batch::EventBatch;
 pub use command::{
-    AddApiKey, AddAsset, AddMarket, AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction,
-    ChangeApiKey, Command, CreateAccount, CreateApiKey, Deposit, KeyKind, OrderRef, PlaceOrder, ReplaceMode,
-    ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SettleWithdrawal, Skip, SkipMark,
+    AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction,
+    ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit, JoinExchange, KeyKind, MoveMarket,
+    OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    Sequenced, SettleWithdrawal, Skip, SkipEnvelope, SkipMark,
 };
 pub use event::{
     ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
@@ -22,7 +25,11 @@ pub use event::{
     WithdrawalRequested, WithdrawalSettled,
 };
 pub use ip_range::{IpRange, IpRangeError};
+pub use message::{
+    Envelope, FromMarket, MarketState, Message, Notice, PlaceMessage, ReplacementId, RestingOrder, ToMarket,
+};
 pub use order::{MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup};
+pub use partition::{Origin, PartitionId, Partitions, Spread};
 pub use reject::Reject;
 pub use terms::{AssetTerms, FeeRounding, MarketTerms, TermsError};
 pub use text::{

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, IpRange, MarketId, OrderId, PriceTicks, QtyLots, TermsError, TimeNs,
-    WithdrawalId,
+    AccountId, Amount, AssetId, IpRange, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, TermsError,
+    TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -154,6 +154,38 @@ pub enum Reject {
         /// The first such range.
         range: IpRange,
     },
+    /// No such partition.
+    UnknownPartition {
+        /// The one that was named.
+        partition: PartitionId,
+        /// How many there are; they are numbered from 0.
+        count: u8,
+    },
+    /// There are as many partitions as there can be.
+    TooManyPartitions {
+        /// The limit.
+        max: u8,
+    },
+    /// The market lives there already.
+    MarketIsThere {
+        /// Where it lives.
+        partition: PartitionId,
+    },
+    /// The market is on its way to another partition.
+    MarketMoves {
+        /// Where it goes.
+        to: PartitionId,
+    },
+    /// Only the first partition does this.
+    NotTheFirst {
+        /// Which one was asked.
+        partition: PartitionId,
+    },
+    /// The partition has begun already, and knows which one it is.
+    HasJoined {
+        /// Which one it is.
+        partition: PartitionId,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -224,6 +256,20 @@ impl fmt::Display for Reject {
             Self::BadIpRange { range } => {
                 write!(out, "{range} has bits behind its prefix, or too long a prefix")
             }
+            Self::UnknownPartition { partition, count } => {
+                write!(out, "there is no partition {partition}: there are {count}, numbered from 0")
+            }
+            Self::TooManyPartitions { max } => write!(out, "there are {max} partitions, which is the limit"),
+            Self::MarketIsThere { partition } => {
+                write!(out, "the market is in partition {partition} already")
+            }
+            Self::MarketMoves { to } => {
+                write!(out, "the market is moving to partition {to}; wait until it is there")
+            }
+            Self::NotTheFirst { partition } => {
+                write!(out, "partition {partition} does not do this: ask the first one")
+            }
+            Self::HasJoined { partition } => write!(out, "this is partition {partition} already"),
         }
     }
 }

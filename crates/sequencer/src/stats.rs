@@ -227,6 +227,12 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::OrderGone { .. } => "order_gone",
         Reject::TooManyIpRanges { .. } => "too_many_ip_ranges",
         Reject::BadIpRange { .. } => "bad_ip_range",
+        Reject::UnknownPartition { .. } => "unknown_partition",
+        Reject::TooManyPartitions { .. } => "too_many_partitions",
+        Reject::MarketIsThere { .. } => "market_is_there",
+        Reject::MarketMoves { .. } => "market_moves",
+        Reject::NotTheFirst { .. } => "not_the_first",
+        Reject::HasJoined { .. } => "has_joined",
     }
 }
 

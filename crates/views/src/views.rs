@@ -203,7 +203,12 @@ impl Views {
             Event::Deposited(deposited) => self.balances.deposited(deposited),
             Event::WithdrawalRequested(requested) => self.balances.withdrawal_requested(requested, time_ns),
             Event::WithdrawalSettled(settled) => self.balances.withdrawal_settled(settled),
-            Event::ApiKeyResealed { .. } | Event::Rejected { .. } | Event::Skipped { .. } => {}
+            Event::PartitionAdded { .. }
+            | Event::MarketPlaced { .. }
+            | Event::MarketMoving { .. }
+            | Event::ApiKeyResealed { .. }
+            | Event::Rejected { .. }
+            | Event::Skipped { .. } => {}
         }
     }
 

@@ -1,13 +1,13 @@
 //! Random values out of random bytes: every variant, every field anything that its type allows.
 
 use model::{
-    AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated,
-    AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, CreateAccount, CreateApiKey,
-    Deposit, Deposited, EndReason, Event, IpRange, LevelChanged, MarketId, MarketTerms, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, PlaceOrder,
-    PriceTicks, QtyLots, Reject, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
-    SettleWithdrawal, Skip, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested,
-    WithdrawalSettled,
+    AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
+    ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, Confirm,
+    CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, IpRange, JoinExchange, LevelChanged,
+    MarketId, MarketTerms, MoveMarket, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId,
+    OrderKind, OrderPrevented, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceOrder,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, SettleWithdrawal, Skip, SkipEnvelope, Spread, Text,
+    TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::examples::{self, Named};
@@ -270,6 +270,28 @@ impl Dice<'_> {
                 key: self.text(),
                 sealed: (0..self.byte()).map(|_| self.byte()).collect(),
             }),
+            "AddMarketTo" => Command::AddMarketTo(AddMarketTo {
+                terms: self.market_terms(),
+                partition: PartitionId(self.byte()),
+            }),
+            "MoveMarket" => {
+                Command::MoveMarket(MoveMarket { market: self.market(), to: PartitionId(self.byte()) })
+            }
+            "AddPartition" => Command::AddPartition,
+            "JoinExchange" => Command::JoinExchange(JoinExchange { partition: PartitionId(self.byte()) }),
+            "Deliver" => {
+                let mut envelope = examples::envelope();
+                (envelope.number, envelope.taken) = (self.u64(), self.u64());
+                let messages = envelope.messages;
+                envelope.messages = (0..self.byte() % 8).map(|_| self.one_of(&messages)).collect();
+                Command::Deliver(Box::new(envelope))
+            }
+            "Confirm" => Command::Confirm(Confirm { by: PartitionId(self.byte()), taken: self.u64() }),
+            "SkipEnvelope" => Command::SkipEnvelope(SkipEnvelope {
+                from: PartitionId(self.byte()),
+                number: self.u64(),
+                reason: self.string(),
+            }),
             other => panic!("throw the dice for {other} too"),
         }
     }
@@ -305,6 +327,13 @@ impl Dice<'_> {
                 permissions: self.u32(),
                 ip_ranges: self.ip_ranges(),
             }),
+            "PartitionAdded" => {
+                Event::PartitionAdded { spread: Spread { first_account: self.account(), count: self.byte() } }
+            }
+            "MarketPlaced" => {
+                Event::MarketPlaced { market: self.market(), partition: PartitionId(self.byte()) }
+            }
+            "MarketMoving" => Event::MarketMoving { market: self.market(), to: PartitionId(self.byte()) },
             "ApiKeyResealed" => Event::ApiKeyResealed { account: self.account(), key: self.text() },
             "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },
             "Deposited" => Event::Deposited(Deposited {

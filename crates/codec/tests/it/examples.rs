@@ -1,13 +1,15 @@
 //! One value of every variant, its fields all different. The golden lines were made from these; they never change.
 
 use model::{
-    AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated,
-    AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, Command,
-    CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, ExpiryReason, FeeRounding, IpRange,
-    KeyKind, LevelChanged, Liquidity, MarketId, MarketStatus, MarketTerms, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, PlaceOrder, PriceTicks, QtyLots,
-    Reject, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention,
-    SettleWithdrawal, Side, Skip, TermsError, Text, TimeInForce, TimeNs, TradeGroup, TradeId, Traded,
+    AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
+    ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey,
+    Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Envelope, Event,
+    ExpiryReason, FeeRounding, FromMarket, IpRange, JoinExchange, KeyKind, LevelChanged, Liquidity, MarketId,
+    MarketState, MarketStatus, MarketTerms, Message, MoveMarket, Notice, OrderAccepted, OrderAmended,
+    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceMessage,
+    PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal,
+    ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip,
+    SkipEnvelope, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded,
     WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
@@ -50,12 +52,13 @@ variants! {
     Command {
         AddAsset, AddMarket, ChangeMarket, CreateAccount, CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal,
         SettleWithdrawal, PlaceOrder, CancelOrder, CancelAllOrders, ReplaceOrder, AmendOrder, Tick, Skip,
-        AddApiKey, ChangeApiKey, ResealApiKey,
+        AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
+        SkipEnvelope,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
         WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
-        LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed,
+        LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed, PartitionAdded, MarketPlaced, MarketMoving,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -63,7 +66,8 @@ variants! {
         AmountNotPositive, DepositLimit, TooLate, MarketClosed, PriceOutOfRange, QtyOutOfRange, NotionalOutOfRange,
         InsufficientBalance, DuplicateClientOrderId, TooManyOpenOrders, BookFull, WouldTake, NoLiquidity,
         CancelRestricted, AmendChangesNothing, AmendIncreases, TooManyAmends, ReplaceNotAttempted, OrderGone,
-        TooManyIpRanges, BadIpRange,
+        TooManyIpRanges, BadIpRange, UnknownPartition, TooManyPartitions, MarketIsThere, MarketMoves, NotTheFirst,
+        HasJoined,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -208,6 +212,12 @@ pub fn end_reasons() -> Vec<EndReason> {
 }
 
 pub fn commands() -> Vec<Command> {
+    let mut commands = commands_before_partitions();
+    commands.extend(commands_of_partitions());
+    commands
+}
+
+fn commands_before_partitions() -> Vec<Command> {
     let (account, market, asset) = (AccountId(7), MarketId(3), AssetId(2));
     vec![
         Command::AddAsset(AddAsset { terms: asset_terms() }),
@@ -270,6 +280,151 @@ pub fn commands() -> Vec<Command> {
         }),
         Command::ResealApiKey(ResealApiKey { key: text("key-of-alice"), sealed: vec![0xFE, 0xED, 0x00] }),
     ]
+}
+
+fn commands_of_partitions() -> Vec<Command> {
+    let market = MarketId(3);
+    vec![
+        Command::AddMarketTo(AddMarketTo { terms: market_terms(), partition: PartitionId(2) }),
+        Command::MoveMarket(MoveMarket { market, to: PartitionId(1) }),
+        Command::AddPartition,
+        Command::JoinExchange(JoinExchange { partition: PartitionId(2) }),
+        Command::Deliver(Box::new(envelope())),
+        Command::Confirm(Confirm { by: PartitionId(2), taken: 71 }),
+        Command::SkipEnvelope(SkipEnvelope {
+            from: PartitionId(2),
+            number: 72,
+            reason: "it broke an invariant".into(),
+        }),
+    ]
+}
+
+fn spread() -> Spread {
+    Spread { first_account: AccountId(73), count: 3 }
+}
+
+fn resting() -> RestingOrder {
+    RestingOrder {
+        order: OrderId(74),
+        account: AccountId(75),
+        trade_group: TradeGroup(76),
+        price_ticks: PriceTicks(77),
+        open_lots: QtyLots(78),
+        qty_lots: QtyLots(79),
+        amends: 80,
+    }
+}
+
+/// With one message of every kind.
+pub fn envelope() -> Envelope {
+    let Command::PlaceOrder(order) =
+        commands_before_partitions().into_iter().find(|command| command.name() == "place_order").unwrap()
+    else {
+        unreachable!("it has that name")
+    };
+    let (account, market) = (AccountId(81), MarketId(82));
+    let to_market = [
+        ToMarket::Place(PlaceMessage {
+            order: OrderId(83),
+            account,
+            trade_group: TradeGroup(84),
+            side: Side::Sell,
+            kind: order.kind,
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            held: Amount(85),
+        }),
+        ToMarket::Cancel {
+            order: OrderId(86),
+            account,
+            restriction: CancelRestriction::OnlyNew,
+            replacement: Some(ReplacementId(87)),
+        },
+        ToMarket::Amend {
+            order: OrderId(88),
+            account,
+            new_qty_lots: QtyLots(89),
+            new_client_order_id: text("my-order-3"),
+        },
+    ];
+    let from_market = [
+        FromMarket::Accepted {
+            kind: order.kind,
+            side: Side::Sell,
+            self_trade_prevention: SelfTradePrevention::ExpireBoth,
+        },
+        FromMarket::Refused { reject: Reject::BookFull { max: 90 } },
+        FromMarket::Filled {
+            trade: TradeId(91),
+            side: Side::Sell,
+            liquidity: Liquidity::Taker,
+            price_ticks: PriceTicks(92),
+            qty_lots: QtyLots(93),
+        },
+        FromMarket::Prevented {
+            prevented_match: 94,
+            liquidity: Liquidity::Taker,
+            counter_order: OrderId(95),
+            price_ticks: PriceTicks(96),
+            prevented_lots: QtyLots(97),
+            mode: SelfTradePrevention::ExpireMaker,
+        },
+        FromMarket::Ended { reason: EndReason::Filled, replacement: None },
+        FromMarket::Amended {
+            qty_lots: QtyLots(98),
+            cut_lots: QtyLots(99),
+            new_client_order_id: text("my-order-4"),
+        },
+        FromMarket::CancelRefused { reject: Reject::CancelRestricted, replacement: Some(ReplacementId(100)) },
+        FromMarket::AmendRefused { reject: Reject::AmendChangesNothing },
+    ];
+    let (reference, partition) = (text("chain:tx:1"), PartitionId(1));
+    let deposit = Deposit { account, asset: AssetId(101), amount: Amount(102), reference };
+    let request = RequestWithdrawal { account, asset: AssetId(103), amount: Amount(104), reference };
+    let notices = [
+        Notice::AssetListed(asset_terms()),
+        Notice::MarketListed { add: AddMarket { terms: market_terms() }, partition },
+        Notice::MarketChanged(AddMarket { terms: market_terms() }),
+        Notice::AccountOpened { account, name: text("bob"), trade_group: TradeGroup(105) },
+        Notice::PartitionAdded(spread()),
+        Notice::DepositAsked(deposit.clone()),
+        Notice::DepositAllowed(deposit),
+        Notice::WithdrawalAsked(request.clone()),
+        Notice::WithdrawalAllowed(request.clone()),
+        Notice::FundsRefused { account, reject: Reject::DuplicateReference, withdrawal: Some(request) },
+        Notice::MarketLeaves { market, to: PartitionId(2) },
+        Notice::MarketQuiet { market, to: PartitionId(2), from: partition },
+        Notice::OrdersMove { market, side: Side::Sell, orders: vec![resting()] },
+        Notice::MarketMoves {
+            market,
+            state: MarketState {
+                reference_ticks: PriceTicks(106),
+                next_trade: TradeId(107),
+                next_prevented_match: 108,
+                update_id: 109,
+            },
+        },
+        Notice::MarketLeft { market, to: PartitionId(2) },
+        Notice::MarketReady { market, to: PartitionId(2), from: partition },
+        Notice::MarketArrived { market, partition: PartitionId(2) },
+    ];
+    let mut messages: Vec<_> = to_market.into_iter().map(|body| Message::ToMarket { market, body }).collect();
+    messages.extend(from_market.map(|body| Message::ToAccount {
+        account,
+        market,
+        order: OrderId(110),
+        body,
+    }));
+    messages.push(Message::ReferencePrice { market, price_ticks: PriceTicks(111) });
+    messages.extend(notices.into_iter().map(|notice| Message::Notice(Box::new(notice))));
+    Envelope {
+        from: PartitionId(2),
+        number: 112,
+        taken: 113,
+        time_ns: TimeNs(114),
+        origin: Origin { partition, seq: Seq(115) },
+        more: true,
+        messages,
+    }
 }
 
 pub fn events() -> Vec<Event> {
@@ -385,6 +540,9 @@ pub fn events() -> Vec<Event> {
             ip_ranges: ip_ranges(),
         }),
         Event::ApiKeyResealed { account, key: text("key-of-alice") },
+        Event::PartitionAdded { spread: spread() },
+        Event::MarketPlaced { market, partition: PartitionId(2) },
+        Event::MarketMoving { market, to: PartitionId(1) },
     ]
 }
 
@@ -425,6 +583,12 @@ pub fn rejects() -> Vec<Reject> {
         Reject::OrderGone { order: OrderId(37) },
         Reject::TooManyIpRanges { max: 38 },
         Reject::BadIpRange { range: ip_ranges()[1] },
+        Reject::UnknownPartition { partition: PartitionId(40), count: 3 },
+        Reject::TooManyPartitions { max: 32 },
+        Reject::MarketIsThere { partition: PartitionId(1) },
+        Reject::MarketMoves { to: PartitionId(2) },
+        Reject::NotTheFirst { partition: PartitionId(3) },
+        Reject::HasJoined { partition: PartitionId(4) },
     ]
 }
 

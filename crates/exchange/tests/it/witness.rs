@@ -201,6 +201,9 @@ impl Witness {
                 | Event::ApiKeyAdded(_)
                 | Event::ApiKeyChanged(_)
                 | Event::ApiKeyResealed { .. }
+                | Event::PartitionAdded { .. }
+                | Event::MarketPlaced { .. }
+                | Event::MarketMoving { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Skipped { .. } => {}
             }

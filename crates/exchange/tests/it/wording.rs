@@ -98,6 +98,16 @@ impl Story {
                     let (key, from) = (changed.key, ranges(&changed.ip_ranges));
                     lines.push(format!("{owner}'s key {key} now: permissions {}{from}", changed.permissions));
                 }
+                Event::PartitionAdded { spread } => {
+                    let (count, first) = (spread.count, spread.first_account);
+                    lines.push(format!("accounts from {first} on are spread over {count} partitions"));
+                }
+                Event::MarketPlaced { market, partition } => {
+                    lines.push(format!("market {market} is in partition {partition}"));
+                }
+                Event::MarketMoving { market, to } => {
+                    lines.push(format!("market {market} moves to partition {to}"));
+                }
                 Event::ApiKeyResealed { account, key } => {
                     lines.push(format!("{}'s key {key} is sealed anew", self.name_of(*account)));
                 }

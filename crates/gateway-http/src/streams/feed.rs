@@ -263,6 +263,9 @@ impl Picking<'_> {
             | Event::ApiKeyAdded(_)
             | Event::ApiKeyChanged(_)
             | Event::ApiKeyResealed { .. }
+            | Event::PartitionAdded { .. }
+            | Event::MarketPlaced { .. }
+            | Event::MarketMoving { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}

@@ -137,6 +137,9 @@ impl<'a> Observer<'a> {
                 | Event::ApiKeyAdded(_)
                 | Event::ApiKeyChanged(_)
                 | Event::ApiKeyResealed { .. }
+                | Event::PartitionAdded { .. }
+                | Event::MarketPlaced { .. }
+                | Event::MarketMoving { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)

@@ -151,6 +151,9 @@ impl Naive {
             | Event::ApiKeyAdded(_)
             | Event::ApiKeyChanged(_)
             | Event::ApiKeyResealed { .. }
+            | Event::PartitionAdded { .. }
+            | Event::MarketPlaced { .. }
+            | Event::MarketMoving { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)

@@ -1,0 +1,55 @@
+//! Messages between partitions.
+
+use model::{
+    Envelope, FromMarket, MarketState, Message, Notice, Origin, PlaceMessage, RestingOrder, Spread, ToMarket,
+};
+
+use crate::{coded_enum, coded_struct};
+
+coded_struct!(Spread { first_account, count });
+coded_struct!(Origin { partition, seq });
+coded_struct!(PlaceMessage { order, account, trade_group, side, kind, self_trade_prevention, held });
+coded_struct!(RestingOrder { order, account, trade_group, price_ticks, open_lots, qty_lots, amends });
+coded_struct!(MarketState { reference_ticks, next_trade, next_prevented_match, update_id });
+
+coded_enum!(ToMarket, "a message to a market" {
+    0 => Place(place),
+    1 => Cancel { order, account, restriction, replacement },
+    2 => Amend { order, account, new_qty_lots, new_client_order_id },
+});
+coded_enum!(FromMarket, "a message from a market" {
+    0 => Accepted { kind, side, self_trade_prevention },
+    1 => Refused { reject },
+    2 => Filled { trade, side, liquidity, price_ticks, qty_lots },
+    3 => Prevented { prevented_match, liquidity, counter_order, price_ticks, prevented_lots, mode },
+    4 => Ended { reason, replacement },
+    5 => Amended { qty_lots, cut_lots, new_client_order_id },
+    6 => CancelRefused { reject, replacement },
+    7 => AmendRefused { reject },
+});
+coded_enum!(Notice, "a notice" {
+    0 => AssetListed(terms),
+    1 => MarketListed { add, partition },
+    2 => MarketChanged(change),
+    3 => AccountOpened { account, name, trade_group },
+    4 => PartitionAdded(spread),
+    5 => DepositAsked(deposit),
+    6 => DepositAllowed(deposit),
+    7 => WithdrawalAsked(request),
+    8 => WithdrawalAllowed(request),
+    9 => FundsRefused { account, reject, withdrawal },
+    10 => MarketLeaves { market, to },
+    11 => MarketQuiet { market, to, from },
+    12 => OrdersMove { market, side, orders },
+    13 => MarketMoves { market, state },
+    14 => MarketLeft { market, to },
+    15 => MarketReady { market, to, from },
+    16 => MarketArrived { market, partition },
+});
+coded_enum!(Message, "a message" {
+    0 => ToMarket { market, body },
+    1 => ToAccount { account, market, order, body },
+    2 => ReferencePrice { market, price_ticks },
+    3 => Notice(notice),
+});
+coded_struct!(Envelope { from, number, taken, time_ns, origin, more, messages });

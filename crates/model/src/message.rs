@@ -1,0 +1,334 @@
+//! What the parts of an exchange say to each other: accounts and markets, and the directory of what there is. Messages are
+//! values, and a handler returns nothing to its sender, so that nothing depends on their being delivered at once. Between two
+//! partitions they travel in [`Envelope`]s.
+//!
+//! Each cancel and each amendment is answered by exactly one message, and each accepted order ends by exactly one
+//! [`FromMarket::Ended`]. Several cancels of one order may be on their way, so the answer names the replacement that waits
+//! for it.
+
+use crate::{
+    AccountId, AccountName, AddMarket, Amount, AssetTerms, CancelRestriction, ClientOrderId, Deposit,
+    EndReason, Liquidity, MarketId, OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reject,
+    RequestWithdrawal, SelfTradePrevention, Side, Spread, TimeNs, TradeGroup, TradeId,
+};
+
+/// Number of a replacement that waits for the answer to its cancel. An account gives the lowest above those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReplacementId(pub u64);
+
+/// From an account to a market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToMarket {
+    /// An order, with what was held for it.
+    Place(PlaceMessage),
+    /// Take an order off the book.
+    Cancel {
+        /// Which one.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// In which state.
+        restriction: CancelRestriction,
+        /// Who waits for the answer.
+        replacement: Option<ReplacementId>,
+    },
+    /// Make an order smaller.
+    Amend {
+        /// Which one.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// Its new total quantity, what has traded included.
+        new_qty_lots: QtyLots,
+        /// Its new name; empty keeps the old one.
+        new_client_order_id: ClientOrderId,
+    },
+}
+
+/// An order that its account can pay for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceMessage {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Whose, for self-trade prevention.
+    pub trade_group: TradeGroup,
+    /// Which way.
+    pub side: Side,
+    /// What kind, with price and quantity.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// All that the market may spend: quote atoms for a buy, base atoms for a sell.
+    pub held: Amount,
+}
+
+/// From a market to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromMarket {
+    /// The order is accepted.
+    Accepted {
+        /// What kind.
+        kind: OrderKind,
+        /// Which way.
+        side: Side,
+        /// What happens when it meets its owner's own.
+        self_trade_prevention: SelfTradePrevention,
+    },
+    /// The order is refused; the account is as if it had never come.
+    Refused {
+        /// The rule it broke.
+        reject: Reject,
+    },
+    /// The order has traded.
+    Filled {
+        /// Which trade of that market.
+        trade: TradeId,
+        /// Which way the order goes.
+        side: Side,
+        /// Maker or taker.
+        liquidity: Liquidity,
+        /// At the resting order's price.
+        price_ticks: PriceTicks,
+        /// How much.
+        qty_lots: QtyLots,
+    },
+    /// The order met one of its owner's own.
+    Prevented {
+        /// Number of the encounter in that market.
+        prevented_match: u64,
+        /// Maker or taker.
+        liquidity: Liquidity,
+        /// The other order.
+        counter_order: OrderId,
+        /// The resting order's price.
+        price_ticks: PriceTicks,
+        /// What this order loses by it.
+        prevented_lots: QtyLots,
+        /// What the taker asked for.
+        mode: SelfTradePrevention,
+    },
+    /// The order has ended.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// Who waits for it, where it is the answer to a cancel.
+        replacement: Option<ReplacementId>,
+    },
+    /// The order is smaller by `cut_lots`.
+    Amended {
+        /// Its total quantity now, what has traded included.
+        qty_lots: QtyLots,
+        /// By how much it is smaller.
+        cut_lots: QtyLots,
+        /// Its new name; empty keeps the old one.
+        new_client_order_id: ClientOrderId,
+    },
+    /// The order could not be cancelled.
+    CancelRefused {
+        /// Why.
+        reject: Reject,
+        /// Who waits for it.
+        replacement: Option<ReplacementId>,
+    },
+    /// The order could not be amended.
+    AmendRefused {
+        /// Why.
+        reject: Reject,
+    },
+}
+
+/// An order that moves with its market: what the book knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestingOrder {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Whose, for self-trade prevention.
+    pub trade_group: TradeGroup,
+    /// Its price.
+    pub price_ticks: PriceTicks,
+    /// What can still trade.
+    pub open_lots: QtyLots,
+    /// What it was for, amendments included.
+    pub qty_lots: QtyLots,
+    /// How often it was amended.
+    pub amends: u16,
+}
+
+impl RestingOrder {
+    /// Most orders in one message.
+    pub const MAX_TOGETHER: usize = 8;
+}
+
+/// What a market is beside its orders, on its way from one partition to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarketState {
+    /// The last trade's price; before the first trade the one given at listing.
+    pub reference_ticks: PriceTicks,
+    /// The number of its next trade.
+    pub next_trade: TradeId,
+    /// The number of the next encounter of an owner's own orders.
+    pub next_prevented_match: u64,
+    /// Number of the last change of a level.
+    pub update_id: u64,
+}
+
+/// A message with where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// To a market.
+    ToMarket {
+        /// Which one.
+        market: MarketId,
+        /// What it is asked.
+        body: ToMarket,
+    },
+    /// To the account of an order.
+    ToAccount {
+        /// Which account.
+        account: AccountId,
+        /// Who says it.
+        market: MarketId,
+        /// Of which order.
+        order: OrderId,
+        /// What has happened.
+        body: FromMarket,
+    },
+    /// To everybody who holds for orders of this market.
+    ReferencePrice {
+        /// Which market.
+        market: MarketId,
+        /// Its last trade's price.
+        price_ticks: PriceTicks,
+    },
+    /// What comes seldom, boxed so that the others stay small.
+    Notice(Box<Notice>),
+}
+
+/// What comes seldom: what is listed, who there is, money that comes and goes, markets that move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// From the directory: an asset is listed, under the next number.
+    AssetListed(AssetTerms),
+    /// From the directory: a market is listed, under the next number, and lives in a partition.
+    MarketListed {
+        /// Its settings.
+        add: AddMarket,
+        /// Where it lives.
+        partition: PartitionId,
+    },
+    /// From the directory: a market has other terms.
+    MarketChanged(AddMarket),
+    /// From the directory to the account's partition: an account is open.
+    AccountOpened {
+        /// Its number.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+        /// Its group for self-trade prevention.
+        trade_group: TradeGroup,
+    },
+    /// From the directory: this is how accounts are spread from now on.
+    PartitionAdded(Spread),
+    /// To the directory: may this deposit be credited? Its reference must be new everywhere.
+    DepositAsked(Deposit),
+    /// From the directory: credit it.
+    DepositAllowed(Deposit),
+    /// To the directory: may this withdrawal be made, for which the money is held? Its reference must be new everywhere.
+    WithdrawalAsked(RequestWithdrawal),
+    /// From the directory: make it.
+    WithdrawalAllowed(RequestWithdrawal),
+    /// From the directory: neither credit nor withdraw.
+    FundsRefused {
+        /// Whose money.
+        account: AccountId,
+        /// Why.
+        reject: Reject,
+        /// The withdrawal for which money is held; `None` of a deposit.
+        withdrawal: Option<RequestWithdrawal>,
+    },
+    /// From the directory: accept nothing more for this market, it moves there.
+    MarketLeaves {
+        /// Which market.
+        market: MarketId,
+        /// To which partition.
+        to: PartitionId,
+    },
+    /// To the market's old home: nothing more comes from this partition.
+    MarketQuiet {
+        /// Which market.
+        market: MarketId,
+        /// Where it goes.
+        to: PartitionId,
+        /// Who has stopped.
+        from: PartitionId,
+    },
+    /// To the market's new home: some of its orders, in the order in which they would trade; at most
+    /// [`RestingOrder::MAX_TOGETHER`].
+    OrdersMove {
+        /// Which market.
+        market: MarketId,
+        /// On which side.
+        side: Side,
+        /// The orders.
+        orders: Vec<RestingOrder>,
+    },
+    /// To the market's new home, behind all its orders: here it is.
+    MarketMoves {
+        /// Which market.
+        market: MarketId,
+        /// The rest of it.
+        state: MarketState,
+    },
+    /// From the market's old home: that was all it had to say.
+    MarketLeft {
+        /// Which market.
+        market: MarketId,
+        /// Where it goes.
+        to: PartitionId,
+    },
+    /// To the market's new home: this partition has heard all that the old one had to say.
+    MarketReady {
+        /// Which market.
+        market: MarketId,
+        /// Where it goes.
+        to: PartitionId,
+        /// Who is ready.
+        from: PartitionId,
+    },
+    /// From the market's new home: it goes on.
+    MarketArrived {
+        /// Which market.
+        market: MarketId,
+        /// Where it is.
+        partition: PartitionId,
+    },
+}
+
+/// What one command of one partition has to say to another partition. Numbered from 1 without gaps between each two; the
+/// receiver takes each number once, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Who says it.
+    pub from: PartitionId,
+    /// Its number on the way from there to here.
+    pub number: u64,
+    /// The number of the last envelope that the sender has taken on the way back: the receiver may forget those up to it.
+    pub taken: u64,
+    /// The time of the command that says it. It is applied no earlier, so time goes forward along every chain of messages.
+    pub time_ns: TimeNs,
+    /// The command that it goes back to, whose answer it may carry.
+    pub origin: Origin,
+    /// True when more of what this command has to say follows in the next envelope.
+    pub more: bool,
+    /// What is said, in order; at most [`Self::MAX_MESSAGES`].
+    pub messages: Vec<Message>,
+}
+
+impl Envelope {
+    /// Most messages in one envelope; with it no envelope is longer than 64 KiB in the journal.
+    pub const MAX_MESSAGES: usize = 128;
+}
