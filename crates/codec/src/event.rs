@@ -82,4 +82,5 @@ coded_enum!(Event, "an event" {
     21 => PartitionAdded { spread },
     22 => MarketPlaced { market, partition },
     23 => MarketMoving { market, to },
+    24 => MarketLeft { market, to },
 });

@@ -132,6 +132,10 @@ impl Accounts {
         self.deposited_elsewhere.push(Amount::ZERO);
     }
 
+    pub fn restore_deposited_elsewhere(&mut self, asset: AssetId, deposited: Amount) {
+        self.deposited_elsewhere[usize::try_from(asset.0).expect("assets fit into memory")] = deposited;
+    }
+
     pub fn create(
         &mut self,
         create: &CreateAccount,

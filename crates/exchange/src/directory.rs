@@ -192,7 +192,7 @@ impl Partition {
         events.push(Event::MarketMoving { market, to });
         let (home, from) = (self.catalog.home(market).expect("a listed market has a home"), self.post.own);
         if home == from {
-            self.market_quiet(market, from);
+            self.market_quiet(market, from, events);
         } else {
             self.post.notify(home, Notice::MarketQuiet { market, to, from });
         }
@@ -208,7 +208,7 @@ impl Partition {
     }
 
     /// One partition has nothing more to ask of a market that lives here; when that was the last, it goes.
-    fn market_quiet(&mut self, market: MarketId, from: PartitionId) {
+    fn market_quiet(&mut self, market: MarketId, from: PartitionId, events: &mut Vec<Event>) {
         let (everybody, own) = (self.everybody(), self.post.own);
         let moving = self.post.moving.get_mut(&market).expect("a market is quiet because it moves");
         moving.quiet |= bit(from);
@@ -223,6 +223,7 @@ impl Partition {
             }
         }
         self.post.notify(to, Notice::MarketMoves { market, state });
+        events.push(Event::MarketLeft { market, to });
         self.post.notify_others(&Notice::MarketLeft { market, to });
         self.market_left(market, to, own);
     }
@@ -300,7 +301,7 @@ impl Partition {
             Notice::MarketLeaves { market, to } => self.market_leaves(*market, *to, events),
             Notice::MarketQuiet { market, to, from } => {
                 self.moving(*market, *to);
-                self.market_quiet(*market, *from);
+                self.market_quiet(*market, *from, events);
             }
             Notice::MarketLeft { market, to } => {
                 let old_home = self.catalog.home(*market).expect("a listed market has a home");

@@ -33,6 +33,7 @@ mod place;
 mod post;
 mod settle;
 mod snapshot;
+mod together;
 
 #[cfg(test)]
 mod delayed;
@@ -43,3 +44,4 @@ pub use ledger::{AssetTotals, Balance};
 pub use partition::Partition;
 pub use post::Progress;
 pub use snapshot::SnapshotError;
+pub use together::Together;

@@ -20,6 +20,13 @@ pub struct Outbox {
     saying: Vec<Message>,
 }
 
+impl Outbox {
+    /// What a snapshot had.
+    pub fn new(last_number: u64, taken: u64, unconfirmed: Vec<Envelope>) -> Self {
+        Self { last_number, taken, unconfirmed: unconfirmed.into(), saying: Vec::new() }
+    }
+}
+
 /// A market on its way, as this partition sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moving {

@@ -7,16 +7,20 @@ use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
-    IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, OrderId, PartitionId, PriceTicks, QtyLots, Reference,
-    Reject, Side, TradeGroup, TradeId, WithdrawalId,
+    Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Message, OrderId, Origin, PartitionId,
+    Partitions, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode, ReplacementId,
+    RequestWithdrawal, Side, Spread, TradeGroup, TradeId, WithdrawalId,
 };
 use orderbook::{Order, Orders};
 
 use crate::Partition;
-use crate::accounts::{ApiKey, Withdrawal};
+use crate::accounts::{ApiKey, Replacement, Withdrawal};
+use crate::post::{Moving, Outbox};
 
-/// The version that knows all there is.
-const VERSION: u8 = 2;
+/// The version that knows of other partitions. A state without any is written in one of the others.
+const VERSION: u8 = 3;
+/// The version that knows all that one partition alone can have.
+const ALONE_VERSION: u8 = 2;
 /// The version in which every API key had one kind, no label and no address ranges. A state that has no others is still written
 /// in it, so that an old journal leads a new program to the same bytes and the same hash, and the old program reads them.
 const FIRST_VERSION: u8 = 1;
@@ -77,6 +81,57 @@ struct MarketRecord {
 }
 coded_struct!(MarketRecord { reference_ticks, next_trade, next_prevented_match, update_id, bids, asks });
 
+struct MovingRecord {
+    market: MarketId,
+    to: PartitionId,
+    quiet: u32,
+    ready: u32,
+    is_here: bool,
+}
+coded_struct!(MovingRecord { market, to, quiet, ready, is_here });
+
+struct OutboxRecord {
+    last_number: u64,
+    taken: u64,
+    unconfirmed: Vec<Envelope>,
+}
+coded_struct!(OutboxRecord { last_number, taken, unconfirmed });
+
+struct ReplacementRecord {
+    number: ReplacementId,
+    mode: ReplaceMode,
+    place: PlaceOrder,
+}
+coded_struct!(ReplacementRecord { number, mode, place });
+
+/// What there is only where there are other partitions; behind everything else.
+struct OthersRecord {
+    own: PartitionId,
+    spreads: Vec<Spread>,
+    market_homes: Vec<PartitionId>,
+    closed_markets: Vec<MarketId>,
+    moving: Vec<MovingRecord>,
+    outboxes: Vec<OutboxRecord>,
+    early: Vec<(Origin, Message)>,
+    replacements: Vec<ReplacementRecord>,
+    asked_withdrawals: Vec<RequestWithdrawal>,
+    deposited_elsewhere: Vec<Amount>,
+    elsewhere: Vec<Amount>,
+}
+coded_struct!(OthersRecord {
+    own,
+    spreads,
+    market_homes,
+    closed_markets,
+    moving,
+    outboxes,
+    early,
+    replacements,
+    asked_withdrawals,
+    deposited_elsewhere,
+    elsewhere,
+});
+
 struct FirstKeyRecord {
     key: ApiKeyId,
     account: AccountId,
@@ -116,6 +171,8 @@ pub enum SnapshotError {
     Decode(DecodeError),
     /// A listing in it breaks a rule of listings.
     Listing(Reject),
+    /// Accounts are spread over partitions as they cannot be.
+    Spread,
 }
 
 impl fmt::Display for SnapshotError {
@@ -128,6 +185,7 @@ impl fmt::Display for SnapshotError {
                 )
             }
             Self::Decode(error) => write!(out, "the snapshot cannot be read: {error}"),
+            Self::Spread => write!(out, "the snapshot spreads accounts over partitions as it cannot be"),
             Self::Listing(reject) => write!(out, "the snapshot lists what cannot be listed: {reject}"),
         }
     }
@@ -227,7 +285,78 @@ impl Partition {
         let records: Vec<MarketRecord> =
             self.markets.list.iter().map(|market| self.market_record(market)).collect();
         records.encode(&mut out);
+        if version == VERSION {
+            self.others_record().encode(&mut out);
+        }
         out
+    }
+
+    fn others_record(&self) -> OthersRecord {
+        let Self { catalog, accounts, post, .. } = self;
+        let moving = post.moving.iter().map(|(market, moving)| {
+            let Moving { to, quiet, ready, is_here } = *moving;
+            MovingRecord { market: *market, to, quiet, ready, is_here }
+        });
+        let outboxes = post.outboxes.iter().map(|outbox| OutboxRecord {
+            last_number: outbox.last_number,
+            taken: outbox.taken,
+            unconfirmed: outbox.unconfirmed.iter().cloned().collect(),
+        });
+        let replacements = accounts.replacements.iter().map(|(number, waiting)| {
+            let Replacement { mode, place } = waiting.clone();
+            ReplacementRecord { number: *number, mode, place }
+        });
+        let home = |market| catalog.home(market).expect("a listed market has a home");
+        OthersRecord {
+            own: post.own,
+            spreads: post.partitions.spreads().to_vec(),
+            market_homes: catalog.markets().map(|(market, _)| home(market)).collect(),
+            closed_markets: catalog.moving.iter().copied().collect(),
+            moving: moving.collect(),
+            outboxes: outboxes.collect(),
+            early: post.early.clone(),
+            replacements: replacements.collect(),
+            asked_withdrawals: accounts.asked_withdrawals.values().cloned().collect(),
+            deposited_elsewhere: accounts.deposited_elsewhere.clone(),
+            elsewhere: catalog.assets().map(|(asset, _)| accounts.ledger.totals(asset).elsewhere).collect(),
+        }
+    }
+
+    fn restore_others(&mut self, record: OthersRecord) -> Result<(), SnapshotError> {
+        let Self { catalog, accounts, post, .. } = self;
+        post.own = record.own;
+        post.partitions = Partitions::from_spreads(record.spreads).ok_or(SnapshotError::Spread)?;
+        for (market, home) in (0..).map(MarketId).zip(record.market_homes) {
+            catalog.market(market)?;
+            catalog.set_home(market, home);
+        }
+        catalog.moving = record.closed_markets.into_iter().collect();
+        for MovingRecord { market, to, quiet, ready, is_here } in record.moving {
+            post.moving.insert(market, Moving { to, quiet, ready, is_here });
+        }
+        for outbox in record.outboxes {
+            post.outboxes.push(Outbox::new(outbox.last_number, outbox.taken, outbox.unconfirmed));
+        }
+        post.early = record.early;
+        for ReplacementRecord { number, mode, place } in record.replacements {
+            accounts.replacements.insert(number, Replacement { mode, place });
+        }
+        for request in record.asked_withdrawals {
+            accounts.asked_withdrawals.insert(request.reference, request);
+        }
+        for (asset, deposited) in (0..).map(AssetId).zip(record.deposited_elsewhere) {
+            catalog.asset(asset)?;
+            accounts.restore_deposited_elsewhere(asset, deposited);
+        }
+        for (asset, elsewhere) in (0..).map(AssetId).zip(record.elsewhere) {
+            catalog.asset(asset)?;
+            let totals = AssetTotals { elsewhere, ..*accounts.ledger.totals(asset) };
+            accounts.ledger.restore_totals(asset, totals);
+        }
+        for (account, listed) in (1..).map(AccountId).zip(&mut accounts.list) {
+            listed.is_here = !listed.name.is_empty() && post.partitions.home(account) == post.own;
+        }
+        Ok(())
     }
 
     /// The first that can hold all that is there; the same for equal states.
@@ -235,7 +364,13 @@ impl Partition {
         let is_first = |key: &ApiKey| {
             key.kind == KeyKind::HmacSha256 && key.label.is_empty() && key.ip_ranges.is_empty()
         };
-        if self.accounts.keys.values().all(is_first) { FIRST_VERSION } else { VERSION }
+        if !self.post.is_alone() {
+            VERSION
+        } else if self.accounts.keys.values().all(is_first) {
+            FIRST_VERSION
+        } else {
+            ALONE_VERSION
+        }
     }
 
     fn account_ids(&self) -> impl Iterator<Item = AccountId> {
@@ -258,7 +393,7 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let found = u8::decode(&mut input)?;
-        if found != VERSION && found != FIRST_VERSION {
+        if ![FIRST_VERSION, ALONE_VERSION, VERSION].contains(&found) {
             return Err(SnapshotError::Version { found });
         }
         let mut partition =
@@ -327,6 +462,9 @@ impl Partition {
                     rest(&mut listed.book, &mut partition.markets.orders, market, side, &resting);
                 }
             }
+        }
+        if found == VERSION {
+            partition.restore_others(OthersRecord::decode(&mut input)?)?;
         }
         input.finish()?;
         Ok(partition)

@@ -109,6 +109,14 @@ pub enum Event {
         /// To which partition.
         to: PartitionId,
     },
+    /// A market has left this partition, its home: nothing more of it is told here, until [`Event::MarketPlaced`] says that it
+    /// is back.
+    MarketLeft {
+        /// Which market.
+        market: MarketId,
+        /// To which partition.
+        to: PartitionId,
+    },
 }
 
 /// An account has an API key. The secret is never part of an event.

@@ -35,8 +35,8 @@ const COUNTER_BITS: u32 = 48;
 /// somebody sends as a number leads to a partition that does not exist.
 #[inline]
 const fn partition_of(number: u64) -> PartitionId {
-    let high = number >> COUNTER_BITS;
-    PartitionId(if high < PartitionId::MAX_COUNT as u64 { high as u8 } else { u8::MAX })
+    let [low, high, ..] = (number >> COUNTER_BITS).to_le_bytes();
+    PartitionId(if high == 0 && low < PartitionId::MAX_COUNT { low } else { u8::MAX })
 }
 
 impl OrderId {
@@ -180,8 +180,6 @@ mod tests {
         partitions.add(AccountId(1));
         partitions.add(AccountId(1));
         let homes: Vec<u8> = (1..=12).map(|id| partitions.home(AccountId(id)).0).collect();
-        assert_eq!(homes, FIRST_HOMES_OF_THREE);
+        assert_eq!(homes, [1, 1, 2, 2, 0, 1, 1, 1, 0, 2, 2, 1]);
     }
-
-    const FIRST_HOMES_OF_THREE: [u8; 12] = [0; 12];
 }

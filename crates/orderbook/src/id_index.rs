@@ -1,9 +1,9 @@
-//! From an order's number to its slot without hashing: numbers are dense, so their high part names a page and their low
-//! part a place in it. A page goes back to the pool when its last order has ended.
+//! From an order's number to its slot without hashing: the numbers that one partition gives out are dense, so their high part
+//! names a page and their low part a place in it. A page goes back to the pool when its last order has ended.
 
 use std::collections::VecDeque;
 
-use model::OrderId;
+use model::{OrderId, PartitionId};
 
 const PAGE_BITS: u32 = 10;
 const PAGE_IDS: usize = 1 << PAGE_BITS;
@@ -19,6 +19,57 @@ struct Page {
 /// Memory: 4 bytes for each number of a page in which any order is open, so about 4 KiB for one lonely old order.
 #[derive(Default)]
 pub struct IdIndex {
+    /// Of the first partition.
+    first: Numbers,
+    /// Of the others, from the second on.
+    others: Vec<Numbers>,
+}
+
+impl IdIndex {
+    #[inline]
+    fn numbers(&self, id: OrderId) -> Option<&Numbers> {
+        match id.partition() {
+            PartitionId::FIRST => Some(&self.first),
+            other => self.others.get(other.index().saturating_sub(1)),
+        }
+    }
+
+    #[inline]
+    fn numbers_mut(&mut self, id: OrderId) -> &mut Numbers {
+        match id.partition() {
+            PartitionId::FIRST => &mut self.first,
+            other => {
+                assert!(other.0 < PartitionId::MAX_COUNT, "orders are numbered by partitions that exist");
+                while self.others.len() < other.index() {
+                    self.others.push(Numbers::default());
+                }
+                &mut self.others[other.index().saturating_sub(1)]
+            }
+        }
+    }
+
+    /// The slot of an order.
+    #[inline]
+    pub fn find(&self, id: OrderId) -> Option<u32> {
+        self.numbers(id)?.find(id)
+    }
+
+    /// Enters an order; its number must not be there already.
+    #[inline]
+    pub fn insert(&mut self, id: OrderId, slot: u32) {
+        self.numbers_mut(id).insert(id, slot);
+    }
+
+    /// Forgets an order, which must be there.
+    #[inline]
+    pub fn remove(&mut self, id: OrderId) {
+        self.numbers_mut(id).remove(id);
+    }
+}
+
+/// The numbers of one partition.
+#[derive(Default)]
+struct Numbers {
     /// The number of the page at the front.
     first_page: u64,
     pages: VecDeque<Option<Box<Page>>>,
@@ -30,22 +81,20 @@ fn split(id: OrderId) -> (u64, usize) {
     (id.0 >> PAGE_BITS, place)
 }
 
-impl IdIndex {
+impl Numbers {
     /// Empty pages that are kept for later.
     const POOL: usize = 64;
 
-    /// The slot of an order.
     #[inline]
-    pub fn find(&self, id: OrderId) -> Option<u32> {
+    fn find(&self, id: OrderId) -> Option<u32> {
         let (page, place) = split(id);
         let at = usize::try_from(page.checked_sub(self.first_page)?).ok()?;
         let slot = self.pages.get(at)?.as_ref()?.slots[place];
         (slot != NOTHING).then_some(slot)
     }
 
-    /// Enters an order; its number must not be there already.
     #[inline]
-    pub fn insert(&mut self, id: OrderId, slot: u32) {
+    fn insert(&mut self, id: OrderId, slot: u32) {
         assert!(slot != NOTHING, "there are fewer than 2^32 - 1 slots");
         let (number, place) = split(id);
         if self.pages.is_empty() {
@@ -75,9 +124,8 @@ impl IdIndex {
         page.used = page.used.saturating_add(1);
     }
 
-    /// Forgets an order, which must be there.
     #[inline]
-    pub fn remove(&mut self, id: OrderId) {
+    fn remove(&mut self, id: OrderId) {
         let (number, place) = split(id);
         let at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
         let page = self.pages[at].as_mut().expect("an order that ends is in the index");
@@ -116,7 +164,7 @@ mod tests {
 
     #[test]
     fn pages_come_and_go_with_their_orders() {
-        let mut index = IdIndex::default();
+        let mut index = Numbers::default();
         for id in 1..=5_000 {
             index.insert(OrderId(id), u32::try_from(id).unwrap());
         }
@@ -136,7 +184,7 @@ mod tests {
     /// immediate orders, four bytes for each order there ever was.
     #[test]
     fn pages_of_short_lives_are_given_back() {
-        let mut index = IdIndex::default();
+        let mut index = Numbers::default();
         for id in 1..=50_000 {
             index.insert(OrderId(id), 0);
             index.remove(OrderId(id));
@@ -148,5 +196,18 @@ mod tests {
         index.remove(OrderId(90_000));
         index.remove(OrderId(95_000));
         assert_eq!(index.pages.len(), 1);
+    }
+
+    #[test]
+    fn each_partition_has_numbers_of_its_own() {
+        let mut index = IdIndex::default();
+        let ids = [0, 3, 31].map(|partition| OrderId::first_of(PartitionId(partition)));
+        for (slot, id) in (0..).zip(ids) {
+            index.insert(id, slot);
+        }
+        assert_eq!(ids.map(|id| index.find(id)), [Some(0), Some(1), Some(2)]);
+        assert_eq!(index.find(OrderId::first_of(PartitionId(2))), None);
+        index.remove(ids[1]);
+        assert_eq!(ids.map(|id| index.find(id)), [Some(0), None, Some(2)]);
     }
 }

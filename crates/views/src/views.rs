@@ -206,6 +206,7 @@ impl Views {
             Event::PartitionAdded { .. }
             | Event::MarketPlaced { .. }
             | Event::MarketMoving { .. }
+            | Event::MarketLeft { .. }
             | Event::ApiKeyResealed { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}

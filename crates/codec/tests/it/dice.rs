@@ -334,6 +334,7 @@ impl Dice<'_> {
                 Event::MarketPlaced { market: self.market(), partition: PartitionId(self.byte()) }
             }
             "MarketMoving" => Event::MarketMoving { market: self.market(), to: PartitionId(self.byte()) },
+            "MarketLeft" => Event::MarketLeft { market: self.market(), to: PartitionId(self.byte()) },
             "ApiKeyResealed" => Event::ApiKeyResealed { account: self.account(), key: self.text() },
             "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },
             "Deposited" => Event::Deposited(Deposited {

@@ -59,6 +59,7 @@ variants! {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
         WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
         LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed, PartitionAdded, MarketPlaced, MarketMoving,
+        MarketLeft,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -543,6 +544,7 @@ pub fn events() -> Vec<Event> {
         Event::PartitionAdded { spread: spread() },
         Event::MarketPlaced { market, partition: PartitionId(2) },
         Event::MarketMoving { market, to: PartitionId(1) },
+        Event::MarketLeft { market, to: PartitionId(1) },
     ]
 }
 

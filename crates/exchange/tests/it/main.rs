@@ -6,6 +6,7 @@ mod golden;
 mod properties;
 mod random;
 mod scenarios;
+mod spread;
 mod story;
 mod vectors;
 mod witness;

@@ -21,7 +21,7 @@ fn scenarios() {
     }
 }
 
-fn sorted_files(folder: &Path) -> Vec<PathBuf> {
+pub fn sorted_files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files

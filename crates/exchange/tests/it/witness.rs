@@ -204,6 +204,7 @@ impl Witness {
                 | Event::PartitionAdded { .. }
                 | Event::MarketPlaced { .. }
                 | Event::MarketMoving { .. }
+                | Event::MarketLeft { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Skipped { .. } => {}
             }

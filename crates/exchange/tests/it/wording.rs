@@ -105,6 +105,9 @@ impl Story {
                 Event::MarketPlaced { market, partition } => {
                     lines.push(format!("market {market} is in partition {partition}"));
                 }
+                Event::MarketLeft { market, to } => {
+                    lines.push(format!("market {market} has left for partition {to}"));
+                }
                 Event::MarketMoving { market, to } => {
                     lines.push(format!("market {market} moves to partition {to}"));
                 }

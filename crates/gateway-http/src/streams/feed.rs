@@ -266,6 +266,7 @@ impl Picking<'_> {
             | Event::PartitionAdded { .. }
             | Event::MarketPlaced { .. }
             | Event::MarketMoving { .. }
+            | Event::MarketLeft { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}

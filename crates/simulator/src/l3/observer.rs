@@ -140,6 +140,7 @@ impl<'a> Observer<'a> {
                 | Event::PartitionAdded { .. }
                 | Event::MarketPlaced { .. }
                 | Event::MarketMoving { .. }
+                | Event::MarketLeft { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)

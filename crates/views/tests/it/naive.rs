@@ -154,6 +154,7 @@ impl Naive {
             | Event::PartitionAdded { .. }
             | Event::MarketPlaced { .. }
             | Event::MarketMoving { .. }
+            | Event::MarketLeft { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)

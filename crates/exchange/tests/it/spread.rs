@@ -1,0 +1,484 @@
+//! What a client sees does not depend on the number of partitions: every story and random plans, played command by command on
+//! one partition and on several, with the accounts spread by their numbers and the markets put anywhere, lead to the same
+//! events (but for the numbers of orders and withdrawals, and for reference data that is told once in each partition), the same
+//! balances and the same queues. After every message all invariants of all partitions together are looked at.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use codec::Coded;
+use exchange::{Partition, Together};
+use model::{
+    AccountId, AddMarketTo, Amount, AssetId, ClientOrderId, Command, Confirm, Event, JoinExchange, MarketId,
+    MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reference,
+    Reject, RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
+};
+use proptest::prelude::*;
+
+use crate::random::plan;
+use crate::scenarios::sorted_files;
+use crate::story::Story;
+use crate::witness::Witness;
+
+/// Several partitions, and the post between them.
+struct Cluster {
+    nodes: Vec<Partition>,
+    time_ns: TimeNs,
+    /// Everything that each was given.
+    journals: Vec<Vec<Sequenced<Command>>>,
+}
+
+impl Cluster {
+    fn new(count: u8) -> Self {
+        let mut cluster = Self { nodes: Vec::new(), time_ns: TimeNs(0), journals: Vec::new() };
+        cluster.nodes.push(Partition::default());
+        cluster.journals.push(Vec::new());
+        for _ in 1..count {
+            cluster.add_partition();
+        }
+        cluster
+    }
+
+    /// One more partition joins.
+    fn add_partition(&mut self) {
+        let partition = PartitionId(u8::try_from(self.nodes.len()).unwrap());
+        let command = Command::JoinExchange(JoinExchange { partition });
+        let join = Sequenced { seq: Seq(1), time_ns: self.time_ns, command };
+        let mut node = Partition::default();
+        node.apply(&join, &mut Vec::new());
+        assert_eq!(node.own_id(), partition);
+        self.nodes.push(node);
+        self.journals.push(vec![join]);
+        self.apply(Command::AddPartition);
+    }
+
+    fn give(&mut self, to: PartitionId, command: Command) -> Vec<Event> {
+        let node = &mut self.nodes[to.index()];
+        let input = Sequenced { seq: node.seq().next(), time_ns: self.time_ns, command };
+        let mut events = Vec::new();
+        node.apply(&input, &mut events);
+        self.journals[to.index()].push(input);
+        self.assert_invariants();
+        events
+    }
+
+    fn assert_invariants(&self) {
+        Together::new(&self.nodes.iter().collect::<Vec<_>>()).assert_invariants();
+    }
+
+    /// Carries envelopes until nobody has any more to say.
+    fn carry(&mut self) -> Vec<(PartitionId, Event)> {
+        let mut told = Vec::new();
+        let all: Vec<_> = (0..u8::try_from(self.nodes.len()).unwrap()).map(PartitionId).collect();
+        loop {
+            let mut quiet = true;
+            for from in &all {
+                for to in all.iter().filter(|to| *to != from) {
+                    let taken = self.nodes[to.index()].last_taken(*from);
+                    let next = self.nodes[from.index()].envelopes_to(*to, taken).next().cloned();
+                    if let Some(envelope) = next {
+                        quiet = false;
+                        let again = envelope.clone();
+                        let events = self.give(*to, Command::Deliver(Box::new(envelope)));
+                        told.extend(events.into_iter().map(|event| (*to, event)));
+                        let nothing = self.give(*to, Command::Deliver(Box::new(again)));
+                        assert_eq!(nothing, [], "what comes a second time changes nothing");
+                    }
+                }
+            }
+            if quiet {
+                return told;
+            }
+        }
+    }
+
+    /// Each tells the others what it has taken.
+    fn confirm(&mut self) {
+        for by in 0..self.nodes.len() {
+            for to in (0..self.nodes.len()).filter(|to| *to != by) {
+                let id = |index: usize| PartitionId(u8::try_from(index).unwrap());
+                let taken = self.nodes[by].last_taken(id(to));
+                self.give(id(to), Command::Confirm(Confirm { by: id(by), taken }));
+                assert_eq!(self.nodes[to].unconfirmed(id(by)), 0, "what was taken is forgotten");
+            }
+        }
+    }
+
+    /// Does a command where it belongs, and all that follows from it.
+    fn apply(&mut self, command: Command) -> Vec<(PartitionId, Event)> {
+        let directory = self.nodes[0].partitions();
+        let to = match &command {
+            Command::Deposit(deposit) => directory.home(deposit.account),
+            Command::RequestWithdrawal(request) => directory.home(request.account),
+            Command::SettleWithdrawal(settle) => settle.withdrawal.partition(),
+            Command::PlaceOrder(place) => directory.home(place.account),
+            Command::CancelOrder(cancel) => directory.home(cancel.account),
+            Command::CancelAllOrders(cancel) => directory.home(cancel.account),
+            Command::ReplaceOrder(replace) => directory.home(replace.place.account),
+            Command::AmendOrder(amend) => directory.home(amend.account),
+            _ => PartitionId::FIRST,
+        };
+        let mut told: Vec<_> = self.give(to, command).into_iter().map(|event| (to, event)).collect();
+        told.extend(self.carry());
+        told
+    }
+
+    fn home(&self, market: MarketId) -> &Partition {
+        let home = self.nodes[0].catalog().home(market).unwrap();
+        &self.nodes[home.index()]
+    }
+
+    /// From now on with what snapshots of all partitions give back.
+    fn restart(&mut self) {
+        for node in &mut self.nodes {
+            let bytes = node.snapshot();
+            let restored = Partition::restore(&bytes).expect("a snapshot can be read");
+            assert!(restored.snapshot() == bytes, "a restored partition has the same bytes");
+            *node = restored;
+        }
+        self.assert_invariants();
+    }
+
+    /// The journals applied again lead to the same states.
+    fn assert_same_again(&self) {
+        for (journal, node) in self.journals.iter().zip(&self.nodes) {
+            let mut again = Partition::default();
+            for input in journal {
+                again.apply(input, &mut Vec::new());
+            }
+            assert!(again.snapshot() == node.snapshot(), "the same journal leads to the same state");
+        }
+    }
+}
+
+/// The numbers that orders and withdrawals have on several partitions, by those that they have on one.
+#[derive(Default)]
+struct Names {
+    orders: BTreeMap<OrderId, OrderId>,
+    withdrawals: BTreeMap<WithdrawalId, WithdrawalId>,
+}
+
+/// Numbers that nobody ever gets.
+const NO_ORDER: OrderId = OrderId(1 << 47);
+const NO_WITHDRAWAL: WithdrawalId = WithdrawalId(1 << 47);
+
+impl Names {
+    fn order(&self, order: OrderId) -> OrderId {
+        self.orders.get(&order).copied().unwrap_or(NO_ORDER)
+    }
+
+    fn withdrawal(&self, withdrawal: WithdrawalId) -> WithdrawalId {
+        self.withdrawals.get(&withdrawal).copied().unwrap_or(NO_WITHDRAWAL)
+    }
+
+    fn order_ref(&self, order: &OrderRef) -> OrderRef {
+        match order {
+            OrderRef::Id(id) => OrderRef::Id(self.order(*id)),
+            OrderRef::Client(name) => OrderRef::Client(*name),
+            OrderRef::Both((id, name)) => OrderRef::Both((self.order(*id), *name)),
+        }
+    }
+
+    /// The same command for several partitions.
+    fn command(&self, mut command: Command, count: u8) -> Command {
+        match &mut command {
+            Command::CancelOrder(cancel) => cancel.order = self.order_ref(&cancel.order),
+            Command::ReplaceOrder(replace) => replace.cancel = self.order_ref(&replace.cancel),
+            Command::AmendOrder(amend) => amend.order = self.order_ref(&amend.order),
+            Command::SettleWithdrawal(settle) => settle.withdrawal = self.withdrawal(settle.withdrawal),
+            Command::AddMarket(add) => {
+                let terms = add.terms;
+                let letters: u32 = terms.name.as_str().bytes().map(u32::from).sum();
+                let partition = PartitionId(u8::try_from(letters % u32::from(count)).unwrap());
+                return Command::AddMarketTo(AddMarketTo { terms, partition });
+            }
+            _ => {}
+        }
+        command
+    }
+
+    /// The same event as it is on several partitions.
+    fn event(&self, mut event: Event) -> Event {
+        match &mut event {
+            Event::OrderAccepted(accepted) => accepted.order = self.order(accepted.order),
+            Event::OrderFilled(filled) => filled.order = self.order(filled.order),
+            Event::OrderPrevented(prevented) => {
+                prevented.order = self.order(prevented.order);
+                prevented.counter_order = self.order(prevented.counter_order);
+            }
+            Event::OrderAmended(amended) => amended.order = self.order(amended.order),
+            Event::OrderEnded(ended) => ended.order = self.order(ended.order),
+            Event::Traded(traded) => {
+                traded.maker_order = self.order(traded.maker_order);
+                traded.taker_order = self.order(traded.taker_order);
+            }
+            Event::WithdrawalRequested(requested) => {
+                requested.withdrawal = self.withdrawal(requested.withdrawal);
+            }
+            Event::WithdrawalSettled(settled) => settled.withdrawal = self.withdrawal(settled.withdrawal),
+            Event::Rejected { reject: Reject::UnknownWithdrawal { withdrawal }, .. } => {
+                *withdrawal = self.withdrawal(*withdrawal);
+            }
+            _ => {}
+        }
+        event
+    }
+
+    /// Learns the numbers that a command gave out.
+    fn learn(&mut self, one: &[Event], several: &[(PartitionId, Event)]) {
+        let accepted = |event: &Event| match event {
+            Event::OrderAccepted(accepted) => Some(accepted.order),
+            _ => None,
+        };
+        let orders = several.iter().filter_map(|(_, event)| accepted(event));
+        self.orders.extend(one.iter().filter_map(accepted).zip(orders));
+        let requested = |event: &Event| match event {
+            Event::WithdrawalRequested(requested) => Some(requested.withdrawal),
+            _ => None,
+        };
+        let withdrawals = several.iter().filter_map(|(_, event)| requested(event));
+        self.withdrawals.extend(one.iter().filter_map(requested).zip(withdrawals));
+    }
+}
+
+/// Reference data is told once in each partition; the first one's telling counts.
+fn is_repeated(teller: PartitionId, event: &Event) -> bool {
+    match event {
+        Event::AssetAdded { .. } | Event::MarketAdded { .. } | Event::AccountCreated { .. } => {
+            teller != PartitionId::FIRST
+        }
+        Event::MarketPlaced { .. } => true,
+        _ => false,
+    }
+}
+
+fn sorted(events: impl Iterator<Item = Event>) -> Vec<Event> {
+    let mut events: Vec<_> = events.collect();
+    events.sort_by_cached_key(|event| {
+        let mut bytes = Vec::new();
+        event.encode(&mut bytes);
+        bytes
+    });
+    events
+}
+
+/// One partition and several, given the same commands.
+struct Both {
+    one: Partition,
+    several: Cluster,
+    names: Names,
+    /// Some market has moved: its new home tells its levels again, which counts as changes.
+    has_moved: bool,
+}
+
+impl Both {
+    fn new(count: u8) -> Self {
+        Self {
+            one: Partition::default(),
+            several: Cluster::new(count),
+            names: Names::default(),
+            has_moved: false,
+        }
+    }
+
+    fn apply(&mut self, time_ns: TimeNs, command: &Command) -> Vec<Event> {
+        let count = u8::try_from(self.several.nodes.len()).unwrap();
+        let mut one = Vec::new();
+        let input = Sequenced { seq: self.one.seq().next(), time_ns, command: command.clone() };
+        self.one.apply(&input, &mut one);
+        self.several.time_ns = time_ns;
+        let several = self.several.apply(self.names.command(command.clone(), count));
+        self.names.learn(&one, &several);
+
+        let renumbered = |mut event: Event| {
+            if let Event::LevelChanged(changed) = &mut event
+                && self.has_moved
+            {
+                changed.update_id = 0;
+            }
+            event
+        };
+        let expected = sorted(one.iter().cloned().map(|event| renumbered(self.names.event(event))));
+        let told = several.into_iter().filter(|(teller, event)| !is_repeated(*teller, event));
+        let told = sorted(told.map(|(_, event)| renumbered(event)));
+        if !is_known_difference(command, &expected, &told) {
+            assert!(expected == told, "{command:?}\non one partition: {expected:#?}\non {count}: {told:#?}");
+        }
+        self.assert_same();
+        one
+    }
+
+    fn assert_same(&self) {
+        let accounts = (1..).map(AccountId).take_while(|account| self.one.balances(*account).is_ok());
+        for account in accounts {
+            let home = self.several.nodes[0].partitions().home(account);
+            let there = self.several.nodes[home.index()].balances(account).expect("it lives there");
+            let balances = |balances: &mut dyn Iterator<Item = &exchange::Balance>| -> Vec<_> {
+                let mut some: Vec<_> = balances.copied().collect();
+                some.retain(|balance| !balance.free.is_zero() || !balance.held.is_zero());
+                some
+            };
+            assert_eq!(
+                balances(&mut self.one.balances(account).unwrap()),
+                balances(&mut { there }),
+                "the same balances of account {account}"
+            );
+        }
+        for (market, _) in self.one.catalog().markets() {
+            for side in [Side::Buy, Side::Sell] {
+                let renamed = self
+                    .one
+                    .queue(market, side)
+                    .unwrap()
+                    .map(|(order, account, price, open)| (self.names.order(order), account, price, open));
+                let there: Vec<_> = self.several.home(market).queue(market, side).unwrap().collect();
+                assert_eq!(renamed.collect::<Vec<_>>(), there, "the same queue");
+            }
+        }
+    }
+}
+
+/// A withdrawal under a reference that another account has used, and for which there is not enough money: one partition alone
+/// sees the reference first, several see the money first. It is refused either way.
+fn is_known_difference(command: &Command, one: &[Event], several: &[Event]) -> bool {
+    let (Command::RequestWithdrawal(_), [one], [several]) = (command, one, several) else { return false };
+    matches!(one, Event::Rejected { reject: Reject::DuplicateReference, .. })
+        && matches!(several, Event::Rejected { reject: Reject::InsufficientBalance { .. }, .. })
+}
+
+#[test]
+fn every_story_is_the_same_on_several_partitions() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    for story in sorted_files(&folder) {
+        let mut told = Story::default();
+        let text = fs::read_to_string(&story).unwrap();
+        for line in text.lines().filter_map(|line| line.strip_prefix("> ")) {
+            told.tell(line);
+        }
+        for count in [2, 3] {
+            println!("{} on {count}", story.display());
+            let mut both = Both::new(count);
+            for input in &told.world.journal {
+                both.apply(input.time_ns, &input.command);
+            }
+            both.several.confirm();
+            both.several.restart();
+            both.assert_same();
+            both.several.assert_same_again();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn random_plans_are_the_same_on_several_partitions(plan in plan(120), count in 2_u8..5, moves in any::<u64>()) {
+        let mut both = Both::new(count);
+        let mut witness = Witness::default();
+        for (at, step) in plan.steps.iter().enumerate() {
+            let command = step.aimed(&witness.open_orders());
+            witness.see(&both.apply(step.time_ns, &command));
+            if at == plan.restart_after {
+                both.several.confirm();
+                both.several.restart();
+            }
+            // Now and then a market moves, with all that rests there.
+            if moves.rotate_left(u32::try_from(at % 64).unwrap()) % 8 == 0 {
+                let markets = both.one.catalog().markets().count();
+                if markets > 0 {
+                    let market = MarketId(u32::try_from(at % markets).unwrap());
+                    let to = PartitionId(u8::try_from(at % usize::from(count)).unwrap());
+                    both.has_moved = true;
+                    both.several.apply(Command::MoveMarket(MoveMarket { market, to }));
+                    prop_assert_eq!(both.several.nodes[0].catalog().home(market), Some(to));
+                    both.assert_same();
+                }
+            }
+        }
+        both.several.assert_same_again();
+    }
+}
+
+#[test]
+fn a_partition_is_told_what_there_is_when_it_joins() {
+    let mut story = Story::default();
+    story.tell("alice buy 2 @ 100");
+    story.tell("bob sell 1 @ 100");
+    let mut cluster = Cluster::new(1);
+    for input in &story.world.journal {
+        cluster.apply(input.command.clone());
+    }
+    cluster.add_partition();
+    let names = |node: &Partition| -> Vec<_> {
+        let assets = node.catalog().assets().map(|(_, terms)| terms.name.to_string());
+        assets.chain(node.catalog().markets().map(|(_, terms)| terms.name.to_string())).collect()
+    };
+    assert_eq!(names(&cluster.nodes[1]), names(&cluster.nodes[0]));
+    assert_eq!(cluster.nodes[1].partitions(), cluster.nodes[0].partitions());
+    // Who was there stays; whoever comes is spread.
+    let home = |account| cluster.nodes[0].partitions().home(AccountId(account));
+    assert_eq!((home(1), home(2)), (PartitionId(0), PartitionId(0)));
+    assert!((3..20).any(|account| home(account) == PartitionId(1)));
+    cluster.assert_same_again();
+}
+
+/// The journal of the second of three partitions, cut where much is on its way.
+pub fn in_the_middle_of_things() -> Vec<Sequenced<Command>> {
+    let mut story = Story::default();
+    let lines = [
+        "market ETHUSDT base ETH",
+        "market SOLUSDT base SOL",
+        "ann buy 2 @ 100 as first",
+        "bea sell 1 @ 100",
+        "cyd sell 3 @ 99 on ETHUSDT as second",
+        "dot buy 1 @ 99 on ETHUSDT",
+        "eve buy 5 @ 98 on SOLUSDT",
+        "fay sell 2 @ 98 on SOLUSDT stp expire-taker",
+        "ann withdraw 5 BTC ref out-1",
+        "bea amend second to 2 on ETHUSDT",
+        "cyd replace second anyway with sell 2 @ 101 on ETHUSDT as third",
+        "eve cancel all on SOLUSDT",
+    ];
+    for line in lines {
+        story.tell(line);
+    }
+    let mut both = Both::new(3);
+    for input in &story.world.journal {
+        both.apply(input.time_ns, &input.command);
+    }
+    let mut cluster = both.several;
+    // From now on nothing is carried but what the second partition hears.
+    let second = PartitionId(1);
+    cluster.give(PartitionId::FIRST, Command::MoveMarket(MoveMarket { market: MarketId(0), to: second }));
+    for (account, market) in (1..7).flat_map(|account| [(account, 0), (account, 1), (account, 2)]) {
+        let account = AccountId(account);
+        let home = cluster.nodes[0].partitions().home(account);
+        let place = PlaceOrder {
+            account,
+            market: MarketId(market),
+            side: Side::Buy,
+            kind: OrderKind::Limit {
+                price_ticks: PriceTicks(9_900),
+                qty_lots: QtyLots(100_000),
+                time_in_force: TimeInForce::Gtc,
+            },
+            self_trade_prevention: SelfTradePrevention::None,
+            client_order_id: ClientOrderId::EMPTY,
+            valid_until_ns: TimeNs::NEVER,
+        };
+        cluster.give(home, Command::PlaceOrder(place));
+        let (asset, amount) = (AssetId(0), Amount(7));
+        let reference = Reference::new(&format!("late-{account}-{market}")).unwrap();
+        cluster
+            .give(home, Command::RequestWithdrawal(RequestWithdrawal { account, asset, amount, reference }));
+    }
+    for from in [PartitionId(0), PartitionId(2)] {
+        let taken = cluster.nodes[1].last_taken(from);
+        let heard: Vec<_> = cluster.nodes[from.index()].envelopes_to(second, taken).cloned().collect();
+        for envelope in heard {
+            cluster.give(second, Command::Deliver(Box::new(envelope)));
+        }
+    }
+    cluster.journals.swap_remove(1)
+}
