@@ -45,6 +45,7 @@ coded_enum!(Notice, "a notice" {
     14 => MarketLeft { market, to },
     15 => MarketReady { market, to, from },
     16 => MarketArrived { market, partition },
+    17 => Heard,
 });
 coded_enum!(Message, "a message" {
     0 => ToMarket { market, body },

@@ -49,7 +49,8 @@ impl Partition {
         self.check_first()?;
         self.check_partition(home)?;
         self.market_listed(add, home, events)?;
-        self.post.notify_others(&Notice::MarketListed { add: add.clone(), partition: home });
+        let listed = Notice::MarketListed { add: add.clone(), partition: home };
+        self.post.notify_others_and_ask(home, &listed);
         Ok(())
     }
 
@@ -80,15 +81,16 @@ impl Partition {
         events: &mut Vec<Event>,
     ) -> Result<(), Reject> {
         self.check_first()?;
-        self.market_changed(change, events)?;
-        self.post.notify_others(&Notice::MarketChanged(change.clone()));
+        let market = self.market_changed(change, events)?;
+        let home = self.catalog.home(market).expect("a listed market has a home");
+        self.post.notify_others_and_ask(home, &Notice::MarketChanged(change.clone()));
         Ok(())
     }
 
-    fn market_changed(&mut self, change: &AddMarket, events: &mut Vec<Event>) -> Result<(), Reject> {
+    fn market_changed(&mut self, change: &AddMarket, events: &mut Vec<Event>) -> Result<MarketId, Reject> {
         let market = self.catalog.change_market(change)?;
         events.push(Event::MarketAdded { market, terms: Box::new(change.terms) });
-        Ok(())
+        Ok(market)
     }
 
     pub(crate) fn create_account(
@@ -102,7 +104,7 @@ impl Partition {
         self.accounts.create(create, home == self.post.own, events)?;
         if home != self.post.own {
             let CreateAccount { name, trade_group } = *create;
-            self.post.notify(home, Notice::AccountOpened { account, name, trade_group });
+            self.post.ask_notice(home, Notice::AccountOpened { account, name, trade_group });
         }
         Ok(())
     }
@@ -277,13 +279,21 @@ impl Partition {
             Notice::MarketListed { add, partition } => {
                 self.market_listed(add, *partition, events).expect(CHECKED);
                 self.hear_early(events);
+                self.heard(*partition);
             }
-            Notice::MarketChanged(change) => self.market_changed(change, events).expect(CHECKED),
+            Notice::MarketChanged(change) => {
+                let market = self.market_changed(change, events).expect(CHECKED);
+                let home = self.catalog.home(market).expect("a listed market has a home");
+                self.heard(home);
+            }
             Notice::AccountOpened { account, name, trade_group } => {
                 let create = CreateAccount { name: *name, trade_group: *trade_group };
                 self.accounts.add_vacant_before(*account);
                 self.accounts.create(&create, true, events).expect(CHECKED);
+                self.heard(self.post.own);
             }
+            // The events of this command belong to the answer already.
+            Notice::Heard => {}
             Notice::PartitionAdded(spread) => {
                 self.spread(*spread, events);
                 let added = PartitionId(spread.count.saturating_sub(1));
@@ -322,6 +332,13 @@ impl Partition {
             Notice::MarketArrived { market, partition } => {
                 self.market_arrived(*market, *partition, events);
             }
+        }
+    }
+
+    /// Tells the directory that what lives here is known here.
+    fn heard(&mut self, home: PartitionId) {
+        if home == self.post.own {
+            self.post.notify(PartitionId::FIRST, Notice::Heard);
         }
     }
 

@@ -33,7 +33,7 @@ impl Accounts {
             return Err(Reject::DuplicateReference);
         }
         if post.own != PartitionId::FIRST {
-            post.notify(PartitionId::FIRST, Notice::DepositAsked(deposit.clone()));
+            post.ask_notice(PartitionId::FIRST, Notice::DepositAsked(deposit.clone()));
             return Ok(());
         }
         self.check_deposit_room(deposit)?;
@@ -106,7 +106,7 @@ impl Accounts {
             self.add_withdrawal(request, events);
         } else {
             self.asked_withdrawals.insert(request.reference, request.clone());
-            post.notify(PartitionId::FIRST, Notice::WithdrawalAsked(request.clone()));
+            post.ask_notice(PartitionId::FIRST, Notice::WithdrawalAsked(request.clone()));
         }
         Ok(())
     }

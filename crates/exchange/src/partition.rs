@@ -166,10 +166,15 @@ impl Partition {
         if to == self.post.own {
             return self.deliver(message, events);
         }
-        if let Message::ToAccount { market, body, .. } = &message {
-            self.clear(*market, body, Heard::FromHere);
+        match &message {
+            Message::ToAccount { market, body, .. } => {
+                self.clear(*market, body, Heard::FromHere);
+                self.post.say(to, message);
+            }
+            Message::ToMarket { .. } | Message::ReferencePrice { .. } | Message::Notice(_) => {
+                self.post.ask(to, message);
+            }
         }
-        self.post.say(to, message);
     }
 
     /// Books what the other side of a fill is on its way with.

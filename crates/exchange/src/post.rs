@@ -86,17 +86,19 @@ impl Post {
 
     /// Says something to another partition.
     pub fn say(&mut self, to: PartitionId, message: Message) {
-        let asks = match &message {
-            Message::ToMarket { .. } => true,
-            Message::Notice(notice) => {
-                matches!(**notice, Notice::DepositAsked(_) | Notice::WithdrawalAsked(_))
-            }
-            Message::ToAccount { .. } | Message::ReferencePrice { .. } => false,
-        };
-        if asks && self.origin.partition == self.own {
+        self.outbox(to).saying.push(message);
+    }
+
+    /// Says something that will be answered. Whoever asked for the command that it goes back to waits for that.
+    pub fn ask(&mut self, to: PartitionId, message: Message) {
+        if self.origin.partition == self.own {
             self.progress = Progress { answers: Some(self.origin.seq), more_to_come: true };
         }
-        self.outbox(to).saying.push(message);
+        self.say(to, message);
+    }
+
+    pub fn ask_notice(&mut self, to: PartitionId, notice: Notice) {
+        self.ask(to, Message::Notice(Box::new(notice)));
     }
 
     pub fn notify(&mut self, to: PartitionId, notice: Notice) {
@@ -113,6 +115,17 @@ impl Post {
     pub fn notify_others(&mut self, notice: &Notice) {
         for to in self.others() {
             self.notify(to, notice.clone());
+        }
+    }
+
+    /// Says the same to all other partitions, of which one, if it is another, answers [`Notice::Heard`].
+    pub fn notify_others_and_ask(&mut self, asked: PartitionId, notice: &Notice) {
+        for to in self.others() {
+            if to == asked {
+                self.ask_notice(to, notice.clone());
+            } else {
+                self.notify(to, notice.clone());
+            }
         }
     }
 

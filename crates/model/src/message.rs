@@ -299,6 +299,9 @@ pub enum Notice {
         /// Who is ready.
         from: PartitionId,
     },
+    /// To the directory, from where an account or a market lives: what was told of it is known there, so whoever asked for it
+    /// may be answered.
+    Heard,
     /// From the market's new home: it goes on.
     MarketArrived {
         /// Which market.

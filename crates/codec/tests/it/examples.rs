@@ -407,6 +407,7 @@ pub fn envelope() -> Envelope {
         Notice::MarketLeft { market, to: PartitionId(2) },
         Notice::MarketReady { market, to: PartitionId(2), from: partition },
         Notice::MarketArrived { market, partition: PartitionId(2) },
+        Notice::Heard,
     ];
     let mut messages: Vec<_> = to_market.into_iter().map(|body| Message::ToMarket { market, body }).collect();
     messages.extend(from_market.map(|body| Message::ToAccount {

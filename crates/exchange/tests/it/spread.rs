@@ -27,11 +27,13 @@ struct Cluster {
     time_ns: TimeNs,
     /// Everything that each was given.
     journals: Vec<Vec<Sequenced<Command>>>,
+    /// The command whose answer is not complete yet, and where.
+    awaited: Option<(PartitionId, Seq)>,
 }
 
 impl Cluster {
     fn new(count: u8) -> Self {
-        let mut cluster = Self { nodes: Vec::new(), time_ns: TimeNs(0), journals: Vec::new() };
+        let mut cluster = Self { nodes: Vec::new(), time_ns: TimeNs(0), journals: Vec::new(), awaited: None };
         cluster.nodes.push(Partition::default());
         cluster.journals.push(Vec::new());
         for _ in 1..count {
@@ -58,6 +60,16 @@ impl Cluster {
         let input = Sequenced { seq: node.seq().next(), time_ns: self.time_ns, command };
         let mut events = Vec::new();
         node.apply(&input, &mut events);
+        let (seq, progress) = (input.seq, node.progress());
+        if matches!(input.command, Command::Deliver(_)) {
+            let answered = progress.answers.map(|seq| (to, seq));
+            if answered.is_some() && answered == self.awaited && !progress.more_to_come {
+                self.awaited = None;
+            }
+        } else if progress.more_to_come {
+            assert_eq!(progress.answers, Some(seq), "a command waits for its own answer");
+            self.awaited = Some((to, seq));
+        }
         self.journals[to.index()].push(input);
         self.assert_invariants();
         events
@@ -121,6 +133,7 @@ impl Cluster {
         };
         let mut told: Vec<_> = self.give(to, command).into_iter().map(|event| (to, event)).collect();
         told.extend(self.carry());
+        assert_eq!(self.awaited.take(), None, "every answer is complete in the end");
         told
     }
 
@@ -371,7 +384,7 @@ fn every_story_is_the_same_on_several_partitions() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_plans_are_the_same_on_several_partitions(plan in plan(120), count in 2_u8..5, moves in any::<u64>()) {
         let mut both = Both::new(count);
