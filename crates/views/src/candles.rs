@@ -187,6 +187,27 @@ impl Level {
             Some(Evicted { end_s: oldest.open_s.saturating_add(self.length_s), close: oldest.close });
     }
 
+    fn put_behind(&mut self, earlier: &Self) {
+        if self.evicted.is_some() {
+            // There was no room for all of the later ones already.
+            return;
+        }
+        let mut bars = earlier.bars.clone();
+        let mut later = std::mem::take(&mut self.bars);
+        if let (Some(last), Some(first)) = (bars.back_mut(), later.front())
+            && last.open_s == first.open_s
+        {
+            last.join(first);
+            later.pop_front();
+        }
+        bars.append(&mut later);
+        self.bars = bars;
+        self.evicted = earlier.evicted;
+        while self.bars.len() > self.kept {
+            self.evict();
+        }
+    }
+
     /// Where the first bar is that begins at `from_s` or later.
     fn place(&self, from_s: i64) -> usize {
         self.bars.partition_point(|bar| bar.open_s < from_s)
@@ -296,6 +317,13 @@ impl Candles {
             return Vec::new();
         }
         level.candles(terms, interval, offset, first, last)
+    }
+
+    /// Puts what was traded earlier before it.
+    pub(crate) fn put_behind(&mut self, earlier: &Self) {
+        for (level, earlier) in self.levels_mut().into_iter().zip(earlier.levels()) {
+            level.put_behind(earlier);
+        }
     }
 
     pub(crate) fn save(&self, out: &mut Vec<u8>) {

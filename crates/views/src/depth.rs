@@ -48,10 +48,16 @@ impl Depth {
         levels.get(&price).copied().unwrap_or(QtyLots::ZERO)
     }
 
+    /// The number of the last change before the book moved here, where it is told again with numbers that go on from there.
+    pub(crate) fn goes_on_from(&mut self, last_update_id: u64) {
+        if self.last_update_id == 0 {
+            self.last_update_id = last_update_id;
+        }
+    }
+
     pub(crate) fn changed(&mut self, changed: &LevelChanged) {
-        assert_eq!(
-            Some(changed.update_id),
-            self.last_update_id.checked_add(1),
+        assert!(
+            self.last_update_id == 0 || Some(changed.update_id) == self.last_update_id.checked_add(1),
             "changes of a book are numbered without gaps"
         );
         assert!(changed.open_lots >= QtyLots::ZERO, "what is open is never negative");

@@ -155,6 +155,17 @@ impl Tape {
         });
     }
 
+    /// Puts what was traded earlier before it.
+    pub(crate) fn put_behind(&mut self, earlier: &Self) {
+        for agg in &mut self.aggs {
+            agg.id = agg.id.saturating_add(earlier.last_agg_id);
+        }
+        self.last_agg_id = self.last_agg_id.saturating_add(earlier.last_agg_id);
+        self.last_id = self.last_id.max(earlier.last_id);
+        put_before(&mut self.trades, &earlier.trades, self.trades_kept);
+        put_before(&mut self.aggs, &earlier.aggs, self.aggs_kept);
+    }
+
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         self.last_id.encode(out);
         self.last_agg_id.encode(out);
@@ -169,6 +180,13 @@ impl Tape {
         tape.trades = load_ring(input, tape.trades_kept)?;
         tape.aggs = load_ring(input, tape.aggs_kept)?;
         Ok(tape)
+    }
+}
+
+/// Puts the latest of `earlier` before a ring, as many as fit.
+fn put_before<T: Copy>(ring: &mut VecDeque<T>, earlier: &VecDeque<T>, kept: usize) {
+    for entry in earlier.iter().rev().take(kept.saturating_sub(ring.len())) {
+        ring.push_front(*entry);
     }
 }
 

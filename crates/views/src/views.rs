@@ -11,6 +11,7 @@ use crate::balances::Balances;
 use crate::candles::{Candle, CandleQuery, Candles};
 use crate::catalog::{Account, Catalog};
 use crate::depth::Depth;
+use crate::history::Stay;
 use crate::orders::Orders;
 use crate::own_trades::OwnTrades;
 use crate::slab::at;
@@ -23,6 +24,48 @@ struct MarketData {
     depth: Depth,
     tape: Tape,
     candles: Candles,
+    /// All that was ever traded in it is in here, as far as such things are kept; not so in a market that has moved here, until
+    /// [`Views::adopt`].
+    is_complete: bool,
+    /// It is on its way from one partition to another.
+    is_moving: bool,
+    /// What was traded while it lived here before.
+    stays: Vec<Stay>,
+}
+
+impl MarketData {
+    fn new(settings: &ViewSettings) -> Self {
+        Self {
+            depth: Depth::default(),
+            tape: Tape::new(settings),
+            candles: Candles::new(settings),
+            is_complete: true,
+            is_moving: false,
+            stays: Vec::new(),
+        }
+    }
+
+    fn has_moved(&self) -> bool {
+        !self.is_complete || self.is_moving || !self.stays.is_empty()
+    }
+
+    fn save_moves(&self, out: &mut Vec<u8>) {
+        self.is_complete.encode(out);
+        self.is_moving.encode(out);
+        u32::try_from(self.stays.len()).expect("markets move seldom").encode(out);
+        for stay in &self.stays {
+            stay.save(out);
+        }
+    }
+
+    fn load_moves(&mut self, settings: &ViewSettings, input: &mut Reader<'_>) -> Result<(), DecodeError> {
+        self.is_complete = Coded::decode(input)?;
+        self.is_moving = Coded::decode(input)?;
+        for _ in 0..u32::decode(input)? {
+            self.stays.push(Stay::load(settings, input)?);
+        }
+        Ok(())
+    }
 }
 
 /// Read models of everything that has happened up to some event.
@@ -41,7 +84,9 @@ pub struct Views {
 }
 
 /// The form in which [`Views::save`] writes; another number is another form.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
+/// The form before markets could move; written as long as none has.
+const FORM_OF_ONE_PARTITION: u8 = 2;
 /// The form before keys had kinds, labels and address ranges; still read, since what it was made from may be gone.
 const FIRST_FORM: u8 = 1;
 
@@ -203,10 +248,10 @@ impl Views {
             Event::Deposited(deposited) => self.balances.deposited(deposited),
             Event::WithdrawalRequested(requested) => self.balances.withdrawal_requested(requested, time_ns),
             Event::WithdrawalSettled(settled) => self.balances.withdrawal_settled(settled),
+            Event::MarketMoving { market, .. } => self.market_mut(*market).is_moving = true,
+            Event::MarketLeft { market, .. } => self.market_left(*market),
+            Event::MarketPlaced { market, .. } => self.market_placed(*market),
             Event::PartitionAdded { .. }
-            | Event::MarketPlaced { .. }
-            | Event::MarketMoving { .. }
-            | Event::MarketLeft { .. }
             | Event::ApiKeyResealed { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
@@ -216,11 +261,57 @@ impl Views {
     fn market_added(&mut self, market: MarketId, terms: &MarketTerms) {
         self.catalog.add_market(market, *terms);
         if self.markets.len() < self.catalog.markets().len() {
-            self.markets.push(MarketData {
-                depth: Depth::default(),
-                tape: Tape::new(&self.settings),
-                candles: Candles::new(&self.settings),
-            });
+            self.markets.push(MarketData::new(&self.settings));
+        }
+    }
+
+    /// Wherever a market arrives that has moved, what was traded before is missing.
+    fn market_placed(&mut self, market: MarketId) {
+        let data = self.market_mut(market);
+        if std::mem::take(&mut data.is_moving) {
+            data.is_complete = false;
+        }
+    }
+
+    fn market_left(&mut self, market: MarketId) {
+        let (settings, left_ns) = (self.settings.clone(), self.time_ns);
+        let data = self.market_mut(market);
+        let stays = std::mem::take(&mut data.stays);
+        let MarketData { depth, tape, candles, is_complete, .. } =
+            std::mem::replace(data, MarketData::new(&settings));
+        data.is_moving = true;
+        if !is_complete {
+            data.stays = stays;
+        }
+        let last_update_id = depth.last_update_id();
+        data.stays.push(Stay { left_ns, last_update_id, tape, candles, is_complete });
+    }
+
+    /// What was traded while a market lived here before, oldest first.
+    pub(crate) fn stays(&self, market: MarketId) -> &[Stay] {
+        &self.market(market).stays
+    }
+
+    /// False of a market that has moved here and whose history is still where it was before.
+    pub fn has_history(&self, market: MarketId) -> bool {
+        self.market(market).is_complete
+    }
+
+    /// Gives a market that has moved here its history: what [`crate::history_of`] has found. Does nothing where it has it.
+    pub fn adopt(&mut self, market: MarketId, history: &[Stay]) {
+        let data = self.market_mut(market);
+        if data.is_complete {
+            return;
+        }
+        data.is_complete = true;
+        // What this partition had of it before is part of it.
+        data.stays.clear();
+        if let Some(last) = history.last() {
+            data.depth.goes_on_from(last.last_update_id);
+        }
+        for stay in history.iter().rev() {
+            data.tape.put_behind(&stay.tape);
+            data.candles.put_behind(&stay.candles);
         }
     }
 
@@ -267,7 +358,8 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        FORM.encode(out);
+        let form = if self.markets.iter().any(MarketData::has_moved) { FORM } else { FORM_OF_ONE_PARTITION };
+        form.encode(out);
         self.event_seq.encode(out);
         self.command_seq.encode(out);
         self.time_ns.encode(out);
@@ -281,6 +373,11 @@ impl Views {
             market.tape.save(out);
             market.candles.save(out);
         }
+        if form == FORM {
+            for market in &self.markets {
+                market.save_moves(out);
+            }
+        }
     }
 
     /// Reads what [`Views::save`] wrote; it answers the same as before. With smaller settings than before it keeps less.
@@ -288,7 +385,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if form != FORM && form != FIRST_FORM {
+        if ![FIRST_FORM, FORM_OF_ONE_PARTITION, FORM].contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -306,7 +403,13 @@ impl Views {
                 depth: Coded::decode(input)?,
                 tape: Tape::load(&views.settings, input)?,
                 candles: Candles::load(&views.settings, input)?,
+                ..MarketData::new(&views.settings)
             });
+        }
+        if form == FORM {
+            for market in &mut views.markets {
+                market.load_moves(&views.settings, input)?;
+            }
         }
         Ok(views)
     }

@@ -11,13 +11,13 @@ use views::{CandleQuery, Interval, UtcOffset, ViewSettings, Views};
 use crate::against_naive::some_page;
 use crate::world::{Pace, Random, World};
 
-fn saved(views: &Views) -> Vec<u8> {
+pub fn saved(views: &Views) -> Vec<u8> {
     let mut bytes = Vec::new();
     views.save(&mut bytes);
     bytes
 }
 
-fn loaded(settings: &ViewSettings, bytes: &[u8]) -> Views {
+pub fn loaded(settings: &ViewSettings, bytes: &[u8]) -> Views {
     let mut input = Reader::new(bytes);
     let views = Views::load(settings.clone(), &mut input).expect("what was saved can be loaded");
     input.finish().expect("all of it is read");
@@ -93,8 +93,13 @@ fn shown(order: &views::Order) -> impl std::fmt::Debug + use<> {
 }
 
 fn market_answers(views: &Views, market: MarketId, random: &mut Random, now: TimeNs, out: &mut String) {
+    writeln!(out, "{}", views.depth(market).last_update_id()).unwrap();
+    trade_answers(views, market, random, now, out);
+}
+
+/// All but the number of the book's last change.
+pub fn trade_answers(views: &Views, market: MarketId, random: &mut Random, now: TimeNs, out: &mut String) {
     let depth = views.depth(market);
-    writeln!(out, "{}", depth.last_update_id()).unwrap();
     writeln!(out, "{:?} {:?}", depth.bids().collect::<Vec<_>>(), depth.asks().collect::<Vec<_>>()).unwrap();
     writeln!(out, "{:?} {:?}", views.last_price(market), views.book_ticker(market)).unwrap();
     writeln!(out, "{:?} {:?}", views.ticker(market, now), views.rolling(market, 7, now)).unwrap();
@@ -187,7 +192,7 @@ fn smaller_settings_keep_what_they_would_have_kept() {
 #[test]
 fn another_form_is_refused() {
     let mut bytes = saved(&Views::new(ViewSettings::default()));
-    bytes[0] += 1;
+    bytes[0] = 4;
     let error = Views::load(ViewSettings::default(), &mut Reader::new(&bytes)).unwrap_err();
     assert_eq!(error, codec::DecodeError::UnknownTag { what: "a form of saved views", tag: bytes[0] });
     let short = &bytes[..0];

@@ -1,0 +1,165 @@
+//! A market that moves from partition to partition answers as if it had stayed where it was.
+
+use model::{Event, EventBatch, EventSeq, LevelChanged, MarketId, PartitionId, Seq, Side, TimeNs};
+use views::{ViewSettings, Views, history_of};
+
+use crate::restart::{loaded, saved, trade_answers};
+use crate::world::{Pace, Random, World};
+
+const MARKET: MarketId = MarketId(0);
+const PARTITIONS: usize = 3;
+
+/// When a market's new home is given its history.
+#[derive(Clone, Copy)]
+enum Adoption {
+    /// As soon as it has arrived.
+    AtOnce,
+    /// Never, as in views that are made again from one partition's events alone, until somebody asks.
+    WhenAsked,
+}
+
+struct Moving {
+    parts: Vec<Views>,
+    home: usize,
+    /// How far numbers of changes are ahead of those of a market that stays: levels are told again when it moves.
+    told_again: u64,
+    settings: ViewSettings,
+}
+
+impl Moving {
+    fn new(settings: ViewSettings) -> Self {
+        let parts = vec![Views::new(settings.clone()); PARTITIONS];
+        Self { parts, home: 0, told_again: 0, settings }
+    }
+
+    /// What all partitions hear at one moment, each its own.
+    fn hear(&mut self, time_ns: TimeNs, events: [Vec<Event>; PARTITIONS]) {
+        for (views, events) in self.parts.iter_mut().zip(events) {
+            let batch = EventBatch {
+                first_seq: views.command_seq().next(),
+                time_ns,
+                first_event_seq: EventSeq(views.seq().0 + 1),
+                ends: vec![u32::try_from(events.len()).unwrap()],
+                events,
+                chain: [0; 32],
+            };
+            views.apply(&batch);
+        }
+    }
+
+    fn go_on(&mut self, batch: &EventBatch) {
+        let mut events: [Vec<Event>; PARTITIONS] = Default::default();
+        for event in &batch.events {
+            let mut event = event.clone();
+            match &mut event {
+                Event::AssetAdded { .. } | Event::MarketAdded { .. } => {
+                    for events in &mut events {
+                        events.push(event.clone());
+                    }
+                    continue;
+                }
+                Event::LevelChanged(changed) => changed.update_id += self.told_again,
+                Event::Traded(_) => {}
+                _ => continue,
+            }
+            events[self.home].push(event);
+        }
+        self.hear(batch.time_ns, events);
+    }
+
+    fn move_to(&mut self, to: usize, adoption: Adoption) {
+        let time_ns = self.parts[self.home].time_ns();
+        let partition = PartitionId(u8::try_from(to).unwrap());
+        let moving = Event::MarketMoving { market: MARKET, to: partition };
+        self.hear(time_ns, std::array::from_fn(|_| vec![moving.clone()]));
+        let depth = self.parts[self.home].depth(MARKET);
+        let bids = depth.bids().map(|level| (Side::Buy, level));
+        let levels: Vec<_> = bids.chain(depth.asks().map(|level| (Side::Sell, level))).collect();
+        let mut update_id = depth.last_update_id();
+        let mut events: [Vec<Event>; PARTITIONS] = Default::default();
+        events[self.home].push(Event::MarketLeft { market: MARKET, to: partition });
+        let placed = Event::MarketPlaced { market: MARKET, partition };
+        for events in &mut events {
+            events.push(placed.clone());
+        }
+        for (side, (price_ticks, open_lots)) in levels {
+            (update_id, self.told_again) = (update_id + 1, self.told_again + 1);
+            let changed = LevelChanged { market: MARKET, update_id, side, price_ticks, open_lots };
+            events[to].push(Event::LevelChanged(changed));
+        }
+        self.hear(time_ns, events);
+        self.home = to;
+        assert!(!self.parts[to].has_history(MARKET), "it begins with nothing");
+        match adoption {
+            Adoption::AtOnce => self.parts[to] = self.whole(),
+            Adoption::WhenAsked => {
+                for views in &mut self.parts {
+                    *views = loaded(&self.settings, &saved(views));
+                }
+            }
+        }
+    }
+
+    /// The views of its home, with what the others have of it.
+    fn whole(&self) -> Views {
+        let history = history_of(&self.parts, MARKET).expect("everybody is far enough");
+        let history: Vec<_> = history.into_iter().cloned().collect();
+        let mut views = self.parts[self.home].clone();
+        views.adopt(MARKET, &history);
+        assert!(views.has_history(MARKET));
+        views
+    }
+}
+
+#[test]
+fn a_market_that_moves_answers_as_if_it_had_stayed() {
+    for seed in 400..412 {
+        println!("seed {seed}");
+        let small = ViewSettings {
+            trades_kept: 20,
+            agg_trades_kept: 20,
+            seconds_kept: 10,
+            days_kept: 3,
+            ..ViewSettings::default()
+        };
+        let settings = if seed % 2 == 0 { ViewSettings::default() } else { small };
+        let adoption = if seed % 3 == 0 { Adoption::AtOnce } else { Adoption::WhenAsked };
+        let (mut world, listing) = World::new(seed, 1, 4, Pace::Anything);
+        let mut stayed = Views::new(settings.clone());
+        let mut moved = Moving::new(settings);
+        stayed.apply(&listing);
+        moved.go_on(&listing);
+        let random = &mut Random::new(seed);
+        for _ in 0..600 {
+            let batch = world.step();
+            stayed.apply(&batch);
+            moved.go_on(&batch);
+            if random.below(90) == 0 {
+                let to = (moved.home + 1 + random.index(PARTITIONS - 1)) % PARTITIONS;
+                moved.move_to(to, adoption);
+                assert_same(&stayed, &moved.whole(), seed);
+            }
+        }
+        assert_same(&stayed, &moved.whole(), seed);
+        assert_eq!(
+            stayed.command_seq() > Seq(0),
+            moved.told_again > 0,
+            "it has moved, with orders on its book"
+        );
+    }
+}
+
+fn assert_same(stayed: &Views, moved: &Views, seed: u64) {
+    let answers = |views: &Views| {
+        let mut text = String::new();
+        let now = TimeNs(stayed.time_ns().0 + 1_000_000_000);
+        trade_answers(views, MARKET, &mut Random::new(seed), now, &mut text);
+        text
+    };
+    for (stayed, moved) in answers(stayed).lines().zip(answers(moved).lines()) {
+        for (stayed, moved) in stayed.split("}, ").zip(moved.split("}, ")) {
+            assert_eq!(stayed, moved);
+        }
+        assert_eq!(stayed.len(), moved.len());
+    }
+}
