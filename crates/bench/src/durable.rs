@@ -96,7 +96,9 @@ pub(crate) fn submit(sequencer: &Sequencer, commands: impl Iterator<Item = Comma
         }
         match sequencer.ingress().submit_batch(&mut batch) {
             Ok(()) => {}
-            Err(SubmitError::Busy { .. }) => std::thread::park_timeout(Duration::from_micros(200)),
+            Err(SubmitError::Busy { .. } | SubmitError::OutboxFull { .. }) => {
+                std::thread::park_timeout(Duration::from_micros(200));
+            }
             Err(SubmitError::Stopped) => return sent,
         }
     }

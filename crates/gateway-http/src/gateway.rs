@@ -91,7 +91,7 @@ impl Gateway {
         let waiter = Arc::new(Waiter { answer: Mutex::new(Some(answer)) });
         let submission = Submission { command, reply_to: Some((waiter, 0)) };
         self.ingress.submit(submission).map_err(|error| match error {
-            SubmitError::Busy { .. } => ApiError::busy(),
+            SubmitError::Busy { .. } | SubmitError::OutboxFull { .. } => ApiError::busy(),
             SubmitError::Stopped => ApiError::stopping(),
         })?;
         match timeout(self.settings.reply_timeout, answered).await {

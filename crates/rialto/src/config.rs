@@ -563,6 +563,7 @@ impl Config {
             batch_max_commands: self.sequencer.batch_max_commands,
             snapshot_every_commands: self.journal.snapshot_every_commands,
             tick: Duration::from_millis(self.sequencer.tick_ms),
+            ..sequencer::Settings::default()
         }
     }
 

@@ -197,7 +197,9 @@ impl Run<'_> {
         self.sent_at.push(Instant::now());
         match ingress.submit(Submission { command, reply_to }) {
             Ok(()) => Ok(()),
-            Err(error @ (SubmitError::Busy { .. } | SubmitError::Stopped)) => Err(error.into()),
+            Err(
+                error @ (SubmitError::Busy { .. } | SubmitError::OutboxFull { .. } | SubmitError::Stopped),
+            ) => Err(error.into()),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use model::{Event, EventBatch, Seq, TimeNs};
+use model::{Event, EventBatch, PartitionId, Seq, TimeNs};
 
 use crate::Stats;
 
@@ -20,32 +20,58 @@ pub trait Session: Send + Sync {
     fn abandon(&self, token: u64);
 }
 
-/// What came of one command.
+/// What came of one command: the events of a place in a batch, and where other partitions had a part in the answer, those of
+/// later places.
 #[derive(Clone, Debug)]
 pub struct Reply {
+    /// The last part.
     batch: Arc<EventBatch>,
     index: usize,
+    /// The parts before it.
+    earlier: Vec<(Arc<EventBatch>, usize)>,
+    /// All parts together, once somebody wants to see them.
+    joined: OnceLock<Vec<Event>>,
+    partition: PartitionId,
 }
 
 impl Reply {
-    pub(crate) const fn new(batch: Arc<EventBatch>, index: usize) -> Self {
-        Self { batch, index }
+    pub(crate) const fn new(partition: PartitionId, batch: Arc<EventBatch>, index: usize) -> Self {
+        Self { batch, index, earlier: Vec::new(), joined: OnceLock::new(), partition }
     }
 
-    /// The command's place in the journal.
+    /// Puts parts of the answer before it.
+    pub(crate) fn after(mut self, earlier: Vec<(Arc<EventBatch>, usize)>) -> Self {
+        self.earlier = earlier;
+        self
+    }
+
+    /// Whose journal [`Self::seq`] counts in: that of the partition where the command was sequenced.
+    pub const fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// The place in the journal where the answer was complete: that of the command, or of the last envelope that was a part of
+    /// the answer.
     pub fn seq(&self) -> Seq {
         let index = u64::try_from(self.index).expect("a batch is small");
         Seq(self.batch.first_seq.0.checked_add(index).expect("sequences do not run out"))
     }
 
-    /// The command's time.
+    /// The time of that place.
     pub fn time_ns(&self) -> TimeNs {
         self.batch.time_ns
     }
 
-    /// What it caused.
+    /// What it caused, in order. Events of other accounts may be among them.
     pub fn events(&self) -> &[Event] {
-        self.batch.events_of(self.index)
+        let last = self.batch.events_of(self.index);
+        if self.earlier.is_empty() {
+            return last;
+        }
+        self.joined.get_or_init(|| {
+            let earlier = self.earlier.iter().flat_map(|(batch, index)| batch.events_of(*index));
+            earlier.chain(last).cloned().collect()
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use codec::DecodeError;
 use exchange::SnapshotError;
 use journal::{DataDirError, JournalError};
-use model::Seq;
+use model::{PartitionId, Seq};
 
 /// Sequencing stopped, or could not start. Everything that was acknowledged before is on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,56 @@ pub enum SequencerError {
         seq: Seq,
         /// What the panic said.
         panic: String,
+    },
+    /// What the files of two partitions say does not fit together: one of them lacks batches that the other has heard of.
+    #[error(
+        "partition {ahead} has heard of partition {behind} up to envelope {heard}, but partition {behind} has said only {said}: \
+         batches of partition {behind} that were acknowledged are missing. Put all partitions back from one backup"
+    )]
+    PartitionBehind {
+        /// Which one lacks batches.
+        behind: PartitionId,
+        /// Which one knows of them.
+        ahead: PartitionId,
+        /// How far the one has heard.
+        heard: u64,
+        /// How far the other has spoken.
+        said: u64,
+    },
+    /// A partition has forgotten what another one has not heard: the other one lacks batches.
+    #[error(
+        "partition {forgetful} no longer has envelope {missing} to partition {behind}, which was taken there once: batches of \
+         partition {behind} that were acknowledged are missing. Put all partitions back from one backup"
+    )]
+    EnvelopeMissing {
+        /// Which one no longer has it.
+        forgetful: PartitionId,
+        /// Which one lacks batches.
+        behind: PartitionId,
+        /// The first envelope that it has not taken.
+        missing: u64,
+    },
+    /// The journal of another partition is where this one's should be.
+    #[error("the journal of partition {found} is where that of partition {expected} should be")]
+    OtherPartition {
+        /// Whose it should be.
+        expected: PartitionId,
+        /// Whose it is.
+        found: PartitionId,
+    },
+    /// There are more or fewer journals than the exchange has partitions.
+    #[error("the exchange has {count} partitions, and there are journals of {found}")]
+    PartitionCount {
+        /// How many it has.
+        count: u8,
+        /// How many journals there are.
+        found: usize,
+    },
+    /// Another partition of the same exchange has failed, which says why.
+    #[error("partition {partition} has stopped")]
+    Stopped {
+        /// Which one.
+        partition: PartitionId,
     },
     /// A thread of the program is gone; its own message was printed when it went.
     #[error("the {thread} thread has stopped unexpectedly")]

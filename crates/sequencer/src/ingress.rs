@@ -1,11 +1,14 @@
-//! The way in: one bounded queue for all gateways. Full means an honest "busy", never an endless wait.
+//! The way in: one handle for all gateways, and a bounded queue for each partition. Full means an honest "busy", never an
+//! endless wait. What other partitions say comes in here too, before everything that clients ask and without a bound of its own:
+//! clients are refused before it becomes too much.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::Command;
+use model::{Command, Envelope, PartitionId, Partitions};
 
 use crate::Session;
 
@@ -25,6 +28,12 @@ pub enum SubmitError {
         /// The setting `ingress_limit`.
         limit: usize,
     },
+    /// Some partition has said more to another than that has taken, above the setting `outbox_limit`. Nothing was done; try
+    /// again.
+    OutboxFull {
+        /// The setting `outbox_limit`.
+        limit: usize,
+    },
     /// The program is stopping, or has stopped. Nothing was done.
     Stopped,
 }
@@ -34,6 +43,12 @@ impl fmt::Display for SubmitError {
         match self {
             Self::Busy { limit } => {
                 write!(out, "{limit} commands are waiting, which is the limit; try again")
+            }
+            Self::OutboxFull { limit } => {
+                write!(
+                    out,
+                    "more than {limit} messages between partitions are waiting, which is the limit; try again"
+                )
             }
             Self::Stopped => write!(out, "the exchange is stopping"),
         }
@@ -45,6 +60,8 @@ impl std::error::Error for SubmitError {}
 #[derive(Default)]
 struct Waiting {
     submissions: VecDeque<Submission>,
+    /// From other partitions.
+    envelopes: VecDeque<Envelope>,
     stopped: bool,
     /// Something other than a submission wants the sequencer's attention.
     nudged: bool,
@@ -53,7 +70,7 @@ struct Waiting {
     refused: u64,
 }
 
-struct Queue {
+pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     limit: usize,
@@ -63,15 +80,55 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes what another partition says.
+    pub(crate) fn deliver(&self, envelopes: Vec<Envelope>) {
+        let mut waiting = self.lock();
+        waiting.envelopes.extend(envelopes);
+        self.wake(waiting);
+    }
+
+    /// Wakes the sequencer without a command.
+    pub(crate) fn nudge(&self) {
+        let mut waiting = self.lock();
+        waiting.nudged = true;
+        self.wake(waiting);
+    }
+
+    /// Refuses all further submissions.
+    pub(crate) fn stop(&self) {
+        let mut waiting = self.lock();
+        waiting.stopped = true;
+        self.wake(waiting);
+    }
+
+    fn wake(&self, waiting: MutexGuard<'_, Waiting>) {
+        let sleeps = waiting.consumer_sleeps;
+        drop(waiting);
+        // A system call only where somebody sleeps.
+        if sleeps {
+            self.arrived.notify_one();
+        }
+    }
 }
 
-/// The gateways' end of the queue; clones share it.
+/// The bit of a partition in a set of them.
+pub(crate) fn lane_bit(partition: PartitionId) -> u32 {
+    1 << partition.0
+}
+
+/// The gateways' end of the queues; clones share it.
 #[derive(Clone)]
 pub struct Ingress {
-    queue: Arc<Queue>,
+    /// By partition.
+    lanes: Arc<Vec<Arc<Queue>>>,
+    partitions: Arc<Partitions>,
+    /// One bit for each partition with an outbox above the limit.
+    crowded: Arc<AtomicU32>,
+    outbox_limit: usize,
 }
 
-/// The sequencer's end of the queue.
+/// The sequencer's end of a queue.
 pub(crate) struct Arrivals {
     queue: Arc<Queue>,
 }
@@ -81,7 +138,7 @@ pub(crate) struct Arrivals {
 pub(crate) enum Woken {
     /// Submissions were moved to the caller's buffer.
     Submissions,
-    /// Somebody called [`Ingress::nudge`].
+    /// Somebody called [`Queue::nudge`].
     Nudge,
     /// The time is over.
     Timeout,
@@ -90,85 +147,190 @@ pub(crate) enum Woken {
 }
 
 /// A queue for at most `limit` waiting commands.
-pub(crate) fn queue(limit: usize) -> (Ingress, Arrivals) {
-    let queue = Arc::new(Queue { waiting: Mutex::default(), arrived: Condvar::new(), limit });
-    (Ingress { queue: Arc::clone(&queue) }, Arrivals { queue })
+pub(crate) fn queue(limit: usize) -> Arc<Queue> {
+    Arc::new(Queue { waiting: Mutex::default(), arrived: Condvar::new(), limit })
+}
+
+/// Where a command is sequenced: where its account lives, or where the number of its withdrawal says; the rest is for the
+/// directory.
+fn home(partitions: &Partitions, command: &Command) -> PartitionId {
+    let account = match command {
+        Command::Deposit(deposit) => deposit.account,
+        Command::RequestWithdrawal(request) => request.account,
+        Command::PlaceOrder(place) => place.account,
+        Command::CancelOrder(cancel) => cancel.account,
+        Command::CancelAllOrders(cancel) => cancel.account,
+        Command::ReplaceOrder(replace) => replace.place.account,
+        Command::AmendOrder(amend) => amend.account,
+        Command::SettleWithdrawal(settle) => {
+            let named = settle.withdrawal.partition();
+            return if named.0 < partitions.count() { named } else { PartitionId::FIRST };
+        }
+        Command::AddAsset(_)
+        | Command::AddMarket(_)
+        | Command::AddMarketTo(_)
+        | Command::ChangeMarket(_)
+        | Command::MoveMarket(_)
+        | Command::AddPartition
+        | Command::CreateAccount(_)
+        | Command::CreateApiKey(_)
+        | Command::AddApiKey(_)
+        | Command::ChangeApiKey(_)
+        | Command::ResealApiKey(_)
+        | Command::RevokeApiKey(_)
+        | Command::JoinExchange(_)
+        | Command::Deliver(_)
+        | Command::Confirm(_)
+        | Command::SkipEnvelope(_)
+        | Command::Skip(_)
+        | Command::Tick => return PartitionId::FIRST,
+    };
+    partitions.home(account)
 }
 
 impl Ingress {
+    pub(crate) fn new(
+        lanes: Vec<Arc<Queue>>,
+        partitions: Partitions,
+        crowded: Arc<AtomicU32>,
+        outbox_limit: usize,
+    ) -> Self {
+        Self { lanes: Arc::new(lanes), partitions: Arc::new(partitions), crowded, outbox_limit }
+    }
+
+    /// How accounts are spread over partitions.
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    fn lane(&self, command: &Command) -> &Queue {
+        let home = if self.lanes.len() == 1 { PartitionId::FIRST } else { home(&self.partitions, command) };
+        &self.lanes[home.index()]
+    }
+
+    fn check_outboxes(&self) -> Result<(), SubmitError> {
+        if self.crowded.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        Err(SubmitError::OutboxFull { limit: self.outbox_limit })
+    }
+
     /// Hands in one command. The answer comes through its session, once it is durable.
     pub fn submit(&self, submission: Submission) -> Result<(), SubmitError> {
-        let mut waiting = self.queue.lock();
+        let queue = self.lane(&submission.command);
+        let mut waiting = queue.lock();
         if waiting.stopped {
             return Err(SubmitError::Stopped);
         }
-        if waiting.submissions.len() >= self.queue.limit {
+        if let Err(busy) = self.check_outboxes() {
             waiting.refused += 1;
-            return Err(SubmitError::Busy { limit: self.queue.limit });
+            return Err(busy);
+        }
+        if waiting.submissions.len() >= queue.limit {
+            waiting.refused += 1;
+            return Err(SubmitError::Busy { limit: queue.limit });
         }
         waiting.submissions.push_back(submission);
-        self.wake(waiting);
+        queue.wake(waiting);
         Ok(())
     }
 
-    /// Hands in many at once, in order, for one lock; takes from `batch` what fits and leaves the rest.
+    /// Hands in many at once, in order, for one lock a partition; takes from `batch` what fits and leaves the rest.
     pub fn submit_batch(&self, batch: &mut Vec<Submission>) -> Result<(), SubmitError> {
-        let mut waiting = self.queue.lock();
+        if let [only] = self.lanes.as_slice() {
+            return Self::submit_to(only, batch);
+        }
+        self.check_outboxes()?;
+        let mut by_lane: Vec<Vec<Submission>> = self.lanes.iter().map(|_| Vec::new()).collect();
+        for submission in batch.drain(..) {
+            by_lane[home(&self.partitions, &submission.command).index()].push(submission);
+        }
+        let mut outcome = Ok(());
+        for (queue, mut part) in self.lanes.iter().zip(by_lane) {
+            if !part.is_empty() {
+                outcome = outcome.and(Self::submit_to(queue, &mut part));
+                batch.append(&mut part);
+            }
+        }
+        outcome
+    }
+
+    fn submit_to(queue: &Queue, batch: &mut Vec<Submission>) -> Result<(), SubmitError> {
+        let mut waiting = queue.lock();
         if waiting.stopped {
             return Err(SubmitError::Stopped);
         }
-        let fits = self.queue.limit.saturating_sub(waiting.submissions.len()).min(batch.len());
+        let fits = queue.limit.saturating_sub(waiting.submissions.len()).min(batch.len());
         waiting.submissions.extend(batch.drain(..fits));
         waiting.refused += u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        self.wake(waiting);
-        if batch.is_empty() { Ok(()) } else { Err(SubmitError::Busy { limit: self.queue.limit }) }
+        queue.wake(waiting);
+        if batch.is_empty() { Ok(()) } else { Err(SubmitError::Busy { limit: queue.limit }) }
     }
 
-    /// Commands that wait to be sequenced.
+    /// Commands that wait to be sequenced, in all partitions.
     pub fn waiting(&self) -> usize {
-        self.queue.lock().submissions.len()
+        self.lanes.iter().map(|queue| queue.lock().submissions.len()).sum()
+    }
+
+    /// Commands that wait to be sequenced in one partition.
+    pub fn waiting_in(&self, partition: PartitionId) -> usize {
+        self.lanes[partition.index()].lock().submissions.len()
     }
 
     /// True once [`Self::stop`] was called, or the sequencer has ended.
     pub fn has_stopped(&self) -> bool {
-        self.queue.lock().stopped
+        self.lanes.iter().any(|queue| queue.lock().stopped)
     }
 
     /// Commands that were refused as busy since the start.
     pub fn refused(&self) -> u64 {
-        self.queue.lock().refused
+        self.lanes.iter().map(|queue| queue.lock().refused).sum()
     }
 
     /// Refuses all further commands; those that were taken are still done.
     pub fn stop(&self) {
-        let mut waiting = self.queue.lock();
-        waiting.stopped = true;
-        self.wake(waiting);
-    }
-
-    /// Wakes the sequencer without a command.
-    pub(crate) fn nudge(&self) {
-        let mut waiting = self.queue.lock();
-        waiting.nudged = true;
-        self.wake(waiting);
-    }
-
-    fn wake(&self, waiting: MutexGuard<'_, Waiting>) {
-        let sleeps = waiting.consumer_sleeps;
-        drop(waiting);
-        // A system call only where somebody sleeps.
-        if sleeps {
-            self.queue.arrived.notify_one();
+        for queue in self.lanes.iter() {
+            queue.stop();
         }
     }
 }
 
 impl Arrivals {
-    /// Moves what has arrived, at most `max`, into the empty `batch`; waits up to `timeout` when there is nothing.
+    pub(crate) fn of(queue: &Arc<Queue>) -> Self {
+        Self { queue: Arc::clone(queue) }
+    }
+
+    /// Moves what has arrived, at most `max`, into the empty `batch`: first what other partitions say. Waits up to `timeout` when
+    /// there is nothing.
     pub(crate) fn take(&self, batch: &mut VecDeque<Submission>, max: usize, timeout: Duration) -> Woken {
+        self.take_while(batch, max, timeout, true)
+    }
+
+    /// As [`Self::take`], of a partition that was told to stop and has nothing left of what it was asked: others may still say
+    /// something.
+    pub(crate) fn take_last(&self, batch: &mut VecDeque<Submission>, max: usize, timeout: Duration) -> Woken {
+        self.take_while(batch, max, timeout, false)
+    }
+
+    fn take_while(
+        &self,
+        batch: &mut VecDeque<Submission>,
+        max: usize,
+        timeout: Duration,
+        ends_when_stopped: bool,
+    ) -> Woken {
         debug_assert!(batch.is_empty(), "the last batch is done");
         let mut waiting = self.queue.lock();
         loop {
+            if !waiting.envelopes.is_empty() {
+                let said = waiting.envelopes.len().min(max);
+                let deliver =
+                    |envelope| Submission { command: Command::Deliver(Box::new(envelope)), reply_to: None };
+                batch.extend(waiting.envelopes.drain(..said).map(deliver));
+                let asked = waiting.submissions.len().min(max - said);
+                batch.extend(waiting.submissions.drain(..asked));
+                return Woken::Submissions;
+            }
             if !waiting.submissions.is_empty() {
                 if waiting.submissions.len() <= max {
                     std::mem::swap(batch, &mut waiting.submissions);
@@ -180,7 +342,7 @@ impl Arrivals {
             if std::mem::take(&mut waiting.nudged) {
                 return Woken::Nudge;
             }
-            if waiting.stopped {
+            if waiting.stopped && ends_when_stopped {
                 return Woken::Stopped;
             }
             waiting.consumer_sleeps = true;
@@ -188,10 +350,17 @@ impl Arrivals {
                 self.queue.arrived.wait_timeout(waiting, timeout).unwrap_or_else(PoisonError::into_inner);
             waiting = guard;
             waiting.consumer_sleeps = false;
-            if timed_out.timed_out() && waiting.submissions.is_empty() && !waiting.nudged && !waiting.stopped
-            {
+            let nothing = waiting.submissions.is_empty() && waiting.envelopes.is_empty() && !waiting.nudged;
+            if timed_out.timed_out() && nothing && !(waiting.stopped && ends_when_stopped) {
                 return Woken::Timeout;
             }
         }
+    }
+
+    /// Everything that is left, to be abandoned.
+    pub(crate) fn take_rest(&self) -> VecDeque<Submission> {
+        let mut waiting = self.queue.lock();
+        waiting.envelopes.clear();
+        std::mem::take(&mut waiting.submissions)
     }
 }

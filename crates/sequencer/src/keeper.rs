@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use journal::{Durable, EventFrame, EventLogWriter, EventPosition, JournalError, SnapshotStore};
 use model::TimeNs;
 
-use crate::{Egress, Ingress, Sections, SequencerError};
+use crate::ingress::Queue;
+use crate::{Egress, Sections, SequencerError};
 
 /// The partition's section of a snapshot.
 pub(crate) const PARTITION_SECTION: &str = "partition";
@@ -92,7 +93,7 @@ impl Snapshots {
 /// Tells the sequencer that the thread ends, be it by a panic: first that it is so, then to look.
 struct LastWords {
     shared: Arc<Shared>,
-    wake: Ingress,
+    wake: Arc<Queue>,
 }
 
 impl Drop for LastWords {
@@ -107,7 +108,7 @@ impl Keeper {
     pub(crate) fn start(
         events: EventLogWriter,
         snapshots: SnapshotStore,
-        wake: Ingress,
+        wake: Arc<Queue>,
         egress: Egress,
     ) -> Self {
         Self::with_backlog(events, snapshots, wake, egress, BACKLOG_BYTES)
@@ -116,7 +117,7 @@ impl Keeper {
     fn with_backlog(
         mut events: EventLogWriter,
         snapshots: SnapshotStore,
-        wake: Ingress,
+        wake: Arc<Queue>,
         egress: Egress,
         backlog_bytes: usize,
     ) -> Self {
@@ -238,7 +239,7 @@ mod tests {
     use model::{EventSeq, Seq};
 
     use super::*;
-    use crate::ingress::{Woken, queue};
+    use crate::ingress::{Arrivals, Woken, queue};
 
     const LIMIT: usize = 1_000;
 
@@ -249,7 +250,7 @@ mod tests {
             ..Settings::default()
         };
         let Recovery { events, snapshots, .. } = Recovery::open(&disk.storage(), &small).unwrap();
-        Keeper::with_backlog(events, snapshots, queue(1).0, Egress::default(), LIMIT)
+        Keeper::with_backlog(events, snapshots, queue(1), Egress::default(), LIMIT)
     }
 
     /// The one event of the command at `seq`, as large as three fit into the backlog.
@@ -292,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_keeper_that_panics_wakes_the_sequencer() {
-        let (wake, arrivals) = queue(1);
+        let wake = queue(1);
+        let arrivals = Arrivals::of(&wake);
         let Recovery { events, snapshots, .. } =
             Recovery::open(&FaultyStorage::new().storage(), &Settings::default()).unwrap();
         let keeper = Keeper::start(events, snapshots, wake, Egress::default());

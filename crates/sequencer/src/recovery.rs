@@ -5,14 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use codec::{Coded, EventChain, Reader};
-use exchange::Partition;
+use exchange::{Partition, Progress};
 use journal::{
     Batch, EventFrame, EventLogWriter, JournalWriter, Recovery, SkipMark, Snapshot, SnapshotStore, Storage,
 };
-use model::{Command, Event, EventBatch, EventSeq, Seq, Sequenced, Skip, TimeNs};
+use model::{Command, Envelope, Event, EventBatch, EventSeq, Seq, Sequenced, Skip, SkipEnvelope, TimeNs};
 
 use crate::keeper::PARTITION_SECTION;
-use crate::{Companion, Egress, Sequencer, SequencerError, Settings};
+use crate::{Companion, Egress, Lane, Sequencer, SequencerError, Settings};
 
 /// What a replay tells of itself.
 pub trait Replay {
@@ -66,14 +66,15 @@ impl Recovered {
         self.derive.chain.0
     }
 
-    /// Starts the threads. The companion's state goes into snapshots beside the partition's.
+    /// Starts the threads of an exchange of one partition. The companion's state goes into snapshots beside the partition's.
     pub fn start(
         self,
         settings: Settings,
         egress: Egress,
         companion: Option<Arc<dyn Companion>>,
     ) -> Sequencer {
-        Sequencer::start(self, settings, egress, companion)
+        let lane = Lane { recovered: self, egress, companion };
+        Sequencer::start(vec![lane], settings).expect("one partition agrees with itself")
     }
 }
 
@@ -128,13 +129,25 @@ pub(crate) fn apply_records(
     begin(batch, records.first_seq, records.time_ns);
     for (seq, bytes) in records.commands() {
         let command = match skip_marks.iter().find(|mark| mark.seq == seq) {
-            Some(mark) => Command::Skip(Skip { reason: mark.reason.clone() }),
+            Some(mark) => skipped(decode(seq, bytes), mark),
             None => decode(seq, bytes)?,
         };
         let input = Sequenced { seq, time_ns: records.time_ns, command };
-        apply(partition, std::slice::from_ref(&input), batch)?;
+        apply(partition, std::slice::from_ref(&input), batch, &mut Vec::new())?;
     }
     Ok(())
+}
+
+/// What stands where a command was that an operator had taken out. An envelope counts as taken.
+fn skipped(command: Result<Command, SequencerError>, mark: &SkipMark) -> Command {
+    let reason = mark.reason.clone();
+    match command {
+        Ok(Command::Deliver(envelope)) => {
+            let Envelope { from, number, .. } = *envelope;
+            Command::SkipEnvelope(SkipEnvelope { from, number, reason })
+        }
+        _ => Command::Skip(Skip { reason }),
+    }
 }
 
 fn decode(seq: Seq, bytes: &[u8]) -> Result<Command, SequencerError> {
@@ -151,11 +164,12 @@ pub(crate) fn begin(batch: &mut EventBatch, first_seq: Seq, time_ns: TimeNs) {
     (batch.first_seq, batch.time_ns) = (first_seq, time_ns);
 }
 
-/// Applies commands; a broken invariant comes back as an error that names the command.
+/// Applies commands, and tells how far the answer to each is where there are other partitions; a broken invariant comes back as an error that names the command.
 pub(crate) fn apply(
     partition: &mut Partition,
     inputs: &[Sequenced<Command>],
     batch: &mut EventBatch,
+    progress: &mut Vec<Progress>,
 ) -> Result<(), SequencerError> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         for input in inputs {
@@ -163,6 +177,9 @@ pub(crate) fn apply(
             batch
                 .ends
                 .push(u32::try_from(batch.events.len()).expect("a batch causes fewer than 2^32 events"));
+            if !partition.is_alone() {
+                progress.push(partition.progress());
+            }
         }
     }));
     outcome.map_err(|payload| {

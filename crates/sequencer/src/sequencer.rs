@@ -1,36 +1,47 @@
 //! The sequencer thread: drains what has arrived, gives each command its place and its time, hands the batch to the writer,
 //! applies it meanwhile, and lets the events out when the batch is durable.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use codec::Coded;
-use exchange::Partition;
+use exchange::{Partition, Progress};
 use journal::{Durable, EventFrame, EventPosition, FrameBuffer};
-use model::{Command, EventBatch, Seq, Sequenced, TimeNs};
+use model::{Command, Confirm, EventBatch, PartitionId, Seq, Sequenced, TimeNs};
 
 use crate::egress::stamp;
-use crate::ingress::{Arrivals, Woken, queue};
+use crate::ingress::{Arrivals, Queue, Woken, queue};
 use crate::keeper::{Job, Keeper, PARTITION_SECTION};
+use crate::links::Links;
 use crate::recovery::{Derive, Recovered, apply, begin, sentence};
 use crate::snapshotter::{Request, Snapshotter, UnderWay};
 use crate::writer::Writer;
 use crate::{Companion, Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
 
-/// The running sequencer.
+/// The running sequencers of an exchange, one for each partition.
 pub struct Sequencer {
     ingress: Ingress,
-    egress: Egress,
-    /// Whether the end of the thread takes a snapshot.
+    egress: Vec<Egress>,
+    /// Whether the end of the threads takes a snapshot.
     last_snapshot: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Stopped, SequencerError>>,
+    threads: Vec<JoinHandle<Result<Stopped, SequencerError>>>,
 }
 
-/// How it ended.
+/// What one partition starts with.
+pub struct Lane {
+    /// Its files, and the state that they lead to.
+    pub recovered: Recovered,
+    /// Its way out.
+    pub egress: Egress,
+    /// Whose state goes into snapshots beside the partition's.
+    pub companion: Option<Arc<dyn Companion>>,
+}
+
+/// How a partition ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// The last command.
@@ -41,50 +52,71 @@ pub struct Stopped {
     pub state_hash: [u8; 32],
 }
 
+/// What the files of all partitions say fits together.
+fn check(lanes: &[Lane]) -> Result<(), SequencerError> {
+    let count = lanes[0].recovered.partition.partitions().count();
+    if usize::from(count) != lanes.len() {
+        return Err(SequencerError::PartitionCount { count, found: lanes.len() });
+    }
+    for (expected, lane) in (0..).map(PartitionId).zip(lanes) {
+        let found = lane.recovered.partition.own_id();
+        if found != expected {
+            return Err(SequencerError::OtherPartition { expected, found });
+        }
+    }
+    let all = || lanes.iter().map(|lane| &lane.recovered.partition);
+    for (sender, receiver) in all().flat_map(|sender| all().map(move |receiver| (sender, receiver))) {
+        let (from, to) = (sender.own_id(), receiver.own_id());
+        if from == to {
+            continue;
+        }
+        let (heard, said) = (receiver.last_taken(from), sender.last_said(to));
+        if heard > said {
+            return Err(SequencerError::PartitionBehind { behind: from, ahead: to, heard, said });
+        }
+        let forgotten = said - u64::try_from(sender.unconfirmed(to)).expect("fits");
+        if heard < forgotten {
+            let missing = heard + 1;
+            return Err(SequencerError::EnvelopeMissing { forgetful: from, behind: to, missing });
+        }
+    }
+    Ok(())
+}
+
 impl Sequencer {
-    pub(crate) fn start(
-        recovered: Recovered,
-        settings: Settings,
-        egress: Egress,
-        companion: Option<Arc<dyn Companion>>,
-    ) -> Self {
+    /// Starts the threads of all partitions, in their order. What one has said and another has not taken yet is said again.
+    pub fn start(lanes: Vec<Lane>, settings: Settings) -> Result<Self, SequencerError> {
         settings.assert_in_range();
-        let (ingress, arrivals) = queue(settings.ingress_limit);
-        let Recovered { partition, derive, journal, events, snapshots, storage, snapshot_seq, .. } =
-            recovered;
-        egress.start_at(partition.seq());
-        let max_frame_bytes = journal.max_frame_bytes();
-        let durable = journal.end();
+        check(&lanes)?;
+        let queues: Vec<_> = lanes.iter().map(|_| queue(settings.ingress_limit)).collect();
+        let crowded = Arc::new(AtomicU32::new(0));
+        let partitions = lanes[0].recovered.partition.partitions().clone();
+        let ingress = Ingress::new(queues.clone(), partitions, Arc::clone(&crowded), settings.outbox_limit);
+        let links = Arc::new(Links::new(queues.clone(), crowded));
         let last_snapshot = Arc::new(AtomicBool::new(true));
-        let keeper = Keeper::start(events, snapshots, ingress.clone(), egress.clone());
-        let snapshotter = Snapshotter::start(storage, companion.clone(), keeper.snapshots(), egress.clone());
-        let worker = Worker {
-            settings,
-            last_snapshot: Arc::clone(&last_snapshot),
-            max_frame_bytes,
-            partition,
-            derive,
-            durable,
-            snapshot_seq,
-            kept_seq: snapshot_seq,
-            companion,
-            arrivals,
-            ingress: ingress.clone(),
-            egress: egress.clone(),
-            writer: Writer::start(journal),
-            keeper,
-            snapshotter: Some(snapshotter),
-            frame: Some(FrameBuffer::new()),
-            waiting: VecDeque::new(),
-            inputs: Vec::new(),
-            sessions: Vec::new(),
-            unsent: None,
+        let egress = lanes.iter().map(|lane| lane.egress.clone()).collect();
+        for (own, lane) in (0..).map(PartitionId).zip(&lanes) {
+            for from in (0..).map(PartitionId).take(lanes.len()) {
+                links.mark(own, from, lane.recovered.partition.last_taken(from));
+            }
+        }
+        let workers: Vec<_> = lanes
+            .into_iter()
+            .zip(&queues)
+            .map(|(lane, queue)| Worker::new(lane, settings, queue, &last_snapshot, &links))
+            .collect();
+        for worker in &workers {
+            worker.say_again();
+        }
+        let start = |worker: Worker| {
+            let name = match worker.own {
+                PartitionId::FIRST => "sequencer".to_owned(),
+                other => format!("sequencer-{other}"),
+            };
+            std::thread::Builder::new().name(name).spawn(move || worker.run()).expect("threads can be made")
         };
-        let thread = std::thread::Builder::new()
-            .name("sequencer".to_owned())
-            .spawn(move || worker.run())
-            .expect("threads can be made");
-        Self { ingress, egress, last_snapshot, thread }
+        let threads = workers.into_iter().map(start).collect();
+        Ok(Self { ingress, egress, last_snapshot, threads })
     }
 
     /// The way in.
@@ -92,35 +124,79 @@ impl Sequencer {
         &self.ingress
     }
 
-    /// The way out.
+    /// The way out of the first partition.
     pub fn egress(&self) -> &Egress {
+        &self.egress[0]
+    }
+
+    /// The ways out of all partitions, in their order.
+    pub fn all_egress(&self) -> &[Egress] {
         &self.egress
     }
 
     /// Ends as [`Self::join`] does after [`Ingress::stop`], but leaves no snapshot: the next start applies everything
     /// since the last one again.
     pub fn abandon(self) -> Result<Stopped, SequencerError> {
-        self.last_snapshot.store(false, Ordering::Relaxed);
-        self.ingress.stop();
-        self.join()
+        self.abandon_all().map(|mut all| all.swap_remove(0))
     }
 
-    /// True once it has ended, by itself or by [`Ingress::stop`].
+    /// As [`Self::abandon`], of all partitions.
+    pub fn abandon_all(self) -> Result<Vec<Stopped>, SequencerError> {
+        self.last_snapshot.store(false, Ordering::Relaxed);
+        self.ingress.stop();
+        self.join_all()
+    }
+
+    /// True once some partition has ended, by itself or by [`Ingress::stop`].
     pub fn has_stopped(&self) -> bool {
-        self.thread.is_finished()
+        self.threads.iter().any(JoinHandle::is_finished)
     }
 
     /// Waits for the end: after [`Ingress::stop`], when all that was taken is durable, answered, and in a snapshot; or
-    /// when something failed.
+    /// when something failed. How the first partition ended.
     pub fn join(self) -> Result<Stopped, SequencerError> {
-        self.thread.join().unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" }))
+        self.join_all().map(|mut all| all.swap_remove(0))
+    }
+
+    /// As [`Self::join`], of all partitions in their order.
+    pub fn join_all(self) -> Result<Vec<Stopped>, SequencerError> {
+        let ended: Vec<_> = self
+            .threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" })))
+            .collect();
+        // The one that has failed says more than those that have stopped because of it.
+        let is_consequence = |ended: &Result<_, _>| matches!(ended, Err(SequencerError::Stopped { .. }));
+        match ended.iter().position(|ended| ended.is_err() && !is_consequence(ended)) {
+            Some(failed) => Err(ended.into_iter().nth(failed).and_then(Result::err).expect("it was found")),
+            None => ended.into_iter().collect(),
+        }
     }
 }
 
 /// No command is longer than this, encoded; the longest carries a sealed secret and a key.
 const MAX_COMMAND_BYTES: usize = 4_096;
+/// No envelope is longer than this, encoded.
+const MAX_ENVELOPE_BYTES: usize = 65_536;
+/// So many envelopes may be with another partition without being known to have been taken, before a command says how far it is.
+const CONFIRM_AFTER: usize = 256;
+
+/// Somebody who waits for an answer that is not complete.
+struct Pending {
+    session: Arc<dyn Session>,
+    token: u64,
+    parts: Vec<(Arc<EventBatch>, usize)>,
+}
 
 struct Worker {
+    own: PartitionId,
+    links: Arc<Links>,
+    /// By partition: the last envelope that was handed to it.
+    sent: Vec<u64>,
+    /// How far the answer to each of `inputs` is; empty where there is no other partition.
+    progress: Vec<Progress>,
+    /// Who waits for the rest of the answer to which command.
+    pending: BTreeMap<Seq, Pending>,
     settings: Settings,
     last_snapshot: Arc<AtomicBool>,
     max_frame_bytes: usize,
@@ -133,7 +209,7 @@ struct Worker {
     kept_seq: Seq,
     companion: Option<Arc<dyn Companion>>,
     arrivals: Arrivals,
-    ingress: Ingress,
+    queue: Arc<Queue>,
     egress: Egress,
     writer: Writer,
     keeper: Keeper,
@@ -151,14 +227,76 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(
+        lane: Lane,
+        settings: Settings,
+        queue: &Arc<Queue>,
+        last_snapshot: &Arc<AtomicBool>,
+        links: &Arc<Links>,
+    ) -> Self {
+        let Lane { recovered, egress, companion } = lane;
+        let Recovered { partition, derive, journal, events, snapshots, storage, snapshot_seq, .. } =
+            recovered;
+        egress.start_at(partition.seq());
+        let max_frame_bytes = journal.max_frame_bytes();
+        let durable = journal.end();
+        let keeper = Keeper::start(events, snapshots, Arc::clone(queue), egress.clone());
+        let snapshotter = Snapshotter::start(storage, companion.clone(), keeper.snapshots(), egress.clone());
+        let sent = links.everybody().map(|to| partition.last_said(to)).collect();
+        Self {
+            own: partition.own_id(),
+            links: Arc::clone(links),
+            sent,
+            progress: Vec::new(),
+            pending: BTreeMap::new(),
+            settings,
+            last_snapshot: Arc::clone(last_snapshot),
+            max_frame_bytes,
+            partition,
+            derive,
+            durable,
+            snapshot_seq,
+            kept_seq: snapshot_seq,
+            companion,
+            arrivals: Arrivals::of(queue),
+            queue: Arc::clone(queue),
+            egress,
+            writer: Writer::start(journal),
+            keeper,
+            snapshotter: Some(snapshotter),
+            frame: Some(FrameBuffer::new()),
+            waiting: VecDeque::new(),
+            inputs: Vec::new(),
+            sessions: Vec::new(),
+            unsent: None,
+        }
+    }
+
+    /// Hands every envelope to its receiver that has not taken it, as after a crash.
+    fn say_again(&self) {
+        for to in self.others() {
+            let taken = self.links.taken(to, self.own);
+            let envelopes: Vec<_> = self.partition.envelopes_to(to, taken).cloned().collect();
+            self.links.send(to, envelopes);
+        }
+    }
+
+    fn others(&self) -> impl Iterator<Item = PartitionId> + use<> {
+        let own = self.own;
+        self.links.everybody().filter(move |other| *other != own)
+    }
+
     fn run(mut self) -> Result<Stopped, SequencerError> {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.work()))
             .unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" }));
         // Whatever happened, nobody waits for ever.
-        self.ingress.stop();
-        let mut left = VecDeque::new();
-        while self.arrivals.take(&mut left, usize::MAX, Duration::ZERO) != Woken::Stopped {
-            self.waiting.append(&mut left);
+        if outcome.is_err() {
+            self.links.fail(self.own);
+        }
+        self.queue.stop();
+        self.waiting.append(&mut self.arrivals.take_rest());
+        for Pending { session, token, .. } in std::mem::take(&mut self.pending).into_values() {
+            let _ = catch_unwind(AssertUnwindSafe(|| session.abandon(token)));
         }
         let waiting = self.waiting.drain(..).map(|submission| submission.reply_to);
         for (session, token) in self.sessions.drain(..).chain(waiting).flatten() {
@@ -180,19 +318,36 @@ impl Worker {
     }
 
     fn work(&mut self) -> Result<Stopped, SequencerError> {
+        let mut is_stopping = false;
         loop {
-            match self.collect()? {
-                Woken::Submissions => self.batch()?,
+            let woken = self.collect(is_stopping)?;
+            if let Some(partition) = self.links.failed() {
+                return Err(SequencerError::Stopped { partition });
+            }
+            match woken {
+                Woken::Submissions => {
+                    self.confirm(CONFIRM_AFTER);
+                    self.batch()?;
+                }
+                Woken::Timeout if is_stopping => {}
                 Woken::Timeout => {
                     self.waiting.push_back(Submission { command: Command::Tick, reply_to: None });
+                    self.confirm(1);
                     self.batch()?;
                 }
                 Woken::Nudge => {
                     if self.keeper.has_stopped() {
                         return Err(SequencerError::ThreadGone { thread: "keeper" });
                     }
+                    self.confirm(CONFIRM_AFTER);
+                    if !self.waiting.is_empty() {
+                        self.batch()?;
+                    }
                 }
-                Woken::Stopped => break,
+                Woken::Stopped => is_stopping = true,
+            }
+            if is_stopping && self.waiting.is_empty() && self.links.is_over(self.own) {
+                break;
             }
         }
         let wanted = self.last_snapshot.load(Ordering::Relaxed);
@@ -209,19 +364,44 @@ impl Worker {
     }
 
     /// What there is to do next. The keeper gets its events as soon as nothing more urgent is there.
-    fn collect(&mut self) -> Result<Woken, SequencerError> {
+    fn collect(&mut self, is_stopping: bool) -> Result<Woken, SequencerError> {
         if !self.waiting.is_empty() {
             return Ok(Woken::Submissions);
         }
-        let max = self.settings.batch_max_commands;
         if self.unsent.is_some() {
-            let woken = self.arrivals.take(&mut self.waiting, max, Duration::ZERO);
+            let woken = self.take(is_stopping, Duration::ZERO);
             if woken != Woken::Timeout {
                 return Ok(woken);
             }
             self.send_events()?;
         }
-        Ok(self.arrivals.take(&mut self.waiting, max, self.settings.tick))
+        Ok(self.take(is_stopping, self.settings.tick))
+    }
+
+    fn take(&mut self, is_stopping: bool, timeout: Duration) -> Woken {
+        let max = self.settings.batch_max_commands;
+        if is_stopping {
+            self.arrivals.take_last(&mut self.waiting, max, timeout)
+        } else {
+            self.arrivals.take(&mut self.waiting, max, timeout)
+        }
+    }
+
+    /// Has the state forget what others have taken, where at least `many` envelopes are kept for them. Most of the time their
+    /// own envelopes say how far they are, and nothing is to be done here.
+    fn confirm(&mut self, many: usize) {
+        for by in self.others() {
+            let unconfirmed = self.partition.unconfirmed(by);
+            if unconfirmed < many {
+                continue;
+            }
+            let known = self.partition.last_said(by) - u64::try_from(unconfirmed).expect("fits");
+            let taken = self.links.taken(by, self.own);
+            if taken > known {
+                let command = Command::Confirm(Confirm { by, taken });
+                self.waiting.push_back(Submission { command, reply_to: None });
+            }
+        }
     }
 
     fn send_events(&mut self) -> Result<(), SequencerError> {
@@ -229,7 +409,13 @@ impl Worker {
     }
 
     fn batch(&mut self) -> Result<(), SequencerError> {
-        let time_ns = stamp(SystemTime::now(), self.partition.time_ns());
+        // Nothing is heard before it was said.
+        let said_ns = self.waiting.iter().filter_map(|waiting| match &waiting.command {
+            Command::Deliver(envelope) => Some(envelope.time_ns),
+            _ => None,
+        });
+        let time_ns = said_ns.fold(self.partition.time_ns(), TimeNs::max);
+        let time_ns = stamp(SystemTime::now(), time_ns);
         let frame = self.encode(time_ns);
         self.writer.begin(frame)?;
         self.send_events()?;
@@ -237,7 +423,8 @@ impl Worker {
         let mut batch = EventBatch::default();
         begin(&mut batch, self.partition.seq().next(), time_ns);
         batch.events.reserve(self.inputs.len().saturating_mul(4));
-        let applied = apply(&mut self.partition, &self.inputs, &mut batch);
+        self.progress.clear();
+        let applied = apply(&mut self.partition, &self.inputs, &mut batch, &mut self.progress);
         let mut events = self.keeper.empty_frame();
         if applied.is_ok() {
             self.derive.finish(&mut batch, &mut events);
@@ -254,20 +441,64 @@ impl Worker {
         self.egress.release(&batch);
         self.egress.stats().batch(&self.inputs, &batch, synced, self.keeper.event_bytes());
         self.unsent = Some(events);
+        // First the other partitions, then the replies: whoever hears one finds that all it says afterwards comes behind this.
+        self.speak();
         self.deliver(&batch)?;
         if due { self.begin_snapshot() } else { Ok(()) }
     }
 
-    /// Answers everybody who waits for a command of `batch`. A session that panics keeps the answer from nobody else.
+    /// Lets out what the batch had to say to other partitions, and tells them how far this one has heard.
+    fn speak(&mut self) {
+        if self.partition.is_alone() {
+            return;
+        }
+        let mut is_crowded = false;
+        for other in self.others() {
+            let sent = &mut self.sent[other.index()];
+            let last = self.partition.last_said(other);
+            if last > *sent {
+                let envelopes = self.partition.envelopes_to(other, *sent).cloned().collect();
+                self.links.send(other, envelopes);
+                *sent = last;
+            }
+            self.links.mark(self.own, other, self.partition.last_taken(other));
+            is_crowded |= self.partition.unconfirmed(other) > self.settings.outbox_limit;
+        }
+        self.links.set_crowded(self.own, is_crowded);
+        self.links.nudge_crowded(self.own);
+        let heard = self.inputs.iter().filter(|input| matches!(input.command, Command::Deliver(_))).count();
+        self.links.done(u64::try_from(heard).expect("fits"));
+    }
+
+    /// Answers everybody who waits for a command of `batch`, or for whom a part of the answer is in it. A session that panics
+    /// keeps the answer from nobody else.
     fn deliver(&mut self, batch: &Arc<EventBatch>) -> Result<(), SequencerError> {
         let mut outcome = Ok(());
-        for (index, session) in self.sessions.drain(..).enumerate() {
-            let Some((session, token)) = session else { continue };
-            let reply = Reply::new(Arc::clone(batch), index);
+        let mut tell = |session: &Arc<dyn Session>, token, reply: Reply| {
             let seq = reply.seq();
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| session.deliver(token, reply))) {
-                outcome =
-                    outcome.and(Err(SequencerError::SessionPanicked { seq, panic: sentence(&*payload) }));
+                let told = std::mem::replace(&mut outcome, Ok(()));
+                outcome = told.and(Err(SequencerError::SessionPanicked { seq, panic: sentence(&*payload) }));
+            }
+        };
+        for (index, session) in self.sessions.drain(..).enumerate() {
+            let progress = self.progress.get(index).copied().unwrap_or_default();
+            if let Some((session, token)) = session {
+                if progress.more_to_come {
+                    let seq = progress.answers.expect("whoever has more to come knows for whom");
+                    let parts = vec![(Arc::clone(batch), index)];
+                    self.pending.insert(seq, Pending { session, token, parts });
+                } else {
+                    tell(&session, token, Reply::new(self.own, Arc::clone(batch), index));
+                }
+            } else if let Some(seq) = progress.answers {
+                if progress.more_to_come {
+                    if let Some(pending) = self.pending.get_mut(&seq) {
+                        pending.parts.push((Arc::clone(batch), index));
+                    }
+                } else if let Some(Pending { session, token, parts }) = self.pending.remove(&seq) {
+                    tell(&session, token, Reply::new(self.own, Arc::clone(batch), index).after(parts));
+                }
             }
         }
         outcome
@@ -279,7 +510,8 @@ impl Worker {
         let mut seq = self.partition.seq();
         frame.begin(seq.next(), time_ns);
         self.inputs.clear();
-        let room = self.max_frame_bytes.saturating_sub(MAX_COMMAND_BYTES);
+        let longest = if self.partition.is_alone() { MAX_COMMAND_BYTES } else { MAX_ENVELOPE_BYTES };
+        let room = self.max_frame_bytes.saturating_sub(longest);
         let mut taken = 0;
         for submission in &self.waiting {
             frame.push(|out| submission.command.encode(out));

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Settings {
     /// Commands that may wait to be sequenced; more are refused as "busy". At least 1.
     pub ingress_limit: usize,
+    /// Envelopes to another partition that it has not taken yet; while some partition has more, commands are refused as "busy".
+    /// At least 1. One partition alone has none.
+    pub outbox_limit: usize,
     /// Commands in one batch at the most, that is behind one sync. At least 1.
     pub batch_max_commands: usize,
     /// A snapshot is taken after so many commands. At least 1.
@@ -19,6 +22,7 @@ impl Settings {
     /// Panics on a value outside its range: the program checks settings, with their lines, when it reads them.
     pub(crate) fn assert_in_range(&self) {
         assert!(self.ingress_limit >= 1, "at least one command may wait");
+        assert!(self.outbox_limit >= 1, "at least one envelope may wait");
         assert!(self.batch_max_commands >= 1, "a batch has at least one command");
         assert!(self.snapshot_every_commands >= 1, "a snapshot has at least one command more than the last");
     }
@@ -28,6 +32,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             ingress_limit: 100_000,
+            outbox_limit: 65_536,
             batch_max_commands: 4_096,
             snapshot_every_commands: 2_000_000,
             tick: Duration::from_secs(1),

@@ -9,6 +9,7 @@ mod history;
 mod live;
 mod memory;
 mod order;
+mod partitions;
 mod poisoned;
 mod snapshots;
 mod stopping;

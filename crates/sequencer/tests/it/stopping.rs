@@ -165,7 +165,9 @@ fn a_stop_in_the_middle_forgets_nobody() {
                     loop {
                         match ingress.submit(client.asks(taken, Command::Tick)) {
                             Ok(()) => taken += 1,
-                            Err(SubmitError::Busy { .. }) => std::thread::yield_now(),
+                            Err(SubmitError::Busy { .. } | SubmitError::OutboxFull { .. }) => {
+                                std::thread::yield_now();
+                            }
                             Err(SubmitError::Stopped) => return taken,
                         }
                     }
