@@ -32,10 +32,14 @@ pub enum SequencerError {
     },
     /// A command broke an invariant. It is in the journal, and nobody was told anything of it.
     #[error(
-        "command {seq} cannot be applied: {invariant}. Nobody was told of it. Report this with the journal; to go on \
-         without this command, run: rialto journal skip {seq} --reason \"...\""
+        "command {seq}{} cannot be applied: {invariant}. Nobody was told of it. Report this with the journal; to go on \
+         without this command, run: rialto journal skip {seq}{} --reason \"...\"",
+        unless_first(*partition, " of partition "),
+        unless_first(*partition, " --partition ")
     )]
     Panicked {
+        /// In whose journal.
+        partition: PartitionId,
         /// Which command.
         seq: Seq,
         /// The invariant's sentence.
@@ -105,4 +109,9 @@ pub enum SequencerError {
         /// Which.
         thread: &'static str,
     },
+}
+
+/// The number of a partition behind `words`; nothing for the first one, which is all there is most of the time.
+fn unless_first(partition: PartitionId, words: &str) -> String {
+    if partition == PartitionId::FIRST { String::new() } else { format!("{words}{partition}") }
 }

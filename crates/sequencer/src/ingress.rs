@@ -235,12 +235,12 @@ impl Ingress {
         Ok(())
     }
 
-    /// Hands in many at once, in order, for one lock a partition; takes from `batch` what fits and leaves the rest.
+    /// Hands in many at once, those of each partition in order, for one lock a partition; takes from `batch` what fits and
+    /// leaves the rest.
     pub fn submit_batch(&self, batch: &mut Vec<Submission>) -> Result<(), SubmitError> {
         if let [only] = self.lanes.as_slice() {
-            return Self::submit_to(only, batch);
+            return self.submit_to(only, batch);
         }
-        self.check_outboxes()?;
         let mut by_lane: Vec<Vec<Submission>> = self.lanes.iter().map(|_| Vec::new()).collect();
         for submission in batch.drain(..) {
             by_lane[home(&self.partitions, &submission.command).index()].push(submission);
@@ -248,17 +248,21 @@ impl Ingress {
         let mut outcome = Ok(());
         for (queue, mut part) in self.lanes.iter().zip(by_lane) {
             if !part.is_empty() {
-                outcome = outcome.and(Self::submit_to(queue, &mut part));
+                outcome = outcome.and(self.submit_to(queue, &mut part));
                 batch.append(&mut part);
             }
         }
         outcome
     }
 
-    fn submit_to(queue: &Queue, batch: &mut Vec<Submission>) -> Result<(), SubmitError> {
+    fn submit_to(&self, queue: &Queue, batch: &mut Vec<Submission>) -> Result<(), SubmitError> {
         let mut waiting = queue.lock();
         if waiting.stopped {
             return Err(SubmitError::Stopped);
+        }
+        if let Err(busy) = self.check_outboxes() {
+            waiting.refused += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            return Err(busy);
         }
         let fits = queue.limit.saturating_sub(waiting.submissions.len()).min(batch.len());
         waiting.submissions.extend(batch.drain(..fits));
@@ -285,6 +289,11 @@ impl Ingress {
     /// Commands that were refused as busy since the start.
     pub fn refused(&self) -> u64 {
         self.lanes.iter().map(|queue| queue.lock().refused).sum()
+    }
+
+    /// Commands for one partition that were refused as busy since the start.
+    pub fn refused_in(&self, partition: PartitionId) -> u64 {
+        self.lanes[partition.index()].lock().refused
     }
 
     /// Refuses all further commands; those that were taken are still done.

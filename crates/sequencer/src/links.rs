@@ -49,6 +49,11 @@ impl Links {
         (0..u8::try_from(self.lanes.len()).expect("at most 32")).map(PartitionId)
     }
 
+    /// True when there is one partition.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.lanes.len() == 1
+    }
+
     fn end(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,6 +139,8 @@ impl Links {
         self.failed.store(true, Ordering::Release);
         for lane in &self.lanes {
             lane.stop();
+            // Also those that have stopped, and wait for what others may still say.
+            lane.nudge();
         }
     }
 

@@ -67,6 +67,7 @@ impl Recovered {
     }
 
     /// Starts the threads of an exchange of one partition. The companion's state goes into snapshots beside the partition's.
+    /// Panics where there are more partitions: [`Sequencer::start`] starts them together.
     pub fn start(
         self,
         settings: Settings,
@@ -127,13 +128,15 @@ pub(crate) fn apply_records(
     batch: &mut EventBatch,
 ) -> Result<(), SequencerError> {
     begin(batch, records.first_seq, records.time_ns);
+    // Nobody waits for an answer.
+    let mut progress = Vec::new();
     for (seq, bytes) in records.commands() {
         let command = match skip_marks.iter().find(|mark| mark.seq == seq) {
             Some(mark) => skipped(decode(seq, bytes), mark),
             None => decode(seq, bytes)?,
         };
         let input = Sequenced { seq, time_ns: records.time_ns, command };
-        apply(partition, std::slice::from_ref(&input), batch, &mut Vec::new())?;
+        apply(partition, std::slice::from_ref(&input), batch, &mut progress)?;
     }
     Ok(())
 }
@@ -141,13 +144,11 @@ pub(crate) fn apply_records(
 /// What stands where a command was that an operator had taken out. An envelope counts as taken.
 fn skipped(command: Result<Command, SequencerError>, mark: &SkipMark) -> Command {
     let reason = mark.reason.clone();
-    match command {
-        Ok(Command::Deliver(envelope)) => {
-            let Envelope { from, number, .. } = *envelope;
-            Command::SkipEnvelope(SkipEnvelope { from, number, reason })
-        }
-        _ => Command::Skip(Skip { reason }),
+    if let Ok(Command::Deliver(envelope)) = command {
+        let Envelope { from, number, .. } = *envelope;
+        return Command::SkipEnvelope(SkipEnvelope { from, number, reason });
     }
+    Command::Skip(Skip { reason })
 }
 
 fn decode(seq: Seq, bytes: &[u8]) -> Result<Command, SequencerError> {
@@ -164,7 +165,8 @@ pub(crate) fn begin(batch: &mut EventBatch, first_seq: Seq, time_ns: TimeNs) {
     (batch.first_seq, batch.time_ns) = (first_seq, time_ns);
 }
 
-/// Applies commands, and tells how far the answer to each is where there are other partitions; a broken invariant comes back as an error that names the command.
+/// Applies commands, and tells how far the answer to each is from the moment on when there is another partition; a broken
+/// invariant comes back as an error that names the command.
 pub(crate) fn apply(
     partition: &mut Partition,
     inputs: &[Sequenced<Command>],
@@ -183,8 +185,8 @@ pub(crate) fn apply(
         }
     }));
     outcome.map_err(|payload| {
-        let seq = batch.last_seq().next();
-        SequencerError::Panicked { seq, invariant: sentence(&*payload) }
+        let (partition, seq) = (partition.own_id(), batch.last_seq().next());
+        SequencerError::Panicked { partition, seq, invariant: sentence(&*payload) }
     })
 }
 

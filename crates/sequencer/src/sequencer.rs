@@ -106,6 +106,7 @@ impl Sequencer {
             .map(|(lane, queue)| Worker::new(lane, settings, queue, &last_snapshot, &links))
             .collect();
         for worker in &workers {
+            worker.look_at_outboxes();
             worker.say_again();
         }
         let start = |worker: Worker| {
@@ -178,8 +179,9 @@ impl Sequencer {
 const MAX_COMMAND_BYTES: usize = 4_096;
 /// No envelope is longer than this, encoded.
 const MAX_ENVELOPE_BYTES: usize = 65_536;
-/// So many envelopes may be with another partition without being known to have been taken, before a command says how far it is.
-const CONFIRM_AFTER: usize = 256;
+/// So many envelopes may have been taken by another partition without the outbox knowing, before a command tells it: mostly the
+/// other's own envelopes do.
+const CONFIRM_AFTER: u64 = 256;
 
 /// Somebody who waits for an answer that is not complete.
 struct Pending {
@@ -188,11 +190,24 @@ struct Pending {
     parts: Vec<(Arc<EventBatch>, usize)>,
 }
 
+/// What a command tells of how much another partition has taken.
+fn told_by(other: PartitionId, command: &Command) -> Option<u64> {
+    if let Command::Deliver(envelope) = command {
+        (envelope.from == other).then_some(envelope.taken)
+    } else if let Command::Confirm(Confirm { by, taken }) = command {
+        (*by == other).then_some(*taken)
+    } else {
+        None
+    }
+}
+
 struct Worker {
     own: PartitionId,
     links: Arc<Links>,
     /// By partition: the last envelope that was handed to it.
     sent: Vec<u64>,
+    /// By partition: the last envelope that was durable there when this one last looked.
+    marks: Vec<u64>,
     /// How far the answer to each of `inputs` is; empty where there is no other partition.
     progress: Vec<Progress>,
     /// Who waits for the rest of the answer to which command.
@@ -239,13 +254,18 @@ impl Worker {
             recovered;
         egress.start_at(partition.seq());
         let max_frame_bytes = journal.max_frame_bytes();
+        assert!(
+            links.is_alone() || max_frame_bytes > MAX_ENVELOPE_BYTES + MAX_COMMAND_BYTES,
+            "a journal segment holds the longest envelope"
+        );
         let durable = journal.end();
         let keeper = Keeper::start(events, snapshots, Arc::clone(queue), egress.clone());
         let snapshotter = Snapshotter::start(storage, companion.clone(), keeper.snapshots(), egress.clone());
-        let sent = links.everybody().map(|to| partition.last_said(to)).collect();
+        let sent: Vec<_> = links.everybody().map(|to| partition.last_said(to)).collect();
         Self {
             own: partition.own_id(),
             links: Arc::clone(links),
+            marks: vec![0; sent.len()],
             sent,
             progress: Vec::new(),
             pending: BTreeMap::new(),
@@ -279,6 +299,17 @@ impl Worker {
             let envelopes: Vec<_> = self.partition.envelopes_to(to, taken).cloned().collect();
             self.links.send(to, envelopes);
         }
+    }
+
+    /// Tells how much waits for others.
+    fn look_at_outboxes(&self) {
+        if self.partition.is_alone() {
+            return;
+        }
+        let waiting: Vec<_> = self.links.everybody().map(|to| self.partition.unconfirmed(to)).collect();
+        let is_crowded = waiting.iter().any(|waiting| *waiting > self.settings.outbox_limit);
+        self.links.set_crowded(self.own, is_crowded);
+        self.egress.stats().outboxes(waiting);
     }
 
     fn others(&self) -> impl Iterator<Item = PartitionId> + use<> {
@@ -319,19 +350,22 @@ impl Worker {
 
     fn work(&mut self) -> Result<Stopped, SequencerError> {
         let mut is_stopping = false;
+        let often = CONFIRM_AFTER.min(u64::try_from(self.settings.outbox_limit).unwrap_or(u64::MAX));
         loop {
+            self.look_at_marks();
             let woken = self.collect(is_stopping)?;
             if let Some(partition) = self.links.failed() {
                 return Err(SequencerError::Stopped { partition });
             }
             match woken {
                 Woken::Submissions => {
-                    self.confirm(CONFIRM_AFTER);
+                    self.confirm(often);
                     self.batch()?;
                 }
                 Woken::Timeout if is_stopping => {}
                 Woken::Timeout => {
                     self.waiting.push_back(Submission { command: Command::Tick, reply_to: None });
+                    self.look_at_marks();
                     self.confirm(1);
                     self.batch()?;
                 }
@@ -339,7 +373,8 @@ impl Worker {
                     if self.keeper.has_stopped() {
                         return Err(SequencerError::ThreadGone { thread: "keeper" });
                     }
-                    self.confirm(CONFIRM_AFTER);
+                    self.look_at_marks();
+                    self.confirm(often);
                     if !self.waiting.is_empty() {
                         self.batch()?;
                     }
@@ -387,17 +422,24 @@ impl Worker {
         }
     }
 
-    /// Has the state forget what others have taken, where at least `many` envelopes are kept for them. Most of the time their
-    /// own envelopes say how far they are, and nothing is to be done here.
-    fn confirm(&mut self, many: usize) {
+    /// Before looking at what has come: an envelope that brings the same mark came before the mark did.
+    fn look_at_marks(&mut self) {
         for by in self.others() {
-            let unconfirmed = self.partition.unconfirmed(by);
-            if unconfirmed < many {
+            self.marks[by.index()] = self.links.taken(by, self.own);
+        }
+    }
+
+    /// Has the state forget what others have taken, where that is at least `many` envelopes more than it knows, or will know
+    /// from what waits to be sequenced.
+    fn confirm(&mut self, many: u64) {
+        for by in self.others() {
+            let unconfirmed = u64::try_from(self.partition.unconfirmed(by)).expect("fits");
+            let (known, taken) = (self.partition.last_said(by) - unconfirmed, self.marks[by.index()]);
+            if taken < known + many {
                 continue;
             }
-            let known = self.partition.last_said(by) - u64::try_from(unconfirmed).expect("fits");
-            let taken = self.links.taken(by, self.own);
-            if taken > known {
+            let told = self.waiting.iter().rev().find_map(|waiting| told_by(by, &waiting.command));
+            if taken >= told.unwrap_or_default() + many {
                 let command = Command::Confirm(Confirm { by, taken });
                 self.waiting.push_back(Submission { command, reply_to: None });
             }
@@ -433,6 +475,11 @@ impl Worker {
         let (durable, frame, synced) = self.writer.wait()?;
         (self.durable, self.frame) = (durable, Some(frame));
         applied?;
+        if !self.partition.is_alone() {
+            // The commands before there was another partition are answered by themselves.
+            let before = self.inputs.len() - self.progress.len();
+            self.progress.splice(..0, std::iter::repeat_n(Progress::default(), before));
+        }
 
         // The gate: everything above is on the disk, so everything below may be known.
         let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands
@@ -452,7 +499,8 @@ impl Worker {
         if self.partition.is_alone() {
             return;
         }
-        let mut is_crowded = false;
+        // Before anybody can take what is said here, and finds that nobody waits for that.
+        self.look_at_outboxes();
         for other in self.others() {
             let sent = &mut self.sent[other.index()];
             let last = self.partition.last_said(other);
@@ -462,9 +510,7 @@ impl Worker {
                 *sent = last;
             }
             self.links.mark(self.own, other, self.partition.last_taken(other));
-            is_crowded |= self.partition.unconfirmed(other) > self.settings.outbox_limit;
         }
-        self.links.set_crowded(self.own, is_crowded);
         self.links.nudge_crowded(self.own);
         let heard = self.inputs.iter().filter(|input| matches!(input.command, Command::Deliver(_))).count();
         self.links.done(u64::try_from(heard).expect("fits"));
@@ -510,15 +556,15 @@ impl Worker {
         let mut seq = self.partition.seq();
         frame.begin(seq.next(), time_ns);
         self.inputs.clear();
-        let longest = if self.partition.is_alone() { MAX_COMMAND_BYTES } else { MAX_ENVELOPE_BYTES };
-        let room = self.max_frame_bytes.saturating_sub(longest);
         let mut taken = 0;
         for submission in &self.waiting {
-            frame.push(|out| submission.command.encode(out));
-            taken += 1;
-            if frame.frame_bytes() > room {
+            let is_envelope = matches!(submission.command, Command::Deliver(_));
+            let longest = if is_envelope { MAX_ENVELOPE_BYTES } else { MAX_COMMAND_BYTES };
+            if taken > 0 && frame.frame_bytes() + longest > self.max_frame_bytes {
                 break;
             }
+            frame.push(|out| submission.command.encode(out));
+            taken += 1;
         }
         for submission in self.waiting.drain(..taken) {
             seq = seq.next();

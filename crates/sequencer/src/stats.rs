@@ -23,6 +23,8 @@ pub struct Counts {
     pub journal_ns: Histogram<SyncTimes>,
     /// Bytes of events that are not in the event log yet.
     pub events_waiting_bytes: usize,
+    /// By partition: envelopes to there that are not known to have been taken. Empty where there is no other partition.
+    pub outboxes: Vec<usize>,
     /// The snapshots since the start.
     pub snapshots: Snapshots,
 }
@@ -155,6 +157,11 @@ impl Stats {
         }
         counts.batch_commands.record(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
         counts.journal_ns.record(u64::try_from(synced.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// So many envelopes to each partition are not known to have been taken.
+    pub(crate) fn outboxes(&self, waiting: Vec<usize>) {
+        self.lock().outboxes = waiting;
     }
 
     /// A snapshot was begun, for which the partition stood still for `stall`.

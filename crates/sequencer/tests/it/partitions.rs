@@ -18,7 +18,7 @@ use sequencer::{
 
 use crate::clients::PATIENCE;
 use crate::flow::{Flow, Random, preparation};
-use crate::memory::files;
+use crate::memory;
 
 /// What was told of one command: whose journal, the place there, and all events.
 type Told = Option<(PartitionId, Seq, Vec<Event>)>;
@@ -62,6 +62,11 @@ struct Exchange {
     settings: Settings,
     /// All that anybody was ever told.
     told: Vec<(PartitionId, Seq, Vec<Event>)>,
+}
+
+/// As small as the longest envelope allows.
+fn files() -> journal::Settings {
+    journal::Settings { journal_segment_bytes: 96 << 10, ..memory::files() }
 }
 
 fn settings() -> Settings {

@@ -21,7 +21,7 @@ fn accounts(prefix: &str, count: usize) -> Vec<Command> {
 
 #[track_caller]
 fn assert_names(error: &SequencerError, poisoned: Seq) {
-    let SequencerError::Panicked { seq, invariant } = error else { panic!("{error}") };
+    let SequencerError::Panicked { seq, invariant, .. } = error else { panic!("{error}") };
     assert_eq!(*seq, poisoned);
     assert_eq!(invariant, "an invariant that was planted to be broken");
     let sentence = error.to_string();
