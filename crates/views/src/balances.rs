@@ -36,7 +36,8 @@ pub struct AssetTotals {
 }
 
 impl AssetTotals {
-    /// True when nothing is lost and nothing is made up. It holds after every command.
+    /// True when nothing is lost and nothing is made up. It holds after every command, of all partitions together when nothing
+    /// is on its way between them.
     pub fn conserved(&self) -> bool {
         self.deposited - self.withdrawn == self.free + self.held + self.fees
     }
@@ -103,8 +104,11 @@ impl Balances {
         self.totals.push(AssetTotals::default());
     }
 
-    pub(crate) fn add_account(&mut self) {
-        self.by_account.push(Vec::new());
+    /// Opens an account, and leaves the places before it empty: they are in other partitions.
+    pub(crate) fn add_account(&mut self, account: AccountId) {
+        let index = account_index(account).expect("accounts are numbered from 1");
+        let accounts = index.checked_add(1).expect("fits");
+        self.by_account.resize_with(self.by_account.len().max(accounts), Vec::new);
     }
 
     pub(crate) fn deposited(&mut self, deposited: &Deposited) {

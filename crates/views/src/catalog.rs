@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
     AccountId, AccountName, ApiKeyAdded, ApiKeyChanged, ApiKeyId, AssetId, AssetName, AssetTerms, IpRange,
-    KeyKind, KeyLabel, MarketId, MarketName, MarketTerms, TimeNs, TradeGroup,
+    KeyKind, KeyLabel, MarketId, MarketName, MarketTerms, PartitionId, Partitions, Spread, TimeNs,
+    TradeGroup,
 };
 
 use crate::slab::at;
@@ -67,6 +68,10 @@ pub struct Catalog {
     account_names: BTreeMap<AccountName, AccountId>,
     keys: BTreeMap<ApiKeyId, ApiKey>,
     keys_by_account: BTreeSet<(AccountId, ApiKeyId)>,
+    partitions: Partitions,
+    /// By market: where it lives.
+    market_homes: Vec<PartitionId>,
+    moving: BTreeMap<MarketId, PartitionId>,
 }
 
 impl Catalog {
@@ -102,7 +107,8 @@ impl Catalog {
 
     /// An account.
     pub fn account(&self, account: AccountId) -> Option<&Account> {
-        account_index(account).and_then(|index| self.accounts.get(index))
+        let found = account_index(account).and_then(|index| self.accounts.get(index));
+        found.filter(|account| !account.name.is_empty())
     }
 
     /// The account of that name.
@@ -110,7 +116,23 @@ impl Catalog {
         self.account_names.get(name).copied()
     }
 
-    /// All accounts, in the order of creation.
+    /// How accounts are spread over partitions.
+    pub const fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    /// The partition where a market lives.
+    pub fn market_home(&self, market: MarketId) -> PartitionId {
+        self.market_homes.get(at(market.0)).copied().unwrap_or_default()
+    }
+
+    /// Where a market is on its way to; it accepts nothing until it is there.
+    pub fn moving_to(&self, market: MarketId) -> Option<PartitionId> {
+        self.moving.get(&market).copied()
+    }
+
+    /// All accounts, in the order of creation. The views of the first partition know all of the exchange by name; those of
+    /// another one only its own, and have empty names in the places of the others.
     pub fn accounts(&self) -> impl ExactSizeIterator<Item = (AccountId, &Account)> {
         self.accounts.iter().enumerate().map(|(index, account)| (account_id(index), account))
     }
@@ -157,17 +179,20 @@ impl Catalog {
             *before = terms;
         } else {
             self.markets.push(terms);
+            self.market_homes.push(PartitionId::FIRST);
             let other = self.market_names.insert(terms.name, market);
             assert!(other.is_none(), "names of markets are unique");
         }
     }
 
     pub(crate) fn add_account(&mut self, id: AccountId, account: Account) {
-        assert_eq!(
-            account_index(id),
-            Some(self.accounts.len()),
-            "accounts are opened under the next id, from 1"
-        );
+        let index = account_index(id).expect("accounts are numbered from 1");
+        let vacant =
+            Account { name: AccountName::EMPTY, trade_group: TradeGroup::NONE, created_ns: TimeNs(0) };
+        while self.accounts.len() < index {
+            self.accounts.push(vacant);
+        }
+        assert_eq!(index, self.accounts.len(), "accounts are opened by ascending id, from 1");
         self.accounts.push(account);
         let other = self.account_names.insert(account.name, id);
         assert!(other.is_none(), "names of accounts are unique");
@@ -190,6 +215,44 @@ impl Catalog {
     pub(crate) fn revoke_key(&mut self, account: AccountId, key: &ApiKeyId) {
         assert!(self.keys.remove(key).is_some(), "only a key that is there is revoked");
         assert!(self.keys_by_account.remove(&(account, *key)), "a key is revoked from its owner");
+    }
+}
+
+impl Catalog {
+    pub(crate) fn add_partition(&mut self, spread: Spread) {
+        self.partitions.add(spread.first_account);
+        assert_eq!(self.partitions.count(), spread.count, "partitions are added one by one");
+    }
+
+    pub(crate) fn market_moving(&mut self, market: MarketId, to: PartitionId) {
+        self.moving.insert(market, to);
+    }
+
+    pub(crate) fn market_placed(&mut self, market: MarketId, home: PartitionId) {
+        self.moving.remove(&market);
+        *self.market_homes.get_mut(at(market.0)).expect("an event names listed markets only") = home;
+    }
+
+    /// True when there is only one partition, so that [`Self::save_partitions`] has nothing to say.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.partitions.count() == 1
+    }
+
+    pub(crate) fn save_partitions(&self, out: &mut Vec<u8>) {
+        self.partitions.spreads().to_vec().encode(out);
+        self.market_homes.encode(out);
+        let moving: Vec<(MarketId, PartitionId)> =
+            self.moving.iter().map(|(market, to)| (*market, *to)).collect();
+        moving.encode(out);
+    }
+
+    pub(crate) fn load_partitions(&mut self, input: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let spreads = Vec::<Spread>::decode(input)?;
+        let unknown = DecodeError::UnknownTag { what: "a spread over partitions", tag: 0 };
+        self.partitions = Partitions::from_spreads(spreads).ok_or(unknown)?;
+        self.market_homes = Coded::decode(input)?;
+        self.moving = Vec::<(MarketId, PartitionId)>::decode(input)?.into_iter().collect();
+        Ok(())
     }
 }
 
@@ -224,8 +287,12 @@ impl Catalog {
         let market_names =
             markets.iter().enumerate().map(|(index, terms)| (terms.name, MarketId(id(index)))).collect();
         let account_names =
-            accounts.iter().enumerate().map(|(index, account)| (account.name, account_id(index))).collect();
+            accounts.iter().enumerate().map(|(index, account)| (account.name, account_id(index)));
+        let account_names = account_names.filter(|(name, _)| !name.is_empty()).collect();
         Ok(Self {
+            partitions: Partitions::default(),
+            market_homes: vec![PartitionId::FIRST; markets.len()],
+            moving: BTreeMap::new(),
             assets,
             asset_names,
             markets,

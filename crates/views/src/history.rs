@@ -45,13 +45,15 @@ impl Stay {
     }
 }
 
-/// What all views together know of a market from before its present stay, oldest first. `None` while the views of its former
-/// home are not as far as its departure.
-pub fn history_of<'a>(
-    everybody: impl IntoIterator<Item = &'a Views>,
-    market: MarketId,
-) -> Option<Vec<&'a Stay>> {
-    let mut stays: Vec<&Stay> = everybody.into_iter().flat_map(|views| views.stays(market)).collect();
+/// What all views together know of a market from before its present stay at `home`, oldest first. `None` while the views of its
+/// former home are not as far as its departure. Views that do not know the market yet have nothing of it.
+pub fn history_of<'a>(home: &'a Views, others: &[&'a Views], market: MarketId) -> Option<Vec<&'a Stay>> {
+    let knows = |views: &&&Views| views.catalog().market(market).is_some();
+    if others.iter().filter(knows).any(|views| views.has_trades_of_its_own(market)) {
+        return None;
+    }
+    let everybody = others.iter().filter(knows).copied().chain([home]);
+    let mut stays: Vec<&Stay> = everybody.flat_map(|views| views.stays(market)).collect();
     stays.sort_by_key(|stay| stay.left_ns);
     let complete = stays.iter().rposition(|stay| stay.is_complete)?;
     stays.drain(..complete);

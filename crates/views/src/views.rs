@@ -45,10 +45,6 @@ impl MarketData {
         }
     }
 
-    fn has_moved(&self) -> bool {
-        !self.is_complete || self.is_moving || !self.stays.is_empty()
-    }
-
     fn save_moves(&self, out: &mut Vec<u8>) {
         self.is_complete.encode(out);
         self.is_moving.encode(out);
@@ -85,7 +81,7 @@ pub struct Views {
 
 /// The form in which [`Views::save`] writes; another number is another form.
 const FORM: u8 = 3;
-/// The form before markets could move; written as long as none has.
+/// The form before there were several partitions; written as long as there is one.
 const FORM_OF_ONE_PARTITION: u8 = 2;
 /// The form before keys had kinds, labels and address ranges; still read, since what it was made from may be gone.
 const FIRST_FORM: u8 = 1;
@@ -239,7 +235,7 @@ impl Views {
             Event::AccountCreated { account, name, trade_group } => {
                 let created = Account { name: *name, trade_group: *trade_group, created_ns: time_ns };
                 self.catalog.add_account(*account, created);
-                self.balances.add_account();
+                self.balances.add_account(*account);
             }
             Event::ApiKeyCreated(created) => self.catalog.add_key(&as_added(created), time_ns),
             Event::ApiKeyAdded(added) => self.catalog.add_key(added, time_ns),
@@ -248,13 +244,17 @@ impl Views {
             Event::Deposited(deposited) => self.balances.deposited(deposited),
             Event::WithdrawalRequested(requested) => self.balances.withdrawal_requested(requested, time_ns),
             Event::WithdrawalSettled(settled) => self.balances.withdrawal_settled(settled),
-            Event::MarketMoving { market, .. } => self.market_mut(*market).is_moving = true,
+            Event::MarketMoving { market, to } => {
+                self.catalog.market_moving(*market, *to);
+                self.market_mut(*market).is_moving = true;
+            }
             Event::MarketLeft { market, .. } => self.market_left(*market),
-            Event::MarketPlaced { market, .. } => self.market_placed(*market),
-            Event::PartitionAdded { .. }
-            | Event::ApiKeyResealed { .. }
-            | Event::Rejected { .. }
-            | Event::Skipped { .. } => {}
+            Event::MarketPlaced { market, partition } => {
+                self.catalog.market_placed(*market, *partition);
+                self.market_placed(*market);
+            }
+            Event::PartitionAdded { spread } => self.catalog.add_partition(*spread),
+            Event::ApiKeyResealed { .. } | Event::Rejected { .. } | Event::Skipped { .. } => {}
         }
     }
 
@@ -285,6 +285,11 @@ impl Views {
         }
         let last_update_id = depth.last_update_id();
         data.stays.push(Stay { left_ns, last_update_id, tape, candles, is_complete });
+    }
+
+    /// True while something has traded in a market since it has come here, or since it was listed here.
+    pub(crate) fn has_trades_of_its_own(&self, market: MarketId) -> bool {
+        self.market(market).tape.latest().is_some()
     }
 
     /// What was traded while a market lived here before, oldest first.
@@ -358,7 +363,7 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.markets.iter().any(MarketData::has_moved) { FORM } else { FORM_OF_ONE_PARTITION };
+        let form = if self.catalog.is_alone() { FORM_OF_ONE_PARTITION } else { FORM };
         form.encode(out);
         self.event_seq.encode(out);
         self.command_seq.encode(out);
@@ -374,6 +379,7 @@ impl Views {
             market.candles.save(out);
         }
         if form == FORM {
+            self.catalog.save_partitions(out);
             for market in &self.markets {
                 market.save_moves(out);
             }
@@ -407,6 +413,7 @@ impl Views {
             });
         }
         if form == FORM {
+            views.catalog.load_partitions(input)?;
             for market in &mut views.markets {
                 market.load_moves(&views.settings, input)?;
             }

@@ -1,6 +1,8 @@
 //! A market that moves from partition to partition answers as if it had stayed where it was.
 
-use model::{Event, EventBatch, EventSeq, LevelChanged, MarketId, PartitionId, Seq, Side, TimeNs};
+use model::{
+    AccountId, Event, EventBatch, EventSeq, LevelChanged, MarketId, PartitionId, Seq, Side, Spread, TimeNs,
+};
 use views::{ViewSettings, Views, history_of};
 
 use crate::restart::{loaded, saved, trade_answers};
@@ -29,7 +31,12 @@ struct Moving {
 impl Moving {
     fn new(settings: ViewSettings) -> Self {
         let parts = vec![Views::new(settings.clone()); PARTITIONS];
-        Self { parts, home: 0, told_again: 0, settings }
+        let mut moving = Self { parts, home: 0, told_again: 0, settings };
+        for count in 2..=u8::try_from(PARTITIONS).unwrap() {
+            let added = Event::PartitionAdded { spread: Spread { first_account: AccountId(1), count } };
+            moving.hear(TimeNs(0), std::array::from_fn(|_| vec![added.clone()]));
+        }
+        moving
     }
 
     /// What all partitions hear at one moment, each its own.
@@ -102,7 +109,9 @@ impl Moving {
 
     /// The views of its home, with what the others have of it.
     fn whole(&self) -> Views {
-        let history = history_of(&self.parts, MARKET).expect("everybody is far enough");
+        let home = &self.parts[self.home];
+        let others: Vec<&Views> = self.parts.iter().filter(|views| !std::ptr::eq(*views, home)).collect();
+        let history = history_of(home, &others, MARKET).expect("everybody is far enough");
         let history: Vec<_> = history.into_iter().cloned().collect();
         let mut views = self.parts[self.home].clone();
         views.adopt(MARKET, &history);
