@@ -3,7 +3,7 @@
 use model::{AccountId, AssetId, AssetName, OrderId, OrderRef, TradeId};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
-use views::{Balance, OwnTrade, Page};
+use views::{Balance, Order, OwnTrade, Page};
 
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
@@ -32,8 +32,8 @@ pub(crate) async fn query_order(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json
     let params = &ask.params;
     let caller = ask.caller();
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
     let listing = listings.symbol(params.required("symbol")?)?;
     let wanted = order_ref(params, "orderId", "origClientOrderId")?;
     let reply = model.with_views(|views| {
@@ -61,26 +61,25 @@ pub(crate) async fn open_orders(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json
     let params = &ask.params;
     let caller = ask.caller();
     let unit = ask.unit;
-    let model = gateway.current().await?;
+    let model = gateway.of_account(caller.account).await?;
     let market = match params.optional("symbol")? {
-        Some(symbol) => Some(model.listings().symbol(symbol)?.market),
+        Some(symbol) => Some(gateway.listings().await?.symbol(symbol)?.market),
         None => None,
     };
-    let replies: Vec<OrderReply> = model.with_views(|views| {
-        // Taken here, they have every market that the views have.
-        let listings = model.listings();
+    let open: Vec<Order> = model.with_views(|views| {
         let orders = match market {
             Some(market) => views.orders().open_in(caller.account, market),
             None => views.orders().open(caller.account),
         };
-        orders
-            .into_iter()
-            .map(|order| {
-                let listing = listings.market(order.market).expect("orders are in listed markets");
-                order_reply(listing, order, unit)
-            })
-            .collect()
+        orders.into_iter().cloned().collect()
     });
+    // Asked for behind the orders, they have every market that an order is in.
+    let listings = gateway.listings().await?;
+    let reply = |order: &Order| {
+        let listing = listings.market(order.market).expect("orders are in listed markets");
+        order_reply(listing, order, unit)
+    };
+    let replies: Vec<OrderReply> = open.iter().map(reply).collect();
     Ok(Json::ok(&replies))
 }
 
@@ -95,8 +94,8 @@ pub(crate) async fn all_orders(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     };
     check_range(&page)?;
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
     let listing = listings.symbol(params.required("symbol")?)?;
     let replies: Vec<OrderReply> = model.with_views(|views| {
         let orders = views.orders().all(caller.account, listing.market, &page);
@@ -169,8 +168,8 @@ pub(crate) async fn my_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, 
     }
     check_range(&page)?;
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
     let listing = listings.symbol(params.required("symbol")?)?;
     let trades: Vec<MyTrade> = model.with_views(|views| {
         let trades = views.own_trades().of(caller.account, listing.market, order, &page);
@@ -238,8 +237,8 @@ pub(crate) async fn account(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Ap
     let caller = ask.caller();
     let omit_zero = params.flag("omitZeroBalances")?;
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
     let (balances, time_ns) =
         model.with_views(|views| (views.balances().of(caller.account).to_vec(), views.time_ns()));
     let fees = highest_fees_ppm(&listings);
@@ -277,7 +276,7 @@ const fn uid(account: AccountId) -> u64 {
 
 /// What is told counts all orders whose fate anybody was told.
 pub(crate) async fn order_rate_limits(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
-    gateway.current().await?;
+    gateway.directory().await?;
     Ok(Json::ok(&gateway.limits.order_limits(ask.caller().account, now_ns())))
 }
 
@@ -316,7 +315,7 @@ impl Discount {
 
 pub(crate) async fn commission(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
-    let listings = gateway.current().await?.listings();
+    let listings = gateway.listings().await?;
     let listing = listings.symbol(params.required("symbol")?)?;
     Ok(Json::ok(&Commission {
         symbol: Symbol(listing.terms.name),

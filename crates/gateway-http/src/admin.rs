@@ -35,6 +35,7 @@ use crate::keys::random_text;
 use crate::listings::Listings;
 use crate::master_key::KeyError;
 use crate::params::Params;
+use crate::read_model::ReadModel;
 use crate::{health, metrics, openapi};
 
 /// The secret that every request of the operator has to show: `Authorization: Bearer TOKEN`.
@@ -106,7 +107,7 @@ impl Admin {
     }
 
     async fn listings(&self) -> Result<Arc<Listings>, AdminError> {
-        Ok(self.gateway.current().await?.listings())
+        Ok(self.gateway.listings().await?)
     }
 }
 
@@ -268,7 +269,7 @@ fn amount(terms: &AssetTerms, amount: Amount) -> Decimal {
 
 #[derive(Serialize, ToSchema)]
 struct Status {
-    /// The last command whose outcome was told to anybody.
+    /// The last command of the first partition whose outcome was told to anybody.
     seq: u64,
     /// The last event that the views have.
     event_seq: u64,
@@ -284,8 +285,10 @@ struct Status {
 
 async fn status(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, AdminError> {
     let gateway = admin.gateway();
-    let seq = gateway.egress.released_seq().0;
-    let status = gateway.current().await?.with_views(|views| Status {
+    let seq = gateway.egress[0].released_seq().0;
+    let open_orders = |model: &ReadModel| model.with_views(|views| views.orders().open_count());
+    let open_orders = gateway.everywhere().await?.iter().map(open_orders).sum();
+    let status = gateway.directory().await?.with_views(|views| Status {
         seq,
         event_seq: views.seq().0,
         time: views.time_ns().as_millis(),
@@ -293,7 +296,7 @@ async fn status(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, 
         uptime_seconds: gateway.started.elapsed().as_secs(),
         accounts: views.catalog().accounts().len(),
         markets: views.catalog().markets().len(),
-        open_orders: views.orders().open_count(),
+        open_orders,
     });
     Ok(Json::ok(&status))
 }

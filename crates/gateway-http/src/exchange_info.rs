@@ -165,7 +165,7 @@ pub(crate) async fn exchange_info(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
     let with_permissions =
         params.sent("showPermissionSets").is_none() || params.flag("showPermissionSets")?;
     let unit = ask.unit;
-    let listings = gateway.current().await?.listings();
+    let listings = gateway.listings().await?;
     let wanted = permissions.is_none_or(|names| names.iter().any(|name| name == SPOT));
     let chosen = match Chosen::by(params, &listings)? {
         Chosen::One(listing) => vec![listing],

@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Body as _;
-use model::{ClientOrderId, Command, TimeNs};
+use model::{AccountId, ClientOrderId, Command, PartitionId, TimeNs};
 use ring::rand::SystemRandom;
 use sequencer::{Egress, Ingress, Reply, Session, Submission, SubmitError};
 use serde::Serialize;
@@ -25,10 +25,10 @@ use crate::client::Entered;
 use crate::errors::ApiError;
 use crate::keys::{KeyStore, Permissions, random_text};
 use crate::limits::{Limits, Refusal};
-use crate::listings::Listings;
+use crate::listings::{Listing, Listings};
 use crate::metrics::Metrics;
 use crate::params::Params;
-use crate::read_model::ReadModel;
+use crate::read_model::{ReadModel, ReadModels};
 use crate::settings::GatewaySettings;
 use crate::signature::{Caller, Signed, authenticate, signed_bytes};
 
@@ -36,8 +36,9 @@ use crate::signature::{Caller, Signed, authenticate, signed_bytes};
 pub struct Gateway {
     pub(crate) settings: GatewaySettings,
     pub(crate) ingress: Ingress,
-    pub(crate) egress: Egress,
-    pub(crate) read_model: Arc<ReadModel>,
+    /// By partition.
+    pub(crate) egress: Vec<Egress>,
+    pub(crate) read_models: Arc<ReadModels>,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
@@ -48,26 +49,26 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway to the exchange behind `ingress` and `egress`, whose events `read_model` follows. The connections of the
+    /// A gateway to the exchange behind `ingress` and `egress`, whose events `read_models` follow, partition by partition. The connections of the
     /// market-data streams are driven by `streams`, so that what thousands are told at once delays no request; the caller keeps
     /// that runtime for as long as the gateway serves.
     pub fn new(
         settings: GatewaySettings,
         ingress: Ingress,
-        egress: Egress,
-        read_model: Arc<ReadModel>,
+        egress: Vec<Egress>,
+        read_models: Arc<ReadModels>,
         keys: Arc<KeyStore>,
         streams: Handle,
     ) -> Arc<Self> {
         let (started, random) = (Instant::now(), SystemRandom::new());
         let limits = Arc::new(Limits::new(settings.limits.clone()));
-        read_model.count_fills(Arc::clone(&limits));
+        read_models.count_fills(Arc::clone(&limits));
         let metrics = Arc::new(Metrics::new());
         Arc::new(Self {
             settings,
             ingress,
             egress,
-            read_model,
+            read_models,
             keys,
             limits,
             metrics,
@@ -102,19 +103,66 @@ impl Gateway {
         }
     }
 
-    /// The read model, once it knows all that anybody was told before now.
-    pub(crate) async fn current(&self) -> Result<&ReadModel, ApiError> {
-        self.read_model.applied(self.egress.released_seq()).await?;
-        Ok(&self.read_model)
+    /// The views of a partition, once they know all that anybody was told of it before now.
+    async fn current(&self, partition: PartitionId) -> Result<&ReadModel, ApiError> {
+        let model = self.read_models.of(partition);
+        model.applied(self.egress[partition.index()].released_seq()).await?;
+        Ok(model)
+    }
+
+    /// As [`Self::current`], of the partition that knows what is listed and who there is.
+    pub(crate) async fn directory(&self) -> Result<&ReadModel, ApiError> {
+        self.current(PartitionId::FIRST).await
+    }
+
+    /// As [`Self::current`], of the partition where an account lives.
+    pub(crate) async fn of_account(&self, account: AccountId) -> Result<&ReadModel, ApiError> {
+        self.current(self.read_models.home(account)).await
+    }
+
+    /// As [`Self::current`], of the partition where a market lives.
+    pub(crate) async fn of_market(&self, listing: &Listing) -> Result<&ReadModel, ApiError> {
+        let model = self.current(listing.home).await?;
+        model.knows(listing.market).await?;
+        Ok(model)
+    }
+
+    /// As [`Self::current`], of all partitions, in their order.
+    pub(crate) async fn everywhere(&self) -> Result<&[ReadModel], ApiError> {
+        for partition in (0..).map(PartitionId).take(self.egress.len()) {
+            self.current(partition).await?;
+        }
+        Ok(self.read_models.all())
+    }
+
+    /// The views that know what came of a command, once they do.
+    pub(crate) async fn after(&self, reply: &Reply) -> Result<&ReadModel, ApiError> {
+        let model = self.read_models.of(reply.partition());
+        model.applied(reply.seq()).await?;
+        Ok(model)
+    }
+
+    /// Of each partition: commands that its views do not know yet.
+    pub(crate) fn views_lags(&self) -> impl Iterator<Item = u64> {
+        self.egress
+            .iter()
+            .zip(self.read_models.all())
+            .map(|(egress, model)| egress.released_seq().0.saturating_sub(model.applied_seq().0))
+    }
+
+    /// What is listed, as far as anybody was told before now.
+    pub(crate) async fn listings(&self) -> Result<Arc<Listings>, ApiError> {
+        self.directory().await?;
+        Ok(self.read_models.listings())
     }
 
     /// What is listed; waits for the views only when `symbol` is not among it.
     pub(crate) async fn listings_with(&self, symbol: &str) -> Result<Arc<Listings>, ApiError> {
-        let listings = self.read_model.listings();
+        let listings = self.read_models.listings();
         if listings.symbol(symbol).is_ok() {
             return Ok(listings);
         }
-        Ok(self.current().await?.listings())
+        self.listings().await
     }
 
     /// 22 random letters and digits, as Binance makes them up.

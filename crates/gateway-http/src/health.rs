@@ -49,10 +49,10 @@ fn why_not_ready(gateway: &Gateway) -> Option<String> {
     if gateway.ingress.has_stopped() {
         return Some("the exchange is stopping or has stopped".to_owned());
     }
-    if !gateway.read_model.goes_on() {
+    if !gateway.read_models.go_on() {
         return Some("the views have stopped".to_owned());
     }
-    let lag = gateway.egress.released_seq().0.saturating_sub(gateway.read_model.applied_seq().0);
+    let lag = gateway.views_lags().max().unwrap_or_default();
     if lag > settings.max_views_lag {
         return Some(format!("the views are {lag} commands behind"));
     }

@@ -3,7 +3,7 @@
 //!
 //! The way of an order: [`server`] routes it, `trading` has it signed ([`signature`]) and translated ([`orders`]), hands it to
 //! the sequencer, and answers with what came of it ([`order_replies`], [`rejects`]). Everything that only reads looks at the
-//! [`ReadModel`], which knows at least what anybody was told before.
+//! [`ReadModels`], which know at least what anybody was told before.
 
 #![allow(clippy::struct_field_names, reason = "wire types have the names of the wire")]
 
@@ -47,7 +47,7 @@ pub use health::HealthSettings;
 pub use keys::{Grant, IssuedKey, KeyStore, Permissions, StoredKey};
 pub use limits::LimitSettings;
 pub use master_key::{KeyError, MasterKey, write_secret};
-pub use read_model::ReadModel;
+pub use read_model::{ReadModel, ReadModels};
 pub use server::{Port, serve, serve_admin};
 pub use settings::{GatewaySettings, SocketSettings};
 pub use tls::{CertificateFiles, Tls, TlsError};

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use model::{
-    Amount, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, PriceTicks, QtyLots, Side,
+    Amount, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, PartitionId, PriceTicks,
+    QtyLots, Side,
 };
 use views::Catalog;
 
@@ -16,6 +17,10 @@ use crate::errors::{self, ApiError};
 pub struct Listing {
     /// Its id.
     pub market: MarketId,
+    /// Where it lives.
+    pub home: PartitionId,
+    /// Where it is on its way to, if it is; it accepts nothing until it is there.
+    pub moving_to: Option<PartitionId>,
     /// Its settings.
     pub terms: MarketTerms,
     /// What is bought and sold.
@@ -41,6 +46,8 @@ impl Listings {
             .markets()
             .map(|(market, terms)| Listing {
                 market,
+                home: catalog.market_home(market),
+                moving_to: catalog.moving_to(market),
                 terms: *terms,
                 base: asset(terms.base),
                 quote: asset(terms.quote),
@@ -234,7 +241,8 @@ pub(crate) mod tests {
             status: MarketStatus::Trading,
         };
         terms.check(&base, &quote).expect("the terms are sound");
-        Listing { market: MarketId(0), terms, base, quote }
+        let (home, moving_to) = (PartitionId::FIRST, None);
+        Listing { market: MarketId(0), home, moving_to, terms, base, quote }
     }
 
     #[test]

@@ -93,6 +93,22 @@ impl<'l> Chosen<'l> {
         Ok(Self::Many(several.into_iter().filter(|listing| has_status(listing, wanted)).collect()))
     }
 
+    /// Waits until everything that anybody was told of these markets is known where they live.
+    async fn all_known(&self, gateway: &Gateway) -> Result<(), ApiError> {
+        let several = match self {
+            Self::One(listing) => std::slice::from_ref(listing),
+            Self::Many(several) => several,
+        };
+        if let [one] = several {
+            return gateway.of_market(one).await.map(drop);
+        }
+        gateway.everywhere().await?;
+        for listing in several {
+            gateway.read_models.of(listing.home).knows(listing.market).await?;
+        }
+        Ok(())
+    }
+
     fn answer<T: Serialize>(&self, tell: impl Fn(&Listing) -> T) -> Json {
         match self {
             Self::One(listing) => Json::ok(&tell(listing)),
@@ -145,9 +161,9 @@ pub(crate) struct Depth {
 pub(crate) async fn depth(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
     let limit = params.limit(100, gateway.settings.max_depth_levels)?;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
+    let model = gateway.of_market(listing).await?;
     let level = |level| PriceLevel::of(listing, level);
     let depth = model.with_views(|views| {
         let depth = views.depth(listing.market);
@@ -201,9 +217,9 @@ pub(crate) async fn historical_trades(gateway: &Gateway, ask: &Ask<'_>) -> Resul
 
 async fn public_trades(gateway: &Gateway, ask: &Ask<'_>, page: &Page<TradeId>) -> Result<Json, ApiError> {
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let listing = one(&ask.params, &listings)?;
+    let model = gateway.of_market(listing).await?;
     let trades = model.with_views(|views| views.tape(listing.market).trades(page));
     Ok(Json::ok(&trades.iter().map(|trade| PublicTrade::of(listing, unit, trade)).collect::<Vec<_>>()))
 }
@@ -249,9 +265,9 @@ pub(crate) async fn agg_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
         return Err(ApiError::bad_combination());
     }
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
+    let model = gateway.of_market(listing).await?;
     let aggs = model.with_views(|views| views.tape(listing.market).agg_trades(&page));
     Ok(Json::ok(&aggs.iter().map(|agg| Aggregated::of(listing, unit, agg)).collect::<Vec<_>>()))
 }
@@ -344,9 +360,9 @@ pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
         now: now_ns(),
     };
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
+    let model = gateway.of_market(listing).await?;
     let candles = model.with_views(|views| views.candles(listing.market, &query));
     let rows: Vec<Kline<'_>> = candles.into_iter().map(|candle| Kline { listing, unit, candle }).collect();
     Ok(Json::ok(&rows))
@@ -366,9 +382,9 @@ pub(crate) const AVERAGE_MINUTES: u32 = 5;
 pub(crate) async fn average_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
     let unit = ask.unit;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
+    let model = gateway.of_market(listing).await?;
     let (price, last_trade) = model.with_views(|views| average(views, listing, now_ns()));
     let answer = AveragePrice { mins: AVERAGE_MINUTES, price, close_time: unit.of(last_trade) };
     Ok(Json::ok(&answer))
@@ -576,14 +592,14 @@ pub(crate) async fn ticker_window(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
 }
 
 async fn tickers(gateway: &Gateway, ask: &Ask<'_>, form: TickerForm, minutes: u32) -> Result<Json, ApiError> {
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let chosen = Chosen::by(&ask.params, &listings)?;
     let now = now_ns();
-    Ok(model.with_views(|views| {
-        chosen.answer(|listing| {
-            TickerReply::of(listing, ask.unit, form, &views.rolling(listing.market, minutes, now))
-        })
+    chosen.all_known(gateway).await?;
+    Ok(chosen.answer(|listing| {
+        let views = gateway.read_models.of(listing.home);
+        let ticker = views.with_views(|views| views.rolling(listing.market, minutes, now));
+        TickerReply::of(listing, ask.unit, form, &ticker)
     }))
 }
 
@@ -595,14 +611,15 @@ pub(crate) struct LastPrice {
 
 pub(crate) async fn ticker_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let chosen = Chosen::by(params, &listings)?;
-    Ok(model.with_views(|views| {
-        chosen.answer(|listing| LastPrice {
-            symbol: Symbol(listing.terms.name),
-            price: listing.price(last_price(views, listing.market)),
-        })
+    chosen.all_known(gateway).await?;
+    Ok(chosen.answer(|listing| LastPrice {
+        symbol: Symbol(listing.terms.name),
+        price: gateway
+            .read_models
+            .of(listing.home)
+            .with_views(|views| listing.price(last_price(views, listing.market))),
     }))
 }
 
@@ -642,14 +659,15 @@ pub(crate) struct BestPrices {
 
 pub(crate) async fn book_ticker(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let listings = gateway.listings().await?;
     let chosen = Chosen::by(params, &listings)?;
-    Ok(model.with_views(|views| {
-        chosen.answer(|listing| BestPrices {
-            symbol: Symbol(listing.terms.name),
-            book: BookPrices::of(listing, views.book_ticker(listing.market)),
-        })
+    chosen.all_known(gateway).await?;
+    Ok(chosen.answer(|listing| BestPrices {
+        symbol: Symbol(listing.terms.name),
+        book: gateway
+            .read_models
+            .of(listing.home)
+            .with_views(|views| BookPrices::of(listing, views.book_ticker(listing.market))),
     }))
 }
 

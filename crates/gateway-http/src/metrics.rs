@@ -6,6 +6,7 @@ use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
+use model::PartitionId;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, prometheus_text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,9 +14,10 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
-use sequencer::{Bounds, Snapshots};
+use sequencer::{Bounds, Counts, Snapshots};
 
 use crate::gateway::{Gateway, now_ns};
+use crate::read_model::ReadModel;
 
 /// Content type of the text form.
 pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -72,6 +74,11 @@ struct Of {
 struct Commands {
     command: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPartition {
+    partition: u64,
 }
 
 type Durations = Family<At, Histogram, fn() -> Histogram>;
@@ -205,7 +212,11 @@ impl Metrics {
     /// What is known elsewhere, as it is now.
     fn asked_for(&self, gateway: &Gateway) -> Registry {
         let mut registry = Registry::default();
-        let counts = gateway.egress.stats().counts();
+        let mut counts = Counts::default();
+        let by_partition: Vec<Counts> = gateway.egress.iter().map(|egress| egress.stats().counts()).collect();
+        for of_one in &by_partition {
+            counts.join(of_one);
+        }
         let commands = Family::<Commands, Counter>::default();
         for row in &counts.commands {
             let labels = Commands { command: row.command, outcome: row.outcome };
@@ -254,21 +265,18 @@ impl Metrics {
         let mut gauge = |name: &str, help: &str, number: u64| {
             registry.register(name, help, ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX)));
         };
-        let (released, applied) = (gateway.egress.released_seq().0, gateway.read_model.applied_seq().0);
-        let (open, accounts) = gateway
-            .read_model
-            .with_views(|views| (views.orders().open_count(), views.catalog().accounts().len()));
+        let released = gateway.egress[0].released_seq().0;
+        let lag = gateway.views_lags().max().unwrap_or_default();
+        let open_orders = |model: &ReadModel| model.with_views(|views| views.orders().open_count());
+        let open = gateway.read_models.all().iter().map(open_orders).sum();
+        let accounts = gateway.read_models.directory().with_views(|views| views.catalog().accounts().len());
         gauge(
             "rialto_commands_waiting",
             "Commands that wait to be sequenced",
             count(gateway.ingress.waiting()),
         );
         gauge("rialto_released_seq", "The last command whose outcome was told", released);
-        gauge(
-            "rialto_views_lag_commands",
-            "Commands that the views do not know yet",
-            released.saturating_sub(applied),
-        );
+        gauge("rialto_views_lag_commands", "Commands that the views do not know yet", lag);
         gauge(
             "rialto_event_log_waiting_bytes",
             "Events that are not in the event log yet",
@@ -277,12 +285,24 @@ impl Metrics {
         gauge(
             "rialto_websocket_subscriptions",
             "Streams and accounts that WebSocket connections follow",
-            count(gateway.read_model.hub().subscriptions()),
+            count(gateway.read_models.hub().subscriptions()),
         );
+        gauge(
+            "rialto_envelopes_waiting",
+            "Messages to other partitions that are not known to have been taken",
+            count(counts.outboxes.iter().sum()),
+        );
+        gauge("rialto_partitions", "Partitions", count(gateway.egress.len()));
         gauge("rialto_open_orders", "Open orders", count(open));
         gauge("rialto_accounts", "Accounts", count(accounts));
         gauge("rialto_banned_addresses", "Addresses banned now", count(gateway.limits.banned(now_ns())));
 
+        if gateway.egress.len() > 1 {
+            register_partitions(&mut registry, gateway, &by_partition);
+        }
+        let mut gauge = |name: &str, help: &str, number: u64| {
+            registry.register(name, help, ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX)));
+        };
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         gauge("process_start_time_seconds", "When the program was started, in seconds since 1970", started);
         if let Some(bytes) = resident_bytes() {
@@ -292,6 +312,36 @@ impl Metrics {
             gauge("process_open_fds", "Open file descriptors", files);
         }
         registry
+    }
+}
+
+/// A metric of each partition: its name, what it is, and its value.
+type OfEach<'a> = (&'a str, &'a str, &'a dyn Fn(usize) -> u64);
+
+/// What differs from partition to partition.
+fn register_partitions(registry: &mut Registry, gateway: &Gateway, counts: &[Counts]) {
+    let lags: Vec<u64> = gateway.views_lags().collect();
+    let each: [OfEach<'_>; 4] = [
+        ("rialto_partition_released_seq", "The last command whose outcome was told", &|at| {
+            gateway.egress[at].released_seq().0
+        }),
+        ("rialto_partition_views_lag_commands", "Commands that the views do not know yet", &|at| lags[at]),
+        ("rialto_partition_commands_waiting", "Commands that wait to be sequenced", &|at| {
+            count(gateway.ingress.waiting_in(PartitionId(u8::try_from(at).unwrap_or(u8::MAX))))
+        }),
+        (
+            "rialto_partition_envelopes_waiting",
+            "Messages to other partitions that are not known to have been taken",
+            &|at| count(counts[at].outboxes.iter().sum()),
+        ),
+    ];
+    for (name, help, of) in each {
+        let family = Family::<OfPartition, Gauge>::default();
+        for at in 0..gateway.egress.len() {
+            let labels = OfPartition { partition: count(at) };
+            family.get_or_create(&labels).set(i64::try_from(of(at)).unwrap_or(i64::MAX));
+        }
+        registry.register(name, help, family);
     }
 }
 

@@ -1,5 +1,6 @@
-//! The views as the gateway reads them: one copy in memory, kept current by a thread that follows what passes the gate, and
-//! a way to wait until they know as much as anybody was told.
+//! The views as the gateway reads them: those of each partition in memory, kept current by a thread that follows what passes its
+//! gate, and a way to wait until they know as much as anybody was told. Of an account the views of the partition know where it
+//! lives, of a market those where that lives, and those of the first partition what is listed and who there is.
 
 use std::collections::HashSet;
 use std::io;
@@ -8,48 +9,60 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::thread;
 use std::time::Duration;
 
-use model::{Event, EventBatch, Seq};
+use model::{AccountId, Event, EventBatch, MarketId, PartitionId, Partitions, Seq};
 use sequencer::Subscription;
 use tokio::sync::watch;
-use views::Views;
+use views::{Stay, Views, history_of};
 
 use crate::errors::ApiError;
 use crate::gateway::now_ns;
 use crate::limits::Limits;
-use crate::listings::Listings;
+use crate::listings::{Listing, Listings};
 use crate::streams::feed::Feed;
 use crate::streams::hub::Hub;
 use crate::streams::publisher;
 
-/// How long the follower sleeps at most before it looks whether anybody still needs it.
+/// How long a follower sleeps at most before it looks whether anybody still needs it.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// How long [`ReadModel::save_at_end`] sleeps between two looks.
-const END_LOOK: Duration = Duration::from_millis(1);
+/// How long is slept between two looks at views that are not far enough yet.
+const NEXT_LOOK: Duration = Duration::from_millis(1);
 
-/// The views, and how far they are.
+/// How often a market's new home looks for its history before it goes on without; whoever asks for it looks again.
+const HISTORY_LOOKS: u32 = 2_000;
+
+/// The views of one partition, and how far they are.
 pub struct ReadModel {
+    partition: PartitionId,
     views: RwLock<Views>,
-    listings: RwLock<Arc<Listings>>,
     /// The last command whose events are in the views. Its sender lives in the follower: a closed channel means that the
     /// views will not go on.
     applied: watch::Receiver<Seq>,
+}
+
+/// The views of all partitions.
+pub struct ReadModels {
+    /// By partition.
+    models: Vec<ReadModel>,
+    partitions: Partitions,
+    listings: RwLock<Arc<Listings>>,
     hub: Arc<Hub>,
     /// Who counts the first fills of orders, once there is a gateway.
     fills: OnceLock<Arc<Limits>>,
 }
 
-/// Brings the views up to date until the exchange ends or nobody needs them any more.
+/// Brings the views of a partition up to date until the exchange ends or nobody needs them any more.
 fn follow(
-    model: &Weak<ReadModel>,
+    models: &Weak<ReadModels>,
+    partition: PartitionId,
     subscription: &Subscription,
     announce: &watch::Sender<Seq>,
     mut feed: Feed,
 ) {
     while let Some(batches) = subscription.wait(LOOK_UP) {
-        let Some(model) = model.upgrade() else { return };
+        let Some(models) = models.upgrade() else { return };
         for batch in batches {
-            let seq = model.apply(&batch, &mut feed);
+            let seq = models.apply(partition, &batch, &mut feed);
             announce.send_replace(seq);
             feed.tell(&batch);
         }
@@ -69,68 +82,137 @@ fn count_first_fills(limits: &Limits, views: &Views, batch: &EventBatch) {
     }
 }
 
-impl ReadModel {
-    /// Follows `subscription` with `views`, which are at least as far as the subscription begins (what they have already is
-    /// left out). The follower ends with the exchange, or with the last owner of the read model; so does the thread that
-    /// writes the streams.
-    pub fn start(views: Views, subscription: Subscription) -> io::Result<Arc<Self>> {
-        let (announce, applied) = watch::channel(views.command_seq());
-        let listings = RwLock::new(Arc::new(Listings::of(views.catalog())));
-        let model = Self {
-            views: RwLock::new(views),
-            listings,
-            applied,
-            hub: Arc::default(),
-            fills: OnceLock::new(),
-        };
-        let model = Arc::new(model);
-        let feed = Feed::new(Arc::clone(&model.hub), publisher::start(&model)?);
-        let follower = Arc::downgrade(&model);
-        thread::Builder::new().name("views".to_owned()).spawn(move || {
-            // What is broken then, the panic hook has written.
-            let _ = catch_unwind(AssertUnwindSafe(|| follow(&follower, &subscription, &announce, feed)));
-        })?;
-        Ok(model)
+impl ReadModels {
+    /// Follows each subscription with views that are at least as far as it begins (what they have already is left out), in the
+    /// order of partitions. The followers end with the exchange, or with the last owner of the read models; so does the thread
+    /// that writes the streams.
+    pub fn start(followed: Vec<(Views, Subscription)>) -> io::Result<Arc<Self>> {
+        let first = &followed.first().expect("an exchange has a partition").0;
+        let partitions = first.catalog().partitions().clone();
+        let listings = RwLock::new(Arc::new(Listings::of(first.catalog())));
+        let (mut models, mut followers) = (Vec::new(), Vec::new());
+        for (partition, (views, subscription)) in (0..).map(PartitionId).zip(followed) {
+            let (announce, applied) = watch::channel(views.command_seq());
+            models.push(ReadModel { partition, views: RwLock::new(views), applied });
+            followers.push((partition, subscription, announce));
+        }
+        let hub = Arc::<Hub>::default();
+        let models = Self { models, partitions, listings, hub, fills: OnceLock::new() };
+        // What was traded in a market before it came to its partition may have been missing in a snapshot.
+        for listing in models.listings().markets() {
+            models.find_history(listing.market, listing.home);
+        }
+        let models = Arc::new(models);
+        let publisher = publisher::start(&models)?;
+        for (partition, subscription, announce) in followers {
+            let feed = Feed::new(partition, Arc::clone(&models.hub), publisher.clone());
+            let owned = Arc::downgrade(&models);
+            let name = match partition {
+                PartitionId::FIRST => "views".to_owned(),
+                other => format!("views-{other}"),
+            };
+            thread::Builder::new().name(name).spawn(move || {
+                // What is broken then, the panic hook has written.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    follow(&owned, partition, &subscription, &announce, feed);
+                }));
+            })?;
+        }
+        Ok(models)
     }
 
-    fn apply(&self, batch: &EventBatch, feed: &mut Feed) -> Seq {
-        let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
+    fn apply(&self, partition: PartitionId, batch: &EventBatch, feed: &mut Feed) -> Seq {
+        let model = self.of(partition);
+        let mut views = model.views.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(limits) = self.fills.get() {
             count_first_fills(limits, &views, batch);
         }
         feed.take_in(&mut views, batch);
-        let listed = |event: &Event| matches!(event, Event::AssetAdded { .. } | Event::MarketAdded { .. });
-        if batch.events.iter().any(listed) {
+        let changes_listings = |event: &Event| {
+            matches!(
+                event,
+                Event::AssetAdded { .. }
+                    | Event::MarketAdded { .. }
+                    | Event::MarketPlaced { .. }
+                    | Event::MarketMoving { .. }
+            )
+        };
+        if partition == PartitionId::FIRST && batch.events.iter().any(changes_listings) {
             // While nobody can look at the views: whoever sees a market in them finds it here.
             let listings = Arc::new(Listings::of(views.catalog()));
             *self.listings.write().unwrap_or_else(PoisonError::into_inner) = listings;
         }
-        views.command_seq()
-    }
-
-    /// Looks at the views while nothing changes in them. Keep it short: the follower waits.
-    pub fn with_views<R>(&self, look: impl FnOnce(&Views) -> R) -> R {
-        look(&self.read())
-    }
-
-    /// The views in the form of [`Views::save`], as they are when they have the events of `seq`, the last command of all; it
-    /// waits for that. `None` when the views will not come that far.
-    pub fn save_at_end(&self, seq: Seq) -> Option<Vec<u8>> {
-        while self.applied_seq() < seq {
-            if !self.goes_on() {
-                return None;
+        let seq = views.command_seq();
+        drop(views);
+        for event in &batch.events {
+            if let Event::MarketPlaced { market, partition: home } = event
+                && *home == partition
+            {
+                self.wait_for_history(*market, partition);
             }
-            thread::park_timeout(END_LOOK);
         }
-        let views = self.read();
-        assert_eq!(views.command_seq(), seq, "nothing comes behind the last command");
-        let mut bytes = Vec::new();
-        views.save(&mut bytes);
-        Some(bytes)
+        seq
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Views> {
-        self.views.read().unwrap_or_else(PoisonError::into_inner)
+    /// Gives a market that has come to a partition what was traded in it before. The views of its former home are about to be
+    /// far enough: its departure was released before its arrival.
+    fn wait_for_history(&self, market: MarketId, home: PartitionId) {
+        for _ in 0..HISTORY_LOOKS {
+            if self.find_history(market, home) {
+                return;
+            }
+            thread::park_timeout(NEXT_LOOK);
+        }
+    }
+
+    /// True when a market has its history.
+    fn find_history(&self, market: MarketId, home: PartitionId) -> bool {
+        let has_it = |views: &Views| views.catalog().market(market).is_none() || views.has_history(market);
+        if self.models.len() == 1 || has_it(&self.of(home).read()) {
+            return true;
+        }
+        let history: Option<Vec<Stay>> = {
+            let all: Vec<_> = self.models.iter().map(ReadModel::read).collect();
+            let others = self.models.iter().zip(&all).filter(|(model, _)| model.partition != home);
+            let others: Vec<&Views> = others.map(|(_, views)| &**views).collect();
+            history_of(&all[home.index()], &others, market).map(|stays| stays.into_iter().cloned().collect())
+        };
+        let Some(history) = history else { return false };
+        self.of(home).views.write().unwrap_or_else(PoisonError::into_inner).adopt(market, &history);
+        true
+    }
+
+    /// The views of a partition.
+    pub fn of(&self, partition: PartitionId) -> &ReadModel {
+        &self.models[partition.index()]
+    }
+
+    /// The views that know what is listed and who there is.
+    pub fn directory(&self) -> &ReadModel {
+        self.of(PartitionId::FIRST)
+    }
+
+    /// The views that know an account.
+    pub fn of_account(&self, account: AccountId) -> &ReadModel {
+        self.of(self.partitions.home(account))
+    }
+
+    /// Where an account lives.
+    pub fn home(&self, account: AccountId) -> PartitionId {
+        self.partitions.home(account)
+    }
+
+    /// The views of all partitions, in their order.
+    pub fn all(&self) -> &[ReadModel] {
+        &self.models
+    }
+
+    /// Looks at the views that know a market, while nothing changes in them; `None` in the moment after it was listed, when they
+    /// have not heard of it.
+    pub(crate) fn with_market<R>(&self, listing: &Listing, look: impl FnOnce(&Views) -> R) -> Option<R> {
+        let views = self.of(listing.home).read();
+        views.catalog().market(listing.market)?;
+        Some(look(&views))
     }
 
     /// Who listens to what happens.
@@ -146,6 +228,38 @@ impl ReadModel {
     /// Has the first fills of orders counted from now on. Only the first call does anything.
     pub(crate) fn count_fills(&self, limits: Arc<Limits>) {
         let _ = self.fills.set(limits);
+    }
+
+    /// False once the views of some partition will not go on.
+    pub(crate) fn go_on(&self) -> bool {
+        self.models.iter().all(ReadModel::goes_on)
+    }
+}
+
+impl ReadModel {
+    /// Looks at the views while nothing changes in them. Keep it short: the follower waits.
+    pub fn with_views<R>(&self, look: impl FnOnce(&Views) -> R) -> R {
+        look(&self.read())
+    }
+
+    /// The views in the form of [`Views::save`], as they are when they have the events of `seq`, the last command of all; it
+    /// waits for that. `None` when the views will not come that far.
+    pub fn save_at_end(&self, seq: Seq) -> Option<Vec<u8>> {
+        while self.applied_seq() < seq {
+            if !self.goes_on() {
+                return None;
+            }
+            thread::park_timeout(NEXT_LOOK);
+        }
+        let views = self.read();
+        assert_eq!(views.command_seq(), seq, "nothing comes behind the last command");
+        let mut bytes = Vec::new();
+        views.save(&mut bytes);
+        Some(bytes)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Views> {
+        self.views.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// False once the views will not go on.
@@ -165,5 +279,12 @@ impl ReadModel {
         }
         let mut applied = self.applied.clone();
         applied.wait_for(|applied| *applied >= seq).await.map(drop).map_err(|_| ApiError::stopping())
+    }
+
+    /// Waits until the views know a market, which is listed.
+    pub(crate) async fn knows(&self, market: MarketId) -> Result<(), ApiError> {
+        let mut applied = self.applied.clone();
+        let knows = |_: &Seq| self.read().catalog().market(market).is_some();
+        applied.wait_for(knows).await.map(drop).map_err(|_| ApiError::stopping())
     }
 }

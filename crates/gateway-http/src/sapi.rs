@@ -115,8 +115,8 @@ fn coin(terms: &AssetTerms, balance: Balance) -> Coin {
 
 pub(crate) async fn all_coins(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let caller = ask.caller();
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
     let balances = model.with_views(|views| views.balances().of(caller.account).to_vec());
     let coins: Vec<Coin> =
         balances_of(&listings, &balances).map(|(terms, balance)| coin(terms, balance)).collect();
@@ -133,7 +133,7 @@ pub(crate) struct TradeFee {
 
 pub(crate) async fn trade_fee(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let params = &ask.params;
-    let listings = gateway.current().await?.listings();
+    let listings = gateway.listings().await?;
     let chosen = match Chosen::by(params, &listings)? {
         Chosen::One(listing) => vec![listing],
         Chosen::Many(several) => several,

@@ -52,8 +52,7 @@ pub(crate) async fn cancel(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
     let Cancelling { command, cancel_id } =
         orders::cancel(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::CancelOrder(command)).await?;
-    gateway.read_model.applied(reply.seq()).await?;
-    let cancelled = gateway.read_model.with_views(|views| {
+    let cancelled = gateway.after(&reply).await?.with_views(|views| {
         outcome(caller.account, &reply, unit).order_cancelled(listing, views.orders(), cancel_id)
     })?;
     Ok(Json::ok(&cancelled))
@@ -68,8 +67,7 @@ pub(crate) async fn cancel_all(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     let listing = listings.symbol(symbol)?;
     let cancel_id = gateway.new_client_order_id()?;
     let reply = gateway.execute(Command::CancelAllOrders(orders::cancel_all(listing, caller))).await?;
-    gateway.read_model.applied(reply.seq()).await?;
-    let cancelled = gateway.read_model.with_views(|views| {
+    let cancelled = gateway.after(&reply).await?.with_views(|views| {
         outcome(caller.account, &reply, unit).all_cancelled(listing, views.orders(), cancel_id)
     })?;
     Ok(Json::ok(&cancelled))
@@ -85,8 +83,7 @@ pub(crate) async fn cancel_replace(gateway: &Gateway, ask: &Ask<'_>) -> Result<J
     let Replacing { command, response, labels, cancel_id } =
         orders::replace(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::ReplaceOrder(command)).await?;
-    gateway.read_model.applied(reply.seq()).await?;
-    let (status, replaced) = gateway.read_model.with_views(|views| {
+    let (status, replaced) = gateway.after(&reply).await?.with_views(|views| {
         outcome(caller.account, &reply, unit).replaced(listing, views.orders(), cancel_id, response, labels)
     })?;
     Ok(Json::with_status(status, &replaced))
@@ -98,8 +95,8 @@ pub(crate) async fn amend(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiE
     let unit = ask.unit;
     let symbol = params.required("symbol")?;
     // The answer tells what the order was called before, which is over once the command is applied.
-    let model = gateway.current().await?;
-    let listings = model.listings();
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
     let listing = listings.symbol(symbol)?;
     let command = orders::amend(params, listing, caller, || gateway.new_client_order_id())?;
     let name_before: Option<ClientOrderId> = match command.order {
@@ -109,8 +106,7 @@ pub(crate) async fn amend(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiE
         }
     };
     let reply = gateway.execute(Command::AmendOrder(command)).await?;
-    gateway.read_model.applied(reply.seq()).await?;
-    let amended = gateway.read_model.with_views(|views| {
+    let amended = gateway.after(&reply).await?.with_views(|views| {
         // The command's place in the journal serves as the number of the execution: unique, and rising.
         outcome(caller.account, &reply, unit).amended(listing, views.orders(), name_before, reply.seq().0)
     })?;

@@ -62,7 +62,7 @@ impl Restrictions {
 /// What the key that asks may do.
 pub(crate) async fn restrictions(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let id = ask.caller().key;
-    let told = gateway.current().await?.with_views(|views| views.catalog().key(&id).map(Restrictions::of));
+    let told = gateway.directory().await?.with_views(|views| views.catalog().key(&id).map(Restrictions::of));
     // Gone since it signed.
     told.map(|told| Json::ok(&told)).ok_or_else(ApiError::rejected_key)
 }
@@ -76,7 +76,7 @@ pub(crate) struct Requested {
 pub(crate) async fn withdraw(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let (params, account) = (&ask.params, ask.caller().account);
     let coin = params.required("coin")?;
-    let listings = gateway.current().await?.listings();
+    let listings = gateway.listings().await?;
     let (asset, terms) = listings.asset_named(coin).ok_or_else(|| ApiError::invalid_value("coin"))?;
     // There is one network an asset, with its name (see `capital/config/getall`), and one wallet.
     if params.optional("network")?.is_some_and(|network| network != coin) {

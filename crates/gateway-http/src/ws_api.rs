@@ -397,8 +397,9 @@ impl ApiConnection {
         let right = Right::while_true(move || {
             keys.find(&key).is_some_and(|key| permit(&key, Permissions::READ, Some(address)).is_ok())
         });
-        let hub = self.gateway.read_model.hub();
-        let events = hub.subscribe_user(account, outbox, u64::from(id), self.manner.unit, right);
+        let models = &self.gateway.read_models;
+        let (hub, home) = (models.hub(), models.home(account));
+        let events = hub.subscribe_user((account, home), outbox, u64::from(id), self.manner.unit, right);
         session.subscriptions.insert(id, Subscription { account, owner, _events: events });
         Ok(Json::ok(&Subscribed { subscription_id: id }))
     }

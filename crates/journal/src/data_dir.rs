@@ -84,7 +84,10 @@ impl DataDirError {
 #[derive(Clone, Debug)]
 pub struct DataDir {
     path: PathBuf,
-    storage: Arc<dyn Storage>,
+    /// `None` of a directory that is only read.
+    lock: Option<Arc<File>>,
+    /// By partition.
+    storages: Vec<Arc<dyn Storage>>,
 }
 
 impl DataDir {
@@ -93,30 +96,36 @@ impl DataDir {
         let path = path.as_ref();
         let new = !path.exists();
         fs::create_dir_all(path).map_err(DataDirError::of(path))?;
-        let lock = lock(path)?;
-        for folder in FOLDERS {
-            let folder = path.join(folder);
-            fs::create_dir_all(&folder).map_err(DataDirError::of(&folder))?;
+        let lock = Arc::new(lock(path)?);
+        make_folders(path)?;
+        let mut storages: Vec<Arc<dyn Storage>> =
+            vec![Arc::new(FileStorage::locked(path, Arc::clone(&lock)))];
+        for root in partition_folders(path) {
+            make_folders(&root)?;
+            storages.push(Arc::new(FileStorage::locked(&root, Arc::clone(&lock))));
         }
-        sync(path)?;
         if new
             && let Ok(full) = path.canonicalize()
             && let Some(parent) = full.parent()
         {
             sync(parent)?;
         }
-        Ok(Self { path: path.to_owned(), storage: Arc::new(FileStorage::locked(path, lock)) })
+        Ok(Self { path: path.to_owned(), lock: Some(lock), storages })
     }
 
     /// For `verify` and the like: takes no lock, changes nothing, works beside a server that writes.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
         let path = path.as_ref();
         fs::read_dir(path).map_err(DataDirError::of(path))?;
-        for folder in FOLDERS {
-            let folder = path.join(folder);
-            fs::read_dir(&folder).map_err(DataDirError::of(&folder))?;
+        let mut storages: Vec<Arc<dyn Storage>> = Vec::new();
+        for root in std::iter::once(path.to_owned()).chain(partition_folders(path)) {
+            for folder in FOLDERS {
+                let folder = root.join(folder);
+                fs::read_dir(&folder).map_err(DataDirError::of(&folder))?;
+            }
+            storages.push(Arc::new(FileStorage::read_only(&root)));
         }
-        Ok(Self { path: path.to_owned(), storage: Arc::new(FileStorage::read_only(path)) })
+        Ok(Self { path: path.to_owned(), lock: None, storages })
     }
 
     /// As given.
@@ -124,10 +133,45 @@ impl DataDir {
         &self.path
     }
 
-    /// What journal, event log and snapshots stand on.
+    /// What journal, event log and snapshots of the first partition stand on.
     pub fn storage(&self) -> &Arc<dyn Storage> {
-        &self.storage
+        &self.storages[0]
     }
+
+    /// The same of all partitions, in their order.
+    pub fn storages(&self) -> &[Arc<dyn Storage>] {
+        &self.storages
+    }
+
+    /// Makes the folders of one more partition.
+    pub fn add_partition(&mut self) -> Result<&Arc<dyn Storage>, DataDirError> {
+        let root = partition_folder(&self.path, self.storages.len());
+        let lock = self.lock.clone().ok_or_else(|| DataDirError::ReadOnly { path: root.clone() })?;
+        fs::create_dir_all(&root).map_err(DataDirError::of(&root))?;
+        make_folders(&root)?;
+        sync(&self.path)?;
+        self.storages.push(Arc::new(FileStorage::locked(&root, lock)));
+        Ok(&self.storages[self.storages.len() - 1])
+    }
+}
+
+/// Where the files of a partition are, from the second on.
+fn partition_folder(path: &Path, partition: usize) -> PathBuf {
+    path.join(format!("partition-{partition}"))
+}
+
+/// Those that are there: numbered without gaps.
+fn partition_folders(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let path = path.to_owned();
+    (1..).map(move |partition| partition_folder(&path, partition)).take_while(|folder| folder.is_dir())
+}
+
+fn make_folders(root: &Path) -> Result<(), DataDirError> {
+    for folder in FOLDERS {
+        let folder = root.join(folder);
+        fs::create_dir_all(&folder).map_err(DataDirError::of(&folder))?;
+    }
+    sync(root)
 }
 
 /// Makes a folder's names durable.

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Files under one root folder.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub struct FileStorage {
     root: PathBuf,
     access: Access,
     /// Held, never read: the operating system lets go of the lock when the last user of this storage is gone.
-    _lock: Option<File>,
+    _lock: Option<Arc<File>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ enum Access {
 
 impl FileStorage {
     /// For reading and writing, holding `lock` for as long as this storage lives.
-    pub(crate) fn locked(root: &Path, lock: File) -> Self {
+    pub(crate) fn locked(root: &Path, lock: Arc<File>) -> Self {
         Self { root: root.to_owned(), access: Access::Write, _lock: Some(lock) }
     }
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use gateway_http::{
-    Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls,
+    Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModels, StoredKey, Tls,
     write_secret,
 };
-use journal::DataDir;
-use model::{Command, Seq};
-use sequencer::{Egress, Ingress, Recovered, Sequencer};
+use journal::{DataDir, Storage};
+use model::{Command, PartitionId, Seq};
+use sequencer::{Egress, Ingress, Lane, Recovered, Sequencer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -50,15 +50,21 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     // Nobody outside may know which names fall into one place of the views' indexes.
     let hash_seed = RandomState::new().hash_one(std::process::id());
     let view_settings = ViewSettings { hash_seed, ..config.views() };
-    let mut views = ViewsReplay::new(view_settings.clone(), directory.storage());
-    let recovered = sequencer::recover(directory.storage(), &config.journal(), &mut views)?;
-    for warning in recovered.warnings() {
+    let (mut recovered, mut followed, mut egress) = (Vec::new(), Vec::new(), Vec::new());
+    for storage in directory.storages() {
+        let mut views = ViewsReplay::new(view_settings.clone(), storage);
+        recovered.push(sequencer::recover(storage, &config.journal(), &mut views)?);
+        egress.push(Egress::default());
+        followed.push((views.finish()?, egress[egress.len() - 1].subscribe()));
+    }
+    for warning in recovered.iter().flat_map(Recovered::warnings) {
         tracing::warn!("{warning}");
     }
-    let views = views.finish()?;
-    refuse_open_demo(config, &views)?;
+    // What is listed and who there is, the first partition knows.
+    let views = &followed[0].0;
+    refuse_open_demo(config, views)?;
 
-    let seq = recovered.partition().seq();
+    let seq = recovered[0].partition().seq();
     let is_new = seq == Seq(0);
     // The demo has no settings file that somebody could have changed.
     if !is_new && demo.is_none() {
@@ -67,19 +73,13 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         }
     }
     let master_file = config.beside_data(&config.keys.master_key_file);
-    let stored = stored_keys(&recovered);
+    let stored = stored_keys(&recovered[0]);
     let master = master_key(&master_file, is_new)?;
     let standing = demo.map(|_| demo::Standing::of(&master, &stored, views.catalog(), seq)).transpose()?;
     let keys = Arc::new(KeyStore::open(master, stored)?);
     let token = admin_token(&config.beside_data(&config.admin.token_file))?;
 
-    let egress = Egress::default();
-    let read_model = ReadModel::start(views, egress.subscribe()).context("cannot start the views' thread")?;
-    let snapshots = Arc::new(ViewsInSnapshots {
-        settings: view_settings,
-        storage: Arc::clone(directory.storage()),
-        read_model: Arc::clone(&read_model),
-    });
+    let read_models = ReadModels::start(followed).context("cannot start the views' threads")?;
     let mut first = if is_new { setup::listing(config)? } else { Vec::new() };
     let mut demo = match (demo, standing) {
         (Some(options), Some(standing)) => Some(standing.prepare(options, config, &keys, is_new)?),
@@ -90,8 +90,19 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     // For as long as this first run lasts: the first commands are one batch, whatever the settings say of later ones.
     settings.ingress_limit = settings.ingress_limit.max(first.len());
     settings.batch_max_commands = settings.batch_max_commands.max(first.len());
-    let replayed = recovered.replayed();
-    let sequencer = recovered.start(settings, egress, Some(snapshots));
+    let replayed: u64 = recovered.iter().map(Recovered::replayed).sum();
+    let partitions = (0..).map(PartitionId).zip(directory.storages());
+    let lane = |(((partition, storage), recovered), egress): (((_, &Arc<dyn Storage>), _), &Egress)| {
+        let snapshots = ViewsInSnapshots {
+            settings: view_settings.clone(),
+            storage: Arc::clone(storage),
+            read_models: Arc::clone(&read_models),
+            partition,
+        };
+        Lane { recovered, egress: egress.clone(), companion: Some(Arc::new(snapshots)) }
+    };
+    let lanes = partitions.zip(recovered).zip(&egress).map(lane).collect();
+    let sequencer = Sequencer::start(lanes, settings)?;
     setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
     issued.iter().try_for_each(|key| keys.insert(key))?;
     finish_change_of_master_key(&keys, sequencer.ingress())?;
@@ -102,8 +113,8 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let gateway = Gateway::new(
         GatewaySettings { max_connections, ..config.gateway() },
         sequencer.ingress().clone(),
-        sequencer.egress().clone(),
-        Arc::clone(&read_model),
+        egress,
+        read_models,
         Arc::clone(&keys),
         streams.handle().clone(),
     );
@@ -174,14 +185,15 @@ async fn run(
         let _ = operator.await;
         sequencer.ingress().stop();
     }
-    let ended = tokio::task::spawn_blocking(|| sequencer.join()).await?;
+    let ended = tokio::task::spawn_blocking(|| sequencer.join_all()).await?;
     let stopped =
         ended.context("the exchange has stopped; everything that was acknowledged is on the disk")?;
+    let seq = stopped[0].seq;
     if failed {
-        bail!("the exchange has stopped by itself at command {}", stopped.seq);
+        bail!("the exchange has stopped by itself at command {seq}");
     }
-    tracing::info!(seq = stopped.seq.0, "stopped");
-    say!("Stopped at command {}.", stopped.seq);
+    tracing::info!(seq = seq.0, partitions = stopped.len(), "stopped");
+    say!("Stopped at command {seq}.");
     Ok(())
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use codec::Reader;
-use gateway_http::ReadModel;
+use gateway_http::ReadModels;
 use indicatif::ProgressBar;
 use journal::{EventLogReader, Storage};
-use model::{EventBatch, Seq};
+use model::{EventBatch, PartitionId, Seq};
 use sequencer::{Companion, CompanionCopy, Replay, Sections};
 use views::{ViewSettings, Views};
 
@@ -20,7 +20,8 @@ const VIEWS_SECTION: &str = "views";
 pub struct ViewsInSnapshots {
     pub settings: ViewSettings,
     pub storage: Arc<dyn Storage>,
-    pub read_model: Arc<ReadModel>,
+    pub read_models: Arc<ReadModels>,
+    pub partition: PartitionId,
 }
 
 impl Companion for ViewsInSnapshots {
@@ -29,7 +30,10 @@ impl Companion for ViewsInSnapshots {
     }
 
     fn last(&self, seq: Seq) -> Sections {
-        vec![(VIEWS_SECTION, self.read_model.save_at_end(seq).expect("the views follow to the end"))]
+        vec![(
+            VIEWS_SECTION,
+            self.read_models.of(self.partition).save_at_end(seq).expect("the views follow to the end"),
+        )]
     }
 
     fn failed(&self, sentence: &str) {

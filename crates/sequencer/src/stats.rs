@@ -29,6 +29,35 @@ pub struct Counts {
     pub snapshots: Snapshots,
 }
 
+impl Counts {
+    /// Adds what another partition has counted. Of snapshots the times are those of whichever is worse off.
+    pub fn join(&mut self, other: &Self) {
+        for row in &other.commands {
+            let same = |mine: &&mut CommandCount| (mine.command, mine.outcome) == (row.command, row.outcome);
+            match self.commands.iter_mut().find(same) {
+                Some(mine) => mine.count += row.count,
+                None => self.commands.push(*row),
+            }
+        }
+        self.batch_commands.join(&other.batch_commands);
+        self.journal_ns.join(&other.journal_ns);
+        self.events_waiting_bytes += other.events_waiting_bytes;
+        // By sender now; whoever sums them up does not mind.
+        self.outboxes.extend(&other.outboxes);
+        let (mine, other) = (&mut self.snapshots, &other.snapshots);
+        mine.written += other.written;
+        mine.failed += other.failed;
+        mine.under_way = earlier(mine.under_way, other.under_way);
+        mine.last_written = earlier(mine.last_written, other.last_written);
+        mine.last_took = mine.last_took.max(other.last_took);
+        mine.last_stall = mine.last_stall.max(other.last_stall);
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
 /// What there is to say of snapshots. One that cannot be written stops the exchange; one that cannot be made is counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Snapshots {
@@ -110,6 +139,13 @@ impl<B: Bounds> Histogram<B> {
     fn record(&mut self, number: u64) {
         self.counts[B::BOUNDS.partition_point(|bound| *bound < number)] += 1;
         self.sum = self.sum.wrapping_add(number);
+    }
+
+    fn join(&mut self, other: &Self) {
+        for (mine, other) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += other;
+        }
+        self.sum = self.sum.wrapping_add(other.sum);
     }
 
     /// Upper bound and count of each bucket; without a bound for the last.

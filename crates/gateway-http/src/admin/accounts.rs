@@ -89,7 +89,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, request: Authorized) -
             .map_err(|error| AdminError::bad_request(format!("the name of an account: {error}")))
     });
     let name = name.transpose()?;
-    let accounts: Vec<AccountReply> = admin.gateway().current().await?.with_views(|views| {
+    let accounts: Vec<AccountReply> = admin.gateway().directory().await?.with_views(|views| {
         if let Some(name) = &name {
             let found = views.catalog().account_by_name(name).filter(|id| *id >= from);
             let found = found.and_then(|id| Some((id, views.catalog().account(id)?)));
@@ -107,9 +107,11 @@ pub(super) async fn one(
     _: Authorized,
 ) -> Result<Json, AdminError> {
     let id = account_in_path(&account)?;
-    let found = admin.gateway().current().await?.with_views(|views| {
+    let gateway = admin.gateway();
+    let balances = gateway.of_account(id).await?.with_views(|views| balances(views, id));
+    let found = gateway.directory().await?.with_views(|views| {
         let account = views.catalog().account(id)?;
-        Some(AccountReply { balances: Some(balances(views, id)), ..AccountReply::of(id, account) })
+        Some(AccountReply { balances: Some(balances), ..AccountReply::of(id, account) })
     });
     found.map(|reply| Json::ok(&reply)).ok_or_else(|| no_account(id))
 }

@@ -144,7 +144,7 @@ pub(super) async fn list(
     _: Authorized,
 ) -> Result<Json, AdminError> {
     let account = account_in_path(&account)?;
-    let keys = admin.gateway().current().await?.with_views(|views| {
+    let keys = admin.gateway().directory().await?.with_views(|views| {
         views.catalog().account(account)?;
         let keys = views.catalog().keys_of(account);
         Some(keys.map(|(id, key)| KeyReply::of(id, key)).collect::<Vec<_>>())
@@ -153,7 +153,7 @@ pub(super) async fn list(
 }
 
 async fn known(admin: &Admin, id: &ApiKeyId) -> Result<ApiKey, AdminError> {
-    let found = admin.gateway().current().await?.with_views(|views| views.catalog().key(id).cloned());
+    let found = admin.gateway().directory().await?.with_views(|views| views.catalog().key(id).cloned());
     found.ok_or_else(|| AdminError::not_found("there is no such API key"))
 }
 

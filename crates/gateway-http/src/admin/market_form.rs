@@ -47,6 +47,9 @@ pub struct MarketForm {
     pub lot_size: String,
     /// The reference price before the first trade.
     pub initial_price: String,
+    /// The partition where it lives. Default: what the table `[partitions]` of the settings says at the first start, otherwise 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<u8>,
     /// What may change later.
     #[serde(flatten)]
     pub change: MarketChange,
@@ -273,6 +276,9 @@ fn qty_lots(
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MarketReply {
     market: u32,
+    /// The partition to which it is on its way; it accepts nothing until it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moving_to: Option<u8>,
     #[serde(flatten)]
     form: MarketForm,
 }
@@ -288,6 +294,7 @@ impl MarketReply {
         };
         Self {
             market: listing.market.0,
+            moving_to: listing.moving_to.map(|to| to.0),
             form: MarketForm {
                 name: terms.name.to_string(),
                 base: listing.base.name.to_string(),
@@ -295,6 +302,7 @@ impl MarketReply {
                 tick_size: listing.price(PriceTicks(1)).to_string(),
                 lot_size: listing.base_amount(terms.base_atoms_per_lot).to_string(),
                 initial_price: listing.price(terms.initial_reference_ticks).to_string(),
+                partition: Some(listing.home.0),
                 change: MarketChange {
                     min_price: Some(listing.price(terms.min_price_ticks).to_string()),
                     max_price: Some(listing.price(terms.max_price_ticks).to_string()),
@@ -329,6 +337,7 @@ mod tests {
             tick_size: "0.05".to_owned(),
             lot_size: "0.001".to_owned(),
             initial_price: "50000".to_owned(),
+            partition: None,
             change: MarketChange {
                 max_price: Some("1000000".to_owned()),
                 max_qty: Some("1000".to_owned()),

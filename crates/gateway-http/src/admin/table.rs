@@ -207,6 +207,22 @@ pub(crate) const TABLE: &[Route] = &[
         [Schemas::of::<market_form::MarketForm>, Schemas::of::<market_form::MarketReply>],
         |verb| on(verb, listed::add_market),
     ),
+    Route {
+        verb: Method::POST,
+        path: "/admin/v1/markets/{market}/move",
+        summary: "Move a market with all its orders to another partition; it accepts nothing until it is there",
+        parameters: &[],
+        body: Body::Required(Schemas::of::<listed::MarketMove>),
+        success: Success::Done,
+        response: Schemas::of::<market_form::MarketReply>,
+        handler: |verb| on(verb, listed::move_market),
+    },
+    Route::get(
+        "/admin/v1/partitions",
+        "Partitions, and what lives where",
+        Schemas::list_of::<listed::PartitionReply>,
+        |verb| on(verb, listed::partitions),
+    ),
     Route::change(
         "/admin/v1/markets/{market}",
         "Change the terms of a market; what is left out stays as it is",

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 
 use model::{
     AccountId, Amount, AssetId, EndReason, Event, EventBatch, LevelChanged, MarketId, MarketTerms,
-    OrderFilled, OrderId, OrderPrevented, Seq, Side, TimeNs, TradeGroup,
+    OrderFilled, OrderId, OrderPrevented, PartitionId, Seq, Side, TimeNs, TradeGroup,
 };
 use views::{AggTrade, Balance, BookTicker, Order, OrderStatus, Trade, Views};
 
@@ -74,6 +74,8 @@ pub(crate) struct Told {
 /// Picks out facts, and hands them on.
 #[derive(Debug)]
 pub(crate) struct Feed {
+    /// Whose events it picks from.
+    partition: PartitionId,
     hub: Arc<Hub>,
     publisher: Sender<Told>,
     facts: Vec<Fact>,
@@ -82,14 +84,14 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(hub: Arc<Hub>, publisher: Sender<Told>) -> Self {
-        Self { hub, publisher, facts: Vec::new(), best: HashMap::new() }
+    pub(crate) fn new(partition: PartitionId, hub: Arc<Hub>, publisher: Sender<Told>) -> Self {
+        Self { partition, hub, publisher, facts: Vec::new(), best: HashMap::new() }
     }
 
     /// Lets `views` take in `batch`, and keeps what is to be told of it.
     pub(crate) fn take_in(&mut self, views: &mut Views, batch: &EventBatch) {
         let interest = self.hub.interest();
-        self.hub.takes_in(batch.last_seq(), &interest);
+        self.hub.takes_in(self.partition, batch.last_seq(), &interest);
         self.best.retain(|market, _| interest.market(*market).best_prices > 0);
         if interest.is_empty() {
             views.apply(batch);

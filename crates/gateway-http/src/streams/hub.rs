@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::extract::ws::Utf8Bytes;
-use model::{AccountId, MarketId, Seq};
+use model::{AccountId, MarketId, PartitionId, Seq};
 
 use crate::gateway::TimeUnit;
 use crate::streams::outbox::Outbox;
@@ -142,8 +142,8 @@ pub(crate) struct Hub {
     topics: Mutex<HashMap<Topic, Listeners>>,
     users: Mutex<HashMap<AccountId, Vec<UserListener>>>,
     interest: RwLock<Interest>,
-    /// The last command of the latest batch that was picked through. Written while the interest is locked.
-    taken_in: AtomicU64,
+    /// By partition: the last command of the latest batch that was picked through. Written while the interest is locked.
+    taken_in: [AtomicU64; PartitionId::MAX_COUNT as usize],
 }
 
 /// A subscription to what happens to an account, until it is dropped.
@@ -207,11 +207,11 @@ impl Hub {
         }
     }
 
-    /// Everything that happens to `account` and is released after this call arrives in `outbox`, in order, each message once,
+    /// Everything that happens to an account, which lives in a partition, and is released after this call arrives in `outbox`, in order, each message once,
     /// wrapped with `subscription_id`, until what this returns is dropped, and as long as there is a `right` to it. What the views had already does not.
     pub(crate) fn subscribe_user(
         self: &Arc<Self>,
-        account: AccountId,
+        (account, home): (AccountId, PartitionId),
         outbox: Arc<Outbox>,
         subscription_id: u64,
         unit: TimeUnit,
@@ -222,7 +222,7 @@ impl Hub {
         let mut interest = self.interest_mut();
         *interest.accounts.entry(account).or_default() += 1;
         // The follower is between two batches now.
-        let since = Seq(self.taken_in.load(Ordering::Relaxed));
+        let since = Seq(self.taken_in[home.index()].load(Ordering::Relaxed));
         drop(interest);
         let entry = UserListener { listener, subscription_id, right, since, unit, outbox };
         users.entry(account).or_default().push(entry);
@@ -284,9 +284,9 @@ impl Hub {
         self.interest.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the batch that ends with `seq` is about to be picked through with `_interest`.
-    pub(crate) fn takes_in(&self, seq: Seq, _interest: &Interest) {
-        self.taken_in.store(seq.0, Ordering::Relaxed);
+    /// Notes that a partition's batch that ends with `seq` is about to be picked through with `_interest`.
+    pub(crate) fn takes_in(&self, partition: PartitionId, seq: Seq, _interest: &Interest) {
+        self.taken_in[partition.index()].store(seq.0, Ordering::Relaxed);
     }
 
     fn interest_mut(&self) -> RwLockWriteGuard<'_, Interest> {

@@ -166,12 +166,12 @@ struct Streams {
 
 impl Streams {
     fn new(gateway: Arc<Gateway>, outbox: Arc<Outbox>, unit: TimeUnit, combined: bool) -> Self {
-        let listener = gateway.read_model.hub().listener();
+        let listener = gateway.read_models.hub().listener();
         Self { gateway, outbox, listener, unit, combined, subscribed: Vec::new() }
     }
 
     fn hub(&self) -> &Hub {
-        self.gateway.read_model.hub()
+        self.gateway.read_models.hub()
     }
 
     fn form(&self, name: &Arc<str>) -> Form {
@@ -182,7 +182,7 @@ impl Streams {
         if self.subscribed.iter().any(|subscribed| *subscribed.name == *name) {
             return;
         }
-        let listings = self.gateway.read_model.listings();
+        let listings = self.gateway.read_models.listings();
         let subject = Subject::from_name(name, &listings);
         let topic = subject.map(|subject| Topic { subject, unit: self.unit });
         let name: Arc<str> = name.into();

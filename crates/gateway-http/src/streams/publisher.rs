@@ -15,7 +15,7 @@ use crate::decimal::Decimal;
 use crate::gateway::{TimeUnit, now_ns};
 use crate::listings::{Listing, Listings};
 use crate::market_data::average;
-use crate::read_model::ReadModel;
+use crate::read_model::ReadModels;
 use crate::streams::feed::{Fact, Told};
 use crate::streams::hub::Hub;
 use crate::streams::market_messages::{self as messages, BestLevels, CandleState};
@@ -27,12 +27,12 @@ const TICK: Duration = Duration::from_millis(100);
 /// Every how many ticks it asks for the slow ones.
 const TICKS_A_SECOND: u64 = 10;
 
-/// Starts the thread; it ends with the sender of what it is to tell, or with the read model.
-pub(crate) fn start(model: &Arc<ReadModel>) -> io::Result<Sender<Told>> {
+/// Starts the thread; it ends with the senders of what it is to tell, or with the read models.
+pub(crate) fn start(models: &Arc<ReadModels>) -> io::Result<Sender<Told>> {
     let (sender, told) = channel();
     let publisher = Publisher {
-        model: Arc::downgrade(model),
-        hub: Arc::clone(model.hub()),
+        models: Arc::downgrade(models),
+        hub: Arc::clone(models.hub()),
         diffs: HashMap::new(),
         told_before: HashMap::new(),
     };
@@ -94,7 +94,7 @@ impl TickerFigures {
 }
 
 struct Publisher {
-    model: Weak<ReadModel>,
+    models: Weak<ReadModels>,
     hub: Arc<Hub>,
     diffs: HashMap<(MarketId, Speed), Diff>,
     told_before: HashMap<(Topic, Option<MarketId>), Before>,
@@ -107,19 +107,19 @@ impl Publisher {
         loop {
             match told.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
                 Ok(told) => {
-                    let Some(model) = self.model.upgrade() else { return };
-                    self.tell(&model.listings(), &told);
+                    let Some(models) = self.models.upgrade() else { return };
+                    self.tell(&models, &told);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
             if now >= next_tick {
-                let Some(model) = self.model.upgrade() else { return };
+                let Some(models) = self.models.upgrade() else { return };
                 ticks += 1;
-                self.tick(&model, Speed::Fast);
+                self.tick(&models, Speed::Fast);
                 if ticks % TICKS_A_SECOND == 0 {
-                    self.tick(&model, Speed::Slow);
+                    self.tick(&models, Speed::Slow);
                 }
                 // Ticks that were missed are not made up for.
                 next_tick = (next_tick + TICK).max(now);
@@ -151,7 +151,9 @@ impl Publisher {
         });
     }
 
-    fn tell(&mut self, listings: &Listings, told: &Told) {
+    fn tell(&mut self, models: &ReadModels, told: &Told) {
+        // What is listed now: what a partition tells of has been listed before.
+        let listings = &*models.listings();
         let (seq, time_ns) = (told.seq, told.time_ns);
         let listing = |market| listings.market(market).expect("an event names listed markets");
         for fact in &told.facts {
@@ -195,16 +197,16 @@ impl Publisher {
     }
 
     /// Tells what the streams of this speed have to tell.
-    fn tick(&mut self, model: &ReadModel, speed: Speed) {
-        let listings = model.listings();
+    fn tick(&mut self, models: &ReadModels, speed: Speed) {
+        let listings = models.listings();
         let topics = self.hub.topics_now(|topic| topic.speed() == Some(speed));
         for (topic, fresh) in &topics {
             match topic.subject {
                 Subject::Market(market, kind) => {
                     let listing = listings.market(market).expect("topics are of listed markets");
-                    self.tick_market(model, listing, *topic, kind, *fresh);
+                    self.tick_market(models, listing, *topic, kind, *fresh);
                 }
-                Subject::AllMiniTickers => self.tick_all(model, &listings, *topic, *fresh),
+                Subject::AllMiniTickers => self.tick_all(models, &listings, *topic, *fresh),
             }
         }
         // What nobody listens to is forgotten; diffs are told to all units of time at once.
@@ -218,7 +220,7 @@ impl Publisher {
         self.told_before.insert((topic, market), now) != Some(now)
     }
 
-    fn tick_market(&mut self, model: &ReadModel, listing: &Listing, topic: Topic, kind: Kind, fresh: bool) {
+    fn tick_market(&mut self, models: &ReadModels, listing: &Listing, topic: Topic, kind: Kind, fresh: bool) {
         let (market, unit) = (listing.market, topic.unit);
         let now = now_ns();
         match kind {
@@ -236,32 +238,38 @@ impl Publisher {
                 }
             }
             Kind::PartialDepth(levels, _) => {
-                let best = model.with_views(|views| best_levels(views, market, levels));
+                let Some(best) = models.with_market(listing, |views| best_levels(views, market, levels))
+                else {
+                    return;
+                };
                 if self.is_new(topic, None, Before::Book(best.last_update_id)) || fresh {
                     self.hub.publish(topic, &messages::partial_depth(listing, &best));
                 }
             }
             Kind::MiniTicker => {
-                let ticker = model.with_views(|views| views.ticker(market, now));
+                let ticker = models.with_market(listing, |views| views.ticker(market, now));
+                let Some(ticker) = ticker else { return };
                 if self.is_new(topic, None, Before::Ticker(TickerFigures::mini(ticker))) || fresh {
                     self.hub.publish(topic, &messages::mini_ticker(listing, unit.of(now), &ticker));
                 }
             }
             Kind::Ticker => {
-                let ticker = model.with_views(|views| views.ticker(market, now));
+                let ticker = models.with_market(listing, |views| views.ticker(market, now));
+                let Some(ticker) = ticker else { return };
                 if self.is_new(topic, None, Before::Ticker(TickerFigures::of(ticker))) || fresh {
                     self.hub.publish(topic, &messages::ticker(listing, unit, unit.of(now), &ticker));
                 }
             }
             Kind::AveragePrice => {
-                let (price, last_trade) = model.with_views(|views| average(views, listing, now));
+                let average = models.with_market(listing, |views| average(views, listing, now));
+                let Some((price, last_trade)) = average else { return };
                 if self.is_new(topic, None, Before::Average(price)) || fresh {
                     let message = messages::average_price(listing, unit, unit.of(now), price, last_trade);
                     self.hub.publish(topic, &message);
                 }
             }
             Kind::Kline(interval, offset) => {
-                self.tick_kline(model, listing, topic, (interval, offset), fresh);
+                self.tick_kline(models, listing, topic, (interval, offset), fresh);
             }
             // Told when they happen.
             Kind::Trade | Kind::AggTrade | Kind::BookTicker => {}
@@ -272,7 +280,7 @@ impl Publisher {
     /// closes a candle: by the clock, a trade of a moment ago could still come.
     fn tick_kline(
         &mut self,
-        model: &ReadModel,
+        models: &ReadModels,
         listing: &Listing,
         topic: Topic,
         (interval, offset): (Interval, UtcOffset),
@@ -283,14 +291,14 @@ impl Publisher {
             Some(Before::Book(_) | Before::Ticker(_) | Before::Average(_)) | None => None,
         };
         let limit = if since.is_some() { CandleQuery::MAX_LIMIT } else { 1 };
-        let candles = model.with_views(|views| {
+        let candles = models.with_market(listing, |views| {
             let query =
                 CandleQuery { interval, offset, start: since, end: None, limit, now: views.time_ns() };
             views.candles(listing.market, &query)
         });
         let event_time = topic.unit.of(now_ns());
         let tell = |candle, state| messages::kline(listing, topic.unit, event_time, interval, candle, state);
-        let Some((current, closed)) = candles.split_last() else { return };
+        let Some((current, closed)) = candles.as_deref().and_then(<[_]>::split_last) else { return };
         for candle in closed {
             self.hub.publish(topic, &tell(candle, CandleState::Closed));
         }
@@ -300,11 +308,12 @@ impl Publisher {
         }
     }
 
-    fn tick_all(&mut self, model: &ReadModel, listings: &Listings, topic: Topic, fresh: bool) {
+    fn tick_all(&mut self, models: &ReadModels, listings: &Listings, topic: Topic, fresh: bool) {
         let now = now_ns();
         let mut told = Vec::new();
         for listing in listings.markets() {
-            let ticker = model.with_views(|views| views.ticker(listing.market, now));
+            let ticker = models.with_market(listing, |views| views.ticker(listing.market, now));
+            let Some(ticker) = ticker else { continue };
             let figures = Before::Ticker(TickerFigures::mini(ticker));
             if self.is_new(topic, Some(listing.market), figures) || fresh {
                 told.push(messages::mini_ticker(listing, topic.unit.of(now), &ticker));

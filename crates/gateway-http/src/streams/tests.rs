@@ -7,8 +7,8 @@ use journal::DataDir;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, AmendOrder, Amount, AssetId, CancelAllOrders, CancelOrder,
     CancelRestriction, ClientOrderId, Command, CreateAccount, Deposit, EventBatch, MarketId, OrderKind,
-    OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeInForce,
-    TimeNs, TradeGroup,
+    OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq, Side,
+    TimeInForce, TimeNs, TradeGroup,
 };
 use sequencer::{Egress, Replay, Sequencer, Submission};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use views::{Page, ViewSettings, Views};
 
 use crate::gateway::TimeUnit;
 use crate::listings::tests::btcusdt;
-use crate::read_model::ReadModel;
+use crate::read_model::ReadModels;
 use crate::settings::SocketSettings;
 use crate::streams::Outbox;
 use crate::streams::hub::Right;
@@ -36,7 +36,7 @@ impl Replay for Nothing {
 
 /// An exchange with BTCUSDT, alice and bob, both funded.
 struct World {
-    model: Arc<ReadModel>,
+    model: Arc<ReadModels>,
     sequencer: Sequencer,
     /// Commands handed in.
     count: u64,
@@ -55,7 +55,8 @@ impl World {
         };
         let recovered = sequencer::recover(directory.storage(), &files, &mut Nothing).unwrap();
         let egress = Egress::default();
-        let model = ReadModel::start(Views::new(ViewSettings::default()), egress.subscribe()).unwrap();
+        let model =
+            ReadModels::start(vec![(Views::new(ViewSettings::default()), egress.subscribe())]).unwrap();
         let sequencer = recovered.start(sequencer::Settings::default(), egress, None);
         let mut world = Self { model, sequencer, count: 0, _directory: directory, _folder: folder };
         let listing = btcusdt();
@@ -97,7 +98,7 @@ impl World {
 
     /// Waits until all that was handed in is in the views; a tick in between does no harm.
     async fn settle(&self) {
-        self.model.applied(Seq(self.count)).await.unwrap();
+        self.model.directory().applied(Seq(self.count)).await.unwrap();
     }
 }
 
@@ -151,7 +152,7 @@ async fn told_of_alice(act: impl FnOnce(&mut World)) -> (World, Vec<Value>) {
     let mut world = World::open().await;
     let outbox = outbox();
     let _subscription = world.model.hub().subscribe_user(
-        ALICE,
+        (ALICE, PartitionId::FIRST),
         Arc::clone(&outbox),
         7,
         TimeUnit::Millis,
@@ -345,7 +346,7 @@ async fn random_flow_is_told_in_order_each_once_and_ends_at_what_the_views_have(
     }
     assert!(trades.len() > 200 && orders.len() > 300, "{} trades, {} orders", trades.len(), orders.len());
     let listing = btcusdt();
-    world.model.with_views(|views| {
+    world.model.directory().with_views(|views| {
         let own = views.own_trades().of(ALICE, MARKET, None, &Page::last(10_000));
         let own: Vec<(u64, u64)> = own.iter().map(|trade| (trade.id.0, trade.order.0)).collect();
         let told = |list: &[(u64, u64)]| list.iter().copied().collect::<BTreeSet<_>>();
@@ -373,9 +374,20 @@ async fn others_and_those_who_have_left_are_told_nothing() {
     let mut world = World::open().await;
     let (of_alice, of_bob) = (outbox(), outbox());
     let hub = Arc::clone(world.model.hub());
-    let alice =
-        hub.subscribe_user(ALICE, Arc::clone(&of_alice), 7, TimeUnit::Micros, Right::while_true(|| true));
-    let _bob = hub.subscribe_user(BOB, Arc::clone(&of_bob), 7, TimeUnit::Millis, Right::while_true(|| true));
+    let alice = hub.subscribe_user(
+        (ALICE, PartitionId::FIRST),
+        Arc::clone(&of_alice),
+        7,
+        TimeUnit::Micros,
+        Right::while_true(|| true),
+    );
+    let _bob = hub.subscribe_user(
+        (BOB, PartitionId::FIRST),
+        Arc::clone(&of_bob),
+        7,
+        TimeUnit::Millis,
+        Right::while_true(|| true),
+    );
     world.deposit(ALICE, AssetId(1), 7);
     world.settle().await;
     let told = events(&of_alice, LAST).await;

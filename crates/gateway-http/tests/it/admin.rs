@@ -49,12 +49,13 @@ fn money_comes_in_goes_out_and_adds_up() {
     world.done("POST", "/withdrawals", &asked);
     let open = world.done("GET", "/withdrawals", &json!(null));
     assert_eq!((open.as_array().unwrap().len(), &open[0]["amount"]), (2, &json!("100.500000")));
-    world.done("POST", "/withdrawals/1/confirm", &json!(null));
-    world.done("POST", "/withdrawals/2/release", &json!(null));
+    let [first, second] = [0, 1].map(|at| open[at]["withdrawal"].as_u64().unwrap());
+    world.done("POST", &format!("/withdrawals/{first}/confirm"), &json!(null));
+    world.done("POST", &format!("/withdrawals/{second}/release"), &json!(null));
     assert_eq!(world.done("GET", "/withdrawals", &json!(null)), json!([]));
     assert_eq!(
-        refused(&world, "POST", "/withdrawals/1/confirm", &json!(null)),
-        (404, "there is no open withdrawal 1".to_owned())
+        refused(&world, "POST", &format!("/withdrawals/{first}/confirm"), &json!(null)),
+        (404, format!("there is no open withdrawal {first}"))
     );
 
     let sheet = world.done("GET", "/balance-sheet", &json!(null));
@@ -62,9 +63,9 @@ fn money_comes_in_goes_out_and_adds_up() {
         sheet,
         json!([
             {"asset": "BTC", "deposited": "20.00000000", "withdrawn": "0.00000000", "free": "19.29955000",
-                "held": "0.70000000", "fees": "0.00045000", "adds_up": true},
+                "held": "0.70000000", "fees": "0.00045000", "in_flight": "0.00000000", "adds_up": true},
             {"asset": "USDT", "deposited": "2000000.000000", "withdrawn": "100.500000", "free": "1999884.500000",
-                "held": "0.000000", "fees": "15.000000", "adds_up": true},
+                "held": "0.000000", "fees": "15.000000", "in_flight": "0.000000", "adds_up": true},
         ])
     );
 }

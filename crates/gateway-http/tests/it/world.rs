@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use codec::Reader;
 use gateway_http::{
-    Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModel, StoredKey, Tls,
+    Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModels, StoredKey, Tls,
 };
-use journal::DataDir;
-use model::{EventBatch, Seq};
-use sequencer::{Companion, CompanionCopy, Egress, Ingress, Replay, Sections, Sequencer};
+use journal::{DataDir, Storage};
+use model::{Command, EventBatch, JoinExchange, PartitionId, Seq};
+use sequencer::{
+    Companion, CompanionCopy, Egress, Ingress, Lane, Recovered, Replay, Sections, Sequencer, Submission,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -39,8 +41,8 @@ pub struct World {
 
 struct Following(Views);
 
-/// The views of a [`World`], for its snapshots. None may fail.
-struct Saving(Arc<ReadModel>);
+/// The views of a partition of a [`World`], for its snapshots. None may fail.
+struct Saving(Arc<ReadModels>, PartitionId);
 
 impl Companion for Saving {
     fn copy(&self) -> Box<dyn CompanionCopy> {
@@ -48,7 +50,7 @@ impl Companion for Saving {
     }
 
     fn last(&self, seq: Seq) -> Sections {
-        vec![("views", self.0.save_at_end(seq).expect("the views come this far"))]
+        vec![("views", self.0.of(self.1).save_at_end(seq).expect("the views come this far"))]
     }
 
     fn failed(&self, sentence: &str) {
@@ -76,6 +78,39 @@ impl Replay for Following {
     }
 
     fn progress(&mut self, _: u64, _: u64) {}
+}
+
+/// How many partitions the exchanges of these tests have: everything is to be the same with any number.
+fn partitions() -> u8 {
+    std::env::var("RIALTO_PARTITIONS").map_or(1, |count| count.parse().expect("a small number"))
+}
+
+/// Where markets of these tests live: apart from many accounts, whatever the number of partitions.
+fn last_partition() -> u8 {
+    partitions() - 1
+}
+
+/// Makes the partitions of a new exchange.
+fn add_partitions(directory: &mut DataDir, journal: &journal::Settings) {
+    let missing = usize::from(partitions()) - directory.storages().len();
+    for _ in 0..missing {
+        let partition = PartitionId(u8::try_from(directory.storages().len()).unwrap());
+        let storage = directory.add_partition().expect("the folder is ours");
+        first_commands(storage, journal, vec![Command::JoinExchange(JoinExchange { partition })]);
+    }
+    first_commands(directory.storage(), journal, vec![Command::AddPartition; missing]);
+}
+
+fn first_commands(storage: &Arc<dyn Storage>, journal: &journal::Settings, commands: Vec<Command>) {
+    if commands.is_empty() {
+        return;
+    }
+    let recovered = sequencer::recover(storage, journal, &mut ()).unwrap();
+    let sequencer = recovered.start(sequencer::Settings::default(), Egress::default(), None);
+    for command in commands {
+        sequencer.ingress().submit(Submission { command, reply_to: None }).unwrap();
+    }
+    sequencer.abandon().unwrap();
 }
 
 impl World {
@@ -106,20 +141,25 @@ impl World {
     }
 
     fn start_with(folder: TempDir, settings: GatewaySettings, tls: Option<Arc<Tls>>) -> Self {
-        let directory = DataDir::open(folder.path()).expect("the folder is ours");
+        let mut directory = DataDir::open(folder.path()).expect("the folder is ours");
         let journal = journal::Settings {
             journal_segment_bytes: 1 << 20,
             event_segment_bytes: 1 << 20,
             ..journal::Settings::default()
         };
-        let mut following = Following(Views::new(ViewSettings::default()));
-        let recovered =
-            sequencer::recover(directory.storage(), &journal, &mut following).expect("it recovers");
+        add_partitions(&mut directory, &journal);
+        let (mut recovered, mut followed, mut egress) = (Vec::new(), Vec::new(), Vec::new());
+        for storage in directory.storages() {
+            let mut following = Following(Views::new(ViewSettings::default()));
+            recovered.push(sequencer::recover(storage, &journal, &mut following).expect("it recovers"));
+            egress.push(Egress::default());
+            followed.push((following.0, egress[egress.len() - 1].subscribe()));
+        }
         let master_file = folder.path().join("master.key");
         if !master_file.exists() {
             MasterKey::generate().unwrap().write_new(&master_file).unwrap();
         }
-        let stored: Vec<StoredKey> = recovered
+        let stored: Vec<StoredKey> = recovered[0]
             .partition()
             .api_keys()
             .map(|(key, stored)| StoredKey {
@@ -132,20 +172,23 @@ impl World {
             })
             .collect();
         let keys = Arc::new(KeyStore::open(MasterKey::from_file(&master_file).unwrap(), stored).unwrap());
-        let egress = Egress::default();
-        let read_model = ReadModel::start(following.0, egress.subscribe()).unwrap();
-        let saving = Arc::new(Saving(Arc::clone(&read_model)));
+        let read_models = ReadModels::start(followed).unwrap();
         // Often, so that every test has snapshots taken in between.
         let often = sequencer::Settings { snapshot_every_commands: 10, ..sequencer::Settings::default() };
-        let sequencer = recovered.start(often, egress, Some(saving));
+        let lane = |((at, recovered), egress): ((u8, Recovered), &Egress)| {
+            let saving = Arc::new(Saving(Arc::clone(&read_models), PartitionId(at)));
+            Lane { recovered, egress: egress.clone(), companion: Some(saving) }
+        };
+        let lanes = (0..).zip(recovered).zip(&egress).map(lane).collect();
+        let sequencer = Sequencer::start(lanes, often).expect("the partitions agree");
 
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let gateway = Gateway::new(
             settings,
             sequencer.ingress().clone(),
-            sequencer.egress().clone(),
-            read_model,
+            egress,
+            read_models,
             keys,
             runtime.handle().clone(),
         );
@@ -213,7 +256,7 @@ impl World {
         self.stop_serving();
         if let Some(sequencer) = self.sequencer.take() {
             sequencer.ingress().stop();
-            sequencer.join().expect("the sequencer ends in order");
+            sequencer.join_all().expect("the sequencers end in order");
         }
         self.directory = None;
     }
@@ -239,6 +282,7 @@ impl World {
             "name": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.05", "lot_size": "0.001",
             "initial_price": "50000", "max_price": "1000000", "max_qty": "1000", "min_notional": "5",
             "max_open_orders": 100_000, "maker_fee": "0.001", "taker_fee": "0.0015",
+            "partition": last_partition(),
         });
         self.done("POST", "/markets", &market);
     }

@@ -60,6 +60,9 @@ pub struct NewMarket {
     /// The reference price before the first trade.
     #[arg(long)]
     initial_price: String,
+    /// The partition where it lives. Default: 0.
+    #[arg(long)]
+    partition: Option<u8>,
     #[command(flatten)]
     change: Change,
 }
@@ -195,6 +198,7 @@ pub fn market(exchange: &Exchange, command: &MarketCommand) -> anyhow::Result<To
         }
         MarketCommand::Add(market) => {
             let form = MarketForm {
+                partition: market.partition,
                 name: market.name.clone(),
                 base: market.base.clone(),
                 quote: market.quote.clone(),
