@@ -54,6 +54,11 @@ impl Links {
         self.lanes.len() == 1
     }
 
+    /// True when the partition runs in this process.
+    pub(crate) fn has(&self, partition: PartitionId) -> bool {
+        partition.index() < self.lanes.len()
+    }
+
     fn end(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -351,9 +351,13 @@ impl Worker {
     fn work(&mut self) -> Result<Stopped, SequencerError> {
         let mut is_stopping = false;
         let often = CONFIRM_AFTER.min(u64::try_from(self.settings.outbox_limit).unwrap_or(u64::MAX));
+        // Others may have taken more than the outboxes know, as they have at a start: look once more at what has come, then at
+        // that.
+        let mut was_nudged = true;
         loop {
             self.look_at_marks();
-            let woken = self.collect(is_stopping)?;
+            let timeout = if was_nudged { Duration::ZERO } else { self.settings.tick };
+            let woken = self.collect(is_stopping, timeout)?;
             if let Some(partition) = self.links.failed() {
                 return Err(SequencerError::Stopped { partition });
             }
@@ -361,6 +365,13 @@ impl Worker {
                 Woken::Submissions => {
                     self.confirm(often);
                     self.batch()?;
+                }
+                Woken::Timeout if was_nudged => {
+                    was_nudged = false;
+                    self.confirm(often);
+                    if !self.waiting.is_empty() {
+                        self.batch()?;
+                    }
                 }
                 Woken::Timeout if is_stopping => {}
                 Woken::Timeout => {
@@ -373,11 +384,7 @@ impl Worker {
                     if self.keeper.has_stopped() {
                         return Err(SequencerError::ThreadGone { thread: "keeper" });
                     }
-                    self.look_at_marks();
-                    self.confirm(often);
-                    if !self.waiting.is_empty() {
-                        self.batch()?;
-                    }
+                    was_nudged = true;
                 }
                 Woken::Stopped => is_stopping = true,
             }
@@ -399,7 +406,7 @@ impl Worker {
     }
 
     /// What there is to do next. The keeper gets its events as soon as nothing more urgent is there.
-    fn collect(&mut self, is_stopping: bool) -> Result<Woken, SequencerError> {
+    fn collect(&mut self, is_stopping: bool, timeout: Duration) -> Result<Woken, SequencerError> {
         if !self.waiting.is_empty() {
             return Ok(Woken::Submissions);
         }
@@ -410,7 +417,7 @@ impl Worker {
             }
             self.send_events()?;
         }
-        Ok(self.take(is_stopping, self.settings.tick))
+        Ok(self.take(is_stopping, timeout))
     }
 
     fn take(&mut self, is_stopping: bool, timeout: Duration) -> Woken {
@@ -512,7 +519,8 @@ impl Worker {
             self.links.mark(self.own, other, self.partition.last_taken(other));
         }
         self.links.nudge_crowded(self.own);
-        let heard = self.inputs.iter().filter(|input| matches!(input.command, Command::Deliver(_))).count();
+        let is_from_here = |input: &&Sequenced<Command>| matches!(&input.command, Command::Deliver(envelope) if self.links.has(envelope.from));
+        let heard = self.inputs.iter().filter(is_from_here).count();
         self.links.done(u64::try_from(heard).expect("fits"));
     }
 

@@ -6,6 +6,7 @@ mod crashes;
 mod failures;
 mod flow;
 mod history;
+mod links;
 mod live;
 mod memory;
 mod order;

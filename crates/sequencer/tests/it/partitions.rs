@@ -8,8 +8,8 @@ use std::time::Duration;
 use exchange::{Partition, Together};
 use journal::faulty::FaultyStorage;
 use model::{
-    AddMarketTo, Command, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderRef, PartitionId, Seq,
-    WithdrawalId,
+    AddMarketTo, Amount, Command, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderRef, PartitionId,
+    Seq, WithdrawalId,
 };
 use sequencer::{
     Egress, Ingress, Lane, Reply, Sequencer, SequencerError, Session, Settings, Submission, SubmitError,
@@ -21,11 +21,11 @@ use crate::flow::{Flow, Random, preparation};
 use crate::memory;
 
 /// What was told of one command: whose journal, the place there, and all events.
-type Told = Option<(PartitionId, Seq, Vec<Event>)>;
+pub type Told = Option<(PartitionId, Seq, Vec<Event>)>;
 
 /// Writes down what it hears, by token.
 #[derive(Default)]
-struct Listener {
+pub struct Listener {
     heard: Mutex<BTreeMap<u64, Told>>,
     changed: Condvar,
 }
@@ -37,11 +37,25 @@ impl Listener {
         self.changed.notify_all();
     }
 
-    fn wait_for(&self, count: usize) {
+    /// Waits until it knows of `count` commands.
+    pub fn wait_for(&self, count: usize) {
         let heard = self.heard.lock().unwrap();
         let (heard, _) =
             self.changed.wait_timeout_while(heard, PATIENCE, |heard| heard.len() < count).unwrap();
         assert!(heard.len() >= count, "only {} of {count} commands were answered", heard.len());
+    }
+}
+
+impl Listener {
+    /// A command that this one wants to hear of.
+    pub fn asks(self: &Arc<Self>, token: u64, command: Command) -> Submission {
+        let session: Arc<dyn Session> = Arc::<Self>::clone(self);
+        Submission { command, reply_to: Some((session, token)) }
+    }
+
+    /// What it has heard, by token.
+    pub fn heard(&self) -> BTreeMap<u64, Told> {
+        self.heard.lock().unwrap().clone()
     }
 }
 
@@ -55,21 +69,22 @@ impl Session for Listener {
     }
 }
 
-struct Exchange {
-    disks: Vec<FaultyStorage>,
+/// An exchange of several partitions, each on a disk of its own.
+pub struct Exchange {
+    pub disks: Vec<FaultyStorage>,
     flow: Flow,
     random: Random,
-    settings: Settings,
+    pub settings: Settings,
     /// All that anybody was ever told.
     told: Vec<(PartitionId, Seq, Vec<Event>)>,
 }
 
 /// As small as the longest envelope allows.
-fn files() -> journal::Settings {
+pub fn files() -> journal::Settings {
     journal::Settings { journal_segment_bytes: 96 << 10, ..memory::files() }
 }
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         batch_max_commands: 8,
         snapshot_every_commands: 60,
@@ -80,7 +95,7 @@ fn settings() -> Settings {
 
 impl Exchange {
     /// New files of so many partitions.
-    fn new(count: u8, seed: u64) -> Self {
+    pub fn new(count: u8, seed: u64) -> Self {
         let disks: Vec<_> = (0..count).map(|_| FaultyStorage::new()).collect();
         for (at, disk) in (0..count).zip(&disks) {
             let recovered = recover(&disk.storage(), &files(), &mut ()).unwrap();
@@ -99,7 +114,7 @@ impl Exchange {
         let (flow, random) = (Flow::new(seed), Random::new(!seed));
         let mut exchange = Self { disks, flow, random, settings: settings(), told: Vec::new() };
         let commands: Vec<_> = preparation().into_iter().map(|command| exchange.spread(command)).collect();
-        exchange.live(commands).unwrap();
+        exchange.live(&commands).unwrap();
         exchange
     }
 
@@ -140,7 +155,7 @@ impl Exchange {
         }
     }
 
-    fn start(&self) -> Result<Sequencer, SequencerError> {
+    pub fn start(&self) -> Result<Sequencer, SequencerError> {
         let lanes: Result<Vec<_>, SequencerError> = self
             .disks
             .iter()
@@ -153,12 +168,12 @@ impl Exchange {
     }
 
     /// Starts, hands in commands, a few at a time, and stops.
-    fn live(&mut self, commands: Vec<Command>) -> Result<(), SequencerError> {
+    pub fn live(&mut self, commands: &[Command]) -> Result<(), SequencerError> {
         let sequencer = self.start()?;
         let listener = Arc::new(Listener::default());
         let mut asked = 0;
         for command in commands {
-            if !hand_in(sequencer.ingress(), &listener, asked, &command) {
+            if !hand_in(sequencer.ingress(), &listener, asked, command) {
                 break;
             }
             asked += 1;
@@ -177,6 +192,11 @@ impl Exchange {
         if ended.is_ok() {
             assert!(heard.values().all(Option::is_some), "a stop answers everybody");
         }
+        for (token, told) in &heard {
+            if let Some((.., events)) = told {
+                assert_complete(&commands[usize::try_from(*token).unwrap()], events);
+            }
+        }
         self.told.extend(heard.into_values().flatten());
         let stopped = ended?;
         for (disk, stopped) in self.disks.iter().zip(&stopped) {
@@ -189,7 +209,7 @@ impl Exchange {
         Ok(())
     }
 
-    fn trade(&mut self, count: usize) -> Result<(), SequencerError> {
+    pub fn trade(&mut self, count: usize) -> Result<(), SequencerError> {
         let commands = self.flow.take(count);
         let mut commands: Vec<_> = commands.into_iter().map(|command| self.spread(command)).collect();
         if self.random.below(2) == 0 {
@@ -197,11 +217,11 @@ impl Exchange {
             let at = self.random.index(commands.len());
             commands.insert(at, Command::MoveMarket(MoveMarket { market: MarketId(1), to }));
         }
-        self.live(commands)
+        self.live(&commands)
     }
 
     /// What every disk has is what was told, once, and adds up.
-    fn check(&self) {
+    pub fn check(&self) {
         let mut states = Vec::new();
         for (at, disk) in (0..).map(PartitionId).zip(&self.disks) {
             let mut events: Vec<Event> = Vec::new();
@@ -222,13 +242,62 @@ impl Exchange {
         let partitions: Vec<&Partition> = states.iter().map(sequencer::Recovered::partition).collect();
         Together::new(&partitions).assert_invariants();
     }
+
+    /// The files of a partition.
+    pub fn copy_of(&self, partition: usize) -> Vec<(String, Vec<u8>)> {
+        let disk = &self.disks[partition];
+        disk.paths().into_iter().map(|path| (path.clone(), disk.bytes(&path))).collect()
+    }
+
+    /// A partition has the files that it once had.
+    pub fn put_back(&self, partition: usize, files: &[(String, Vec<u8>)]) {
+        let disk = &self.disks[partition];
+        for path in disk.paths() {
+            disk.lose(&path);
+        }
+        for (path, bytes) in files {
+            disk.put(path, bytes);
+        }
+    }
+
+    /// What a stop leaves: nothing is on its way.
+    pub fn assert_quiet(&self) {
+        let states: Vec<_> =
+            self.disks.iter().map(|disk| recover(&disk.storage(), &files(), &mut ())).collect();
+        let states: Vec<_> = states.into_iter().map(Result::unwrap).collect();
+        let partitions: Vec<&Partition> = states.iter().map(sequencer::Recovered::partition).collect();
+        let together = Together::new(&partitions);
+        assert_eq!(together.on_their_way().count(), 0);
+        for (asset, _) in partitions[0].catalog().assets() {
+            assert_eq!(together.totals(asset).elsewhere, Amount::ZERO);
+        }
+    }
+}
+
+/// An answer says what became of the command, however many partitions have a part in it.
+fn assert_complete(command: &Command, events: &[Event]) {
+    let (owner, says): (_, fn(&Event) -> bool) = match command {
+        Command::PlaceOrder(place) => (place.account, |event| matches!(event, Event::OrderAccepted(_))),
+        Command::CancelOrder(cancel) => (cancel.account, |event| matches!(event, Event::OrderEnded(_))),
+        // It ends when that much has traded already.
+        Command::AmendOrder(amend) => {
+            (amend.account, |event| matches!(event, Event::OrderAmended(_) | Event::OrderEnded(_)))
+        }
+        Command::Deposit(deposit) => (deposit.account, |event| matches!(event, Event::Deposited(_))),
+        Command::RequestWithdrawal(request) => {
+            (request.account, |event| matches!(event, Event::WithdrawalRequested(_)))
+        }
+        _ => return,
+    };
+    let refused = |event: &Event| matches!(event, Event::Rejected { account, .. } if *account == owner);
+    let answers = events.iter().filter(|event| says(event) || refused(event)).count();
+    assert_eq!(answers, 1, "{command:?} was answered by {events:?}");
 }
 
 /// False when the exchange has stopped.
 fn hand_in(ingress: &Ingress, listener: &Arc<Listener>, token: u64, command: &Command) -> bool {
     loop {
-        let session: Arc<dyn Session> = Arc::<Listener>::clone(listener);
-        match ingress.submit(Submission { command: command.clone(), reply_to: Some((session, token)) }) {
+        match ingress.submit(listener.asks(token, command.clone())) {
             Ok(()) => return true,
             Err(SubmitError::Busy { .. } | SubmitError::OutboxFull { .. }) => std::thread::yield_now(),
             Err(SubmitError::Stopped) => return false,
@@ -243,6 +312,7 @@ fn every_command_is_answered_and_everything_adds_up() {
         for _ in 0..4 {
             exchange.trade(150).unwrap();
             exchange.check();
+            exchange.assert_quiet();
         }
         let fills = exchange.told.iter().flat_map(|(.., events)| events);
         let fills = fills.filter(|event| matches!(event, Event::OrderFilled(_))).count();
@@ -269,6 +339,7 @@ fn the_power_may_go_in_any_partition_at_any_moment() {
         }
         exchange.trade(20).unwrap();
         exchange.check();
+        exchange.assert_quiet();
     }
     assert!(crashed > 60, "only {crashed} lives ended by a crash");
 }
@@ -285,15 +356,9 @@ fn with_a_full_outbox_clients_are_refused_and_nothing_stands_still() {
 fn a_partition_that_lacks_what_another_has_heard_is_refused() {
     let mut exchange = Exchange::new(2, 9);
     exchange.trade(40).unwrap();
-    let older = exchange.disks[0].clone();
-    let old: Vec<_> = older.paths().iter().map(|path| (path.clone(), older.bytes(path))).collect();
+    let old = exchange.copy_of(0);
     exchange.trade(80).unwrap();
-    for path in exchange.disks[0].paths() {
-        exchange.disks[0].lose(&path);
-    }
-    for (path, bytes) in &old {
-        exchange.disks[0].put(path, bytes);
-    }
+    exchange.put_back(0, &old);
     let error = exchange.start().err().expect("batches that were acknowledged are missing");
     assert!(
         matches!(

@@ -14,13 +14,13 @@ use crate::memory::{ends_by_itself, settings, start};
 use crate::story::Story;
 
 /// A session that keeps the sequencer's thread until it is let go.
-struct Stopper {
+pub struct Stopper {
     entered: Sender<()>,
     go_on: Mutex<Receiver<()>>,
 }
 
 impl Stopper {
-    fn new() -> (Arc<Self>, Receiver<()>, Sender<()>) {
+    pub fn new() -> (Arc<Self>, Receiver<()>, Sender<()>) {
         let (entered, was_entered) = channel();
         let (let_go, go_on) = channel();
         (Arc::new(Self { entered, go_on: Mutex::new(go_on) }), was_entered, let_go)
