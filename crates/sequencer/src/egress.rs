@@ -68,10 +68,13 @@ impl Reply {
         if self.earlier.is_empty() {
             return last;
         }
-        self.joined.get_or_init(|| {
-            let earlier = self.earlier.iter().flat_map(|(batch, index)| batch.events_of(*index));
-            earlier.chain(last).cloned().collect()
-        })
+        self.joined.get_or_init(|| self.all().cloned().collect())
+    }
+
+    /// The events where they are.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Event> {
+        let earlier = self.earlier.iter().flat_map(|(batch, index)| batch.events_of(*index));
+        earlier.chain(self.batch.events_of(self.index))
     }
 }
 

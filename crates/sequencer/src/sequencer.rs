@@ -19,6 +19,7 @@ use crate::keeper::{Job, Keeper, PARTITION_SECTION};
 use crate::links::Links;
 use crate::recovery::{Derive, Recovered, apply, begin, sentence};
 use crate::snapshotter::{Request, Snapshotter, UnderWay};
+use crate::stats::outcome_name;
 use crate::writer::Writer;
 use crate::{Companion, Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
 
@@ -183,10 +184,11 @@ const MAX_ENVELOPE_BYTES: usize = 65_536;
 /// other's own envelopes do.
 const CONFIRM_AFTER: u64 = 256;
 
-/// Somebody who waits for an answer that is not complete.
+/// A command whose answer is not complete.
 struct Pending {
-    session: Arc<dyn Session>,
-    token: u64,
+    command: &'static str,
+    /// Who waits for it.
+    reply_to: Option<(Arc<dyn Session>, u64)>,
     parts: Vec<(Arc<EventBatch>, usize)>,
 }
 
@@ -210,7 +212,7 @@ struct Worker {
     marks: Vec<u64>,
     /// How far the answer to each of `inputs` is; empty where there is no other partition.
     progress: Vec<Progress>,
-    /// Who waits for the rest of the answer to which command.
+    /// Commands that wait for the rest of their answer from other partitions.
     pending: BTreeMap<Seq, Pending>,
     settings: Settings,
     last_snapshot: Arc<AtomicBool>,
@@ -326,11 +328,9 @@ impl Worker {
         }
         self.queue.stop();
         self.waiting.append(&mut self.arrivals.take_rest());
-        for Pending { session, token, .. } in std::mem::take(&mut self.pending).into_values() {
-            let _ = catch_unwind(AssertUnwindSafe(|| session.abandon(token)));
-        }
+        let pending = std::mem::take(&mut self.pending).into_values().map(|pending| pending.reply_to);
         let waiting = self.waiting.drain(..).map(|submission| submission.reply_to);
-        for (session, token) in self.sessions.drain(..).chain(waiting).flatten() {
+        for (session, token) in pending.chain(self.sessions.drain(..)).chain(waiting).flatten() {
             // It has printed its message. The others have to be told all the same.
             let _ = catch_unwind(AssertUnwindSafe(|| session.abandon(token)));
         }
@@ -493,7 +493,7 @@ impl Worker {
             && !self.keeper.has_snapshot();
         let batch = Arc::new(batch);
         self.egress.release(&batch);
-        self.egress.stats().batch(&self.inputs, &batch, synced, self.keeper.event_bytes());
+        self.egress.stats().batch(&self.inputs, &self.progress, &batch, synced, self.keeper.event_bytes());
         self.unsent = Some(events);
         // First the other partitions, then the replies: whoever hears one finds that all it says afterwards comes behind this.
         self.speak();
@@ -535,24 +535,26 @@ impl Worker {
                 outcome = told.and(Err(SequencerError::SessionPanicked { seq, panic: sentence(&*payload) }));
             }
         };
-        for (index, session) in self.sessions.drain(..).enumerate() {
+        for (index, reply_to) in self.sessions.drain(..).enumerate() {
             let progress = self.progress.get(index).copied().unwrap_or_default();
-            if let Some((session, token)) = session {
-                if progress.more_to_come {
-                    let seq = progress.answers.expect("whoever has more to come knows for whom");
-                    let parts = vec![(Arc::clone(batch), index)];
-                    self.pending.insert(seq, Pending { session, token, parts });
-                } else {
-                    tell(&session, token, Reply::new(self.own, Arc::clone(batch), index));
+            let input = &self.inputs[index];
+            let part = || (Arc::clone(batch), index);
+            if progress.more_to_come {
+                let asked = progress.answers.expect("whoever has more to come knows for whom");
+                if asked == input.seq {
+                    let (command, parts) = (input.command.name(), vec![part()]);
+                    self.pending.insert(asked, Pending { command, reply_to, parts });
+                } else if let Some(pending) = self.pending.get_mut(&asked) {
+                    pending.parts.push(part());
                 }
-            } else if let Some(seq) = progress.answers {
-                if progress.more_to_come {
-                    if let Some(pending) = self.pending.get_mut(&seq) {
-                        pending.parts.push((Arc::clone(batch), index));
-                    }
-                } else if let Some(Pending { session, token, parts }) = self.pending.remove(&seq) {
-                    tell(&session, token, Reply::new(self.own, Arc::clone(batch), index).after(parts));
+            } else if let Some(pending) = progress.answers.and_then(|asked| self.pending.remove(&asked)) {
+                let reply = Reply::new(self.own, Arc::clone(batch), index).after(pending.parts);
+                self.egress.stats().answered(pending.command, outcome_name(reply.all()));
+                if let Some((session, token)) = pending.reply_to {
+                    tell(&session, token, reply);
                 }
+            } else if let Some((session, token)) = reply_to {
+                tell(&session, token, Reply::new(self.own, Arc::clone(batch), index));
             }
         }
         outcome

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use exchange::Progress;
 use model::{Command, Event, EventBatch, Reject, Sequenced};
 
 /// All counts, since the start of the program.
@@ -15,7 +16,7 @@ pub struct Stats {
 /// The counts at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Commands that are durable, by what they were and what came of them.
+    /// Commands that are durable and answered, by what they were and what came of them.
     pub commands: Vec<CommandCount>,
     /// Commands in a batch.
     pub batch_commands: Histogram<BatchSizes>,
@@ -178,10 +179,11 @@ impl Stats {
     }
 
     /// A batch is durable, `synced` after it was handed to the writer's file, while `waiting_bytes` of events are with the
-    /// keeper.
+    /// keeper. `progress` is that of each command, where there are other partitions.
     pub(crate) fn batch(
         &self,
         inputs: &[Sequenced<Command>],
+        progress: &[Progress],
         batch: &EventBatch,
         synced: Duration,
         waiting_bytes: usize,
@@ -189,10 +191,21 @@ impl Stats {
         let mut counts = self.lock();
         counts.events_waiting_bytes = waiting_bytes;
         for (index, input) in inputs.iter().enumerate() {
-            counts.count(input.command.name(), outcome_name(batch.events_of(index)));
+            let command = input.command.name();
+            if matches!(input.command, Command::Deliver(_)) {
+                // What is refused in it is another command.
+                counts.count(command, ACCEPTED);
+            } else if !progress.get(index).is_some_and(|progress| progress.more_to_come) {
+                counts.count(command, outcome_name(batch.events_of(index)));
+            }
         }
         counts.batch_commands.record(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
         counts.journal_ns.record(u64::try_from(synced.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A command has the last part of its answer from another partition.
+    pub(crate) fn answered(&self, command: &'static str, outcome: &'static str) {
+        self.lock().count(command, outcome);
     }
 
     /// So many envelopes to each partition are not known to have been taken.
@@ -226,11 +239,14 @@ impl Stats {
     }
 }
 
-fn outcome_name(events: &[Event]) -> &'static str {
-    let refused = events.iter().find_map(|event| {
+const ACCEPTED: &str = "accepted";
+
+/// What came of a command.
+pub(crate) fn outcome_name<'e>(events: impl IntoIterator<Item = &'e Event>) -> &'static str {
+    let refused = events.into_iter().find_map(|event| {
         if let Event::Rejected { reject, .. } = event { Some(reject_name(reject)) } else { None }
     });
-    refused.unwrap_or("accepted")
+    refused.unwrap_or(ACCEPTED)
 }
 
 const fn reject_name(reject: &Reject) -> &'static str {
@@ -308,14 +324,14 @@ mod tests {
         batch.events.push(refused);
         batch.ends.extend([1, 1]);
         stats.snapshot_begun(Duration::from_millis(5));
-        stats.batch(&inputs, &batch, Duration::from_micros(60), 8);
+        stats.batch(&inputs, &[], &batch, Duration::from_micros(60), 8);
         assert!(stats.counts().snapshots.under_way.is_some());
         stats.snapshot_failed();
         assert!(stats.counts().snapshots.under_way.is_none());
         assert_eq!((stats.counts().snapshots.failed, stats.counts().snapshots.written), (1, 0));
         stats.snapshot_begun(Duration::from_millis(5));
         stats.snapshot_written();
-        stats.batch(&[], &batch, Duration::ZERO, 7);
+        stats.batch(&[], &[], &batch, Duration::ZERO, 7);
         let snapshots = stats.counts().snapshots;
         assert_eq!((snapshots.written, snapshots.last_stall), (1, Duration::from_millis(5)));
         assert!(snapshots.under_way.is_none() && snapshots.last_written.is_some());

@@ -196,6 +196,38 @@ fn where_the_envelopes_on_the_way_back_say_what_was_taken_no_command_does() {
     exchange.assert_quiet();
 }
 
+/// An order that its market refuses was counted as accepted, and the envelope with the answer as refused.
+#[test]
+fn a_command_is_counted_by_its_whole_answer() {
+    let mut exchange = exchange(2, 30);
+    exchange.settings = no_tick();
+    let sequencer = exchange.start().unwrap();
+    let here = account_in(&sequencer, 0);
+    let nothing_rests = |number| {
+        let Command::PlaceOrder(mut place) = order(here, ELSEWHERE, number) else { unreachable!() };
+        place.kind = OrderKind::MarketQuote { quote_amount: Amount(10_000) };
+        Command::PlaceOrder(place)
+    };
+    let listener = Arc::new(Listener::default());
+    let ingress = sequencer.ingress();
+    ingress.submit(listener.asks(0, order(here, ELSEWHERE, 0))).unwrap();
+    ingress.submit(listener.asks(1, nothing_rests(1))).unwrap();
+    // One of which nobody wants to hear.
+    ingress.submit(Submission { command: nothing_rests(2), reply_to: None }).unwrap();
+    ingress.submit(listener.asks(2, order(here, ELSEWHERE, 3))).unwrap();
+    listener.wait_for(3);
+    let counts = sequencer.all_egress()[0].stats().counts();
+    let rows = |command| {
+        let mut rows: Vec<_> = counts.commands.iter().filter(|row| row.command == command).collect();
+        rows.sort_by_key(|row| row.outcome);
+        rows.into_iter().map(|row| (row.outcome, row.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("place_order"), [("accepted", 2), ("no_liquidity", 2)]);
+    assert_eq!(rows("deliver"), [("accepted", 4)]);
+    sequencer.ingress().stop();
+    ends(sequencer).unwrap();
+}
+
 #[test]
 fn a_disk_that_fails_stops_all_partitions_and_gives_up_whoever_waits() {
     let mut exchange = exchange(3, 24);
