@@ -60,9 +60,12 @@ impl Server {
     }
 
     fn start_listening(data: &Path, [listen, admin_listen]: [&str; 2], arguments: &[&str]) -> Self {
+        // Everything is to be the same with any number of partitions.
+        let partitions = std::env::var("RIALTO_PARTITIONS").unwrap_or_else(|_| "1".to_owned());
         let mut child = Command::new(binary())
             .args(["demo", "--listen", listen, "--admin-listen", admin_listen, "--data"])
             .arg(data)
+            .args(["--partitions", &partitions])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -10,7 +10,7 @@ use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, now_ns};
 use crate::limits::RateLimit;
 use crate::listings::Listing;
-use crate::market_data::{Chosen, Symbol, status_name};
+use crate::market_data::{Chosen, Symbol};
 use crate::openapi::words;
 
 /// Kinds of orders that exist here.
@@ -124,10 +124,10 @@ fn filters(listing: &Listing) -> [Rule; 6] {
     ]
 }
 
-fn symbol_info(listing: &Listing, with_permissions: bool) -> SymbolInfo {
+fn symbol_info(listing: &Listing, status: &'static str, with_permissions: bool) -> SymbolInfo {
     SymbolInfo {
         symbol: Symbol(listing.terms.name),
-        status: status_name(listing.terms.status),
+        status,
         base_asset: listing.base.name.to_string(),
         base_asset_precision: listing.base.scale,
         quote_asset: listing.quote.name.to_string(),
@@ -177,7 +177,9 @@ pub(crate) async fn exchange_info(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
         server_time: unit.of(now_ns()),
         rate_limits: gateway.limits.rules(),
         exchange_filters: [],
-        symbols: symbols.map(|listing| symbol_info(listing, with_permissions)).collect(),
+        symbols: symbols
+            .map(|listing| symbol_info(listing, gateway.status(listing), with_permissions))
+            .collect(),
     }))
 }
 
@@ -225,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_symbol_has_the_fields_that_clients_read() {
-        let info = serde_json::to_value(symbol_info(&btcusdt(), true)).unwrap();
+        let info = serde_json::to_value(symbol_info(&btcusdt(), "TRADING", true)).unwrap();
         assert_eq!(info["symbol"], "BTCUSDT");
         assert_eq!(info["status"], "TRADING");
         assert_eq!((&info["baseAsset"], &info["quoteAsset"]), (&"BTC".into(), &"USDT".into()));

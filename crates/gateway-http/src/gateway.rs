@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Body as _;
-use model::{AccountId, ClientOrderId, Command, PartitionId, TimeNs};
+use model::{AccountId, ClientOrderId, Command, PartitionId, Reject, TimeNs};
 use ring::rand::SystemRandom;
 use sequencer::{Egress, Ingress, Reply, Session, Submission, SubmitError};
 use serde::Serialize;
@@ -26,9 +26,12 @@ use crate::errors::ApiError;
 use crate::keys::{KeyStore, Permissions, random_text};
 use crate::limits::{Limits, Refusal};
 use crate::listings::{Listing, Listings};
+use crate::market_data::status_name;
+use crate::market_pattern::Pattern;
 use crate::metrics::Metrics;
 use crate::params::Params;
 use crate::read_model::{ReadModel, ReadModels};
+use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
 use crate::signature::{Caller, Signed, authenticate, signed_bytes};
 
@@ -163,6 +166,25 @@ impl Gateway {
             return Ok(listings);
         }
         self.listings().await
+    }
+
+    /// Whether orders are taken for a market here, whatever the market itself says.
+    fn is_open(&self, listing: &Listing) -> bool {
+        let open = |pattern: &String| Pattern(pattern).matches(listing.terms.name.as_str());
+        self.settings.open_markets.iter().any(open)
+    }
+
+    /// Refuses what would change a market that takes no orders here.
+    pub(crate) fn check_open(&self, asked: Asked, listing: &Listing) -> Result<(), ApiError> {
+        if self.is_open(listing) { Ok(()) } else { Err(api_error(asked, &Reject::MarketClosed)) }
+    }
+
+    /// What a market is said to do.
+    pub(crate) fn status(&self, listing: &Listing) -> &'static str {
+        if listing.moving_to.is_some() || !self.is_open(listing) {
+            return "BREAK";
+        }
+        status_name(listing.terms.status)
     }
 
     /// 22 random letters and digits, as Binance makes them up.

@@ -21,6 +21,7 @@ pub mod keys;
 mod limits;
 pub mod listings;
 mod market_data;
+pub mod market_pattern;
 pub mod master_key;
 mod metrics;
 mod openapi;

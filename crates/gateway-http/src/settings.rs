@@ -28,6 +28,8 @@ pub struct GatewaySettings {
     pub stop_timeout: Duration,
     /// Largest recvWindow, in milliseconds. Default 60,000, as at Binance.
     pub max_recv_window_ms: u64,
+    /// Names and patterns of the markets that take orders here; the others say that they are closed. Default: all.
+    pub open_markets: Vec<String>,
     /// Most price levels of each side in one answer. Default 5,000.
     pub max_depth_levels: usize,
     /// Most entries of a list in one answer (trades, candles, orders). Default 1,000.
@@ -102,6 +104,7 @@ impl Default for GatewaySettings {
             reply_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(3),
             max_recv_window_ms: 60_000,
+            open_markets: vec!["*".to_owned()],
             max_depth_levels: 5_000,
             max_list_entries: 1_000,
             sockets: SocketSettings::default(),

@@ -10,6 +10,7 @@ use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::order_replies::Outcome;
 use crate::orders::{self, Cancelling, Placing, Replacing};
+use crate::rejects::Asked;
 
 fn outcome(account: AccountId, reply: &Reply, unit: TimeUnit) -> Outcome<'_> {
     Outcome { account, events: reply.events(), time_ns: reply.time_ns(), unit }
@@ -22,6 +23,7 @@ pub(crate) async fn place(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiE
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
+    gateway.check_open(Asked::Place, listing)?;
     let Placing { command, response, labels } =
         orders::place(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::PlaceOrder(command)).await?;
@@ -49,6 +51,7 @@ pub(crate) async fn cancel(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
+    gateway.check_open(Asked::Cancel, listing)?;
     let Cancelling { command, cancel_id } =
         orders::cancel(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::CancelOrder(command)).await?;
@@ -65,6 +68,7 @@ pub(crate) async fn cancel_all(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
+    gateway.check_open(Asked::Cancel, listing)?;
     let cancel_id = gateway.new_client_order_id()?;
     let reply = gateway.execute(Command::CancelAllOrders(orders::cancel_all(listing, caller))).await?;
     let cancelled = gateway.after(&reply).await?.with_views(|views| {
@@ -80,6 +84,7 @@ pub(crate) async fn cancel_replace(gateway: &Gateway, ask: &Ask<'_>) -> Result<J
     let symbol = params.required("symbol")?;
     let listings = gateway.listings_with(symbol).await?;
     let listing = listings.symbol(symbol)?;
+    gateway.check_open(Asked::Place, listing)?;
     let Replacing { command, response, labels, cancel_id } =
         orders::replace(params, listing, caller, || gateway.new_client_order_id())?;
     let reply = gateway.execute(Command::ReplaceOrder(command)).await?;
@@ -98,6 +103,7 @@ pub(crate) async fn amend(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiE
     let model = gateway.of_account(caller.account).await?;
     let listings = gateway.listings().await?;
     let listing = listings.symbol(symbol)?;
+    gateway.check_open(Asked::Amend, listing)?;
     let command = orders::amend(params, listing, caller, || gateway.new_client_order_id())?;
     let name_before: Option<ClientOrderId> = match command.order {
         OrderRef::Client(name) | OrderRef::Both((_, name)) => Some(name),

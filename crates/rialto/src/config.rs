@@ -1,16 +1,18 @@
 //! The settings file: every setting with its default and its check. A wrong one is refused with its line and what would be
 //! right. The commented file that `rialto init` writes is [`TEMPLATE`]; a test holds the two together.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use gateway_http::market_pattern::most_specific;
 use gateway_http::{
     CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
 };
-use model::{AssetId, AssetTerms, IpRange, MarketTerms};
+use model::{AssetId, AssetTerms, IpRange, MarketTerms, PartitionId};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use views::ViewSettings;
@@ -50,6 +52,7 @@ pub struct Config {
     pub keys: Keys,
     pub journal: Journal,
     pub sequencer: Sequencer,
+    pub partitions: Partitions,
     pub views: Views,
     #[serde(rename = "asset")]
     pub assets: Vec<Spanned<Asset>>,
@@ -77,6 +80,8 @@ pub struct Listener {
     pub max_headers: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
     pub max_connections: usize,
+    /// Names and patterns of the markets that take orders.
+    pub open_markets: Vec<String>,
     #[serde(deserialize_with = "within::<1, 86_400, _, _>")]
     pub idle_timeout_s: u64,
     #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
@@ -215,6 +220,8 @@ pub struct Journal {
 pub struct Sequencer {
     #[serde(deserialize_with = "within::<1, 10_000_000, _, _>")]
     pub ingress_limit: usize,
+    #[serde(deserialize_with = "within::<1, 10_000_000, _, _>")]
+    pub outbox_limit: usize,
     #[serde(deserialize_with = "within::<1, 100_000, _, _>")]
     pub batch_max_commands: usize,
     #[serde(deserialize_with = "within::<10, 3_600_000, _, _>")]
@@ -250,6 +257,7 @@ impl Default for Config {
             keys: Keys::default(),
             journal: Journal::default(),
             sequencer: Sequencer::default(),
+            partitions: Partitions::default(),
             views: Views::default(),
             assets: Vec::new(),
             markets: Vec::new(),
@@ -266,6 +274,7 @@ impl Default for Listener {
             max_head_bytes: gateway.max_head_bytes,
             max_headers: gateway.max_headers,
             max_connections: gateway.max_connections,
+            open_markets: gateway.open_markets,
             idle_timeout_s: gateway.idle_timeout.as_secs(),
             body_timeout_s: gateway.body_timeout.as_secs(),
             write_timeout_s: gateway.write_timeout.as_secs(),
@@ -358,8 +367,38 @@ impl Default for Sequencer {
         let settings = sequencer::Settings::default();
         Self {
             ingress_limit: settings.ingress_limit,
+            outbox_limit: settings.outbox_limit,
             batch_max_commands: settings.batch_max_commands,
             tick_ms: u64::try_from(settings.tick.as_millis()).expect("a second"),
+        }
+    }
+}
+
+/// Over how many partitions an exchange is spread, and which market begins where.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Partitions {
+    #[serde(deserialize_with = "within::<1, 32, _, _>")]
+    pub count: u8,
+    /// By name or pattern.
+    pub markets: BTreeMap<String, Spanned<u8>>,
+}
+
+impl Default for Partitions {
+    fn default() -> Self {
+        Self { count: 1, markets: BTreeMap::new() }
+    }
+}
+
+impl Partitions {
+    /// Where a market begins; an error says between which patterns it cannot be decided.
+    pub fn of(&self, market: &str) -> Result<PartitionId, String> {
+        let table = self.markets.iter().map(|(pattern, partition)| (pattern.as_str(), *partition.get_ref()));
+        match most_specific(table, market) {
+            Ok(partition) => Ok(PartitionId(partition.unwrap_or_default())),
+            Err((one, other)) => Err(format!(
+                "partitions.markets: both \"{one}\" and \"{other}\" mean the market {market}, and neither says more: name it"
+            )),
         }
     }
 }
@@ -434,6 +473,13 @@ impl Config {
         Ok(config)
     }
 
+    /// Where a market begins: where it says itself, or the table says.
+    pub fn partition_of(&self, market: &MarketForm) -> Result<PartitionId, String> {
+        market
+            .partition
+            .map_or_else(|| self.partitions.of(&market.name), |partition| Ok(PartitionId(partition)))
+    }
+
     /// What one value alone does not tell.
     fn check(&self, text: &str) -> anyhow::Result<()> {
         if self.public.listen == self.admin.listen && self.public.listen.port() != 0 {
@@ -444,6 +490,18 @@ impl Config {
         }
         let at =
             |start: usize, problem: &dyn fmt::Display| anyhow!("line {}: {problem}", line_of(text, start));
+        for (pattern, partition) in &self.partitions.markets {
+            let count = self.partitions.count;
+            if *partition.get_ref() >= count {
+                return Err(at(
+                    partition.span().start,
+                    &format!(
+                        "{pattern} = {}: there are {count} partitions, numbered from 0",
+                        partition.get_ref()
+                    ),
+                ));
+            }
+        }
         let assets = self.assets()?;
         for (index, asset) in self.assets.iter().enumerate() {
             if assets[..index].iter().any(|earlier| earlier.name == assets[index].name) {
@@ -456,6 +514,14 @@ impl Config {
         for (index, market) in self.markets.iter().enumerate() {
             let (start, form) = (market.span().start, market.get_ref());
             market_terms(form, &assets).map_err(|problem| at(start, &problem))?;
+            let partition = self.partition_of(form).map_err(|problem| at(start, &problem))?;
+            let count = self.partitions.count;
+            if partition.0 >= count {
+                return Err(at(
+                    start,
+                    &format!("partition = {partition}: there are {count} partitions, numbered from 0"),
+                ));
+            }
             if self.markets[..index].iter().any(|earlier| earlier.get_ref().name == form.name) {
                 return Err(at(start, &format!("the market {} is listed twice", form.name)));
             }
@@ -494,6 +560,7 @@ impl Config {
             max_head_bytes: public.max_head_bytes,
             max_headers: public.max_headers,
             max_connections: public.max_connections,
+            open_markets: public.open_markets.clone(),
             idle_timeout: Duration::from_secs(public.idle_timeout_s),
             body_timeout: Duration::from_secs(public.body_timeout_s),
             write_timeout: Duration::from_secs(public.write_timeout_s),
@@ -560,10 +627,10 @@ impl Config {
     pub fn sequencer(&self) -> sequencer::Settings {
         sequencer::Settings {
             ingress_limit: self.sequencer.ingress_limit,
+            outbox_limit: self.sequencer.outbox_limit,
             batch_max_commands: self.sequencer.batch_max_commands,
             snapshot_every_commands: self.journal.snapshot_every_commands,
             tick: Duration::from_millis(self.sequencer.tick_ms),
-            ..sequencer::Settings::default()
         }
     }
 
@@ -686,6 +753,9 @@ mod tests {
             "snapshots_kept",
             "snapshot_every_commands",
             "ingress_limit",
+            "outbox_limit",
+            "count",
+            "open_markets",
             "batch_max_commands",
             "tick_ms",
             "orders_kept",

@@ -53,6 +53,9 @@ pub struct Options {
     /// given once for each market; ETHBTC follows the other two.
     #[arg(long = "price", value_name = "MARKET=PRICE", value_parser = traders::price_of)]
     pub prices: Vec<(String, String)>,
+    /// Over how many partitions a new demo is spread. Default: 1, or what the data directory began with.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub partitions: Option<u8>,
     /// First removes what the demo has in its data directory, so that it starts anew.
     #[arg(long)]
     pub reset: bool,
@@ -93,6 +96,10 @@ pub fn start(options: &Options) -> anyhow::Result<()> {
     config.public.listen = options.listen;
     config.admin.listen = options.admin_listen;
     config.data_dir.clone_from(&options.data);
+    config.partitions.count = options.partitions.unwrap_or(1);
+    for (form, partition) in config.markets.iter_mut().zip((0..config.partitions.count).cycle()) {
+        form.get_mut().partition = Some(partition);
+    }
     traders::set_prices(&mut config, &options.prices)?;
     if options.demo != Moves::Off {
         // The traders place hundreds of orders in the time in which a person places one; nobody looks for the oldest of them.

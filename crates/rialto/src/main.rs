@@ -11,6 +11,7 @@ mod log;
 mod measure;
 mod open_files;
 mod operator;
+mod partitions;
 mod progress;
 mod replay;
 mod serve;
@@ -50,6 +51,10 @@ enum Command {
         /// The settings file; `rialto init` writes one.
         #[arg(long, default_value = "rialto.toml")]
         config: PathBuf,
+        /// Markets that take orders, by name or pattern, such as BTCUSDT,ETH*; the others keep their state and say that they are
+        /// closed. Default: what the settings say, which is all.
+        #[arg(long, value_delimiter = ',')]
+        markets: Vec<String>,
     },
     /// Writes a commented settings file.
     Init {
@@ -122,6 +127,9 @@ enum Journal {
         /// Why: goes into the journal and the event log.
         #[arg(long)]
         reason: String,
+        /// Whose journal, where there are several partitions.
+        #[arg(long, default_value_t = 0)]
+        partition: u8,
         /// The data directory.
         #[arg(long, default_value = "./rialto-data")]
         data: PathBuf,
@@ -177,7 +185,13 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(Demo { action: Some(DemoAction::Price { prices, data }), .. }) => {
             demo::ask(&data, &prices)
         }
-        Command::Serve { config } => serve::start(&Config::read(&config)?, None),
+        Command::Serve { config, markets } => {
+            let mut config = Config::read(&config)?;
+            if !markets.is_empty() {
+                config.public.open_markets = markets;
+            }
+            serve::start(&config, None)
+        }
         Command::Init { file } => init(&file),
         Command::Replay(options) => replay::run(&options),
         Command::Verify { data } => verify::run(&data),
@@ -187,7 +201,9 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Doctor(options) => doctor::run(&options),
         Command::Operator(command) => operator::run(&command),
         Command::Bench(options) => measure::run(&options),
-        Command::Journal(Journal::Skip { seq, reason, data }) => skip::run(&data, seq, &reason),
+        Command::Journal(Journal::Skip { seq, reason, partition, data }) => {
+            skip::run(&data, partition, seq, &reason)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod api;
 mod funds;
 mod keys;
 mod listed;
+mod partitions;
 pub mod place;
 mod status;
 mod table;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::terminal::say;
 use api::Api;
+use partitions::PartitionCommand;
 use place::{Environment, Server};
 
 /// What an operator does with an exchange that runs.
@@ -24,6 +26,9 @@ pub enum Command {
     Asset(On<listed::AssetCommand>),
     /// Markets of a running exchange.
     Market(Box<On<listed::MarketCommand>>),
+    /// Partitions: adding one, what lives where, and moving markets.
+    #[command(subcommand)]
+    Partition(PartitionCommand),
     /// Accounts of a running exchange.
     Account(On<accounts::AccountCommand>),
     /// API keys of a running exchange.
@@ -100,6 +105,13 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         Command::Market(market) => {
             (&market.server, listed::market(&Exchange::of(&market.server)?, &market.action)?)
         }
+        Command::Partition(PartitionCommand::Add { data }) => return crate::partitions::add(data),
+        Command::Partition(PartitionCommand::List(Plain { server })) => {
+            (server, partitions::list(&Exchange::of(server)?)?)
+        }
+        Command::Partition(PartitionCommand::Move { server, market, to }) => {
+            (server, partitions::move_market(&Exchange::of(server)?, market, *to)?)
+        }
         Command::Account(On { server, action }) => (server, accounts::run(&Exchange::of(server)?, action)?),
         Command::Key(On { server, action }) => (server, keys::run(&Exchange::of(server)?, action)?),
         Command::Deposit(deposit) => {
@@ -164,7 +176,7 @@ fn account_names(api: &Api) -> anyhow::Result<Vec<String>> {
 }
 
 /// Names that somebody may have meant, as the end of a sentence; nothing when none is like it.
-fn nearest(given: &str, names: &[String]) -> String {
+pub fn nearest(given: &str, names: &[String]) -> String {
     let likeness = |name: &String| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
     let mut alike: Vec<(f64, &String)> = names.iter().map(|name| (likeness(name), name)).collect();
     alike.retain(|(likeness, _)| *likeness > 0.75);

@@ -12,7 +12,7 @@ use gateway_http::{
     write_secret,
 };
 use journal::{DataDir, Storage};
-use model::{Command, PartitionId, Seq};
+use model::{Command, PartitionId};
 use sequencer::{Egress, Ingress, Lane, Recovered, Sequencer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,7 +22,7 @@ use views::{ViewSettings, Views};
 use crate::config::{Config, is_loopback};
 use crate::terminal::say;
 use crate::views_replay::{ViewsInSnapshots, ViewsReplay};
-use crate::{certificates, demo, log, open_files, setup};
+use crate::{certificates, demo, log, open_files, partitions, setup};
 
 /// Runs until somebody stops it, as the demo if there are options for one.
 pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()> {
@@ -46,7 +46,13 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let admin_tls = certificates::open(config.admin.tls.as_ref(), "admin.tls")?;
     let max_connections = open_files::raise(config.public.max_connections);
 
-    let directory = DataDir::open(&config.data_dir)?;
+    let mut directory = DataDir::open(&config.data_dir)?;
+    // The demo takes as many partitions as it began with, unless it is told.
+    let wanted = match demo {
+        None => Some(config.partitions.count),
+        Some(options) => options.partitions,
+    };
+    partitions::found(&mut directory, &config.journal(), config.partitions.count)?;
     // Nobody outside may know which names fall into one place of the views' indexes.
     let hash_seed = RandomState::new().hash_one(std::process::id());
     let view_settings = ViewSettings { hash_seed, ..config.views() };
@@ -60,12 +66,13 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     for warning in recovered.iter().flat_map(Recovered::warnings) {
         tracing::warn!("{warning}");
     }
+    partitions::check(&recovered, wanted, &config.data_dir)?;
     // What is listed and who there is, the first partition knows.
     let views = &followed[0].0;
     refuse_open_demo(config, views)?;
 
     let seq = recovered[0].partition().seq();
-    let is_new = seq == Seq(0);
+    let is_new = partitions::is_new(recovered[0].partition());
     // The demo has no settings file that somebody could have changed.
     if !is_new && demo.is_none() {
         for difference in setup::differences(config, views.catalog())? {
@@ -91,7 +98,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     settings.ingress_limit = settings.ingress_limit.max(first.len());
     settings.batch_max_commands = settings.batch_max_commands.max(first.len());
     let replayed: u64 = recovered.iter().map(Recovered::replayed).sum();
-    let partitions = (0..).map(PartitionId).zip(directory.storages());
+    let storages = (0..).map(PartitionId).zip(directory.storages());
     let lane = |(((partition, storage), recovered), egress): (((_, &Arc<dyn Storage>), _), &Egress)| {
         let snapshots = ViewsInSnapshots {
             settings: view_settings.clone(),
@@ -101,11 +108,14 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         };
         Lane { recovered, egress: egress.clone(), companion: Some(Arc::new(snapshots)) }
     };
-    let lanes = partitions.zip(recovered).zip(&egress).map(lane).collect();
+    let lanes = storages.zip(recovered).zip(&egress).map(lane).collect();
     let sequencer = Sequencer::start(lanes, settings)?;
     setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
     issued.iter().try_for_each(|key| keys.insert(key))?;
     finish_change_of_master_key(&keys, sequencer.ingress())?;
+    let listed: Vec<String> =
+        read_models.listings().markets().iter().map(|listing| listing.terms.name.to_string()).collect();
+    partitions::check_open_markets(&config.public.open_markets, &listed)?;
     if replayed > 0 {
         say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }

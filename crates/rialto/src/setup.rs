@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{anyhow, bail};
-use model::{AddAsset, AddMarket, Command, Event};
+use model::{AddAsset, AddMarket, AddMarketTo, Command, Event, PartitionId};
 use sequencer::{Ingress, Reply, Session, Submission};
 
 use crate::config::Config;
@@ -45,8 +45,19 @@ fn accepted(reply: &Reply) -> anyhow::Result<()> {
 }
 
 /// Hands in the first commands of an exchange together, so that one journal batch has them all or none, and waits until
-/// they are durable. A refusal is an error.
+/// they are durable. A refusal is an error. Where there are several partitions, what goes to the first comes first, and deposits
+/// behind it: an account must be known where it lives.
 pub fn execute_all(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<()> {
+    if ingress.partitions().count() == 1 {
+        return execute_together(ingress, commands);
+    }
+    let is_deposit = |command: &Command| matches!(command, Command::Deposit(_));
+    let (deposits, others): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_deposit);
+    execute_together(ingress, others)?;
+    execute_together(ingress, deposits)
+}
+
+fn execute_together(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<()> {
     let (answer, answered) = channel();
     let session: Arc<dyn Session> = Arc::new(Answer(answer));
     let count = commands.len();
@@ -61,8 +72,14 @@ pub fn execute_all(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<
 /// The settings' assets and markets.
 pub fn listing(config: &Config) -> anyhow::Result<Vec<Command>> {
     let assets = config.assets()?.into_iter().map(|terms| Command::AddAsset(AddAsset { terms }));
-    let markets = config.markets()?.into_iter().map(|terms| Command::AddMarket(AddMarket { terms }));
-    Ok(assets.chain(markets).collect())
+    let mut commands: Vec<Command> = assets.collect();
+    for (form, terms) in config.markets.iter().zip(config.markets()?) {
+        commands.push(match config.partition_of(form.get_ref()).map_err(|problem| anyhow!(problem))? {
+            PartitionId::FIRST => Command::AddMarket(AddMarket { terms }),
+            partition => Command::AddMarketTo(AddMarketTo { terms, partition }),
+        });
+    }
+    Ok(commands)
 }
 
 /// What the settings say and the journal does not: one sentence each.

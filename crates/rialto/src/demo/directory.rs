@@ -146,7 +146,11 @@ pub fn reset(data: &Path) -> anyhow::Result<()> {
     let _lock = DataDir::open(data).context("the demo cannot be reset while it runs")?;
     // A wish that nobody heard would be another story.
     asked(data);
-    for folder in REMOVED {
+    let further = (1..).map(|partition| format!("partition-{partition}"));
+    let further = further.take_while(|folder| data.join(folder).is_dir());
+    // The first partition last: it knows how many there are.
+    let folders: Vec<String> = further.chain(REMOVED.map(str::to_owned)).collect();
+    for folder in folders {
         let path = data.join(folder);
         fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }

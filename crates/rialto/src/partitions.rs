@@ -1,0 +1,168 @@
+//! The partitions of a data directory: making them, adding one, and refusing what does not fit. What they are is in
+//! docs/partitions.md.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail};
+use exchange::Partition;
+use gateway_http::market_pattern::Pattern;
+use journal::{DataDir, Durable, Storage, Survey};
+use model::{Command, JoinExchange, PartitionId};
+use sequencer::{Egress, Lane, Recovered, Sequencer, SequencerError};
+
+use crate::operator::nearest;
+use crate::terminal::say;
+
+/// Commands that an exchange has at most before anything is listed in it: one for each partition.
+const FOUNDING_COMMANDS: u64 = PartitionId::MAX_COUNT as u64;
+
+/// Whether nobody has done anything yet in the exchange whose first partition this is.
+pub fn is_new(first: &Partition) -> bool {
+    let nobody = first.api_keys().next().is_none() && first.balances(model::AccountId(1)).is_err();
+    first.seq().0 < FOUNDING_COMMANDS && nobody && first.catalog().assets().next().is_none()
+}
+
+/// Makes the partitions of an exchange in which nobody has done anything yet, as many as are wanted. A start that was broken off
+/// in between is finished by the next one.
+pub fn found(directory: &mut DataDir, settings: &journal::Settings, count: u8) -> anyhow::Result<()> {
+    let end = Survey::read(directory.storage(), Durable::GENESIS).map_err(SequencerError::from)?.end;
+    if end.seq().0 >= FOUNDING_COMMANDS {
+        return Ok(());
+    }
+    let first = sequencer::recover(directory.storage(), settings, &mut ())?;
+    let there = first.partition().partitions().count();
+    if !is_new(first.partition()) || there >= count {
+        return Ok(());
+    }
+    drop(first);
+    for partition in 1..count {
+        join(directory, settings, PartitionId(partition))?;
+    }
+    // The first partition starts with as many others as it knows; it hears of the rest one by one.
+    for known in there..count {
+        add_to_first(&directory.storages()[..usize::from(known)], settings)?;
+    }
+    Ok(())
+}
+
+/// Makes sure that there is a journal of this partition, and that it knows whose it is.
+fn join(directory: &mut DataDir, settings: &journal::Settings, partition: PartitionId) -> anyhow::Result<()> {
+    if directory.storages().len() <= partition.index() {
+        directory.add_partition()?;
+    }
+    let recovered = sequencer::recover(&directory.storages()[partition.index()], settings, &mut ())?;
+    let seq = recovered.partition().seq();
+    if recovered.partition().own_id() == partition && seq.0 < FOUNDING_COMMANDS {
+        return Ok(());
+    }
+    if seq.0 > 0 {
+        bail!(
+            "there is something else in the folder of partition {partition}: put it away, or restore a backup"
+        );
+    }
+    let lane = Lane { recovered, egress: Egress::default(), companion: None };
+    hand_in(
+        Sequencer::start(vec![lane], sequencer::Settings::default())?,
+        Command::JoinExchange(JoinExchange { partition }),
+    )
+}
+
+/// Tells the first partition, among those that it knows, that there is one more.
+fn add_to_first(known: &[Arc<dyn Storage>], settings: &journal::Settings) -> anyhow::Result<()> {
+    let lane = |storage| -> anyhow::Result<Lane> {
+        let recovered = sequencer::recover(storage, settings, &mut ())?;
+        Ok(Lane { recovered, egress: Egress::default(), companion: None })
+    };
+    let lanes = known.iter().map(lane).collect::<anyhow::Result<Vec<_>>>()?;
+    hand_in(Sequencer::start(lanes, sequencer::Settings::default())?, Command::AddPartition)
+}
+
+/// Does one command and stops. Snapshots are left to whoever has views to put into them.
+fn hand_in(sequencer: Sequencer, command: Command) -> anyhow::Result<()> {
+    crate::setup::execute(sequencer.ingress(), command)?;
+    sequencer.abandon_all()?;
+    Ok(())
+}
+
+/// Refuses to start with another number of partitions than there are; says what to do.
+pub fn check(recovered: &[Recovered], wanted: Option<u8>, data: &Path) -> anyhow::Result<()> {
+    let count = recovered[0].partition().partitions().count();
+    let data = data.display();
+    let found = recovered.len();
+    if found > usize::from(count) {
+        bail!(
+            "partition {count} was begun and not finished: run rialto partition add --data {data} again, which finishes it"
+        );
+    }
+    if found < usize::from(count) {
+        bail!(
+            "{data} has the files of {found} partitions, and the exchange has {count}: partition-{found} is missing. Put it back, \
+             or restore a backup of all of them"
+        );
+    }
+    match wanted {
+        Some(wanted) if wanted < count => bail!(
+            "the settings say count = {wanted} under [partitions], and {data} has {count}: set count = {count}. Partitions \
+             cannot be taken away; an empty one costs nothing"
+        ),
+        Some(wanted) if wanted > count => bail!(
+            "the settings say count = {wanted} under [partitions], and {data} has {count}: run rialto partition add --data {data} \
+             for each one more, or set count = {count}"
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses names and patterns of markets to open that mean none of those that are listed; names what somebody may have meant.
+pub fn check_open_markets(open: &[String], listed: &[String]) -> anyhow::Result<()> {
+    for text in open {
+        let pattern = Pattern(text);
+        // An exchange in which nothing is listed yet may be opened for all.
+        if text == "*" || listed.iter().any(|name| pattern.matches(name)) {
+            continue;
+        }
+        let what = if pattern.is_wild() { "no market is like" } else { "there is no market" };
+        bail!("{what} '{text}', which is to take orders{}", nearest(text.trim_matches('*'), listed));
+    }
+    Ok(())
+}
+
+/// `rialto partition add`: one more, empty, in an exchange that is not running. One that was begun is finished.
+pub fn add(data: &Path) -> anyhow::Result<()> {
+    // A folder that is not there must not come into being by a typo.
+    DataDir::open_read_only(data)?;
+    let mut directory = DataDir::open(data)?;
+    let settings = journal::Settings::default();
+    let first = sequencer::recover(directory.storage(), &settings, &mut ())?;
+    let count = first.partition().partitions().count();
+    drop(first);
+    if count >= PartitionId::MAX_COUNT {
+        bail!("there are {count} partitions, which is the limit");
+    }
+    if usize::from(count) > directory.storages().len() {
+        bail!("the files of some partitions are missing: restore a backup of all of them");
+    }
+    join(&mut directory, &settings, PartitionId(count))?;
+    add_to_first(&directory.storages()[..usize::from(count)], &settings)
+        .context("the exchange does not take another partition")?;
+    let now = count + 1;
+    say!(
+        "Partition {count} is there, and empty. Accounts that are opened from now on are spread over {now} partitions; those that \
+         are there stay where they are, and so do the markets."
+    );
+    say!(
+        "Next: set count = {now} under [partitions] and start the exchange; then rialto partition move MARKET --to {count} moves a \
+         market there."
+    );
+    Ok(())
+}
+
+/// For one partition of those that are there.
+pub fn storage_of(directory: &DataDir, partition: u8) -> anyhow::Result<&Arc<dyn Storage>> {
+    let count = directory.storages().len();
+    directory
+        .storages()
+        .get(usize::from(partition))
+        .ok_or_else(|| anyhow!("there is no partition {partition}: there are {count}, numbered from 0"))
+}
