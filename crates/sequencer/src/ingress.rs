@@ -133,6 +133,15 @@ pub(crate) struct Arrivals {
     queue: Arc<Queue>,
 }
 
+/// What the sequencer's end knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It wants to be told of a stop.
+    Open,
+    /// It was told, and has nothing left of what it was asked; other partitions may still say something.
+    Stopping,
+}
+
 /// What came of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
@@ -311,22 +320,12 @@ impl Arrivals {
 
     /// Moves what has arrived, at most `max`, into the empty `batch`: first what other partitions say. Waits up to `timeout` when
     /// there is nothing.
-    pub(crate) fn take(&self, batch: &mut VecDeque<Submission>, max: usize, timeout: Duration) -> Woken {
-        self.take_while(batch, max, timeout, true)
-    }
-
-    /// As [`Self::take`], of a partition that was told to stop and has nothing left of what it was asked: others may still say
-    /// something.
-    pub(crate) fn take_last(&self, batch: &mut VecDeque<Submission>, max: usize, timeout: Duration) -> Woken {
-        self.take_while(batch, max, timeout, false)
-    }
-
-    fn take_while(
+    pub(crate) fn take(
         &self,
         batch: &mut VecDeque<Submission>,
         max: usize,
         timeout: Duration,
-        ends_when_stopped: bool,
+        stage: Stage,
     ) -> Woken {
         debug_assert!(batch.is_empty(), "the last batch is done");
         let mut waiting = self.queue.lock();
@@ -351,7 +350,7 @@ impl Arrivals {
             if std::mem::take(&mut waiting.nudged) {
                 return Woken::Nudge;
             }
-            if waiting.stopped && ends_when_stopped {
+            if waiting.stopped && stage == Stage::Open {
                 return Woken::Stopped;
             }
             waiting.consumer_sleeps = true;
@@ -360,7 +359,7 @@ impl Arrivals {
             waiting = guard;
             waiting.consumer_sleeps = false;
             let nothing = waiting.submissions.is_empty() && waiting.envelopes.is_empty() && !waiting.nudged;
-            if timed_out.timed_out() && nothing && !(waiting.stopped && ends_when_stopped) {
+            if timed_out.timed_out() && nothing && !(waiting.stopped && stage == Stage::Open) {
                 return Woken::Timeout;
             }
         }
@@ -371,5 +370,38 @@ impl Arrivals {
         let mut waiting = self.queue.lock();
         waiting.envelopes.clear();
         std::mem::take(&mut waiting.submissions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AccountId, CancelAllOrders, MarketId, SettleWithdrawal, TimeNs, WithdrawalId};
+
+    use super::*;
+
+    #[test]
+    fn a_command_goes_where_its_account_lives_and_the_rest_to_the_first_partition() {
+        let mut partitions = Partitions::default();
+        partitions.add(AccountId(1));
+        partitions.add(AccountId(1));
+        for id in 1..100 {
+            let cancel = CancelAllOrders {
+                account: AccountId(id),
+                market: MarketId(0),
+                valid_until_ns: TimeNs::NEVER,
+            };
+            let home_of_it = home(&partitions, &Command::CancelAllOrders(cancel));
+            assert_eq!(home_of_it, partitions.home(AccountId(id)));
+        }
+        let settle = |withdrawal| {
+            home(&partitions, &Command::SettleWithdrawal(SettleWithdrawal { withdrawal, paid_out: true }))
+        };
+        for partition in (0..3).map(PartitionId) {
+            assert_eq!(settle(WithdrawalId::first_of(partition)), partition);
+        }
+        // Numbers that nobody has given out are refused there.
+        assert_eq!(settle(WithdrawalId::first_of(PartitionId(3))), PartitionId::FIRST);
+        assert_eq!(settle(WithdrawalId(u64::MAX)), PartitionId::FIRST);
+        assert_eq!(home(&partitions, &Command::AddPartition), PartitionId::FIRST);
     }
 }

@@ -239,7 +239,7 @@ mod tests {
     use model::{EventSeq, Seq};
 
     use super::*;
-    use crate::ingress::{Arrivals, Woken, queue};
+    use crate::ingress::{Arrivals, Stage, Woken, queue};
 
     const LIMIT: usize = 1_000;
 
@@ -300,7 +300,7 @@ mod tests {
         let keeper = Keeper::start(events, snapshots, wake, Egress::default());
         // Events of another command than the snapshot's: what must never come is the keeper's to refuse.
         keeper.send(snapshot(EventPosition { seq: Seq(1), ..EventPosition::GENESIS })).unwrap();
-        assert_eq!(arrivals.take(&mut VecDeque::new(), 1, Duration::MAX), Woken::Nudge);
+        assert_eq!(arrivals.take(&mut VecDeque::new(), 1, Duration::MAX, Stage::Open), Woken::Nudge);
         assert!(keeper.has_stopped());
         assert!(matches!(keeper.stop(), Err(SequencerError::ThreadGone { thread: "keeper" })));
     }

@@ -11,6 +11,9 @@
 //!                                       ▲
 //!                              snapshotter thread              newest snapshot + journal ─▶ next snapshot
 //! ```
+//!
+//! Each partition has all of that for itself. Behind the gate, what it has to say to others goes into their queues, see
+//! `links.rs`.
 
 mod audit;
 mod egress;

@@ -14,7 +14,7 @@ use journal::{Durable, EventFrame, EventPosition, FrameBuffer};
 use model::{Command, Confirm, EventBatch, PartitionId, Seq, Sequenced, TimeNs};
 
 use crate::egress::stamp;
-use crate::ingress::{Arrivals, Queue, Woken, queue};
+use crate::ingress::{Arrivals, Queue, Stage, Woken, queue};
 use crate::keeper::{Job, Keeper, PARTITION_SECTION};
 use crate::links::Links;
 use crate::recovery::{Derive, Recovered, apply, begin, sentence};
@@ -349,7 +349,7 @@ impl Worker {
     }
 
     fn work(&mut self) -> Result<Stopped, SequencerError> {
-        let mut is_stopping = false;
+        let mut stage = Stage::Open;
         let often = CONFIRM_AFTER.min(u64::try_from(self.settings.outbox_limit).unwrap_or(u64::MAX));
         // Others may have taken more than the outboxes know, as they have at a start: look once more at what has come, then at
         // that.
@@ -357,7 +357,7 @@ impl Worker {
         loop {
             self.look_at_marks();
             let timeout = if was_nudged { Duration::ZERO } else { self.settings.tick };
-            let woken = self.collect(is_stopping, timeout)?;
+            let woken = self.collect(stage, timeout)?;
             if let Some(partition) = self.links.failed() {
                 return Err(SequencerError::Stopped { partition });
             }
@@ -373,7 +373,7 @@ impl Worker {
                         self.batch()?;
                     }
                 }
-                Woken::Timeout if is_stopping => {}
+                Woken::Timeout if stage == Stage::Stopping => {}
                 Woken::Timeout => {
                     self.waiting.push_back(Submission { command: Command::Tick, reply_to: None });
                     self.look_at_marks();
@@ -386,9 +386,9 @@ impl Worker {
                     }
                     was_nudged = true;
                 }
-                Woken::Stopped => is_stopping = true,
+                Woken::Stopped => stage = Stage::Stopping,
             }
-            if is_stopping && self.waiting.is_empty() && self.links.is_over(self.own) {
+            if stage == Stage::Stopping && self.waiting.is_empty() && self.links.is_over(self.own) {
                 break;
             }
         }
@@ -406,27 +406,22 @@ impl Worker {
     }
 
     /// What there is to do next. The keeper gets its events as soon as nothing more urgent is there.
-    fn collect(&mut self, is_stopping: bool, timeout: Duration) -> Result<Woken, SequencerError> {
+    fn collect(&mut self, stage: Stage, timeout: Duration) -> Result<Woken, SequencerError> {
         if !self.waiting.is_empty() {
             return Ok(Woken::Submissions);
         }
         if self.unsent.is_some() {
-            let woken = self.take(is_stopping, Duration::ZERO);
+            let woken = self.take(stage, Duration::ZERO);
             if woken != Woken::Timeout {
                 return Ok(woken);
             }
             self.send_events()?;
         }
-        Ok(self.take(is_stopping, timeout))
+        Ok(self.take(stage, timeout))
     }
 
-    fn take(&mut self, is_stopping: bool, timeout: Duration) -> Woken {
-        let max = self.settings.batch_max_commands;
-        if is_stopping {
-            self.arrivals.take_last(&mut self.waiting, max, timeout)
-        } else {
-            self.arrivals.take(&mut self.waiting, max, timeout)
-        }
+    fn take(&mut self, stage: Stage, timeout: Duration) -> Woken {
+        self.arrivals.take(&mut self.waiting, self.settings.batch_max_commands, timeout, stage)
     }
 
     /// Before looking at what has come: an envelope that brings the same mark came before the mark did.
