@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use codec::Coded;
 use journal::faulty::FaultyStorage;
 use model::{Command, EventBatch, Seq};
 use sequencer::{
-    Companion, CompanionCopy, Egress, Replay, Reply, Sections, SequencerError, Session, Settings, Stopped,
-    Submission, recover,
+    Companion, CompanionCopy, Egress, Replay, Reply, Sections, Sequencer, SequencerError, Session, Settings,
+    Stopped, Submission, recover,
 };
 
 use crate::clients::{Client, Heard, PATIENCE};
@@ -20,8 +21,22 @@ use crate::story::{Story, readable};
 
 /// Commands in one life.
 pub const LIFE: usize = 50;
+/// Commands that are handed in together, at the most.
+const WAVE: usize = 6;
+/// Commands from one snapshot to the next.
+const EVERY: u64 = 12;
+
+/// Whether commands wait for a snapshot that is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turns {
+    /// They do: a life makes the same calls to the storage, as many, whenever it is lived again.
+    Taken,
+    /// They do not, as in earnest.
+    AsTheyCome,
+}
 
 pub struct History {
+    turns: Turns,
     flow: Flow,
     random: Random,
     /// Everything that was ever handed in. A command's place here is its name.
@@ -97,9 +112,23 @@ impl Session for Watched {
     }
 }
 
+/// Waits until so many snapshots are written, or could not be made, or the exchange has stopped.
+fn wait_for_snapshots(sequencer: &Sequencer, count: u64) {
+    let begun = Instant::now();
+    loop {
+        let snapshots = sequencer.egress().stats().counts().snapshots;
+        if snapshots.written + snapshots.failed >= count || sequencer.has_stopped() {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "a snapshot that was due is made");
+        std::thread::yield_now();
+    }
+}
+
 impl History {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, turns: Turns) -> Self {
         Self {
+            turns,
             flow: Flow::with_secrets(seed),
             random: Random::new(!seed),
             asked: Vec::new(),
@@ -125,7 +154,11 @@ impl History {
         self.started = true;
         let egress = Egress::default();
         let subscription = egress.subscribe();
-        let settings = Settings { batch_max_commands: 4, snapshot_every_commands: 12, ..settings() };
+        // With turns, what is handed in together is one batch.
+        let batch_max_commands = if self.turns == Turns::Taken { WAVE } else { 4 };
+        let settings = Settings { batch_max_commands, snapshot_every_commands: EVERY, ..settings() };
+        let mut snapshot_seq = recovered.partition().seq().0 - recovered.replayed();
+        let mut snapshots = 0;
         self.failed_snapshots.lock().unwrap().clear();
         let told = Arc::new(Told(Arc::clone(&self.failed_snapshots)));
         let sequencer = recovered.start(settings, egress, Some(told));
@@ -140,7 +173,7 @@ impl History {
         let mut left = count;
         while left > 0 {
             let mut wave = Vec::new();
-            for _ in 0..(1 + self.random.index(6)).min(left) {
+            for _ in 0..(1 + self.random.index(WAVE)).min(left) {
                 let client = self.random.index(3);
                 let (token, command) = self.ask();
                 let reply_to = Some((Arc::clone(&sessions[client]), token));
@@ -156,6 +189,11 @@ impl History {
             }
             if clients.iter().any(|client| client.heard().values().any(|heard| *heard == Heard::Abandoned)) {
                 break;
+            }
+            let seq = sequencer.egress().released_seq().0;
+            if self.turns == Turns::Taken && seq - snapshot_seq >= EVERY {
+                (snapshot_seq, snapshots) = (seq, snapshots + 1);
+                wait_for_snapshots(&sequencer, snapshots);
             }
         }
         let ended = if self.random.below(4) == 0 {
