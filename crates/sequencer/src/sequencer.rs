@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,167 +14,14 @@ use journal::{Durable, EventFrame, EventPosition, FrameBuffer};
 use model::{Command, Confirm, EventBatch, PartitionId, Seq, Sequenced, TimeNs};
 
 use crate::egress::stamp;
-use crate::ingress::{Arrivals, Queue, Stage, Woken, queue};
+use crate::ingress::{Arrivals, Queue, Stage, Woken};
 use crate::keeper::{Job, Keeper, PARTITION_SECTION};
 use crate::links::Links;
 use crate::recovery::{Derive, Recovered, apply, begin, sentence};
 use crate::snapshotter::{Request, Snapshotter, UnderWay};
 use crate::stats::outcome_name;
 use crate::writer::Writer;
-use crate::{Companion, Egress, Ingress, Reply, SequencerError, Session, Settings, Submission};
-
-/// The running sequencers of an exchange, one for each partition.
-pub struct Sequencer {
-    ingress: Ingress,
-    egress: Vec<Egress>,
-    /// Whether the end of the threads takes a snapshot.
-    last_snapshot: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<Result<Stopped, SequencerError>>>,
-}
-
-/// What one partition starts with.
-pub struct Lane {
-    /// Its files, and the state that they lead to.
-    pub recovered: Recovered,
-    /// Its way out.
-    pub egress: Egress,
-    /// Whose state goes into snapshots beside the partition's.
-    pub companion: Option<Arc<dyn Companion>>,
-}
-
-/// How a partition ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stopped {
-    /// The last command.
-    pub seq: Seq,
-    /// The hash over all events.
-    pub event_chain: [u8; 32],
-    /// The hash over the state.
-    pub state_hash: [u8; 32],
-}
-
-/// What the files of all partitions say fits together.
-fn check(lanes: &[Lane]) -> Result<(), SequencerError> {
-    let count = lanes[0].recovered.partition.partitions().count();
-    if usize::from(count) != lanes.len() {
-        return Err(SequencerError::PartitionCount { count, found: lanes.len() });
-    }
-    for (expected, lane) in (0..).map(PartitionId).zip(lanes) {
-        let found = lane.recovered.partition.own_id();
-        if found != expected {
-            return Err(SequencerError::OtherPartition { expected, found });
-        }
-    }
-    let all = || lanes.iter().map(|lane| &lane.recovered.partition);
-    for (sender, receiver) in all().flat_map(|sender| all().map(move |receiver| (sender, receiver))) {
-        let (from, to) = (sender.own_id(), receiver.own_id());
-        if from == to {
-            continue;
-        }
-        let (heard, said) = (receiver.last_taken(from), sender.last_said(to));
-        if heard > said {
-            return Err(SequencerError::PartitionBehind { behind: from, ahead: to, heard, said });
-        }
-        let forgotten = said - u64::try_from(sender.unconfirmed(to)).expect("fits");
-        if heard < forgotten {
-            let missing = heard + 1;
-            return Err(SequencerError::EnvelopeMissing { forgetful: from, behind: to, missing });
-        }
-    }
-    Ok(())
-}
-
-impl Sequencer {
-    /// Starts the threads of all partitions, in their order. What one has said and another has not taken yet is said again.
-    pub fn start(lanes: Vec<Lane>, settings: Settings) -> Result<Self, SequencerError> {
-        settings.assert_in_range();
-        check(&lanes)?;
-        let queues: Vec<_> = lanes.iter().map(|_| queue(settings.ingress_limit)).collect();
-        let crowded = Arc::new(AtomicU32::new(0));
-        let partitions = lanes[0].recovered.partition.partitions().clone();
-        let ingress = Ingress::new(queues.clone(), partitions, Arc::clone(&crowded), settings.outbox_limit);
-        let links = Arc::new(Links::new(queues.clone(), crowded));
-        let last_snapshot = Arc::new(AtomicBool::new(true));
-        let egress = lanes.iter().map(|lane| lane.egress.clone()).collect();
-        for (own, lane) in (0..).map(PartitionId).zip(&lanes) {
-            for from in (0..).map(PartitionId).take(lanes.len()) {
-                links.mark(own, from, lane.recovered.partition.last_taken(from));
-            }
-        }
-        let workers: Vec<_> = lanes
-            .into_iter()
-            .zip(&queues)
-            .map(|(lane, queue)| Worker::new(lane, settings, queue, &last_snapshot, &links))
-            .collect();
-        for worker in &workers {
-            worker.look_at_outboxes();
-            worker.say_again();
-        }
-        let start = |worker: Worker| {
-            let name = match worker.own {
-                PartitionId::FIRST => "sequencer".to_owned(),
-                other => format!("sequencer-{other}"),
-            };
-            std::thread::Builder::new().name(name).spawn(move || worker.run()).expect("threads can be made")
-        };
-        let threads = workers.into_iter().map(start).collect();
-        Ok(Self { ingress, egress, last_snapshot, threads })
-    }
-
-    /// The way in.
-    pub fn ingress(&self) -> &Ingress {
-        &self.ingress
-    }
-
-    /// The way out of the first partition.
-    pub fn egress(&self) -> &Egress {
-        &self.egress[0]
-    }
-
-    /// The ways out of all partitions, in their order.
-    pub fn all_egress(&self) -> &[Egress] {
-        &self.egress
-    }
-
-    /// Ends as [`Self::join`] does after [`Ingress::stop`], but leaves no snapshot: the next start applies everything
-    /// since the last one again.
-    pub fn abandon(self) -> Result<Stopped, SequencerError> {
-        self.abandon_all().map(|mut all| all.swap_remove(0))
-    }
-
-    /// As [`Self::abandon`], of all partitions.
-    pub fn abandon_all(self) -> Result<Vec<Stopped>, SequencerError> {
-        self.last_snapshot.store(false, Ordering::Relaxed);
-        self.ingress.stop();
-        self.join_all()
-    }
-
-    /// True once some partition has ended, by itself or by [`Ingress::stop`].
-    pub fn has_stopped(&self) -> bool {
-        self.threads.iter().any(JoinHandle::is_finished)
-    }
-
-    /// Waits for the end: after [`Ingress::stop`], when all that was taken is durable, answered, and in a snapshot; or
-    /// when something failed. How the first partition ended.
-    pub fn join(self) -> Result<Stopped, SequencerError> {
-        self.join_all().map(|mut all| all.swap_remove(0))
-    }
-
-    /// As [`Self::join`], of all partitions in their order.
-    pub fn join_all(self) -> Result<Vec<Stopped>, SequencerError> {
-        let ended: Vec<_> = self
-            .threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or(Err(SequencerError::ThreadGone { thread: "sequencer" })))
-            .collect();
-        // The one that has failed says more than those that have stopped because of it.
-        let is_consequence = |ended: &Result<_, _>| matches!(ended, Err(SequencerError::Stopped { .. }));
-        match ended.iter().position(|ended| ended.is_err() && !is_consequence(ended)) {
-            Some(failed) => Err(ended.into_iter().nth(failed).and_then(Result::err).expect("it was found")),
-            None => ended.into_iter().collect(),
-        }
-    }
-}
+use crate::{Companion, Egress, Lane, Reply, SequencerError, Session, Settings, Stopped, Submission};
 
 /// No command is longer than this, encoded; the longest carries a sealed secret and a key.
 const MAX_COMMAND_BYTES: usize = 4_096;
@@ -203,7 +50,8 @@ fn told_by(other: PartitionId, command: &Command) -> Option<u64> {
     }
 }
 
-struct Worker {
+/// One partition, with all that it needs.
+pub(crate) struct Worker {
     own: PartitionId,
     links: Arc<Links>,
     /// By partition: the last envelope that was handed to it.
@@ -244,7 +92,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(
+    pub(crate) fn new(
         lane: Lane,
         settings: Settings,
         queue: &Arc<Queue>,
@@ -295,7 +143,7 @@ impl Worker {
     }
 
     /// Hands every envelope to its receiver that has not taken it, as after a crash.
-    fn say_again(&self) {
+    pub(crate) fn say_again(&self) {
         for to in self.others() {
             let taken = self.links.taken(to, self.own);
             let envelopes: Vec<_> = self.partition.envelopes_to(to, taken).cloned().collect();
@@ -304,7 +152,7 @@ impl Worker {
     }
 
     /// Tells how much waits for others.
-    fn look_at_outboxes(&self) {
+    pub(crate) fn look_at_outboxes(&self) {
         if self.partition.is_alone() {
             return;
         }
@@ -317,6 +165,15 @@ impl Worker {
     fn others(&self) -> impl Iterator<Item = PartitionId> + use<> {
         let own = self.own;
         self.links.everybody().filter(move |other| *other != own)
+    }
+
+    /// Starts the thread.
+    pub(crate) fn start(self) -> JoinHandle<Result<Stopped, SequencerError>> {
+        let name = match self.own {
+            PartitionId::FIRST => "sequencer".to_owned(),
+            other => format!("sequencer-{other}"),
+        };
+        std::thread::Builder::new().name(name).spawn(move || self.run()).expect("threads can be made")
     }
 
     fn run(mut self) -> Result<Stopped, SequencerError> {

@@ -5,14 +5,14 @@ use std::time::Duration;
 /// Bounds and habits; `default()` is right for nearly everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Commands that may wait to be sequenced; more are refused as "busy". At least 1.
+    /// Commands that may wait to be sequenced in each partition; more are refused as "busy". At least 1.
     pub ingress_limit: usize,
     /// Envelopes to another partition that it has not taken yet; while some partition has more, commands are refused as "busy".
     /// At least 1. One partition alone has none.
     pub outbox_limit: usize,
     /// Commands in one batch at the most, that is behind one sync. At least 1.
     pub batch_max_commands: usize,
-    /// A snapshot is taken after so many commands. At least 1.
+    /// A partition's snapshot is taken after so many of its commands. At least 1.
     pub snapshot_every_commands: u64,
     /// A [`model::Command::Tick`] is sequenced when so much time has passed without any command.
     pub tick: Duration,
