@@ -3,7 +3,7 @@
 //! from the files. It knows no protocol: gateways hand in commands and are handed events.
 //!
 //! ```text
-//! Ingress ─▶ sequencer thread ──frame──▶ writer thread        one append and one sync a batch
+//! Ingress ─▶ sequencer thread ──frame──▶ writer thread        one append and one sync a batch; small ones are written here
 //!                 │  applies meanwhile        │
 //!                 └────────── gate ◀──durable─┘
 //!                              │

@@ -1,5 +1,6 @@
 //! The sequencer thread: drains what has arrived, gives each command its place and its time, hands the batch to the writer,
-//! applies it meanwhile, and lets the events out when the batch is durable.
+//! applies it meanwhile, and lets the events out when the batch is durable. What partitions say to each other comes and goes here
+//! too.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +28,8 @@ use crate::{Companion, Egress, Lane, Reply, SequencerError, Session, Settings, S
 const MAX_COMMAND_BYTES: usize = 4_096;
 /// No envelope is longer than this, encoded.
 const MAX_ENVELOPE_BYTES: usize = 65_536;
+/// So many commands are applied in less time than it takes to wake the writer's thread and to be woken by it.
+const AT_ONCE: usize = 4;
 /// So many envelopes may have been taken by another partition without the outbox knowing, before a command tells it: mostly the
 /// other's own envelopes do.
 const CONFIRM_AFTER: u64 = 256;
@@ -318,7 +321,12 @@ impl Worker {
         let time_ns = said_ns.fold(self.partition.time_ns(), TimeNs::max);
         let time_ns = stamp(SystemTime::now(), time_ns);
         let frame = self.encode(time_ns);
-        self.writer.begin(frame)?;
+        let written = if self.inputs.len() > AT_ONCE {
+            self.writer.begin(frame)?;
+            None
+        } else {
+            Some(self.writer.write(frame)?)
+        };
         self.send_events()?;
 
         let mut batch = EventBatch::default();
@@ -331,7 +339,7 @@ impl Worker {
             self.derive.finish(&mut batch, &mut events);
         }
         // Also behind a command that cannot be applied: it is to be found in the journal.
-        let (durable, frame, synced) = self.writer.wait()?;
+        let (durable, frame, synced) = written.map_or_else(|| self.writer.wait(), Ok)?;
         (self.durable, self.frame) = (durable, Some(frame));
         applied?;
         if !self.partition.is_alone() {

@@ -21,7 +21,7 @@ use crate::story::{Story, readable};
 
 /// Commands in one life.
 pub const LIFE: usize = 50;
-/// Commands that are handed in together, at the most.
+/// Commands that are handed in together, at the most: few are written by the sequencer itself, more by the writer thread.
 const WAVE: usize = 6;
 /// Commands from one snapshot to the next.
 const EVERY: u64 = 12;
@@ -155,7 +155,7 @@ impl History {
         let egress = Egress::default();
         let subscription = egress.subscribe();
         // With turns, what is handed in together is one batch.
-        let batch_max_commands = if self.turns == Turns::Taken { WAVE } else { 4 };
+        let batch_max_commands = if self.turns == Turns::Taken { WAVE } else { WAVE - 1 };
         let settings = Settings { batch_max_commands, snapshot_every_commands: EVERY, ..settings() };
         let mut snapshot_seq = recovered.partition().seq().0 - recovered.replayed();
         let mut snapshots = 0;
