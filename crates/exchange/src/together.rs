@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::AssetTotals;
 use model::{
-    AccountId, Amount, AssetId, Envelope, FromMarket, MarketId, Message, Notice, OrderId, Side, ToMarket,
+    AccountId, Amount, AssetId, Envelope, FromMarket, MarketId, Message, Notice, OrderId, PartitionId, Side,
+    ToMarket,
 };
 
 use crate::Partition;
@@ -13,6 +14,10 @@ use crate::Partition;
 /// All partitions of an exchange, in order, as they stand at one moment or at a consistent cut.
 pub struct Together<'a> {
     partitions: &'a [&'a Partition],
+}
+
+fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(broken()) }
 }
 
 /// An order that some message on its way is about.
@@ -74,73 +79,100 @@ impl<'a> Together<'a> {
 
     /// Panics with the sentence of the first invariant that does not hold. Looks at everything.
     pub fn assert_invariants(&self) {
-        for (at, partition) in self.partitions.iter().enumerate() {
-            assert_eq!(partition.own_id().index(), at, "partitions are numbered in order");
+        for partition in self.partitions {
             partition.assert_invariants();
         }
-        self.assert_marks();
-        for (asset, terms) in self.partitions[0].catalog.assets() {
-            let totals = self.totals(asset);
-            assert!(totals.agree(), "{}: deposits less withdrawals are all there is, anywhere", terms.name);
-            assert_eq!(
-                totals.elsewhere,
-                -self.in_flight(asset),
-                "{}: what is elsewhere is on its way between partitions",
-                terms.name
-            );
+        if let Err(broken) = self.check() {
+            panic!("{broken}");
         }
-        self.assert_orders();
+    }
+
+    /// What must hold between partitions; the error is a sentence that says what does not.
+    pub fn check(&self) -> Result<(), String> {
+        for (at, partition) in (0..).map(PartitionId).zip(self.partitions) {
+            let found = partition.own_id();
+            ensure(found == at, || format!("partition {found} is in the place of partition {at}"))?;
+        }
+        self.check_marks()?;
+        for (asset, terms) in self.partitions[0].catalog.assets() {
+            let (totals, name) = (self.totals(asset), terms.name);
+            ensure(totals.agree(), || {
+                format!("{name}: what was deposited and not withdrawn is not what there is")
+            })?;
+            let in_flight = -self.in_flight(asset);
+            ensure(totals.elsewhere == in_flight, || {
+                format!(
+                    "{name}: the partitions have {} atoms on their way to each other, and the messages between them {in_flight}",
+                    totals.elsewhere
+                )
+            })?;
+        }
+        self.check_orders()
     }
 
     /// Nobody has taken what was never said, and nothing that was not taken is forgotten.
-    fn assert_marks(&self) {
+    fn check_marks(&self) -> Result<(), String> {
         for from in self.partitions {
             for to in self.partitions.iter().filter(|to| to.own_id() != from.own_id()) {
-                let (said, taken) = (from.last_said(to.own_id()), to.last_taken(from.own_id()));
-                assert!(taken <= said, "nobody takes an envelope that was never sent");
-                let waiting = from.envelopes_to(to.own_id(), taken).count();
-                assert_eq!(
-                    u64::try_from(waiting).ok(),
-                    said.checked_sub(taken),
-                    "an envelope that was not taken is kept"
-                );
+                let (sender, receiver) = (from.own_id(), to.own_id());
+                let (said, taken) = (from.last_said(receiver), to.last_taken(sender));
+                ensure(taken <= said, || {
+                    format!(
+                        "partition {receiver} has heard of partition {sender} up to message {taken}, which has said only {said}: \
+                         batches of partition {sender} are missing"
+                    )
+                })?;
+                let waiting = from.envelopes_to(receiver, taken).count();
+                ensure(u64::try_from(waiting).ok() == said.checked_sub(taken), || {
+                    format!(
+                        "partition {sender} has forgotten messages behind {taken} that partition {receiver} has not taken: batches of \
+                         partition {receiver} are missing"
+                    )
+                })?;
             }
         }
+        Ok(())
     }
 
     /// Every open order rests on a book, or a message on its way is about it; and both halves agree.
-    fn assert_orders(&self) {
+    fn check_orders(&self) -> Result<(), String> {
         let mentioned = self.mentioned();
         let mut open: BTreeMap<OrderId, (AccountId, MarketId)> = BTreeMap::new();
         for partition in self.partitions {
             for (account, market, order) in partition.open_orders() {
-                assert_eq!(order.partition(), partition.own_id(), "an order's number tells its partition");
+                ensure(order.partition() == partition.own_id(), || {
+                    format!("order {order} is not numbered by the partition of its account")
+                })?;
                 open.insert(order, (account, market));
                 let resting = self.partitions.iter().find_map(|other| other.resting(order));
                 let Some((at_market, cost)) = resting else {
-                    assert!(mentioned.contains(&order), "every open order rests on a book or is on its way");
+                    ensure(mentioned.contains(&order), || {
+                        format!("order {order} is open, and neither on a book nor on its way")
+                    })?;
                     continue;
                 };
-                assert_eq!(at_market, (account, market), "both halves of an order agree");
-                if !mentioned.contains(&order) {
-                    let held = partition.held_for(order);
-                    assert_eq!(held, Some(cost), "what is held for an order is what it can still cost");
-                }
+                ensure(at_market == (account, market), || {
+                    format!("account and market of order {order} are told in two ways")
+                })?;
+                let held = partition.held_for(order);
+                ensure(mentioned.contains(&order) || held == Some(cost), || {
+                    format!("what is held for order {order} is not what it can still cost")
+                })?;
             }
         }
         for partition in self.partitions {
             for (market, _) in partition.catalog.markets() {
-                for side in [Side::Buy, Side::Sell] {
-                    for order in partition.markets.resting(market, side) {
-                        assert_eq!(
-                            open.get(&order.order),
-                            Some(&(order.account, market)),
-                            "every resting order is open"
-                        );
+                for resting in [Side::Buy, Side::Sell].map(|side| partition.markets.resting(market, side)) {
+                    for order in resting {
+                        let owner = open.get(&order.order);
+                        ensure(owner == Some(&(order.account, market)), || {
+                            format!("order {} rests on a book, and its account does not know it", order.order)
+                        })?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// The orders that messages on their way, or kept for later, are about.

@@ -1,19 +1,95 @@
 //! `rialto verify`: applies the journal again from its first command and compares what comes of it with the event log and
-//! with every snapshot.
+//! with every snapshot; and what all partitions together come to with what must hold of them.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use codec::EventChain;
-use journal::{DataDir, Durable, EventLogReader, JournalError, SnapshotStore, Survey};
-use model::Seq;
+use exchange::{Partition, Together};
+use gateway_http::decimal::Decimal;
+use journal::{DataDir, Durable, EventLogReader, JournalError, SnapshotStore, Storage, Survey};
+use model::{Amount, Seq, TimeNs};
 
 use crate::progress;
 use crate::terminal::say;
 
+/// How far a journal was read.
+struct End {
+    seq: Seq,
+    time_ns: TimeNs,
+    /// How many partitions the journal knows of.
+    partitions: u8,
+}
+
 pub fn run(data: &Path) -> anyhow::Result<()> {
     let directory = DataDir::open_read_only(data)?;
-    let storage = directory.storage();
+    let storages = directory.storages();
+    if let [only] = storages {
+        let partitions = verify(only)?.partitions;
+        if partitions > 1 {
+            bail!("the exchange has {partitions} partitions, and {} has the files of one", data.display());
+        }
+        say!("The journal, the event log and the snapshots agree.");
+        return Ok(());
+    }
+    let mut ends = Vec::new();
+    for (partition, storage) in storages.iter().enumerate() {
+        if partition > 0 {
+            say!("");
+        }
+        say!("partition     {partition}");
+        ends.push(verify(storage).with_context(|| format!("partition {partition}"))?);
+    }
+    together(storages, &ends)?;
+    say!(
+        "The journals, the event logs and the snapshots agree, each with itself and all {} partitions with each other.",
+        storages.len()
+    );
+    Ok(())
+}
+
+/// What must hold of all partitions together: at their ends, or of a running exchange at the last moment up to which all of them
+/// were read.
+fn together(storages: &[Arc<dyn Storage>], ends: &[End]) -> anyhow::Result<()> {
+    let mut is_running = false;
+    for (storage, end) in storages.iter().zip(ends) {
+        is_running |= Survey::read(storage, Durable::GENESIS)?.end.seq() > end.seq;
+    }
+    let common = ends.iter().map(|end| end.time_ns.0).min().unwrap_or_default();
+    // Another batch of that very moment may have come behind what was read.
+    let moment = if is_running { TimeNs(common.saturating_sub(1)) } else { TimeNs::NEVER };
+    let states = storages
+        .iter()
+        .map(|storage| sequencer::state_at(storage, moment))
+        .collect::<Result<Vec<Partition>, _>>()?;
+    let states: Vec<&Partition> = states.iter().collect();
+    let count = states[0].partitions().count();
+    if usize::from(count) != states.len() {
+        bail!("the exchange has {count} partitions, and there are journals of {}", states.len());
+    }
+    let all = Together::new(&states);
+    all.check().map_err(|broken| anyhow!("the partitions do not fit together: {broken}"))?;
+    let envelopes = all.on_their_way().count();
+    say!("\ntogether      {envelopes} messages on their way");
+    for (asset, terms) in states[0].catalog().assets() {
+        let totals = all.totals(asset);
+        let text = |amount: Amount| Decimal { units: amount.0, scale: terms.scale };
+        say!(
+            "{:<13} {} deposited - {} withdrawn = {} free + {} held + {} fees + {} in flight",
+            terms.name,
+            text(totals.deposited),
+            text(totals.withdrawn),
+            text(totals.free),
+            text(totals.held),
+            text(totals.fees),
+            text(totals.elsewhere)
+        );
+    }
+    Ok(())
+}
+
+fn verify(storage: &Arc<dyn Storage>) -> anyhow::Result<End> {
     let settings = journal::Settings::default();
     let snapshots = SnapshotStore::new(storage, settings.snapshots_kept);
     let mut to_check = snapshots.list()?;
@@ -21,11 +97,14 @@ pub fn run(data: &Path) -> anyhow::Result<()> {
     let bar = progress::bar("Verifying", 0, true);
     let (mut compared, mut following) = (0_u64, true);
     let mut chain = EventChain::default();
+    let (mut time_ns, mut partitions) = (TimeNs(0), 1);
 
     let end = sequencer::audit(storage, &mut |step| {
         bar.set_length(step.bytes_total);
         bar.set_position(step.bytes_done);
         let batch = step.batch;
+        time_ns = batch.time_ns;
+        partitions = step.partition.partitions().count();
         // The event log may end before the journal: its tail is derived again at the next start, or is on its way.
         let frame = if following { events.next()? } else { None };
         following = frame.is_some();
@@ -74,8 +153,7 @@ pub fn run(data: &Path) -> anyhow::Result<()> {
     say!("events        {compared} compared with the event log");
     say!("state hash    {}", hex(&end.state_hash));
     say!("event chain   {}", hex(&end.event_chain));
-    say!("The journal, the event log and the snapshots agree.");
-    Ok(())
+    Ok(End { seq: end.seq, time_ns, partitions })
 }
 
 fn ahead(what: &str, end: Seq) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use exchange::Partition;
 use journal::{Durable, EventFrame, JournalReader, Storage, Survey};
-use model::EventBatch;
+use model::{EventBatch, TimeNs};
 
 use crate::recovery::{Derive, apply_records};
 use crate::{SequencerError, Stopped};
@@ -39,4 +39,19 @@ pub fn audit<E: From<SequencerError>>(
         visit(AuditStep { batch: &batch, partition: &partition, bytes_done, bytes_total })?;
     }
     Ok(Stopped { seq: partition.seq(), event_chain: derive.chain.0, state_hash: partition.state_hash() })
+}
+
+/// The state that the batches up to a moment lead to. The batches up to one moment in all journals of an exchange are a
+/// consistent cut: nothing is heard before it was said.
+pub fn state_at(storage: &Arc<dyn Storage>, moment: TimeNs) -> Result<Partition, SequencerError> {
+    let survey = Survey::read(storage, Durable::GENESIS)?;
+    let mut reader = JournalReader::open(storage, &survey, survey.oldest)?;
+    let (mut partition, mut batch) = (Partition::default(), EventBatch::default());
+    while let Some(records) = reader.next()? {
+        if records.time_ns > moment {
+            break;
+        }
+        apply_records(&mut partition, &records, &survey.skip_marks, &mut batch)?;
+    }
+    Ok(partition)
 }

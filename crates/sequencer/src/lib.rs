@@ -29,7 +29,7 @@ mod snapshotter;
 mod stats;
 mod writer;
 
-pub use audit::{AuditStep, audit};
+pub use audit::{AuditStep, audit, state_at};
 pub use egress::{Egress, Reply, Session, Subscription};
 pub use error::SequencerError;
 pub use ingress::{Ingress, Submission, SubmitError};
