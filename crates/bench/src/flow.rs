@@ -78,6 +78,8 @@ pub struct Flow {
     at: usize,
     market: u32,
     placed: u64,
+    /// Of all orders so far, by their number here.
+    sides: Vec<Side>,
     seq: Seq,
 }
 
@@ -87,7 +89,7 @@ impl Flow {
         let records = Trace::new(&Shape::SHALLOW).records;
         let seq = Seq(u64::try_from(preparation).expect("fits"));
         let orders = (0..MARKETS).map(|_| vec![0]).collect();
-        Self { records, orders, at: 0, market: 0, placed: 0, seq }
+        Self { records, orders, at: 0, market: 0, placed: 0, sides: vec![Side::Buy], seq }
     }
 
     /// Commands of the whole flow.
@@ -110,6 +112,11 @@ impl Flow {
         }
     }
 
+    /// What the order is called that the flow gives this number.
+    pub fn name_of(&self, order: OrderId) -> ClientOrderId {
+        client_id(self.sides[usize::try_from(order.0).expect("fits")], order.0)
+    }
+
     fn command(&mut self, record: &Record) -> Command {
         let account = AccountId(1 + record.id % ACCOUNTS);
         let market = MarketId(self.market);
@@ -117,6 +124,7 @@ impl Flow {
         match record.kind {
             Kind::Add | Kind::Take => {
                 self.placed += 1;
+                self.sides.push(record.side);
                 orders.push(self.placed);
                 let (price_ticks, qty_lots) = (PriceTicks(record.price), QtyLots(i64::from(record.qty)));
                 Command::PlaceOrder(PlaceOrder {

@@ -4,6 +4,7 @@ pub mod durable;
 pub mod flow;
 pub mod many;
 pub mod partition;
+pub mod partitions;
 pub mod remote;
 pub mod rest;
 pub mod snapshot;

@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
+use exchange::{Partition, Together};
 use journal::{DataDir, Preparation};
 use ring::digest::{Context as Digest, SHA256};
+use sequencer::Recovered;
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::say;
@@ -36,8 +38,10 @@ pub struct RestoreOptions {
 }
 
 const MANIFEST: &str = "manifest.json";
-/// The newest form of the manifest that this program reads, and the one it writes.
-const FORMAT: u32 = 1;
+/// The newest form of the manifest that this program reads: with several partitions.
+const FORMAT: u32 = 2;
+/// The form of a backup of one partition.
+const FORMAT_OF_ONE: u32 = 1;
 const FOLDERS: [&str; 3] = ["journal", "events", "snapshots"];
 /// That a directory is a demo's is no secret.
 const OPEN_FILES: [&str; 1] = ["DEMO"];
@@ -51,7 +55,24 @@ struct Manifest {
     sequence: u64,
     /// The last command in the snapshot, 0 without one.
     snapshot: u64,
+    /// The same of the second partition and those behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    partitions: Vec<Further>,
     files: Vec<Entry>,
+}
+
+/// A partition behind the first.
+#[derive(Serialize, Deserialize)]
+struct Further {
+    sequence: u64,
+    snapshot: u64,
+}
+
+impl Manifest {
+    /// The last command of each partition.
+    fn sequences(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.sequence).chain(self.partitions.iter().map(|further| further.sequence))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,10 +87,22 @@ pub fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let (data, to) = (&options.data, &options.to);
     let source = DataDir::open_read_only(data)?;
     require_empty(to)?;
-    let target = DataDir::open(to)?;
-    let copied = journal::backup::copy(source.storage(), &**target.storage())
+    let mut target = DataDir::open(to)?;
+    while target.storages().len() < source.storages().len() {
+        target.add_partition()?;
+    }
+    let into = target.storages().iter().map(|storage| &**storage);
+    let pairs: Vec<_> = source.storages().iter().zip(into).collect();
+    let copied = journal::backup::copy(&pairs)
         .with_context(|| format!("{} is half a backup and of no use", to.display()))?;
-    let mut paths = copied.paths;
+    let mut paths = Vec::new();
+    for (partition, copied) in copied.iter().enumerate() {
+        let place = |path: &String| match partition {
+            0 => path.clone(),
+            _ => format!("partition-{partition}/{path}"),
+        };
+        paths.extend(copied.paths.iter().map(place));
+    }
     let secrets: &[&str] = if options.with_secrets { &SECRET_FILES } else { &[] };
     for name in OPEN_FILES.iter().chain(secrets).filter(|name| data.join(name).exists()) {
         copy_file(&data.join(name), &to.join(name))?;
@@ -77,10 +110,18 @@ pub fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     }
     let files = paths.into_iter().map(|path| entry(to, path)).collect::<anyhow::Result<Vec<_>>>()?;
     let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-    let manifest = Manifest { format: FORMAT, sequence: copied.end.0, snapshot: copied.snapshot.0, files };
+    let further =
+        |copied: &journal::backup::Copied| Further { sequence: copied.end.0, snapshot: copied.snapshot.0 };
+    let (format, first) = (if copied.len() > 1 { FORMAT } else { FORMAT_OF_ONE }, &copied[0]);
+    let partitions = copied[1..].iter().map(further).collect();
+    let (sequence, snapshot) = (first.end.0, first.snapshot.0);
+    let manifest = Manifest { format, sequence, snapshot, partitions, files };
     write_manifest(to, &manifest)?;
     say!("sequence      {}", manifest.sequence);
     say!("snapshot      {}", manifest.snapshot);
+    for (further, partition) in manifest.partitions.iter().zip(1..) {
+        say!("partition {partition:<3} sequence {}, snapshot {}", further.sequence, further.snapshot);
+    }
     say!("files         {}, {} MiB, each with its SHA-256 in {MANIFEST}", manifest.files.len(), bytes >> 20);
     say!("Next: rialto restore {} --data NEW_DIRECTORY", to.display());
     if options.with_secrets {
@@ -110,8 +151,12 @@ pub fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
     partial.push(".restoring");
     let partial = PathBuf::from(partial);
     require_empty(&partial)?;
-    for folder in FOLDERS {
-        let folder = partial.join(folder);
+    let roots = (0..=manifest.partitions.len()).map(|partition| match partition {
+        0 => partial.clone(),
+        _ => partial.join(format!("partition-{partition}")),
+    });
+    let roots: Vec<PathBuf> = roots.collect();
+    for folder in roots.iter().flat_map(|root| FOLDERS.map(|folder| root.join(folder))) {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     for file in &manifest.files {
@@ -119,10 +164,12 @@ pub fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
         check(&partial, file)?;
     }
     let state_hash = open(&partial, &manifest).with_context(|| format!("{}", partial.display()))?;
-    for folder in FOLDERS {
-        sync_folder(&partial.join(folder))?;
+    for root in &roots {
+        for folder in FOLDERS {
+            sync_folder(&root.join(folder))?;
+        }
+        sync_folder(root)?;
     }
-    sync_folder(&partial)?;
     fs::rename(&partial, data)
         .with_context(|| format!("cannot rename {} to {}", partial.display(), data.display()))?;
     if let Some(parent) = data.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -142,16 +189,24 @@ pub fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens it as a start does, and gives the hash over the state.
+/// Opens it as a start does, and gives the hash over the state of the first partition.
 fn open(data: &Path, manifest: &Manifest) -> anyhow::Result<String> {
     let directory = DataDir::open(data)?;
     let settings = journal::Settings { preparation: Preparation::WhenNeeded, ..journal::Settings::default() };
-    let recovered = sequencer::recover(directory.storage(), &settings, &mut ())?;
-    let seq = recovered.partition().seq().0;
-    if seq != manifest.sequence {
-        bail!("it ends at command {seq}, but the backup was made of {}", manifest.sequence);
+    let mut recovered = Vec::new();
+    for (storage, wanted) in directory.storages().iter().zip(manifest.sequences()) {
+        let partition = sequencer::recover(storage, &settings, &mut ())?;
+        let seq = partition.partition().seq().0;
+        if seq != wanted {
+            bail!("it ends at command {seq}, but the backup was made of {wanted}");
+        }
+        recovered.push(partition);
     }
-    Ok(hex(&recovered.partition().state_hash()))
+    let partitions: Vec<&Partition> = recovered.iter().map(Recovered::partition).collect();
+    Together::new(&partitions)
+        .check()
+        .map_err(|broken| anyhow!("its partitions do not fit together: {broken}"))?;
+    Ok(hex(&partitions[0].state_hash()))
 }
 
 fn require_empty(folder: &Path) -> anyhow::Result<()> {
@@ -244,7 +299,13 @@ fn read_manifest(folder: &Path) -> anyhow::Result<Manifest> {
         bail!("{} was written by a newer version of this program", path.display());
     }
     let outside = |file: &&Entry| {
-        let mut parts = file.path.split('/');
+        let partition =
+            |part: &str| part.strip_prefix("partition-").is_some_and(|number| number.parse::<u8>().is_ok());
+        let path = match file.path.split_once('/') {
+            Some((first, rest)) if partition(first) => rest,
+            _ => file.path.as_str(),
+        };
+        let mut parts = path.split('/');
         let known = match (parts.next(), parts.next(), parts.next()) {
             (Some(folder), Some(name), None) => FOLDERS.contains(&folder) && !name.starts_with('.'),
             (Some(name), None, None) => OPEN_FILES.contains(&name) || SECRET_FILES.contains(&name),

@@ -67,6 +67,8 @@ pub struct Options {
 enum What {
     /// The partition alone.
     Partition,
+    /// Two partitions against one, on one thread and on two; then one order across two partitions, durable.
+    Partitions,
     /// Partition and journal, and the replay after a crash.
     Durable,
     /// Signed orders over REST: a server in a process of its own, many connections, then one order at a time. Each
@@ -86,6 +88,9 @@ enum What {
     All,
 }
 
+/// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
+const MOST_COMMANDS_IN_MEMORY: usize = 2_000_000;
+
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let wants = |what| options.what == what || options.what == What::All;
     let mut found = Vec::new();
@@ -100,6 +105,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     if wants(What::Partition) {
         show(bench::partition::run(options.commands));
+    }
+    if wants(What::Partitions) {
+        bench::partitions::run(options.commands.min(MOST_COMMANDS_IN_MEMORY), &mut show);
     }
     if wants(What::Durable) {
         let durable = bench::durable::run(&options.folder, options.commands)?;
