@@ -83,4 +83,5 @@ coded_enum!(Event, "an event" {
     22 => MarketPlaced { market, partition },
     23 => MarketMoving { market, to },
     24 => MarketLeft { market, to },
+    25 => Heard { from, time_ns, origin },
 });

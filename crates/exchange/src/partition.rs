@@ -125,6 +125,10 @@ impl Partition {
         if envelope.origin.partition == self.post.own {
             self.post.progress = Progress { answers: Some(envelope.origin.seq), more_to_come: envelope.more };
         }
+        if envelope.messages.iter().any(|message| matches!(message, Message::ToAccount { .. })) {
+            let Envelope { from, time_ns, origin, .. } = *envelope;
+            events.push(Event::Heard { from, time_ns, origin });
+        }
         for message in &envelope.messages {
             self.hear(message, events);
         }

@@ -8,8 +8,8 @@
 
 use crate::{
     AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, IpRange, KeyKind, KeyLabel,
-    MarketId, MarketTerms, OrderId, OrderKind, PartitionId, PriceTicks, QtyLots, Reference, Reject,
-    SelfTradePrevention, Side, Spread, TradeGroup, TradeId, WithdrawalId,
+    MarketId, MarketTerms, OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference, Reject,
+    SelfTradePrevention, Side, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -108,6 +108,16 @@ pub enum Event {
         market: MarketId,
         /// To which partition.
         to: PartitionId,
+    },
+    /// What follows in this command has happened in another partition, to orders of accounts that live here, and this partition
+    /// hears of it now.
+    Heard {
+        /// Where it has happened.
+        from: PartitionId,
+        /// When; not after the time of this command.
+        time_ns: TimeNs,
+        /// The command that it goes back to.
+        origin: Origin,
     },
     /// A market has left this partition, its home: nothing more of it is told here, until [`Event::MarketPlaced`] says that it
     /// is back.

@@ -57,9 +57,13 @@ impl Reply {
         Seq(self.batch.first_seq.0.checked_add(index).expect("sequences do not run out"))
     }
 
-    /// The time of that place.
+    /// When what it tells happened: the time of that place, or, where another partition has told the last part of it, the time
+    /// there.
     pub fn time_ns(&self) -> TimeNs {
-        self.batch.time_ns
+        match self.batch.events_of(self.index).first() {
+            Some(Event::Heard { time_ns, .. }) => *time_ns,
+            Some(_) | None => self.batch.time_ns,
+        }
     }
 
     /// What it caused, in order. Events of other accounts may be among them.

@@ -71,6 +71,8 @@ pub struct Views {
     event_seq: EventSeq,
     command_seq: Seq,
     time_ns: TimeNs,
+    /// When what the present event tells has happened: before `time_ns` where another partition has told it.
+    happened_ns: TimeNs,
     chain: [u8; 32],
     catalog: Catalog,
     balances: Balances,
@@ -93,6 +95,7 @@ impl Views {
             event_seq: EventSeq(0),
             command_seq: Seq(0),
             time_ns: TimeNs(0),
+            happened_ns: TimeNs(0),
             chain: [0; 32],
             catalog: Catalog::default(),
             balances: Balances::default(),
@@ -208,9 +211,14 @@ impl Views {
         );
         assert!(self.time_ns <= batch.time_ns, "the sequencer's clock never runs backwards");
         self.time_ns = batch.time_ns;
-        for (place, event) in batch.events.iter().enumerate() {
-            self.apply_event(event);
-            look(self, place);
+        let mut place = 0;
+        for command in 0..batch.commands() {
+            self.happened_ns = batch.time_ns;
+            for event in batch.events_of(command) {
+                self.apply_event(event);
+                look(self, place);
+                place = place.saturating_add(1);
+            }
         }
         self.event_seq = EventSeq(end.checked_sub(1).expect("events count from 1"));
         self.command_seq = batch.last_seq();
@@ -218,8 +226,9 @@ impl Views {
     }
 
     fn apply_event(&mut self, event: &Event) {
-        let time_ns = self.time_ns;
+        let time_ns = self.happened_ns;
         match event {
+            Event::Heard { time_ns, .. } => self.happened_ns = *time_ns,
             Event::LevelChanged(changed) => self.level_changed(changed),
             Event::OrderAccepted(accepted) => self.order_accepted(accepted),
             Event::OrderEnded(ended) => self.order_ended(ended),
@@ -333,23 +342,23 @@ impl Views {
 
     fn order_accepted(&mut self, accepted: &OrderAccepted) {
         self.balances.order_accepted(accepted, self.catalog.listed(accepted.market));
-        self.orders.accepted(accepted, self.time_ns);
+        self.orders.accepted(accepted, self.happened_ns);
     }
 
     fn order_filled(&mut self, filled: &OrderFilled) {
         let terms = self.catalog.listed(filled.market);
         self.balances.order_filled(filled, terms);
-        self.orders.filled(filled, terms, self.time_ns);
-        self.own_trades.filled(filled, self.time_ns);
+        self.orders.filled(filled, terms, self.happened_ns);
+        self.own_trades.filled(filled, self.happened_ns);
     }
 
     fn order_amended(&mut self, amended: &OrderAmended) {
-        let side = self.orders.amended(amended, self.time_ns);
+        let side = self.orders.amended(amended, self.happened_ns);
         self.balances.order_amended(amended, side, self.catalog.listed(amended.market));
     }
 
     fn order_ended(&mut self, ended: &OrderEnded) {
-        let side = self.orders.ended(ended, self.time_ns);
+        let side = self.orders.ended(ended, self.happened_ns);
         self.balances.order_ended(ended, side, self.catalog.listed(ended.market));
     }
 

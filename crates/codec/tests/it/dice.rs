@@ -5,9 +5,9 @@ use model::{
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, Confirm,
     CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, IpRange, JoinExchange, LevelChanged,
     MarketId, MarketTerms, MoveMarket, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId,
-    OrderKind, OrderPrevented, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, SettleWithdrawal, Skip, SkipEnvelope, Spread, Text,
-    TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reject,
+    ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Seq, SettleWithdrawal, Skip, SkipEnvelope,
+    Spread, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::examples::{self, Named};
@@ -335,6 +335,11 @@ impl Dice<'_> {
             }
             "MarketMoving" => Event::MarketMoving { market: self.market(), to: PartitionId(self.byte()) },
             "MarketLeft" => Event::MarketLeft { market: self.market(), to: PartitionId(self.byte()) },
+            "Heard" => Event::Heard {
+                from: PartitionId(self.byte()),
+                time_ns: self.time(),
+                origin: Origin { partition: PartitionId(self.byte()), seq: Seq(self.u64()) },
+            },
             "ApiKeyResealed" => Event::ApiKeyResealed { account: self.account(), key: self.text() },
             "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },
             "Deposited" => Event::Deposited(Deposited {

@@ -59,7 +59,7 @@ variants! {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
         WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
         LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed, PartitionAdded, MarketPlaced, MarketMoving,
-        MarketLeft,
+        MarketLeft, Heard,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -546,6 +546,11 @@ pub fn events() -> Vec<Event> {
         Event::MarketPlaced { market, partition: PartitionId(2) },
         Event::MarketMoving { market, to: PartitionId(1) },
         Event::MarketLeft { market, to: PartitionId(1) },
+        Event::Heard {
+            from: PartitionId(2),
+            time_ns: TimeNs(116),
+            origin: Origin { partition: PartitionId(1), seq: Seq(117) },
+        },
     ]
 }
 

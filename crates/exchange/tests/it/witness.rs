@@ -205,6 +205,7 @@ impl Witness {
                 | Event::MarketPlaced { .. }
                 | Event::MarketMoving { .. }
                 | Event::MarketLeft { .. }
+                | Event::Heard { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Skipped { .. } => {}
             }

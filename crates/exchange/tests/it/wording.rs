@@ -105,6 +105,7 @@ impl Story {
                 Event::MarketPlaced { market, partition } => {
                     lines.push(format!("market {market} is in partition {partition}"));
                 }
+                Event::Heard { from, .. } => lines.push(format!("heard from partition {from}")),
                 Event::MarketLeft { market, to } => {
                     lines.push(format!("market {market} has left for partition {to}"));
                 }

@@ -269,6 +269,7 @@ impl Picking<'_> {
             | Event::MarketPlaced { .. }
             | Event::MarketMoving { .. }
             | Event::MarketLeft { .. }
+            | Event::Heard { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}

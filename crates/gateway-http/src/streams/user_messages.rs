@@ -211,7 +211,7 @@ pub(super) fn execution_report(
         last_price: fill.price,
         n: fill.fee,
         commission_asset: fill.fee_asset,
-        time: unit.of(time_ns),
+        time: unit.of(order.updated_ns),
         t: fill.trade,
         v: order.prevented_match.filter(|_| !order.prevented_lots.is_zero()),
         execution_id: *execution_id,

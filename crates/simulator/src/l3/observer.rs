@@ -141,6 +141,7 @@ impl<'a> Observer<'a> {
                 | Event::MarketPlaced { .. }
                 | Event::MarketMoving { .. }
                 | Event::MarketLeft { .. }
+                | Event::Heard { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)

@@ -155,6 +155,7 @@ impl Naive {
             | Event::MarketPlaced { .. }
             | Event::MarketMoving { .. }
             | Event::MarketLeft { .. }
+            | Event::Heard { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)
