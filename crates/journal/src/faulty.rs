@@ -10,7 +10,7 @@ use crate::layout::{in_memory, offset};
 use crate::storage::{Storage, StorageFile};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What a disk writes whole or not at all, in bytes.
 pub const SECTOR: usize = 512;
@@ -56,6 +56,14 @@ pub enum CallKind {
 #[derive(Clone, Debug, Default)]
 pub struct FaultyStorage {
     disk: Arc<Mutex<Disk>>,
+    standing: Arc<Standing>,
+}
+
+/// Whether syncs stand still.
+#[derive(Debug, Default)]
+struct Standing {
+    still: Mutex<bool>,
+    goes_on: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -153,6 +161,17 @@ impl FaultyStorage {
     /// until [`crash`](Self::crash) switches on again.
     pub fn power_off_at_call(&self, number: usize) {
         self.lock().power_off_at = Some(number);
+    }
+
+    /// Has every sync of a file that begins from now on wait until [`let_syncs_go`](Self::let_syncs_go).
+    pub fn hold_syncs(&self) {
+        *self.standing.still.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Lets syncs go on.
+    pub fn let_syncs_go(&self) {
+        *self.standing.still.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.standing.goes_on.notify_all();
     }
 
     /// True when the power is off.
@@ -503,6 +522,9 @@ impl StorageFile for FaultyFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let Standing { still, goes_on } = &*self.storage.standing;
+        let still = still.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(goes_on.wait_while(still, |still| *still).unwrap_or_else(PoisonError::into_inner));
         self.call(CallKind::Sync, |file, random, then| match then {
             Then::Succeed => file.write_back(Survival::Everything, random),
             Then::LoseWrites => {

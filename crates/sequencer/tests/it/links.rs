@@ -131,7 +131,8 @@ fn while_another_partition_stands_still_clients_are_refused_and_then_go_on() {
     });
     assert!(sequencer.all_egress()[0].stats().counts().outboxes[1] > LIMIT);
     // Nobody may ask for anything new, wherever he lives.
-    let mut batch = vec![listener.asks(1_000, order(there, ELSEWHERE, 0)), listener.asks(1_001, asset(1))];
+    let mut batch =
+        vec![listener.asks(u64::MAX, order(there, ELSEWHERE, 0)), listener.asks(u64::MAX - 1, asset(1))];
     assert_eq!(ingress.submit_batch(&mut batch), full);
     assert_eq!((batch.len(), ingress.refused()), (2, 3));
     assert_eq!([PartitionId(0), PartitionId(1)].map(|partition| ingress.refused_in(partition)), [2, 1]);
@@ -191,6 +192,30 @@ fn where_the_envelopes_on_the_way_back_say_what_was_taken_no_command_does() {
     }
     assert_eq!((how_many(&counts(), "deliver"), how_many(&counts(), "confirm")), (4_000, before));
     assert_eq!(counts().outboxes, [0, 0]);
+    sequencer.ingress().stop();
+    ends(sequencer).unwrap();
+    exchange.assert_quiet();
+}
+
+/// What is not durable there may be lost with the power, and has to be said again.
+#[test]
+fn what_is_taken_and_not_durable_is_not_forgotten() {
+    let mut exchange = exchange(2, 31);
+    exchange.settings = Settings { tick: Duration::from_millis(2), ..settings() };
+    let sequencer = exchange.start().unwrap();
+    let counts = || sequencer.all_egress()[0].stats().counts();
+    until(|| counts().outboxes == [0, 0]);
+    let disk = &exchange.disks[1];
+    disk.hold_syncs();
+    // As many as the writer's thread makes durable while they are applied.
+    let mut batch = (0..8).map(|at| Submission { command: asset(at), reply_to: None }).collect();
+    sequencer.ingress().submit_batch(&mut batch).unwrap();
+    until(|| how_many(&counts(), "add_asset") == 8);
+    let ticks = how_many(&counts(), "tick");
+    until(|| how_many(&counts(), "tick") >= ticks + 20);
+    assert_eq!(counts().outboxes, [0, 8]);
+    disk.let_syncs_go();
+    until(|| counts().outboxes == [0, 0]);
     sequencer.ingress().stop();
     ends(sequencer).unwrap();
     exchange.assert_quiet();
