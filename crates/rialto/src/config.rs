@@ -391,11 +391,11 @@ impl Default for Partitions {
 }
 
 impl Partitions {
-    /// Where a market begins; an error says between which patterns it cannot be decided.
-    pub fn of(&self, market: &str) -> Result<PartitionId, String> {
+    /// Where a market begins, as far as the table says; an error says between which patterns it cannot be decided.
+    pub fn of(&self, market: &str) -> Result<Option<PartitionId>, String> {
         let table = self.markets.iter().map(|(pattern, partition)| (pattern.as_str(), *partition.get_ref()));
         match most_specific(table, market) {
-            Ok(partition) => Ok(PartitionId(partition.unwrap_or_default())),
+            Ok(partition) => Ok(partition.map(PartitionId)),
             Err((one, other)) => Err(format!(
                 "partitions.markets: both \"{one}\" and \"{other}\" mean the market {market}, and neither says more: name it"
             )),
@@ -475,9 +475,10 @@ impl Config {
 
     /// Where a market begins: where it says itself, or the table says.
     pub fn partition_of(&self, market: &MarketForm) -> Result<PartitionId, String> {
-        market
-            .partition
-            .map_or_else(|| self.partitions.of(&market.name), |partition| Ok(PartitionId(partition)))
+        match market.partition {
+            Some(partition) => Ok(PartitionId(partition)),
+            None => Ok(self.partitions.of(&market.name)?.unwrap_or_default()),
+        }
     }
 
     /// What one value alone does not tell.
@@ -788,6 +789,29 @@ mod tests {
             refused("[public]\nlisten = \"127.0.0.1:9\"\n[admin]\nlisten = \"127.0.0.1:9\"\n"),
             "public.listen and admin.listen are both 127.0.0.1:9: choose two ports"
         );
+    }
+
+    #[test]
+    fn the_table_of_partitions_is_held_against_their_number_and_the_markets() {
+        let with = |table: &str| format!("[partitions]\ncount = 3\n[partitions.markets]\n{table}");
+        let config = Config::parse(&with("BTCUSDT = 1\n\"ETH*\" = 2\n")).unwrap();
+        let of = |market| config.partitions.of(market);
+        assert_eq!(of("BTCUSDT"), Ok(Some(PartitionId(1))));
+        assert_eq!(of("ETHBTC"), Ok(Some(PartitionId(2))));
+        assert_eq!(of("BTCUSD"), Ok(None));
+        assert_eq!(
+            refused(&with("BTCUSDT = 3\n")),
+            "line 4: BTCUSDT = 3: there are 3 partitions, numbered from 0"
+        );
+        assert_eq!(
+            refused("[partitions]\ncount = 33\n"),
+            "line 2: must be a whole number from 1 to 32, not 33"
+        );
+        let listed = "[[asset]]\nname = \"A\"\nscale = 8\n[[asset]]\nname = \"B\"\nscale = 2\n[[market]]\nname = \"AB\"\nbase = \
+                      \"A\"\nquote = \"B\"\ntick_size = \"0.01\"\nlot_size = \"1\"\ninitial_price = \"1\"\n";
+        Config::parse(&with(&format!("\"A*\" = 1\n\"*B\" = 2\nAB = 0\n{listed}"))).unwrap();
+        let undecided = refused(&with(&format!("\"A*\" = 1\n\"*B\" = 2\n{listed}")));
+        assert!(undecided.contains("mean the market AB, and neither says more: name it"), "{undecided}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use anyhow::bail;
 use clap::Args;
+use model::PartitionId;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -115,6 +116,7 @@ fn examine(file: Option<&Path>) -> Vec<Finding> {
         port("operator's port", "admin.listen", config.admin.listen, running.as_deref()),
     ];
     findings.extend(disk::examine(&config));
+    findings.extend(partitions(&config));
     findings.extend([clock(data), synchronization(Path::new("/run/systemd/timesync")), files(&config)]);
     findings.extend(secrets::examine(&config));
     findings
@@ -167,10 +169,42 @@ fn port(check: &'static str, setting: &str, address: SocketAddr, running: Option
     }
 }
 
-/// Files of the journal were written by this clock: one that lies ahead of now tells that it went back.
+/// Whether there are as many partitions as the settings say; nothing while there is no data directory.
+fn partitions(config: &Config) -> Option<Finding> {
+    let (check, wanted) = ("partitions", usize::from(config.partitions.count));
+    if !config.data_dir.join("journal").is_dir() {
+        return None;
+    }
+    let found = match journal::DataDir::open_read_only(&config.data_dir) {
+        Ok(directory) => directory.storages().len(),
+        Err(error) => return Some(Finding::problem(check, error.to_string())),
+    };
+    Some(if found == wanted {
+        Finding::ok(check, format!("{found}, as the settings say"))
+    } else if found > wanted {
+        Finding::problem(
+            check,
+            format!(
+                "there are {found}, and the settings say {wanted}: set count = {found} under [partitions]"
+            ),
+        )
+    } else {
+        Finding::warning(
+            check,
+            format!(
+                "there are {found}, and the settings say {wanted}: unless nothing is in the exchange yet, run rialto partition add \
+                 for each one more, or set count = {found} under [partitions]"
+            ),
+        )
+    })
+}
+
+/// Files of the journals were written by this clock: one that lies ahead of now tells that it went back.
 fn clock(data: &Path) -> Finding {
     let check = "clock";
-    let files = fs::read_dir(data.join("journal")).into_iter().flatten().flatten();
+    let further = (1..PartitionId::MAX_COUNT).map(|number| data.join(format!("partition-{number}")));
+    let folders = std::iter::once(data.to_owned()).chain(further).map(|folder| folder.join("journal"));
+    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     let written = files.filter_map(|file| file.metadata().ok()?.modified().ok());
     let Some(last) = written.max() else {
         return Finding::ok(check, "nothing is written yet to compare with");
@@ -263,6 +297,32 @@ mod tests {
         assert_eq!(clock(folder.path()).result, Grade::Ok);
         file.set_modified(SystemTime::now() + Duration::from_hours(1)).unwrap();
         assert_eq!(clock(folder.path()).result, Grade::Problem);
+    }
+
+    #[test]
+    fn the_journals_of_all_partitions_tell_the_clock() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("partition-2/journal");
+        fs::create_dir_all(&journal).unwrap();
+        let file = File::create(journal.join("1")).unwrap();
+        file.set_modified(SystemTime::now() + Duration::from_hours(1)).unwrap();
+        assert_eq!(clock(folder.path()).result, Grade::Problem);
+    }
+
+    #[test]
+    fn the_number_of_partitions_is_that_of_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config { data_dir: folder.path().join("data"), ..Config::default() };
+        assert!(partitions(&config).is_none(), "nothing is there yet");
+        let mut directory = journal::DataDir::open(&config.data_dir).unwrap();
+        directory.add_partition().unwrap();
+        drop(directory);
+        let found = partitions(&config).unwrap();
+        assert!(found.result == Grade::Problem && found.text.contains("set count = 2"), "{found:?}");
+        config.partitions.count = 2;
+        assert_eq!(partitions(&config).unwrap().result, Grade::Ok);
+        config.partitions.count = 3;
+        assert_eq!(partitions(&config).unwrap().result, Grade::Warning);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use gateway_http::market_pattern::Pattern;
 use journal::{DataDir, Durable, Storage, Survey};
 use model::{Command, JoinExchange, PartitionId};
 use sequencer::{Egress, Lane, Recovered, Sequencer, SequencerError};
+use toml::Spanned;
 
+use crate::config::Config;
 use crate::operator::nearest;
 use crate::terminal::say;
 
@@ -115,7 +117,8 @@ pub fn check(recovered: &[Recovered], wanted: Option<u8>, data: &Path) -> anyhow
 }
 
 /// Refuses names and patterns of markets to open that mean none of those that are listed; names what somebody may have meant.
-pub fn check_open_markets(open: &[String], listed: &[String]) -> anyhow::Result<()> {
+pub fn check_open_markets(open: &[String], listed: &[(String, PartitionId)]) -> anyhow::Result<()> {
+    let listed: Vec<String> = listed.iter().map(|(market, _)| market.clone()).collect();
     for text in open {
         let pattern = Pattern(text);
         // An exchange in which nothing is listed yet may be opened for all.
@@ -123,9 +126,54 @@ pub fn check_open_markets(open: &[String], listed: &[String]) -> anyhow::Result<
             continue;
         }
         let what = if pattern.is_wild() { "no market is like" } else { "there is no market" };
-        bail!("{what} '{text}', which is to take orders{}", nearest(text.trim_matches('*'), listed));
+        bail!("{what} '{text}', which is to take orders{}", nearest(text.trim_matches('*'), &listed));
     }
     Ok(())
+}
+
+/// What the table of the settings says and the exchange does not: one sentence each, with the command that makes it so.
+pub fn differences(config: &Config, listed: &[(String, PartitionId)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (market, home) in listed {
+        let itself = config.markets.iter().map(Spanned::get_ref).find(|form| form.name == *market);
+        let wanted = match itself.and_then(|form| form.partition) {
+            Some(partition) => Ok(Some(PartitionId(partition))),
+            None => config.partitions.of(market),
+        };
+        match wanted {
+            Ok(Some(wanted)) if wanted != *home => found.push(format!(
+                "the market {market} is in partition {home}, not in {wanted} as in the settings: rialto partition move {market} \
+                 --to {wanted} moves it there"
+            )),
+            Ok(_) => {}
+            Err(undecided) => found.push(undecided),
+        }
+    }
+    let names: Vec<String> = listed.iter().map(|(market, _)| market.clone()).collect();
+    for text in config.partitions.markets.keys() {
+        let pattern = Pattern(text);
+        if !names.iter().any(|name| pattern.matches(name)) {
+            let what = if pattern.is_wild() { "no market is like" } else { "there is no market" };
+            let meant = nearest(text.trim_matches('*'), &names);
+            found.push(format!("partitions.markets: {what} '{text}'{meant}"));
+        }
+    }
+    found
+}
+
+/// Which markets live where, in a line; most of the names, where there are many.
+pub fn layout(count: usize, listed: &[(String, PartitionId)]) -> String {
+    const NAMED: usize = 8;
+    let markets = |partition: PartitionId| {
+        let here: Vec<&str> =
+            listed.iter().filter(|(_, home)| *home == partition).map(|(market, _)| market.as_str()).collect();
+        match here.len() {
+            0 => format!("{partition} (no market)"),
+            1..=NAMED => format!("{partition} ({})", here.join(", ")),
+            more => format!("{partition} ({} and {} more)", here[..NAMED].join(", "), more - NAMED),
+        }
+    };
+    (0..).map(PartitionId).take(count).map(markets).collect::<Vec<_>>().join(", ")
 }
 
 /// `rialto partition add`: one more, empty, in an exchange that is not running. One that was begun is finished.
@@ -165,4 +213,53 @@ pub fn storage_of(directory: &DataDir, partition: u8) -> anyhow::Result<&Arc<dyn
         .storages()
         .get(usize::from(partition))
         .ok_or_else(|| anyhow!("there is no partition {partition}: there are {count}, numbered from 0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed() -> Vec<(String, PartitionId)> {
+        [("BTCUSDT", 0), ("ETHUSDT", 2), ("ETHBTC", 2)]
+            .map(|(market, home)| (market.to_owned(), PartitionId(home)))
+            .to_vec()
+    }
+
+    #[test]
+    fn what_the_table_says_otherwise_is_told_with_the_command_for_it() {
+        let differences = |table: &str| {
+            let text = format!("[partitions]\ncount = 3\n[partitions.markets]\n{table}");
+            super::differences(&Config::parse(&text).unwrap(), &listed())
+        };
+        assert!(differences("").is_empty(), "what the table does not mention may be anywhere");
+        assert!(differences("BTCUSDT = 0\n\"ETH*\" = 2\n").is_empty());
+        assert_eq!(
+            differences("BTCUSDT = 1\n"),
+            [
+                "the market BTCUSDT is in partition 0, not in 1 as in the settings: rialto partition move BTCUSDT --to 1 moves it there"
+            ]
+        );
+        let unknown = differences("BTCUSD = 1\n\"XRP*\" = 2\n");
+        assert!(unknown[0].starts_with("partitions.markets: there is no market 'BTCUSD'"), "{unknown:?}");
+        assert!(unknown[0].contains("BTCUSDT"), "the nearest one is named: {unknown:?}");
+        assert!(unknown[1].starts_with("partitions.markets: no market is like 'XRP*'"), "{unknown:?}");
+    }
+
+    #[test]
+    fn markets_to_open_must_be_there() {
+        let open = |text: &str| check_open_markets(&[text.to_owned()], &listed());
+        for fine in ["*", "BTCUSDT", "ETH*"] {
+            open(fine).unwrap();
+        }
+        let refused = open("BTCUSD").unwrap_err().to_string();
+        assert!(refused.contains("there is no market 'BTCUSD'") && refused.contains("BTCUSDT"), "{refused}");
+        assert!(open("XRP*").unwrap_err().to_string().contains("no market is like 'XRP*'"));
+    }
+
+    #[test]
+    fn the_layout_is_a_line() {
+        assert_eq!(layout(3, &listed()), "0 (BTCUSDT), 1 (no market), 2 (ETHUSDT, ETHBTC)");
+        let many: Vec<_> = (0..20).map(|number| (format!("M{number}"), PartitionId(0))).collect();
+        assert!(layout(1, &many).ends_with("M7 and 12 more)"));
+    }
 }

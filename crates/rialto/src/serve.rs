@@ -12,12 +12,12 @@ use gateway_http::{
     write_secret,
 };
 use journal::{DataDir, Storage};
-use model::{Command, PartitionId};
+use model::{Command, MarketTerms, PartitionId};
 use sequencer::{Egress, Ingress, Lane, Recovered, Sequencer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use views::{ViewSettings, Views};
+use views::{Catalog, ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
 use crate::terminal::say;
@@ -79,6 +79,14 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
             tracing::warn!("{difference}; the journal is right");
         }
     }
+    let listed = if is_new { setup::homes(config)? } else { homes(views.catalog()) };
+    partitions::check_open_markets(&config.public.open_markets, &listed)?;
+    // The demo has no settings file that somebody could have changed.
+    if demo.is_none() {
+        for difference in partitions::differences(config, &listed) {
+            tracing::warn!("{difference}");
+        }
+    }
     let master_file = config.beside_data(&config.keys.master_key_file);
     let stored = stored_keys(&recovered[0]);
     let master = master_key(&master_file, is_new)?;
@@ -113,13 +121,13 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
     issued.iter().try_for_each(|key| keys.insert(key))?;
     finish_change_of_master_key(&keys, sequencer.ingress())?;
-    let listed: Vec<String> =
-        read_models.listings().markets().iter().map(|listing| listing.terms.name.to_string()).collect();
-    partitions::check_open_markets(&config.public.open_markets, &listed)?;
     if replayed > 0 {
         say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }
 
+    if egress.len() > 1 {
+        say!("{} partitions: {}.", egress.len(), partitions::layout(egress.len(), &listed));
+    }
     let gateway = Gateway::new(
         GatewaySettings { max_connections, ..config.gateway() },
         sequencer.ingress().clone(),
@@ -267,6 +275,12 @@ fn refuse_open_demo(config: &Config, views: &Views) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// All markets by name, and where they live.
+fn homes(catalog: &Catalog) -> Vec<(String, PartitionId)> {
+    let home = |(market, terms): (_, &MarketTerms)| (terms.name.to_string(), catalog.market_home(market));
+    catalog.markets().map(home).collect()
 }
 
 fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{anyhow, bail};
+use gateway_http::MarketForm;
 use model::{AddAsset, AddMarket, AddMarketTo, Command, Event, PartitionId};
 use sequencer::{Ingress, Reply, Session, Submission};
 
@@ -80,6 +81,15 @@ pub fn listing(config: &Config) -> anyhow::Result<Vec<Command>> {
         });
     }
     Ok(commands)
+}
+
+/// Where the settings' markets begin.
+pub fn homes(config: &Config) -> anyhow::Result<Vec<(String, PartitionId)>> {
+    let home = |form: &MarketForm| {
+        let partition = config.partition_of(form).map_err(|problem| anyhow!(problem))?;
+        Ok((form.name.clone(), partition))
+    };
+    config.markets.iter().map(|form| home(form.get_ref())).collect()
 }
 
 /// What the settings say and the journal does not: one sentence each.

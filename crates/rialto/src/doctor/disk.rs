@@ -70,7 +70,8 @@ fn space(folder: &Path, config: &Config) -> Finding {
     };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
     let journal = &config.journal;
-    let least = (journal.segment_mib + journal.event_segment_mib).max(config.health.min_free_mib);
+    let segments = (journal.segment_mib + journal.event_segment_mib) * u64::from(config.partitions.count);
+    let least = segments.max(config.health.min_free_mib);
     judge_space(free, least)
 }
 
