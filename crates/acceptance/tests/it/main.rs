@@ -9,6 +9,7 @@ mod keys;
 mod many;
 mod moving;
 mod operator;
+mod partitions;
 mod program;
 mod random;
 mod refusals;

@@ -1,12 +1,14 @@
 //! The custody service: deposits and withdrawals through the operator's API, each with a reference of its own, so that what
 //! was sent without hearing of it can be sent again and is executed once.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::money::{ASSETS, Atoms, UNIT, atoms, text};
 use super::tally::Tally;
 use super::traders::Trader;
-use crate::http::{Answer, Connection};
+use crate::http::{Answer, Connection, PATIENCE};
 use crate::program::Addresses;
 use crate::random::Random;
 
@@ -61,6 +63,23 @@ impl Operator {
 
     pub fn post(&mut self, path: &str, body: &Value) -> Value {
         self.ask("POST", path, &body.to_string()).expect("the exchange is there").good()
+    }
+
+    /// Waits until no partition has anything to tell another: an order whose answer nobody waits for any more arrives as well.
+    pub fn settled(&mut self) {
+        let began = Instant::now();
+        let waiting = |text: &str| {
+            text.lines().any(|line| line.starts_with("rialto_envelopes_waiting ") && !line.ends_with(" 0"))
+        };
+        loop {
+            let told =
+                self.connection.ask("GET", "/metrics", &self.headers, "").expect("the exchange is there");
+            assert_eq!(told.status, 200, "{told:?}");
+            if !waiting(&told.body) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "messages between partitions never arrive: {told:?}");
+        }
     }
 
     /// A new account: its number.
