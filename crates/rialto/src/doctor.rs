@@ -4,6 +4,7 @@
 mod disk;
 mod secrets;
 
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -179,23 +180,21 @@ fn partitions(config: &Config) -> Option<Finding> {
         Ok(directory) => directory.storages().len(),
         Err(error) => return Some(Finding::problem(check, error.to_string())),
     };
-    Some(if found == wanted {
-        Finding::ok(check, format!("{found}, as the settings say"))
-    } else if found > wanted {
-        Finding::problem(
+    Some(match found.cmp(&wanted) {
+        Ordering::Equal => Finding::ok(check, format!("{found}, as the settings say")),
+        Ordering::Greater => Finding::problem(
             check,
             format!(
                 "there are {found}, and the settings say {wanted}: set count = {found} under [partitions]"
             ),
-        )
-    } else {
-        Finding::warning(
+        ),
+        Ordering::Less => Finding::warning(
             check,
             format!(
                 "there are {found}, and the settings say {wanted}: unless nothing is in the exchange yet, run rialto partition add \
                  for each one more, or set count = {found} under [partitions]"
             ),
-        )
+        ),
     })
 }
 
