@@ -207,6 +207,20 @@ fn rejects(events: &[Event]) -> u64 {
         .expect("fits")
 }
 
+/// Prepares and makes the commands that [`one_thread`] applies, and nothing else: what is to be subtracted from its instructions.
+pub fn make(count: u8, who: Where, limit: usize) {
+    let _nodes = prepared(count);
+    let mut spread = Spread::new(count, who);
+    let mut by_home = vec![Vec::new(); usize::from(count)];
+    let mut done = 0;
+    while done < limit && spread.fill(PIECE.min(limit - done), &mut by_home) {
+        for commands in &mut by_home {
+            done += commands.len();
+            commands.clear();
+        }
+    }
+}
+
 /// All partitions on one thread: the work of a command, whoever does it.
 pub fn one_thread(count: u8, who: Where, limit: usize) -> Measurement {
     let mut nodes = prepared(count);

@@ -67,7 +67,7 @@ pub struct Options {
 enum What {
     /// The partition alone.
     Partition,
-    /// Two partitions against one, on one thread and on two; then one order across two partitions, durable.
+    /// Two partitions against one, on one thread and on two; without journal.
     Partitions,
     /// Partition and journal, and the replay after a crash.
     Durable,
