@@ -276,7 +276,7 @@ const fn uid(account: AccountId) -> u64 {
 
 /// What is told counts all orders whose fate anybody was told.
 pub(crate) async fn order_rate_limits(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
-    gateway.directory().await?;
+    gateway.of_account(ask.caller().account).await?;
     Ok(Json::ok(&gateway.limits.order_limits(ask.caller().account, now_ns())))
 }
 

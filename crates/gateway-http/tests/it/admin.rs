@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::Connection;
-use crate::world::{TOKEN, World, assert_fields};
+use crate::world::{TOKEN, World, assert_fields, first_number};
 
 #[track_caller]
 fn refused(world: &World, method: &str, path: &str, body: &Value) -> (u16, String) {
@@ -40,7 +40,7 @@ fn money_comes_in_goes_out_and_adds_up() {
     bob.place("side=BUY&type=MARKET&quantity=0.3").ok();
     let asked = json!({"account": bob.account, "asset": "USDT", "amount": "100.5", "reference": "w1"});
     let first = world.done("POST", "/withdrawals", &asked);
-    assert_eq!(first["withdrawal"], 1);
+    assert_eq!(first["withdrawal"], first_number(bob.account));
     assert_eq!(
         refused(&world, "POST", "/withdrawals", &asked),
         (409, "this reference was executed before".to_owned())

@@ -9,7 +9,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Connection, now_ms};
-use crate::world::World;
+use crate::world::{World, first_number};
 
 const LIMIT: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=100";
 
@@ -243,7 +243,7 @@ fn who_may_withdraw_asks_once_and_the_operator_decides() {
     assert_eq!(reader.send("POST", path, ask).error().1, -2015);
 
     let told = alice.send("POST", path, ask).ok();
-    assert_eq!(told, json!({"id": "1"}));
+    assert_eq!(told, json!({"id": first_number(alice.account).to_string()}));
     let open = world.done("GET", "/withdrawals", &json!(null));
     assert_eq!((&open[0]["reference"], &open[0]["amount"]), (&json!("1/w-1/bc1qxyz"), &json!("2.50000000")));
     alice.send("POST", path, ask).assert_error(
@@ -252,9 +252,11 @@ fn who_may_withdraw_asks_once_and_the_operator_decides() {
         "Data sent for parameter 'withdrawOrderId' is not valid.",
     );
     // The same words of somebody else are another request.
-    assert_eq!(bob.send("POST", path, ask).ok(), json!({"id": "2"}));
-    world.done("POST", "/withdrawals/2/release", &json!(null));
-    world.done("POST", "/withdrawals/1/confirm", &json!(null));
+    let id = |told: Value| told["id"].as_str().unwrap().to_owned();
+    let (alices, bobs) = (id(told), id(bob.send("POST", path, ask).ok()));
+    assert_ne!(alices, bobs);
+    world.done("POST", &format!("/withdrawals/{bobs}/release"), &json!(null));
+    world.done("POST", &format!("/withdrawals/{alices}/confirm"), &json!(null));
     let account = world.done("GET", "/accounts/1", &json!(null));
     assert_eq!(account["balances"][0]["free"], "7.50000000");
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway_http::GatewaySettings;
-use model::Command;
+use model::{AccountId, CancelAllOrders, Command, MarketId, TimeNs};
 use sequencer::{Reply, Session, Submission};
 
 use crate::http::{Connection, Trader};
@@ -128,11 +128,17 @@ impl Session for Holding {
     fn abandon(&self, _: u64) {}
 }
 
-/// Nothing is sequenced from when this returns until what it returns is dropped.
+/// A command of alice's that changes nothing; it goes where her orders go.
+fn nothing() -> Command {
+    let (account, market, valid_until_ns) = (AccountId(1), MarketId(0), TimeNs::NEVER);
+    Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns })
+}
+
+/// Nothing is sequenced where alice lives from when this returns until what it returns is dropped.
 pub fn hold(world: &World) -> Sender<()> {
     let ((told, holds), (held, let_go)) = (channel(), channel());
     let session = Arc::new(Holding { told, let_go: Mutex::new(let_go) });
-    let submission = Submission { command: Command::Tick, reply_to: Some((session, 0)) };
+    let submission = Submission { command: nothing(), reply_to: Some((session, 0)) };
     world.ingress.submit(submission).unwrap();
     holds.recv().expect("the sequencer comes this far");
     held
@@ -158,8 +164,8 @@ fn an_answer_that_does_not_come_in_time_is_an_unknown_outcome() {
 fn a_full_queue_is_an_honest_busy() {
     let (world, alice, _) = World::open();
     let held = hold(&world);
-    let tick = || Submission { command: Command::Tick, reply_to: None };
-    while world.ingress.submit(tick()).is_ok() {}
+    let another = || Submission { command: nothing(), reply_to: None };
+    while world.ingress.submit(another()).is_ok() {}
     let busy = alice.place("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=100");
     assert_eq!((busy.error().0, busy.error().1), (503, -1008));
     assert!(busy.head.contains("retry-after: 1"));

@@ -10,7 +10,7 @@ use gateway_http::{
     Admin, AdminToken, Gateway, GatewaySettings, KeyStore, MasterKey, Port, ReadModels, StoredKey, Tls,
 };
 use journal::{DataDir, Storage};
-use model::{Command, EventBatch, JoinExchange, PartitionId, Seq};
+use model::{AccountId, Command, EventBatch, JoinExchange, OrderId, PartitionId, Partitions, Seq};
 use sequencer::{
     Companion, CompanionCopy, Egress, Ingress, Lane, Recovered, Replay, Sections, Sequencer, Submission,
 };
@@ -83,6 +83,15 @@ impl Replay for Following {
 /// How many partitions the exchanges of these tests have: everything is to be the same with any number.
 fn partitions() -> u8 {
     std::env::var("RIALTO_PARTITIONS").map_or(1, |count| count.parse().expect("a small number"))
+}
+
+/// The first number that the partition of an account gives out, of an order or a withdrawal.
+pub fn first_number(account: u64) -> u64 {
+    let mut all = Partitions::default();
+    for _ in 1..partitions() {
+        all.add(AccountId(1));
+    }
+    OrderId::first_of(all.home(AccountId(account))).0
 }
 
 /// Where markets of these tests live: apart from many accounts, whatever the number of partitions.
