@@ -250,6 +250,16 @@ impl Partition {
         self.post.outboxes.get(to.index()).map_or(0, |outbox| outbox.unconfirmed.len())
     }
 
+    /// By market: the last price that was heard of.
+    pub fn reference_prices(&self) -> &[PriceTicks] {
+        &self.accounts.reference_prices
+    }
+
+    /// Whether an account that lives here has this order open.
+    pub fn is_open(&self, order: OrderId) -> bool {
+        self.accounts.open.find(order).is_some()
+    }
+
     /// The number of the last envelope that was said to another partition; 0 before the first.
     pub fn last_said(&self, to: PartitionId) -> u64 {
         self.post.outboxes.get(to.index()).map_or(0, |outbox| outbox.last_number)

@@ -1,5 +1,6 @@
 //! Order flow for tests, demonstrations and measurements: [`l3`] replays what real people did, [`trace`] makes the two
 //! streams that books are measured with, [`market`] makes up traders around a drifting price, and [`client`] lets those trade.
+//! [`world`] is several partitions whose nodes, disks and network fail.
 //!
 //! Nothing here decides what an order does: that is `exchange`. Nothing depends on this crate but the program and the
 //! yardsticks.
@@ -9,3 +10,4 @@ pub mod l3;
 pub mod market;
 mod random;
 pub mod trace;
+pub mod world;

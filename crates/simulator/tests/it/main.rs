@@ -7,4 +7,5 @@ mod l3_rows;
 mod l3_rules;
 mod market;
 mod trace;
+mod world;
 mod written;

@@ -1,0 +1,216 @@
+//! One partition with its journal, as the sequencer drives it, and what a kill leaves of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use codec::{Coded, Reader};
+use exchange::Partition;
+use model::{Command, Envelope, Event, OrderId, PartitionId, Seq, Sequenced, TimeNs};
+
+/// Commands in one batch at the most.
+const BATCH: usize = 6;
+
+/// The answer to a command: places in the journal of a node, with their events. Whoever asks a node that is killed hears nothing.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub node: PartitionId,
+    pub parts: Vec<(Seq, Vec<Event>)>,
+}
+
+/// A batch as it is on the disk.
+struct Batch {
+    time_ns: TimeNs,
+    first_seq: Seq,
+    commands: Vec<Vec<u8>>,
+}
+
+pub struct Node {
+    own: PartitionId,
+    state: Partition,
+    journal: Vec<Batch>,
+    /// How many batches are synced.
+    durable: usize,
+    /// A state after so many batches, as bytes.
+    snapshot: Option<(usize, Vec<u8>)>,
+    inbox: VecDeque<(Command, Option<u32>)>,
+    /// By partition: the last envelope that has left.
+    sent: Vec<u64>,
+    /// By partition: the last envelope from there that was taken in a durable batch.
+    taken: Vec<u64>,
+    /// Answers that are not complete, by the command that they are for.
+    pending: BTreeMap<Seq, (u32, Vec<(Seq, Vec<Event>)>)>,
+    /// Answers that are complete and may leave when the last batch is durable.
+    complete: Vec<(u32, Told)>,
+}
+
+impl Node {
+    pub fn new(own: PartitionId) -> Self {
+        Self {
+            own,
+            state: Partition::default(),
+            journal: Vec::new(),
+            durable: 0,
+            snapshot: None,
+            inbox: VecDeque::new(),
+            sent: vec![0; usize::from(PartitionId::MAX_COUNT)],
+            taken: vec![0; usize::from(PartitionId::MAX_COUNT)],
+            pending: BTreeMap::new(),
+            complete: Vec::new(),
+        }
+    }
+
+    pub const fn state(&self) -> &Partition {
+        &self.state
+    }
+
+    /// Hands in a command, and the number under which its answer is awaited.
+    pub fn ask(&mut self, command: Command, number: Option<u32>) {
+        self.inbox.push_back((command, number));
+    }
+
+    /// Hands in what another node says: before everything else.
+    pub fn hear(&mut self, envelope: Envelope) {
+        self.inbox.push_front((Command::Deliver(Box::new(envelope)), None));
+    }
+
+    pub fn has_work(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Sequences, applies and writes one batch.
+    pub fn work(&mut self, clock_ns: TimeNs) {
+        let taken: Vec<_> = self.inbox.drain(..self.inbox.len().min(BATCH)).collect();
+        if taken.is_empty() {
+            return;
+        }
+        let said_ns = taken.iter().filter_map(|(command, _)| match command {
+            Command::Deliver(envelope) => Some(envelope.time_ns),
+            _ => None,
+        });
+        let time_ns = said_ns.fold(self.state.time_ns().max(clock_ns), TimeNs::max);
+        let mut batch = Batch { time_ns, first_seq: self.state.seq().next(), commands: Vec::new() };
+        for (command, number) in taken {
+            let mut bytes = Vec::new();
+            command.encode(&mut bytes);
+            batch.commands.push(bytes);
+            let is_delivery = matches!(command, Command::Deliver(_));
+            let seq = self.state.seq().next();
+            let mut events = Vec::new();
+            self.state.apply(&Sequenced { seq, time_ns, command }, &mut events);
+            self.answer(seq, number, is_delivery, events);
+        }
+        self.journal.push(batch);
+    }
+
+    fn answer(&mut self, seq: Seq, number: Option<u32>, is_delivery: bool, events: Vec<Event>) {
+        let progress = self.state.progress();
+        let node = self.own;
+        match (number, progress.answers) {
+            (Some(number), _) if progress.more_to_come => {
+                self.pending.insert(seq, (number, vec![(seq, events)]));
+            }
+            (Some(number), _) => {
+                self.complete.push((number, Told { node, parts: vec![(seq, events)] }));
+            }
+            (None, Some(asked)) if is_delivery => {
+                if let Some((_, parts)) = self.pending.get_mut(&asked) {
+                    parts.push((seq, events));
+                }
+                if !progress.more_to_come
+                    && let Some((number, parts)) = self.pending.remove(&asked)
+                {
+                    self.complete.push((number, Told { node, parts }));
+                }
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Everything that was written is durable; what may leave with that.
+    pub fn sync(&mut self) -> (Vec<(PartitionId, Envelope)>, Vec<(u32, Told)>) {
+        self.durable = self.journal.len();
+        let mut said = Vec::new();
+        for to in (0..PartitionId::MAX_COUNT).map(PartitionId).filter(|to| *to != self.own) {
+            let sent = &mut self.sent[to.index()];
+            said.extend(self.state.envelopes_to(to, *sent).map(|envelope| (to, envelope.clone())));
+            *sent = self.state.last_said(to);
+            self.taken[to.index()] = self.state.last_taken(to);
+        }
+        (said, std::mem::take(&mut self.complete))
+    }
+
+    /// What has left already and may not have been taken.
+    pub fn said_before(&self, to: PartitionId) -> Vec<Envelope> {
+        let sent = self.sent[to.index()];
+        self.state.envelopes_to(to, 0).filter(|envelope| envelope.number <= sent).cloned().collect()
+    }
+
+    /// The last envelope of another node that a durable batch has taken.
+    pub fn durably_taken(&self, from: PartitionId) -> u64 {
+        self.taken[from.index()]
+    }
+
+    /// How many envelopes it has taken.
+    pub fn heard(&self) -> u64 {
+        (0..PartitionId::MAX_COUNT).map(|from| self.state.last_taken(PartitionId(from))).sum()
+    }
+
+    /// Takes a snapshot of what is durable, if that is all there is.
+    pub fn take_snapshot(&mut self) {
+        if self.durable == self.journal.len() {
+            self.snapshot = Some((self.durable, self.state.snapshot()));
+        }
+    }
+
+    /// The power goes, and comes back. `luck` says how much of what was not synced is there all the same. Everybody who waits
+    /// hears that nobody knows.
+    pub fn kill(&mut self, luck: u64) {
+        let unsynced = u64::try_from(self.journal.len() - self.durable).expect("fits");
+        let kept = self.durable + usize::try_from(luck % (unsynced + 1)).expect("fits");
+        self.journal.truncate(kept);
+        self.durable = kept;
+        self.inbox.clear();
+        self.complete.clear();
+        self.pending.clear();
+        let (from, state) = match &self.snapshot {
+            Some((batches, bytes)) => (*batches, Partition::restore(bytes).expect("a snapshot can be read")),
+            None => (0, Partition::default()),
+        };
+        self.state = state;
+        let mut state = std::mem::take(&mut self.state);
+        apply(&mut state, &self.journal[from..], &mut |_, _| {});
+        self.state = state;
+        // All of it is on the disk, so all of it may be said.
+        for to in (0..PartitionId::MAX_COUNT).map(PartitionId) {
+            self.sent[to.index()] = self.state.last_said(to);
+            self.taken[to.index()] = self.state.last_taken(to);
+        }
+    }
+
+    /// The state and the events that the journal leads to from its first command.
+    pub fn from_nothing(&self) -> (Partition, BTreeMap<Seq, Vec<Event>>) {
+        let (mut state, mut all) = (Partition::default(), BTreeMap::new());
+        apply(&mut state, &self.journal, &mut |seq, events| {
+            all.insert(seq, events);
+        });
+        (state, all)
+    }
+
+    pub fn has_open(&self, order: OrderId) -> bool {
+        self.state.is_open(order)
+    }
+}
+
+fn apply(state: &mut Partition, batches: &[Batch], each: &mut dyn FnMut(Seq, Vec<Event>)) {
+    for batch in batches {
+        assert_eq!(batch.first_seq, state.seq().next(), "batches follow each other");
+        for bytes in &batch.commands {
+            let mut input = Reader::new(bytes);
+            let command = Command::decode(&mut input).expect("what was written can be read");
+            input.finish().expect("all of it is read");
+            let seq = state.seq().next();
+            let mut events = Vec::new();
+            state.apply(&Sequenced { seq, time_ns: batch.time_ns, command }, &mut events);
+            each(seq, events);
+        }
+    }
+}
