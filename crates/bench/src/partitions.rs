@@ -2,6 +2,8 @@
 //! reach together; no journal, no API. The flow is that of [`crate::flow`], with cancels by name, since numbers tell the
 //! partition.
 
+mod durable;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -12,6 +14,8 @@ use model::{
     AccountId, AddMarketTo, CancelOrder, Command, Confirm, Envelope, Event, JoinExchange, OrderRef,
     PartitionId, Partitions, PlaceOrder, Seq, Sequenced, TimeNs,
 };
+
+pub use durable::run as durable;
 
 use crate::Measurement;
 use crate::flow::{self, Flow, preparation};

@@ -67,7 +67,7 @@ pub struct Options {
 enum What {
     /// The partition alone.
     Partition,
-    /// Two partitions against one, on one thread and on two; without journal.
+    /// Two partitions against one, on one thread and on two, without journal; then one order at a time, durable.
     Partitions,
     /// Partition and journal, and the replay after a crash.
     Durable,
@@ -108,6 +108,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     if wants(What::Partitions) {
         bench::partitions::run(options.commands.min(MOST_COMMANDS_IN_MEMORY), &mut show);
+        let durable = bench::partitions::durable(&options.folder);
+        durable.map_err(|error| anyhow::anyhow!("{error}"))?.into_iter().for_each(&mut show);
     }
     if wants(What::Durable) {
         let durable = bench::durable::run(&options.folder, options.commands)?;
