@@ -4,6 +4,7 @@
 
 mod durable;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -58,17 +59,17 @@ impl Node {
     }
 
     /// What it has to say to another partition that was not handed over yet.
-    fn mail(&mut self, to: PartitionId) -> Vec<Envelope> {
+    fn mail(&mut self, to: PartitionId) -> Vec<Arc<Envelope>> {
         self.sent.resize(self.sent.len().max(to.index() + 1), 0);
         let sent = &mut self.sent[to.index()];
-        let mail: Vec<Envelope> = self.partition.envelopes_to(to, *sent).cloned().collect();
+        let mail: Vec<Arc<Envelope>> = self.partition.envelopes_to(to, *sent).cloned().collect();
         *sent = self.partition.last_said(to);
         mail
     }
 
-    fn take(&mut self, mail: Vec<Envelope>, events: &mut Vec<Event>) {
+    fn take(&mut self, mail: Vec<Arc<Envelope>>, events: &mut Vec<Event>) {
         for envelope in mail {
-            self.apply(Command::Deliver(Box::new(envelope)), events);
+            self.apply(Command::Deliver(envelope), events);
         }
     }
 
@@ -256,7 +257,7 @@ pub fn one_thread(count: u8, who: Where, limit: usize) -> Measurement {
 
 /// What one thread sends another; without envelopes it means that everything is done.
 struct Mail {
-    envelopes: Vec<Envelope>,
+    envelopes: Vec<Arc<Envelope>>,
     /// What the sender has taken of the receiver's.
     taken: u64,
 }

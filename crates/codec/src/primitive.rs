@@ -1,6 +1,7 @@
 //! Numbers, names and lists as bytes, and the macros that put structs and enums together from them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::{
     AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, ReplacementId,
@@ -240,6 +241,15 @@ impl<A: Coded, B: Coded> Coded for (A, B) {
 }
 
 impl<T: Coded> Coded for Box<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        T::encode(self, out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::new(T::decode(input)?))
+    }
+}
+
+impl<T: Coded> Coded for Arc<T> {
     fn encode(&self, out: &mut Vec<u8>) {
         T::encode(self, out);
     }

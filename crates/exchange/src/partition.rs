@@ -1,5 +1,7 @@
 //! The partition and its one door.
 
+use std::sync::Arc;
+
 use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
 use model::{
@@ -237,7 +239,7 @@ impl Partition {
     }
 
     /// What was said to another partition, behind the envelope numbered `after`, as far as it is not known to have been taken.
-    pub fn envelopes_to(&self, to: PartitionId, after: u64) -> impl Iterator<Item = &Envelope> {
+    pub fn envelopes_to(&self, to: PartitionId, after: u64) -> impl Iterator<Item = &Arc<Envelope>> {
         let unconfirmed = self.post.outboxes.get(to.index()).map(|outbox| &outbox.unconfirmed);
         unconfirmed.into_iter().flat_map(move |envelopes| {
             let first = envelopes.partition_point(|envelope| envelope.number <= after);

@@ -4,6 +4,7 @@
 //! partition is known to have taken it, and may be sent as often as it takes: the other one takes each number once, in order.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use model::{Envelope, MarketId, Message, Notice, Origin, PartitionId, Partitions, Seq, TimeNs};
 
@@ -15,14 +16,14 @@ pub struct Outbox {
     /// The number of the last envelope from there that was taken.
     pub taken: u64,
     /// Envelopes to there that are not known to have been taken, oldest first, without gaps, up to `last_number`.
-    pub unconfirmed: VecDeque<Envelope>,
+    pub unconfirmed: VecDeque<Arc<Envelope>>,
     /// What the command that is being applied has to say to there.
     saying: Vec<Message>,
 }
 
 impl Outbox {
     /// What a snapshot had.
-    pub fn new(last_number: u64, taken: u64, unconfirmed: Vec<Envelope>) -> Self {
+    pub fn new(last_number: u64, taken: u64, unconfirmed: Vec<Arc<Envelope>>) -> Self {
         Self { last_number, taken, unconfirmed: unconfirmed.into(), saying: Vec::new() }
     }
 }
@@ -134,12 +135,11 @@ impl Post {
         let (from, origin) = (self.own, self.origin);
         for outbox in &mut self.outboxes {
             while !outbox.saying.is_empty() {
-                let mut messages = std::mem::take(&mut outbox.saying);
-                if messages.len() > Envelope::MAX_MESSAGES {
-                    outbox.saying = messages.split_off(Envelope::MAX_MESSAGES);
-                }
+                // As long as it must be, and `saying` keeps its room.
+                let count = outbox.saying.len().min(Envelope::MAX_MESSAGES);
+                let messages = outbox.saying.drain(..count).collect();
                 outbox.last_number = outbox.last_number.checked_add(1).expect("a counter never runs out");
-                outbox.unconfirmed.push_back(Envelope {
+                outbox.unconfirmed.push_back(Arc::new(Envelope {
                     from,
                     number: outbox.last_number,
                     taken: outbox.taken,
@@ -147,7 +147,7 @@ impl Post {
                     origin,
                     more: !outbox.saying.is_empty(),
                     messages,
-                });
+                }));
             }
         }
     }

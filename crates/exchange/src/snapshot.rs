@@ -2,6 +2,7 @@
 //! to them; the state hash is a hash of these bytes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
@@ -93,7 +94,7 @@ coded_struct!(MovingRecord { market, to, quiet, ready, is_here });
 struct OutboxRecord {
     last_number: u64,
     taken: u64,
-    unconfirmed: Vec<Envelope>,
+    unconfirmed: Vec<Arc<Envelope>>,
 }
 coded_struct!(OutboxRecord { last_number, taken, unconfirmed });
 

@@ -36,6 +36,7 @@ impl<'a> Together<'a> {
         pairs
             .filter(|(from, to)| from.own_id() != to.own_id())
             .flat_map(|(from, to)| from.envelopes_to(to.own_id(), to.last_taken(from.own_id())))
+            .map(AsRef::as_ref)
     }
 
     /// Where all of an asset is, over all partitions; `elsewhere` is what is on its way between them.

@@ -1,5 +1,7 @@
 //! What can be asked of a partition: one command, one type with its own fields. Results are events.
 
+use std::sync::Arc;
+
 use crate::{
     AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, Envelope, IpRange,
     KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, QtyLots, Reference,
@@ -67,7 +69,7 @@ pub enum Command {
     /// The first command of every partition but the first: which one it is.
     JoinExchange(JoinExchange),
     /// What another partition has to say.
-    Deliver(Box<Envelope>),
+    Deliver(Arc<Envelope>),
     /// Another partition has taken what this one said: it need not be said again.
     Confirm(Confirm),
     /// Stands where an envelope was that must not be applied, see `rialto journal skip`. Never journaled itself.

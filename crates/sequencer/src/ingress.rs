@@ -61,7 +61,7 @@ impl std::error::Error for SubmitError {}
 struct Waiting {
     submissions: VecDeque<Submission>,
     /// From other partitions.
-    envelopes: VecDeque<Envelope>,
+    envelopes: VecDeque<Arc<Envelope>>,
     stopped: bool,
     /// Something other than a submission wants the sequencer's attention.
     nudged: bool,
@@ -82,7 +82,7 @@ impl Queue {
     }
 
     /// Takes what another partition says.
-    pub(crate) fn deliver(&self, envelopes: Vec<Envelope>) {
+    pub(crate) fn deliver(&self, envelopes: Vec<Arc<Envelope>>) {
         let mut waiting = self.lock();
         waiting.envelopes.extend(envelopes);
         self.wake(waiting);
@@ -332,8 +332,7 @@ impl Arrivals {
         loop {
             if !waiting.envelopes.is_empty() {
                 let said = waiting.envelopes.len().min(max);
-                let deliver =
-                    |envelope| Submission { command: Command::Deliver(Box::new(envelope)), reply_to: None };
+                let deliver = |envelope| Submission { command: Command::Deliver(envelope), reply_to: None };
                 batch.extend(waiting.envelopes.drain(..said).map(deliver));
                 let asked = waiting.submissions.len().min(max - said);
                 batch.extend(waiting.submissions.drain(..asked));

@@ -64,7 +64,7 @@ impl Links {
     }
 
     /// Hands envelopes to their receiver, oldest first.
-    pub(crate) fn send(&self, to: PartitionId, envelopes: Vec<Envelope>) {
+    pub(crate) fn send(&self, to: PartitionId, envelopes: Vec<Arc<Envelope>>) {
         let count = u64::try_from(envelopes.len()).expect("fits");
         self.end().in_flight += count;
         self.lanes[to.index()].deliver(envelopes);

@@ -12,6 +12,7 @@ mod flow;
 mod node;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use codec::Coded;
 use exchange::{Partition, Together};
@@ -19,7 +20,7 @@ use model::{Command, Confirm, Envelope, Event, JoinExchange, OrderId, PartitionI
 
 use crate::random::Random;
 use flow::Flow;
-use node::{Node, Told};
+use node::{Leaving, Node, Told};
 
 /// How long anything takes on the network at the most, in nanoseconds.
 const LONGEST_WAY_NS: u32 = 40_000_000;
@@ -30,7 +31,7 @@ const COMMANDS: u32 = 90;
 
 /// Something on the network.
 enum Message {
-    Envelope(Envelope),
+    Envelope(Arc<Envelope>),
     /// So much of what the receiver has said is durable at the sender.
     Taken {
         by: PartitionId,
@@ -178,7 +179,7 @@ impl World {
 
     /// What was written is durable, and what was said and answered in it may leave.
     fn sync(&mut self, at: usize) {
-        let (said, told) = self.nodes[at].sync();
+        let Leaving { said, told } = self.nodes[at].sync();
         for (to, envelope) in said {
             self.send(to, Message::Envelope(envelope));
         }
@@ -304,7 +305,7 @@ impl World {
         let mut by_node: Vec<BTreeMap<Seq, Vec<Event>>> = Vec::new();
         let mut references = BTreeMap::new();
         for node in &self.nodes {
-            let (again, events) = node.from_nothing();
+            let (again, events) = node.applied_again();
             assert!(again.snapshot() == node.state().snapshot(), "the journal leads to the same state again");
             again.assert_invariants();
             for event in events.values().flatten() {

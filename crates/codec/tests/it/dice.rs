@@ -284,7 +284,7 @@ impl Dice<'_> {
                 (envelope.number, envelope.taken) = (self.u64(), self.u64());
                 let messages = envelope.messages;
                 envelope.messages = (0..self.byte() % 8).map(|_| self.one_of(&messages)).collect();
-                Command::Deliver(Box::new(envelope))
+                Command::Deliver(std::sync::Arc::new(envelope))
             }
             "Confirm" => Command::Confirm(Confirm { by: PartitionId(self.byte()), taken: self.u64() }),
             "SkipEnvelope" => Command::SkipEnvelope(SkipEnvelope {

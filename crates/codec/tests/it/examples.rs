@@ -290,7 +290,7 @@ fn commands_of_partitions() -> Vec<Command> {
         Command::MoveMarket(MoveMarket { market, to: PartitionId(1) }),
         Command::AddPartition,
         Command::JoinExchange(JoinExchange { partition: PartitionId(2) }),
-        Command::Deliver(Box::new(envelope())),
+        Command::Deliver(std::sync::Arc::new(envelope())),
         Command::Confirm(Confirm { by: PartitionId(2), taken: 71 }),
         Command::SkipEnvelope(SkipEnvelope {
             from: PartitionId(2),

@@ -92,9 +92,9 @@ impl Cluster {
                     if let Some(envelope) = next {
                         quiet = false;
                         let again = envelope.clone();
-                        let events = self.give(*to, Command::Deliver(Box::new(envelope)));
+                        let events = self.give(*to, Command::Deliver(envelope));
                         told.extend(events.into_iter().map(|event| (*to, event)));
-                        let nothing = self.give(*to, Command::Deliver(Box::new(again)));
+                        let nothing = self.give(*to, Command::Deliver(again));
                         assert_eq!(nothing, [], "what comes a second time changes nothing");
                     }
                 }
@@ -491,7 +491,7 @@ pub fn in_the_middle_of_things() -> Vec<Sequenced<Command>> {
         let taken = cluster.nodes[1].last_taken(from);
         let heard: Vec<_> = cluster.nodes[from.index()].envelopes_to(second, taken).cloned().collect();
         for envelope in heard {
-            cluster.give(second, Command::Deliver(Box::new(envelope)));
+            cluster.give(second, Command::Deliver(envelope));
         }
     }
     cluster.journals.swap_remove(1)

@@ -443,7 +443,7 @@ fn envelope(number: u64, time_ns: TimeNs, notice: Notice) -> Command {
     let origin = Origin { partition: PartitionId(1), seq: Seq(1) };
     let messages = vec![Message::Notice(Box::new(notice))];
     let (from, taken, more) = (PartitionId(1), 0, false);
-    Command::Deliver(Box::new(Envelope { from, number, taken, time_ns, origin, more, messages }))
+    Command::Deliver(Arc::new(Envelope { from, number, taken, time_ns, origin, more, messages }))
 }
 
 /// The machine's clock was set back between what was said and what was heard.

@@ -1,6 +1,7 @@
 //! One partition with its journal, as the sequencer drives it, and what a kill leaves of it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use codec::{Coded, Reader};
 use exchange::Partition;
@@ -23,6 +24,17 @@ struct Batch {
     commands: Vec<Vec<u8>>,
 }
 
+/// The events of the commands that make up an answer.
+type Parts = Vec<(Seq, Vec<Event>)>;
+
+/// What leaves a node when a batch is durable.
+pub struct Leaving {
+    /// Envelopes, and to whom.
+    pub said: Vec<(PartitionId, Arc<Envelope>)>,
+    /// Answers, by the number of the question.
+    pub told: Vec<(u32, Told)>,
+}
+
 pub struct Node {
     own: PartitionId,
     state: Partition,
@@ -37,7 +49,7 @@ pub struct Node {
     /// By partition: the last envelope from there that was taken in a durable batch.
     taken: Vec<u64>,
     /// Answers that are not complete, by the command that they are for.
-    pending: BTreeMap<Seq, (u32, Vec<(Seq, Vec<Event>)>)>,
+    pending: BTreeMap<Seq, (u32, Parts)>,
     /// Answers that are complete and may leave when the last batch is durable.
     complete: Vec<(u32, Told)>,
 }
@@ -68,8 +80,8 @@ impl Node {
     }
 
     /// Hands in what another node says: before everything else.
-    pub fn hear(&mut self, envelope: Envelope) {
-        self.inbox.push_front((Command::Deliver(Box::new(envelope)), None));
+    pub fn hear(&mut self, envelope: Arc<Envelope>) {
+        self.inbox.push_front((Command::Deliver(envelope), None));
     }
 
     pub fn has_work(&self) -> bool {
@@ -126,7 +138,7 @@ impl Node {
     }
 
     /// Everything that was written is durable; what may leave with that.
-    pub fn sync(&mut self) -> (Vec<(PartitionId, Envelope)>, Vec<(u32, Told)>) {
+    pub fn sync(&mut self) -> Leaving {
         self.durable = self.journal.len();
         let mut said = Vec::new();
         for to in (0..PartitionId::MAX_COUNT).map(PartitionId).filter(|to| *to != self.own) {
@@ -135,11 +147,11 @@ impl Node {
             *sent = self.state.last_said(to);
             self.taken[to.index()] = self.state.last_taken(to);
         }
-        (said, std::mem::take(&mut self.complete))
+        Leaving { said, told: std::mem::take(&mut self.complete) }
     }
 
     /// What has left already and may not have been taken.
-    pub fn said_before(&self, to: PartitionId) -> Vec<Envelope> {
+    pub fn said_before(&self, to: PartitionId) -> Vec<Arc<Envelope>> {
         let sent = self.sent[to.index()];
         self.state.envelopes_to(to, 0).filter(|envelope| envelope.number <= sent).cloned().collect()
     }
@@ -187,7 +199,7 @@ impl Node {
     }
 
     /// The state and the events that the journal leads to from its first command.
-    pub fn from_nothing(&self) -> (Partition, BTreeMap<Seq, Vec<Event>>) {
+    pub fn applied_again(&self) -> (Partition, BTreeMap<Seq, Vec<Event>>) {
         let (mut state, mut all) = (Partition::default(), BTreeMap::new());
         apply(&mut state, &self.journal, &mut |seq, events| {
             all.insert(seq, events);
