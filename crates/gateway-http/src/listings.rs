@@ -58,6 +58,13 @@ impl Listings {
         Self { assets, markets, by_symbol }
     }
 
+    /// True when what partition `by` knows belongs in the place of `current`. Where markets live the first partition says; that
+    /// something is new, those who follow another one may read before.
+    pub(crate) fn supersede(&self, by: PartitionId, current: &Self) -> bool {
+        let count = |listings: &Self| listings.assets.len() + listings.markets.len();
+        count(self) > count(current) || by == PartitionId::FIRST && count(self) == count(current)
+    }
+
     /// All assets.
     pub fn assets(&self) -> impl ExactSizeIterator<Item = (AssetId, &AssetTerms)> {
         self.assets
@@ -298,6 +305,18 @@ pub(crate) mod tests {
         listing.quote.scale = 18;
         let average = listing.average_price(Amount(10_i128.pow(36)), Amount(2 * 10_i128.pow(35))).unwrap();
         assert_eq!(average.to_string(), "5.000000000000000000");
+    }
+
+    #[test]
+    fn a_partition_may_tell_first_of_what_is_new_but_not_of_where_it_lives() {
+        let (empty, listed) =
+            (Listings::default(), Listings { markets: vec![btcusdt()], ..Listings::default() });
+        let other = PartitionId(1);
+        assert!(listed.supersede(other, &empty));
+        assert!(!listed.supersede(other, &listed));
+        assert!(!empty.supersede(other, &listed));
+        assert!(listed.supersede(PartitionId::FIRST, &listed));
+        assert!(!empty.supersede(PartitionId::FIRST, &listed), "what another one told of stays");
     }
 
     #[test]

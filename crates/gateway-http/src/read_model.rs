@@ -137,10 +137,13 @@ impl ReadModels {
                     | Event::MarketMoving { .. }
             )
         };
-        if partition == PartitionId::FIRST && batch.events.iter().any(changes_listings) {
-            // While nobody can look at the views: whoever sees a market in them finds it here.
-            let listings = Arc::new(Listings::of(views.catalog()));
-            *self.listings.write().unwrap_or_else(PoisonError::into_inner) = listings;
+        if batch.events.iter().any(changes_listings) {
+            // While nobody can look at the views: whoever sees a market in them, or is told of its events, finds it here.
+            let listings = Listings::of(views.catalog());
+            let mut current = self.listings.write().unwrap_or_else(PoisonError::into_inner);
+            if listings.supersede(partition, &current) {
+                *current = Arc::new(listings);
+            }
         }
         let seq = views.command_seq();
         drop(views);

@@ -60,6 +60,10 @@ impl Diff {
             // Nobody listened in between, so nobody waits for what was collected before.
             *self = Self::starting_at(changed.update_id);
         }
+        if changed.update_id < self.last {
+            // Told late by the former home of a market that has moved, whose new home began behind it.
+            return;
+        }
         self.last = changed.update_id;
         let levels = match changed.side {
             Side::Buy => &mut self.bids,
@@ -358,6 +362,9 @@ mod tests {
         assert_eq!((diff.first, diff.last, diff.bids[&PriceTicks(100)]), (5, 6, QtyLots(0)));
         // While nobody listened, 7 to 9 were not picked out: who comes now must not be told of 5 to 10.
         diff.add(&changed(10, 4));
+        assert_eq!((diff.first, diff.last, diff.bids[&PriceTicks(100)]), (10, 10, QtyLots(4)));
+        // The market has moved, and its former home is told of behind its new one.
+        diff.add(&changed(9, 7));
         assert_eq!((diff.first, diff.last, diff.bids[&PriceTicks(100)]), (10, 10, QtyLots(4)));
     }
 }
