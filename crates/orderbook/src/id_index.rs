@@ -28,24 +28,26 @@ pub struct IdIndex {
 impl IdIndex {
     #[inline]
     fn numbers(&self, id: OrderId) -> Option<&Numbers> {
-        match id.partition() {
-            PartitionId::FIRST => Some(&self.first),
-            other => self.others.get(other.index().saturating_sub(1)),
+        if id.is_of_first_partition() {
+            Some(&self.first)
+        } else {
+            self.others.get(id.partition().index().saturating_sub(1))
         }
     }
 
     #[inline]
     fn numbers_mut(&mut self, id: OrderId) -> &mut Numbers {
-        match id.partition() {
-            PartitionId::FIRST => &mut self.first,
-            other => {
-                assert!(other.0 < PartitionId::MAX_COUNT, "orders are numbered by partitions that exist");
-                while self.others.len() < other.index() {
-                    self.others.push(Numbers::default());
-                }
-                &mut self.others[other.index().saturating_sub(1)]
-            }
+        if id.is_of_first_partition() { &mut self.first } else { self.numbers_of(id.partition()) }
+    }
+
+    /// Of another partition than the first. By itself, so that one partition does not carry it along.
+    #[inline(never)]
+    fn numbers_of(&mut self, other: PartitionId) -> &mut Numbers {
+        assert!(other.0 < PartitionId::MAX_COUNT, "orders are numbered by partitions that exist");
+        while self.others.len() < other.index() {
+            self.others.push(Numbers::default());
         }
+        &mut self.others[other.index().saturating_sub(1)]
     }
 
     /// The slot of an order.
