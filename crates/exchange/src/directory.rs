@@ -81,6 +81,11 @@ impl Partition {
         events: &mut Vec<Event>,
     ) -> Result<(), Reject> {
         self.check_first()?;
+        // While a market moves, its homes do not agree which of them it is that answers.
+        let named = self.catalog.market_named(&change.terms.name);
+        if let Some(moving) = named.and_then(|market| self.post.moving.get(&market)) {
+            return Err(Reject::MarketMoves { to: moving.to });
+        }
         let market = self.market_changed(change, events)?;
         let home = self.catalog.home(market).expect("a listed market has a home");
         self.post.notify_others_and_ask(home, &Notice::MarketChanged(change.clone()));

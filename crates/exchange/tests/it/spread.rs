@@ -10,9 +10,10 @@ use std::path::Path;
 use codec::Coded;
 use exchange::{Partition, Together};
 use model::{
-    AccountId, AddMarketTo, Amount, AssetId, ClientOrderId, Command, Confirm, Event, JoinExchange, MarketId,
-    MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reference,
-    Reject, RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
+    AccountId, AddMarket, AddMarketTo, Amount, AssetId, ClientOrderId, Command, Confirm, Event, JoinExchange,
+    MarketId, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots,
+    Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs,
+    WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -435,6 +436,29 @@ fn a_partition_is_told_what_there_is_when_it_joins() {
     assert_eq!((home(1), home(2)), (PartitionId(0), PartitionId(0)));
     assert!((3..20).any(|account| home(account) == PartitionId(1)));
     cluster.assert_same_again();
+}
+
+/// An operator who changed a market's terms while it moved was never answered: the directory waited for the market's home to
+/// have heard of it, and its old home, which had sent it away already, thought that the new one would say so. Found by the
+/// simulated world.
+#[test]
+fn terms_stay_as_they_are_while_a_market_moves() {
+    let mut story = Story::default();
+    story.tell("alice buy 2 @ 100");
+    let mut cluster = Cluster::new(3);
+    for input in &story.world.journal {
+        cluster.apply(input.command.clone());
+    }
+    let (market, to) = (MarketId(0), PartitionId(2));
+    let terms = *cluster.nodes[0].catalog().market(market).unwrap();
+    let change = Command::ChangeMarket(AddMarket { terms });
+    cluster.give(PartitionId::FIRST, Command::MoveMarket(MoveMarket { market, to }));
+    let refused = Event::Rejected { account: AccountId(0), reject: Reject::MarketMoves { to } };
+    assert_eq!(cluster.give(PartitionId::FIRST, change.clone()), [refused]);
+    cluster.carry();
+    // The cluster asserts that the answer is complete in the end.
+    let told = cluster.apply(change);
+    assert!(told.iter().all(|(_, event)| matches!(event, Event::MarketAdded { .. })), "{told:?}");
 }
 
 /// The journal of the second of three partitions, cut where much is on its way.
