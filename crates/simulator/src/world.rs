@@ -6,28 +6,42 @@
 //! whose bytes are really read, and says again what it does not know to have been taken.
 //!
 //! At every moment the partitions together are looked at ([`exchange::Together`]), with what is on its way between them. At the
-//! end, when the faults have stopped and everything was heard, it is looked at what anybody was told.
+//! end, when the faults have stopped and everything was heard, it is looked at what anybody was told (`judge`, `answer`,
+//! `witness`). In some worlds clients wait for each other: there, what they come to is what one partition comes to (`alone`).
+//!
+//! `cargo run --release -p simulator --example world -- 1 SEED` runs the world of one seed again.
 
+mod alone;
+mod answer;
 mod flow;
+mod judge;
 mod node;
+mod witness;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
-use codec::Coded;
 use exchange::{Partition, Together};
-use model::{Command, Confirm, Envelope, Event, JoinExchange, OrderId, PartitionId, Seq, TimeNs};
+use model::{Command, Confirm, Envelope, JoinExchange, PartitionId, Side, TimeNs};
 
 use crate::random::Random;
-use flow::Flow;
+use alone::Alone;
+use flow::{Flow, Pace};
 use node::{Leaving, Node, Told};
 
 /// How long anything takes on the network at the most, in nanoseconds.
 const LONGEST_WAY_NS: u32 = 40_000_000;
 /// After so long a node says again what it does not know to have been taken.
 const SAY_AGAIN_NS: u64 = 60_000_000;
-/// Commands of a run.
-const COMMANDS: u32 = 90;
+/// Commands of a world where everybody asks when he likes.
+const AT_ONCE: u32 = 120;
+/// Commands of a world where everybody waits until everything else is done.
+const IN_TURN: u32 = 36;
+/// Most partitions.
+const MOST_PARTITIONS: usize = 4;
+/// A world in which nothing new is asked comes to rest in far fewer steps.
+const MANY_STEPS: u32 = 100_000;
 
 /// Something on the network.
 enum Message {
@@ -54,10 +68,15 @@ pub struct World {
     say_again_ns: Vec<u64>,
     network: Vec<OnItsWay>,
     faults: bool,
+    pace: Pace,
     flow: Flow,
-    /// What came of each command, by its number in the flow.
+    /// What was asked, by number, and of whom.
+    asked: BTreeMap<u32, (PartitionId, Command)>,
+    /// What came of it.
     told: BTreeMap<u32, Told>,
     kills: u64,
+    /// Partitions that were added meanwhile.
+    grown: u64,
 }
 
 /// What a run has seen, so that nobody takes a world without trouble for a proof.
@@ -71,6 +90,12 @@ pub struct Seen {
     pub fills: u64,
     /// Commands whose answer was complete.
     pub answered: u64,
+    /// Markets that have moved.
+    pub moves: u64,
+    /// Partitions that were added meanwhile.
+    pub grown: u64,
+    /// Worlds that were compared with one partition.
+    pub in_turn: u64,
 }
 
 impl Seen {
@@ -82,32 +107,44 @@ impl Seen {
             envelopes: self.envelopes + other.envelopes,
             fills: self.fills + other.fills,
             answered: self.answered + other.answered,
+            moves: self.moves + other.moves,
+            grown: self.grown + other.grown,
+            in_turn: self.in_turn + other.in_turn,
         }
     }
 }
 
-/// Runs the world of a seed to its end. Panics, naming the seed, where something does not hold that must.
+thread_local! {
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs the world of a seed to its end. Panics where something does not hold that must, and says first which seed it was.
 pub fn run(seed: u64) -> Seen {
-    /// Says which world it was.
-    struct Named(u64);
-    impl Drop for Named {
-        fn drop(&mut self) {
-            if std::thread::panicking() {
-                eprintln!("this was seed {}", self.0);
+    static NAMED_FIRST: Once = Once::new();
+    NAMED_FIRST.call_once(|| {
+        let then = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if let Some(seed) = SEED.get() {
+                eprintln!(
+                    "seed {seed}: again with cargo run --release -p simulator --example world -- 1 {seed}"
+                );
             }
-        }
-    }
-    let _named = Named(seed);
-    World::new(seed).run()
+            then(panic);
+        }));
+    });
+    SEED.set(Some(seed));
+    let what_happened = World::new(seed).run();
+    SEED.set(None);
+    what_happened
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed, 0);
         let count = 2 + u8::try_from(random.below(2)).expect("small");
+        let pace = if random.permille(300) { Pace::InTurn } else { Pace::AtOnce };
         let nodes: Vec<Node> = (0..count).map(|at| Node::new(PartitionId(at))).collect();
         let say_again_ns = vec![SAY_AGAIN_NS; nodes.len()];
-        let flow = Flow::new(seed, count);
         let mut world = Self {
             random,
             now_ns: 1,
@@ -115,9 +152,12 @@ impl World {
             say_again_ns,
             network: Vec::new(),
             faults: false,
-            flow,
+            pace,
+            flow: Flow::new(seed, pace),
+            asked: BTreeMap::new(),
             told: BTreeMap::new(),
             kills: 0,
+            grown: 0,
         };
         for partition in (1..count).map(PartitionId) {
             world.nodes[partition.index()].ask(Command::JoinExchange(JoinExchange { partition }), None);
@@ -125,39 +165,140 @@ impl World {
             world.nodes[0].ask(Command::AddPartition, None);
             world.settle();
         }
-        for command in world.flow.preparation() {
-            let home = world.flow.home(&command);
-            world.nodes[home.index()].ask(command, None);
-            world.settle();
-        }
         world
     }
 
     fn run(mut self) -> Seen {
+        let mut alone = Alone::default();
+        for command in self.flow.preparation(self.partitions()) {
+            alone.play(&command, None);
+            let home = flow::home(self.nodes[0].state().partitions(), &command);
+            self.nodes[home.index()].ask(command, None);
+            self.settle();
+        }
         self.faults = true;
-        let mut asked = 0;
-        while asked < COMMANDS {
-            match self.random.below(100) {
-                0..30 => {
-                    let command = self.flow.next(&self.told);
-                    let home = self.flow.home(&command);
-                    self.nodes[home.index()].ask(command, Some(asked));
-                    asked += 1;
-                }
-                30..55 => self.some_node().work(),
-                55..75 => self.sync_some_node(),
-                75..96 => self.pass_time(),
-                96..98 => self.kill_some_node(),
-                _ => {
-                    let node = self.random.below(u32::try_from(self.nodes.len()).expect("few"));
-                    self.nodes[usize::try_from(node).expect("fits")].take_snapshot();
-                }
-            }
-            self.look();
+        match self.pace {
+            Pace::AtOnce => self.at_once(),
+            Pace::InTurn => self.in_turn(&mut alone),
         }
         self.faults = false;
         self.settle();
+        // Kills may have swallowed the question, and markets that move refuse it.
+        for _ in usize::from(self.partitions())..self.nodes.len() {
+            self.nodes[0].ask(Command::AddPartition, None);
+            self.settle();
+        }
         self.judge()
+    }
+
+    fn at_once(&mut self) {
+        let mut asked = 0;
+        while asked < AT_ONCE {
+            if self.random.permille(300) {
+                self.ask(asked);
+                asked += 1;
+            } else {
+                self.happen();
+            }
+        }
+    }
+
+    fn in_turn(&mut self, alone: &mut Alone) {
+        for number in 0..IN_TURN {
+            self.ask(number);
+            self.rest();
+            let (home, command) = &self.asked[&number];
+            // Where a kill has swallowed it, it never was.
+            if self.nodes[home.index()].place(number).is_some() {
+                let reference = match command {
+                    Command::SettleWithdrawal(settle) => self.flow.withdrawal(settle.withdrawal),
+                    _ => None,
+                };
+                alone.play(command, reference);
+            }
+            alone.compare(&self.states());
+        }
+    }
+
+    fn states(&self) -> Vec<&Partition> {
+        self.nodes.iter().map(Node::state).collect()
+    }
+
+    /// How many the first one knows of.
+    fn partitions(&self) -> u8 {
+        self.nodes[0].state().partitions().count()
+    }
+
+    /// Some client asks for something.
+    fn ask(&mut self, number: u32) {
+        let command = self.flow.next(self.partitions(), TimeNs(self.now_ns));
+        let home = flow::home(self.nodes[0].state().partitions(), &command);
+        // A number that nobody gave out may lead to a partition that does not exist.
+        let home = if home.index() < self.nodes.len() { home } else { PartitionId::FIRST };
+        self.nodes[home.index()].ask(command.clone(), Some(number));
+        self.asked.insert(number, (home, command));
+    }
+
+    /// Something happens that nobody asked for.
+    fn happen(&mut self) {
+        match self.random.below(1_000) {
+            0..360 => {
+                let at = self.some();
+                if self.nodes[at].has_work() {
+                    let clock_ns = self.clock_ns();
+                    self.nodes[at].work(clock_ns);
+                    self.look();
+                }
+            }
+            360..640 => {
+                let at = self.some();
+                self.sync(at);
+            }
+            640..950 => self.pass_time(),
+            950..975 => {
+                self.kill_some_node();
+                self.look();
+            }
+            975..980 => self.grow(),
+            _ => {
+                let at = self.some();
+                self.nodes[at].take_snapshot();
+            }
+        }
+    }
+
+    /// One more partition begins, or the first one is asked again to take it in.
+    fn grow(&mut self) {
+        if usize::from(self.partitions()) == self.nodes.len() {
+            if self.nodes.len() == MOST_PARTITIONS {
+                return;
+            }
+            let at = self.nodes.len();
+            let partition = PartitionId(u8::try_from(at).expect("few"));
+            let mut node = Node::new(partition);
+            node.ask(Command::JoinExchange(JoinExchange { partition }), None);
+            node.work(TimeNs(self.now_ns));
+            self.nodes.push(node);
+            self.say_again_ns.push(self.now_ns);
+            self.sync(at);
+            self.grown += 1;
+        }
+        if !self.nodes[0].is_asked(&Command::AddPartition) {
+            self.nodes[0].ask(Command::AddPartition, None);
+        }
+    }
+
+    /// With all faults, until whatever was asked is done.
+    fn rest(&mut self) {
+        for _ in 0..MANY_STEPS {
+            if self.nodes.iter().all(Node::is_done)
+                && Together::new(&self.states()).on_their_way().next().is_none()
+            {
+                return;
+            }
+            self.happen();
+        }
+        panic!("it never comes to rest");
     }
 
     fn some(&mut self) -> usize {
@@ -165,16 +306,9 @@ impl World {
         usize::try_from(self.random.below(count)).expect("fits")
     }
 
-    fn some_node(&mut self) -> AtNow<'_> {
-        let at = self.some();
-        // Clocks differ, and jump.
-        let wrong = u64::from(self.random.below(20_000_000));
-        AtNow { node: &mut self.nodes[at], clock_ns: self.now_ns.saturating_sub(wrong) }
-    }
-
-    fn sync_some_node(&mut self) {
-        let at = self.some();
-        self.sync(at);
+    /// What some node takes for the time: clocks differ, and jump.
+    fn clock_ns(&mut self) -> TimeNs {
+        TimeNs(self.now_ns.saturating_sub(u64::from(self.random.below(20_000_000))))
     }
 
     /// What was written is durable, and what was said and answered in it may leave.
@@ -184,6 +318,7 @@ impl World {
             self.send(to, Message::Envelope(envelope));
         }
         for (number, what) in told {
+            what.parts.iter().for_each(|(_, events)| self.flow.learn(events));
             let before = self.told.insert(number, what);
             assert!(before.is_none(), "each command is answered once");
         }
@@ -211,7 +346,11 @@ impl World {
 
     /// The clock goes on; what arrives meanwhile arrives.
     fn pass_time(&mut self) {
-        self.now_ns += u64::from(self.random.below(8_000_000));
+        let most = match self.pace {
+            Pace::AtOnce => 8_000_000,
+            Pace::InTurn => 24_000_000,
+        };
+        self.now_ns += u64::from(self.random.below(most));
         self.arrive();
         for at in 0..self.nodes.len() {
             if self.now_ns >= self.say_again_ns[at] {
@@ -248,7 +387,9 @@ impl World {
                 self.send(to, Message::Envelope(envelope));
             }
             let taken = self.nodes[at].durably_taken(to);
-            self.send(to, Message::Taken { by, taken });
+            if taken > 0 {
+                self.send(to, Message::Taken { by, taken });
+            }
         }
     }
 
@@ -266,28 +407,35 @@ impl World {
 
     /// What must hold at every moment.
     fn look(&self) {
-        let states: Vec<&Partition> = self.nodes.iter().map(Node::state).collect();
+        let states = self.states();
         if let Err(broken) = Together::new(&states).check() {
             panic!("{broken}");
+        }
+        for state in states {
+            for (market, _) in state.catalog().markets() {
+                let best = |side| state.levels(market, side).expect("it is listed").next();
+                if let (Some((bid, _)), Some((ask, _))) = (best(Side::Buy), best(Side::Sell)) {
+                    assert!(bid < ask, "the book of market {market} is crossed");
+                }
+            }
         }
     }
 
     /// Without faults, until nobody has anything to do or to say.
     fn settle(&mut self) {
-        loop {
+        for _ in 0..MANY_STEPS {
             let mut is_quiet = true;
             self.now_ns += 1_000_000;
             for at in 0..self.nodes.len() {
                 if self.nodes[at].has_work() {
                     is_quiet = false;
-                    AtNow { node: &mut self.nodes[at], clock_ns: self.now_ns }.work();
+                    self.nodes[at].work(TimeNs(self.now_ns));
                 }
                 self.sync(at);
             }
             if is_quiet && self.network.is_empty() {
                 // Whatever the faults have swallowed is still kept by whoever has said it.
-                let states: Vec<&Partition> = self.nodes.iter().map(Node::state).collect();
-                if Together::new(&states).on_their_way().next().is_none() {
+                if Together::new(&self.states()).on_their_way().next().is_none() {
                     return;
                 }
                 (0..self.nodes.len()).for_each(|at| self.say_again(at));
@@ -295,73 +443,6 @@ impl World {
             self.now_ns += u64::from(LONGEST_WAY_NS);
             self.arrive();
         }
-    }
-
-    /// What must hold in the end.
-    fn judge(self) -> Seen {
-        let mut seen = Seen { kills: self.kills, ..Seen::default() };
-        let mut ends: BTreeMap<OrderId, u32> = BTreeMap::new();
-        let mut accepted: BTreeMap<OrderId, u32> = BTreeMap::new();
-        let mut by_node: Vec<BTreeMap<Seq, Vec<Event>>> = Vec::new();
-        let mut references = BTreeMap::new();
-        for node in &self.nodes {
-            let (again, events) = node.applied_again();
-            assert!(again.snapshot() == node.state().snapshot(), "the journal leads to the same state again");
-            again.assert_invariants();
-            for event in events.values().flatten() {
-                match event {
-                    Event::OrderAccepted(order) => *accepted.entry(order.order).or_default() += 1,
-                    Event::OrderEnded(order) => *ends.entry(order.order).or_default() += 1,
-                    Event::OrderFilled(_) => seen.fills += 1,
-                    Event::Deposited(deposited) => *references.entry(deposited.reference).or_default() += 1,
-                    _ => {}
-                }
-            }
-            by_node.push(events);
-            seen.envelopes += node.heard();
-        }
-        assert!(references.values().all(|times: &u32| *times == 1), "a deposit is credited once");
-        let states: Vec<&Partition> = self.nodes.iter().map(Node::state).collect();
-        Together::new(&states).assert_invariants();
-        for (order, times) in &accepted {
-            assert_eq!(*times, 1, "order {order} is accepted once");
-            let is_open = self.nodes.iter().any(|node| node.has_open(*order));
-            let ended = ends.get(order).copied().unwrap_or_default();
-            assert_eq!(ended + u32::from(is_open), 1, "order {order} is open or has ended, once");
-        }
-        assert!(ends.keys().all(|order| accepted.contains_key(order)), "only what was accepted ends");
-        for told in self.told.values() {
-            let Told { node, parts } = told;
-            seen.answered += 1;
-            for (seq, events) in parts {
-                assert_eq!(
-                    by_node[node.index()].get(seq),
-                    Some(events),
-                    "what anybody was told is in the journal for ever"
-                );
-            }
-        }
-        let prices = |state: &Partition| {
-            let mut bytes = Vec::new();
-            state.reference_prices().to_vec().encode(&mut bytes);
-            bytes
-        };
-        assert!(
-            states.iter().all(|state| prices(state) == prices(states[0])),
-            "everybody has heard the last prices"
-        );
-        seen
-    }
-}
-
-/// A node, and what its clock says.
-struct AtNow<'a> {
-    node: &'a mut Node,
-    clock_ns: u64,
-}
-
-impl AtNow<'_> {
-    fn work(self) {
-        self.node.work(TimeNs(self.clock_ns));
+        panic!("it never comes to rest");
     }
 }

@@ -1,11 +1,11 @@
 //! One partition with its journal, as the sequencer drives it, and what a kill leaves of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use codec::{Coded, Reader};
 use exchange::Partition;
-use model::{Command, Envelope, Event, OrderId, PartitionId, Seq, Sequenced, TimeNs};
+use model::{Command, Envelope, Event, PartitionId, Seq, Sequenced, TimeNs};
 
 /// Commands in one batch at the most.
 const BATCH: usize = 6;
@@ -41,6 +41,8 @@ pub struct Node {
     journal: Vec<Batch>,
     /// How many batches are synced.
     durable: usize,
+    /// Some batch that is not synced is more than confirmations, and envelopes that were taken before.
+    has_changed: bool,
     /// A state after so many batches, as bytes.
     snapshot: Option<(usize, Vec<u8>)>,
     inbox: VecDeque<(Command, Option<u32>)>,
@@ -52,6 +54,10 @@ pub struct Node {
     pending: BTreeMap<Seq, (u32, Parts)>,
     /// Answers that are complete and may leave when the last batch is durable.
     complete: Vec<(u32, Told)>,
+    /// Questions that have to be answered: all but those that a kill has swallowed.
+    waiting: BTreeSet<u32>,
+    /// Where questions are in the journal.
+    places: BTreeMap<u32, Seq>,
 }
 
 impl Node {
@@ -61,12 +67,15 @@ impl Node {
             state: Partition::default(),
             journal: Vec::new(),
             durable: 0,
+            has_changed: false,
             snapshot: None,
             inbox: VecDeque::new(),
             sent: vec![0; usize::from(PartitionId::MAX_COUNT)],
             taken: vec![0; usize::from(PartitionId::MAX_COUNT)],
             pending: BTreeMap::new(),
             complete: Vec::new(),
+            waiting: BTreeSet::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -76,6 +85,7 @@ impl Node {
 
     /// Hands in a command, and the number under which its answer is awaited.
     pub fn ask(&mut self, command: Command, number: Option<u32>) {
+        self.waiting.extend(number);
         self.inbox.push_back((command, number));
     }
 
@@ -86,6 +96,26 @@ impl Node {
 
     pub fn has_work(&self) -> bool {
         !self.inbox.is_empty()
+    }
+
+    /// True when every question is sequenced, and everything that has changed something is durable.
+    pub fn is_done(&self) -> bool {
+        !self.has_changed && self.inbox.iter().all(|(_, number)| number.is_none())
+    }
+
+    /// Whether this command was handed in and is not sequenced yet.
+    pub fn is_asked(&self, command: &Command) -> bool {
+        self.inbox.iter().any(|(asked, _)| asked == command)
+    }
+
+    /// Questions that are not answered and still have to be.
+    pub const fn waiting(&self) -> &BTreeSet<u32> {
+        &self.waiting
+    }
+
+    /// Where a question is in the journal; nowhere when a kill has swallowed it.
+    pub fn place(&self, number: u32) -> Option<Seq> {
+        self.places.get(&number).copied()
     }
 
     /// Sequences, applies and writes one batch.
@@ -105,7 +135,13 @@ impl Node {
             command.encode(&mut bytes);
             batch.commands.push(bytes);
             let is_delivery = matches!(command, Command::Deliver(_));
+            self.has_changed |= match &command {
+                Command::Deliver(envelope) => envelope.number > self.state.last_taken(envelope.from),
+                Command::Confirm(_) => false,
+                _ => true,
+            };
             let seq = self.state.seq().next();
+            self.places.extend(number.map(|number| (number, seq)));
             let mut events = Vec::new();
             self.state.apply(&Sequenced { seq, time_ns, command }, &mut events);
             self.answer(seq, number, is_delivery, events);
@@ -140,12 +176,16 @@ impl Node {
     /// Everything that was written is durable; what may leave with that.
     pub fn sync(&mut self) -> Leaving {
         self.durable = self.journal.len();
+        self.has_changed = false;
         let mut said = Vec::new();
         for to in (0..PartitionId::MAX_COUNT).map(PartitionId).filter(|to| *to != self.own) {
             let sent = &mut self.sent[to.index()];
             said.extend(self.state.envelopes_to(to, *sent).map(|envelope| (to, envelope.clone())));
             *sent = self.state.last_said(to);
             self.taken[to.index()] = self.state.last_taken(to);
+        }
+        for (number, _) in &self.complete {
+            self.waiting.remove(number);
         }
         Leaving { said, told: std::mem::take(&mut self.complete) }
     }
@@ -180,9 +220,11 @@ impl Node {
         let kept = self.durable + usize::try_from(luck % (unsynced + 1)).expect("fits");
         self.journal.truncate(kept);
         self.durable = kept;
+        self.has_changed = false;
         self.inbox.clear();
         self.complete.clear();
         self.pending.clear();
+        self.waiting.clear();
         let (from, state) = match &self.snapshot {
             Some((batches, bytes)) => (*batches, Partition::restore(bytes).expect("a snapshot can be read")),
             None => (0, Partition::default()),
@@ -191,6 +233,8 @@ impl Node {
         let mut state = std::mem::take(&mut self.state);
         apply(&mut state, &self.journal[from..], &mut |_, _| {});
         self.state = state;
+        let last = self.state.seq();
+        self.places.retain(|_, seq| *seq <= last);
         // All of it is on the disk, so all of it may be said.
         for to in (0..PartitionId::MAX_COUNT).map(PartitionId) {
             self.sent[to.index()] = self.state.last_said(to);
@@ -205,10 +249,6 @@ impl Node {
             all.insert(seq, events);
         });
         (state, all)
-    }
-
-    pub fn has_open(&self, order: OrderId) -> bool {
-        self.state.is_open(order)
     }
 }
 
