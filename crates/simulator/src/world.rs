@@ -30,7 +30,7 @@ use alone::Alone;
 use flow::{Flow, Pace};
 use node::{Leaving, Node, Told};
 
-/// How long anything takes on the network at the most, in nanoseconds.
+/// How long anything takes on the network at the most, in nanoseconds; on the slow way, six times as long.
 const LONGEST_WAY_NS: u32 = 40_000_000;
 /// After so long a node says again what it does not know to have been taken.
 const SAY_AGAIN_NS: u64 = 60_000_000;
@@ -39,7 +39,7 @@ const AT_ONCE: u32 = 120;
 /// Commands of a world where everybody waits until everything else is done.
 const IN_TURN: u32 = 36;
 /// Most partitions.
-const MOST_PARTITIONS: usize = 4;
+const MOST_PARTITIONS: u32 = 4;
 /// A world in which nothing new is asked comes to rest in far fewer steps.
 const MANY_STEPS: u32 = 100_000;
 
@@ -67,6 +67,8 @@ pub struct World {
     /// The next time each node says again what was not taken.
     say_again_ns: Vec<u64>,
     network: Vec<OnItsWay>,
+    /// From where to where everything takes longer than anywhere else.
+    slow: (usize, usize),
     faults: bool,
     pace: Pace,
     flow: Flow,
@@ -143,6 +145,7 @@ impl World {
         let mut random = Random::new(seed, 0);
         let count = 2 + u8::try_from(random.below(2)).expect("small");
         let pace = if random.permille(300) { Pace::InTurn } else { Pace::AtOnce };
+        let slow = (random.below(MOST_PARTITIONS) as usize, random.below(MOST_PARTITIONS) as usize);
         let nodes: Vec<Node> = (0..count).map(|at| Node::new(PartitionId(at))).collect();
         let say_again_ns = vec![SAY_AGAIN_NS; nodes.len()];
         let mut world = Self {
@@ -151,6 +154,7 @@ impl World {
             nodes,
             say_again_ns,
             network: Vec::new(),
+            slow,
             faults: false,
             pace,
             flow: Flow::new(seed, pace),
@@ -270,10 +274,10 @@ impl World {
     /// One more partition begins, or the first one is asked again to take it in.
     fn grow(&mut self) {
         if usize::from(self.partitions()) == self.nodes.len() {
-            if self.nodes.len() == MOST_PARTITIONS {
+            let at = self.nodes.len();
+            if at == MOST_PARTITIONS as usize {
                 return;
             }
-            let at = self.nodes.len();
             let partition = PartitionId(u8::try_from(at).expect("few"));
             let mut node = Node::new(partition);
             node.ask(Command::JoinExchange(JoinExchange { partition }), None);
@@ -333,15 +337,17 @@ impl World {
         if self.random.permille(60) {
             return;
         }
-        if self.random.permille(60)
-            && let Message::Envelope(envelope) = &message
-        {
-            let again = Message::Envelope(envelope.clone());
-            let arrives_ns = self.now_ns + u64::from(self.random.below(LONGEST_WAY_NS));
-            self.network.push(OnItsWay { arrives_ns, to, message: again });
+        let (from, again) = match &message {
+            Message::Envelope(envelope) => (envelope.from, Some(Message::Envelope(envelope.clone()))),
+            Message::Taken { by, .. } => (*by, None),
+        };
+        let longest_ns =
+            if self.slow == (from.index(), to.index()) { 6 * LONGEST_WAY_NS } else { LONGEST_WAY_NS };
+        let again = again.filter(|_| self.random.permille(60));
+        for message in again.into_iter().chain([message]) {
+            let arrives_ns = self.now_ns + u64::from(self.random.below(longest_ns));
+            self.network.push(OnItsWay { arrives_ns, to, message });
         }
-        let arrives_ns = self.now_ns + u64::from(self.random.below(LONGEST_WAY_NS));
-        self.network.push(OnItsWay { arrives_ns, to, message });
     }
 
     /// The clock goes on; what arrives meanwhile arrives.
@@ -440,7 +446,7 @@ impl World {
                 }
                 (0..self.nodes.len()).for_each(|at| self.say_again(at));
             }
-            self.now_ns += u64::from(LONGEST_WAY_NS);
+            self.now_ns += u64::from(6 * LONGEST_WAY_NS);
             self.arrive();
         }
         panic!("it never comes to rest");

@@ -18,6 +18,9 @@ use crate::random::Random;
 const ACCOUNTS: u64 = 6;
 const ASSETS: u32 = 4;
 const MARKETS: u32 = 3;
+/// In a hundred things that are asked for, these are the first that are amendments, and that move a market.
+const AMEND: u32 = 80;
+const MOVE: u32 = 95;
 /// More markets are not listed.
 const MOST_MARKETS: u32 = 5;
 
@@ -133,7 +136,12 @@ impl Flow {
         let account = self.accounts[whose];
         let market = self.market();
         let valid_until_ns = self.deadline(now_ns);
-        match self.random.below(100) {
+        // In turn no market stands still for long, so more of them move, and more orders change that have moved.
+        let what = match self.pace {
+            Pace::InTurn if self.random.permille(200) => [AMEND, MOVE][self.choice(2)],
+            Pace::AtOnce | Pace::InTurn => self.random.below(100),
+        };
+        match what {
             0..56 => Command::PlaceOrder(self.place(account, market, valid_until_ns)),
             56..70 => {
                 let (account, market, order) = self.known(account, market);
@@ -148,7 +156,7 @@ impl Flow {
                 let restriction = self.restriction();
                 Command::ReplaceOrder(ReplaceOrder { cancel, restriction, mode, place })
             }
-            80..84 => {
+            AMEND..84 => {
                 let (account, market, order) = self.known(account, market);
                 let new_qty_lots = QtyLots(i64::from(1 + self.random.below(6)));
                 let new_client_order_id = self.name();
@@ -186,11 +194,11 @@ impl Flow {
                 Command::SettleWithdrawal(SettleWithdrawal { withdrawal, paid_out })
             }
             93..95 => Command::ChangeMarket(AddMarket { terms: self.terms(market.0) }),
-            95..98 => {
+            MOVE..97 => {
                 let to = PartitionId(u8::try_from(self.choice(usize::from(partitions))).expect("few"));
                 Command::MoveMarket(MoveMarket { market, to })
             }
-            98 if self.asked_markets < MOST_MARKETS => {
+            97..99 if self.asked_markets < MOST_MARKETS => {
                 let terms = self.terms(self.asked_markets);
                 self.asked_markets += 1;
                 let partition = PartitionId(u8::try_from(self.choice(usize::from(partitions))).expect("few"));
