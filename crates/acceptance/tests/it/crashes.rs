@@ -211,9 +211,10 @@ fn end(program: Program, tally: &Tally, moment: Moment, data: &Path, kills: &mut
         }
         Moment::Sync(answers) => {
             tally.wait_for(answers);
-            let journal = thread_named(program.pid(), "journal").expect("it has a journal's thread");
-            look_for(&|| waits_for_disk(&journal));
-            kills.syncing += u64::from(waits_for_disk(&journal));
+            let writers = threads_that_write(program.pid());
+            let is_syncing = || writers.iter().any(|thread| waits_for_disk(thread));
+            look_for(&is_syncing);
+            kills.syncing += u64::from(is_syncing());
             killed(program);
         }
         Moment::Snapshot(answers) => {
@@ -278,16 +279,20 @@ fn start(world: &World, before: Moment, random: &mut Random, kills: &mut Kills) 
     (program, addresses)
 }
 
-/// The folder of a thread in `/proc`.
-fn thread_named(pid: u32, name: &str) -> Option<String> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    let paths = tasks.filter_map(|task| Some(task.ok()?.path().to_str()?.to_owned()));
-    paths
-        .into_iter()
-        .find(|path| fs::read_to_string(format!("{path}/comm")).is_ok_and(|comm| comm.trim_end() == name))
+/// Those that write the journal: a sequencer's thread writes small batches itself.
+fn threads_that_write(pid: u32) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").filter_map(Result::ok);
+    let paths = tasks.map(|task| task.path().to_string_lossy().into_owned());
+    let writes = |path: &String| {
+        let name = fs::read_to_string(format!("{path}/comm")).unwrap_or_default();
+        name.starts_with("journal") || name.starts_with("sequencer")
+    };
+    let found: Vec<String> = paths.filter(writes).collect();
+    assert!(found.len() >= 2, "{found:?}");
+    found
 }
 
-/// Uninterruptible sleep, which for this thread is a sync.
+/// Uninterruptible sleep, which for these threads is a sync.
 fn waits_for_disk(thread: &str) -> bool {
     let stat = fs::read_to_string(format!("{thread}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('D'))
