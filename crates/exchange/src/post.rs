@@ -19,12 +19,17 @@ pub struct Outbox {
     pub unconfirmed: VecDeque<Arc<Envelope>>,
     /// What the command that is being applied has to say to there.
     saying: Vec<Message>,
+    /// Envelopes that were taken, whose room is used again.
+    spare: Vec<Arc<Envelope>>,
 }
 
 impl Outbox {
+    /// Envelopes that are kept for later.
+    const SPARE: usize = 4_096;
+
     /// What a snapshot had.
     pub fn new(last_number: u64, taken: u64, unconfirmed: Vec<Arc<Envelope>>) -> Self {
-        Self { last_number, taken, unconfirmed: unconfirmed.into(), saying: Vec::new() }
+        Self { last_number, taken, unconfirmed: unconfirmed.into(), saying: Vec::new(), spare: Vec::new() }
     }
 }
 
@@ -135,19 +140,23 @@ impl Post {
         let (from, origin) = (self.own, self.origin);
         for outbox in &mut self.outboxes {
             while !outbox.saying.is_empty() {
-                // As long as it must be, and `saying` keeps its room.
-                let count = outbox.saying.len().min(Envelope::MAX_MESSAGES);
-                let messages = outbox.saying.drain(..count).collect();
                 outbox.last_number = outbox.last_number.checked_add(1).expect("a counter never runs out");
-                outbox.unconfirmed.push_back(Arc::new(Envelope {
-                    from,
-                    number: outbox.last_number,
-                    taken: outbox.taken,
-                    time_ns,
-                    origin,
-                    more: !outbox.saying.is_empty(),
-                    messages,
-                }));
+                let mut sealed = outbox.spare.pop().unwrap_or_default();
+                if Arc::get_mut(&mut sealed).is_none() {
+                    // The receiver is done with it, but not yet rid of it.
+                    sealed = Arc::default();
+                }
+                let envelope = Arc::get_mut(&mut sealed).expect("nobody else has it");
+                envelope.messages.clear();
+                let count = outbox.saying.len().min(Envelope::MAX_MESSAGES);
+                envelope.messages.extend(outbox.saying.drain(..count));
+                envelope.from = from;
+                envelope.number = outbox.last_number;
+                envelope.taken = outbox.taken;
+                envelope.time_ns = time_ns;
+                envelope.origin = origin;
+                envelope.more = !outbox.saying.is_empty();
+                outbox.unconfirmed.push_back(sealed);
             }
         }
     }
@@ -157,7 +166,10 @@ impl Post {
         let outbox = self.outbox(by);
         assert!(taken <= outbox.last_number, "nobody takes an envelope that was never sent");
         while outbox.unconfirmed.front().is_some_and(|envelope| envelope.number <= taken) {
-            outbox.unconfirmed.pop_front();
+            let taken = outbox.unconfirmed.pop_front();
+            if outbox.spare.len() < Outbox::SPARE {
+                outbox.spare.extend(taken);
+            }
         }
     }
 

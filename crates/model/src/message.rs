@@ -313,7 +313,7 @@ pub enum Notice {
 
 /// What one command of one partition has to say to another partition. Numbered from 1 without gaps between each two; the
 /// receiver takes each number once, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Who says it.
     pub from: PartitionId,
