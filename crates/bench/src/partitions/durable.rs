@@ -1,28 +1,26 @@
 //! One order at a time through two sequencers, durable in the journals of both.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use journal::{DataDir, Storage};
+use journal::{DataDir, Durable, FrameBuffer, JournalWriter, Storage};
 use model::{
     AccountId, AddMarketTo, Command, Event, JoinExchange, MarketId, OrderKind, PartitionId, PlaceOrder,
-    PriceTicks, QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs,
+    PriceTicks, QtyLots, SelfTradePrevention, Seq, Side, TimeInForce, TimeNs,
 };
 use sequencer::{Egress, Lane, Reply, Sequencer, SequencerError, Session, Settings, Submission};
 
 use crate::Measurement;
 use crate::flow::{self, preparation};
 
-/// Orders that one client sends, each when the one before is answered.
-const SINGLE_ORDERS: u32 = 2_000;
-/// Syncs that are timed beside them.
-const SYNCS: u32 = 500;
+/// How often each of the three takes its turn.
+const ROUNDS: u64 = 20;
+/// Orders, or syncs, of a turn. Orders are sent each when the one before is answered.
+const TURN: u64 = 100;
 
 /// Hears one answer at a time.
 struct Waiter(Sender<bool>);
@@ -39,8 +37,40 @@ impl Session for Waiter {
     }
 }
 
-/// One order at a time through two sequencers with journals in `folder`: account and market together and apart, and what a sync
-/// of the same disk takes.
+/// What was timed of one of the three.
+struct Timed {
+    nanos: Histogram<u64>,
+    count: u64,
+    refused: u64,
+    elapsed: Duration,
+}
+
+impl Timed {
+    fn new() -> Self {
+        let nanos = Histogram::new(3).expect("three digits are within its range");
+        Self { nanos, count: 0, refused: 0, elapsed: Duration::ZERO }
+    }
+
+    /// Times `work`, which says whether it was refused.
+    fn time<E>(&mut self, work: impl FnOnce() -> Result<bool, E>) -> Result<(), E> {
+        let start = Instant::now();
+        self.refused += u64::from(work()?);
+        let elapsed = start.elapsed();
+        self.elapsed += elapsed;
+        self.count += 1;
+        self.nanos
+            .record(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+            .expect("it grows as it must");
+        Ok(())
+    }
+
+    fn measured(&self, name: &str) -> Measurement {
+        Measurement::new(name, self.count, self.elapsed, self.refused).with_latency(&self.nanos)
+    }
+}
+
+/// One order at a time through two sequencers with journals in `folder`: account and market together and apart; and between them
+/// what one append to a journal takes, synced. They take turns, since a disk is not the same in every second.
 pub fn run(folder: &Path) -> Result<Vec<Measurement>, Box<dyn Error>> {
     let folder = tempfile::tempdir_in(folder)?;
     let files = journal::Settings::default();
@@ -66,7 +96,6 @@ pub fn run(folder: &Path) -> Result<Vec<Measurement>, Box<dyn Error>> {
         told.recv().expect("it is answered")
     };
 
-    let mut refused = 0;
     for command in preparation() {
         let command = match command {
             Command::AddMarket(add) => {
@@ -76,50 +105,59 @@ pub fn run(folder: &Path) -> Result<Vec<Measurement>, Box<dyn Error>> {
             Command::Deposit(deposit) if deposit.account.0 > 99 => continue,
             other => other,
         };
-        refused += u64::from(ask(command));
+        assert!(!ask(command), "the preparation is accepted");
     }
     let homes = sequencer.ingress().partitions().clone();
-    let at_home =
-        |partition| (1..99).map(AccountId).find(|account| homes.home(*account) == PartitionId(partition));
-    let mut rows = Vec::new();
-    for (name, account) in [
-        ("one order at a time, durable, account and market together", at_home(1)),
-        ("one order at a time, durable, account and market apart", at_home(0)),
-    ] {
-        let account = account.expect("some account lives in each partition");
-        let mut nanos = Histogram::<u64>::new(3).expect("three digits are within its range");
-        let begun = Instant::now();
-        for number in 0..SINGLE_ORDERS {
-            let place = PlaceOrder {
-                account,
-                market: MarketId(0),
-                side: Side::Buy,
-                kind: OrderKind::Limit {
-                    price_ticks: PriceTicks(40_000 + i64::from(number % 1_000)),
-                    qty_lots: QtyLots(1),
-                    time_in_force: TimeInForce::Gtc,
-                },
-                self_trade_prevention: SelfTradePrevention::None,
-                client_order_id: flow::client_id(Side::Buy, account.0 * 1_000_000 + u64::from(number)),
-                valid_until_ns: TimeNs::NEVER,
-            };
-            let start = Instant::now();
-            refused += u64::from(ask(Command::PlaceOrder(place)));
-            nanos.record(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)).expect("it grows");
+    let at_home = |partition| {
+        let found = (1..99).map(AccountId).find(|account| homes.home(*account) == PartitionId(partition));
+        found.expect("some account lives in each partition")
+    };
+    let (mut together, mut apart, mut syncs) = (Timed::new(), Timed::new(), Timed::new());
+    let beside = DataDir::open(folder.path().join("beside"))?;
+    let (_, mut journal) = JournalWriter::open(beside.storage(), &files, Durable::GENESIS)?;
+    let mut frame = FrameBuffer::new();
+    for first in (0..ROUNDS).map(|round| round * TURN) {
+        for (timed, account) in [(&mut together, at_home(1)), (&mut apart, at_home(0))] {
+            for number in first..first + TURN {
+                let place = Command::PlaceOrder(order(account, number));
+                timed.time(|| Ok::<_, SequencerError>(ask(place)))?;
+            }
         }
-        let found = Measurement::new(name, u64::from(SINGLE_ORDERS), begun.elapsed(), refused);
-        rows.push(found.with_latency(&nanos));
+        for number in first..first + TURN {
+            let seq = Seq(number + 1);
+            frame.begin(seq, TimeNs(1));
+            frame.push(|bytes| bytes.extend([7; ORDER_BYTES]));
+            syncs.time(|| journal.append(&mut frame).map(|_| false))?;
+        }
     }
     sequencer.abandon_all()?;
-    let syncs = syncs(folder.path())?;
-    let sync_us = syncs.latency.map_or(0.0, |latency| latency.p50_us);
-    let apart = rows.pop().expect("there are two rows");
-    let most = 4.0 * sync_us;
+    let syncs = syncs.measured("one order's bytes appended to a journal, synced");
+    let together = together.measured("one order at a time, durable, account and market together");
+    let apart = apart.measured("one order at a time, durable, account and market apart");
+    let most = 4.0 * syncs.latency.map_or(0.0, |latency| latency.p50_us);
     let target = crate::Target::p50_us(&apart, most);
-    let remark = Some("the target is four times the sync of the row below".to_owned());
-    rows.push(Measurement { target: Some(target), remark, ..apart });
-    rows.push(syncs);
-    Ok(rows)
+    let remark = "it is to take less than four of the syncs of the row below";
+    let apart = apart.with_target(target).with_remark(remark.to_owned());
+    Ok(vec![together, apart, syncs])
+}
+
+/// About what the envelope with an order takes in a journal.
+const ORDER_BYTES: usize = 150;
+
+fn order(account: AccountId, number: u64) -> PlaceOrder {
+    PlaceOrder {
+        account,
+        market: MarketId(0),
+        side: Side::Buy,
+        kind: OrderKind::Limit {
+            price_ticks: PriceTicks(40_000 + i64::try_from(number % 1_000).expect("fits")),
+            qty_lots: QtyLots(1),
+            time_in_force: TimeInForce::Gtc,
+        },
+        self_trade_prevention: SelfTradePrevention::None,
+        client_order_id: flow::client_id(Side::Buy, account.0 * 1_000_000 + number),
+        valid_until_ns: TimeNs::NEVER,
+    }
 }
 
 /// The first command of a journal.
@@ -133,21 +171,4 @@ fn begin(
     sequencer.ingress().submit(Submission { command, reply_to: None })?;
     sequencer.abandon()?;
     Ok(())
-}
-
-/// Writes of 4 KiB behind each other into a file that is there already, each synced.
-fn syncs(folder: &Path) -> std::io::Result<Measurement> {
-    let mut file = File::create(folder.join("syncs"))?;
-    file.write_all(&vec![0; 4_096 * usize::try_from(SYNCS).expect("fits")])?;
-    file.sync_all()?;
-    file.seek(SeekFrom::Start(0))?;
-    let mut nanos = Histogram::<u64>::new(3).expect("three digits are within its range");
-    let begun = Instant::now();
-    for _ in 0..SYNCS {
-        let start = Instant::now();
-        file.write_all(&[7; 4_096])?;
-        file.sync_data()?;
-        nanos.record(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)).expect("it grows");
-    }
-    Ok(Measurement::new("one sync of 4 KiB", u64::from(SYNCS), begun.elapsed(), 0).with_latency(&nanos))
 }
