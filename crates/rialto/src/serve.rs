@@ -121,6 +121,11 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     setup::execute_all(sequencer.ingress(), first).context("the exchange cannot be set up")?;
     issued.iter().try_for_each(|key| keys.insert(key))?;
     finish_change_of_master_key(&keys, sequencer.ingress())?;
+    // So that the first to come finds what was listed. Requests of one connection that wait for it may overtake each other.
+    for (partition, egress) in (0..).map(PartitionId).zip(&egress) {
+        let known = read_models.of(partition).applied(egress.released_seq());
+        runtime.block_on(known).map_err(|_| anyhow!("the views have stopped"))?;
+    }
     if replayed > 0 {
         say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }

@@ -62,4 +62,5 @@ fn subscribers_of_a_busy_market_stay_in_step() {
     assert_eq!(count(depth), count(oldest));
     assert!(count(depth) > 50 * 10 && count(trades) > 50 * 40, "{depth:#} {trades:#}");
     assert_eq!(count(trades) % 50, 0, "everybody gets all trades: {trades:#}");
+    assert_eq!(count(depth) % 50, 0, "everybody gets all updates: {depth:#}");
 }

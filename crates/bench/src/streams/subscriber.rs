@@ -11,9 +11,11 @@ use serde::Deserialize;
 use super::{Book, nanos};
 use crate::remote::socket::{Scratch, Socket, State};
 
-/// What arrived late by how much, over all subscribers, while it is measured.
+/// What arrived late by how much, over all subscribers, of what happened while it is measured: by the time in a message, so
+/// that every subscriber counts the same ones.
 pub(crate) struct Delays {
-    measuring: bool,
+    /// In milliseconds since 1970: after the first, until the second.
+    measured: (u64, u64),
     /// All, also those outside the measurement.
     received: u64,
     pub(crate) depth: Kind,
@@ -51,21 +53,34 @@ fn record(nanos: &mut Histogram<u64>, delay: Duration) {
 
 impl Delays {
     pub(crate) fn new() -> Self {
-        Self { measuring: false, received: 0, depth: Kind::new(), oldest_nanos: nanos(), trades: Kind::new() }
+        let measured = (u64::MAX, u64::MAX);
+        Self { measured, received: 0, depth: Kind::new(), oldest_nanos: nanos(), trades: Kind::new() }
     }
 
     pub(crate) fn begin(&mut self) {
-        self.measuring = true;
+        self.measured.0 = millis(since_1970());
     }
 
     pub(crate) fn end(&mut self) {
-        self.measuring = false;
+        self.measured.1 = millis(since_1970());
+    }
+
+    fn measures(&self, time: u64) -> bool {
+        self.measured.0 < time && time <= self.measured.1
     }
 
     /// All that came so far, measured or not.
     pub(crate) fn messages(&self) -> u64 {
         self.received
     }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("milliseconds fit for millions of years")
 }
 
 /// What one subscriber has seen.
@@ -86,14 +101,14 @@ impl Subscriber {
 
     fn take(&mut self, text: &[u8], delays: &mut Delays) {
         delays.received += 1;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = since_1970();
         let since = |ms: u64| now.saturating_sub(Duration::from_millis(ms));
         if let Some((time, first, last)) = depth_head(text) {
             if let Some((before, time_before)) = self.last_update {
                 if first != before + 1 {
                     self.problem_with(format!("an update of the book begins with {first} after {before}"));
                 }
-                if delays.measuring {
+                if delays.measures(time) {
                     delays.depth.count(text, since(time));
                     record(&mut delays.oldest_nanos, since(time_before));
                 }
@@ -111,7 +126,7 @@ impl Subscriber {
             {
                 self.problem_with(format!("trade {id} comes after trade {before}"));
             }
-            if delays.measuring {
+            if delays.measures(time) {
                 delays.trades.count(text, since(time));
             }
             self.last_trade = Some(id);
@@ -281,6 +296,23 @@ mod tests {
         assert!(seen(&[update(1, 8)]).unwrap().contains("the last update is 8"));
         assert!(seen(&[trade(1)]).is_some());
         assert!(seen(&["{}".to_owned()]).is_some());
+    }
+
+    #[test]
+    fn what_happened_in_the_measured_time_counts_whenever_it_is_read() {
+        let mut delays = Delays { measured: (10, 20), ..Delays::new() };
+        let mut subscriber = Subscriber::new(false);
+        for (time, id) in [(10, 1), (11, 2), (20, 3), (21, 4)] {
+            let trade = format!(
+                r#"{{"e":"trade","E":{time},"s":"X","t":{id},"p":"1","q":"1","T":{time},"m":true,"M":true}}"#
+            );
+            let depth =
+                format!(r#"{{"e":"depthUpdate","E":{time},"s":"X","U":{id},"u":{id},"b":[],"a":[]}}"#);
+            subscriber.take(trade.as_bytes(), &mut delays);
+            subscriber.take(depth.as_bytes(), &mut delays);
+        }
+        assert_eq!((delays.trades.messages, delays.depth.messages), (2, 2));
+        assert_eq!(delays.messages(), 8);
     }
 
     #[test]
