@@ -27,6 +27,9 @@ const PIECE: usize = 4_096;
 const BATCH: usize = 256;
 /// How far an outbox may grow before somebody says how much of it was taken, as in the sequencer.
 const CONFIRM_AFTER: usize = 256;
+/// With so much in its outbox a thread lets the other one catch up before it goes on with commands of its own. Without a bound
+/// mail begets mail, until all of it comes from memory instead of the caches.
+const MOST_UNCONFIRMED: usize = 2_048;
 
 /// Who trades where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,11 +261,12 @@ pub fn one_thread(count: u8, who: Where, limit: usize) -> Measurement {
     Measurement::new(name, u64::try_from(done).expect("fits"), elapsed, refused)
 }
 
-/// What one thread sends another; without envelopes it means that everything is done.
-struct Mail {
-    envelopes: Vec<Arc<Envelope>>,
-    /// What the sender has taken of the receiver's.
-    taken: u64,
+/// What one thread sends another.
+enum Mail {
+    /// What a partition has to say, which may be nothing, and the last that it has taken of the receiver's.
+    Said(Vec<Arc<Envelope>>, u64),
+    /// Everything is done.
+    Done,
 }
 
 /// What a thread has to itself.
@@ -321,35 +325,36 @@ impl Work<'_> {
         let mut share = share.into_iter();
         let mut is_sharing = true;
         loop {
-            for command in share.by_ref().take(BATCH) {
-                node.apply(command, &mut events);
+            let goes_on = is_sharing && node.partition.unconfirmed(other) < MOST_UNCONFIRMED;
+            if goes_on {
+                for command in share.by_ref().take(BATCH) {
+                    node.apply(command, &mut events);
+                }
             }
             // With nothing of its own to do it waits for the other.
-            let first = if is_sharing { inbox.try_recv().ok() } else { inbox.recv().ok() };
-            let mut taken = 0;
+            let first = if goes_on { inbox.try_recv().ok() } else { inbox.recv().ok() };
+            let mut done = 0;
             for mail in first.into_iter().chain(inbox.try_iter()) {
-                if mail.envelopes.is_empty() {
-                    return refused;
-                }
-                taken += mail.envelopes.len();
-                node.take(mail.envelopes, &mut events);
-                node.confirm(other, mail.taken, &mut events);
+                let Mail::Said(envelopes, taken) = mail else { return refused };
+                done += envelopes.len();
+                node.take(envelopes, &mut events);
+                node.confirm(other, taken, &mut events);
             }
             refused += rejects(&events);
             events.clear();
             let envelopes = node.mail(other);
-            if !envelopes.is_empty() {
+            if done > 0 || !envelopes.is_empty() {
                 open.fetch_add(envelopes.len(), Ordering::Relaxed);
-                let taken = node.partition.last_taken(other);
-                out.send(Mail { envelopes, taken }).expect("the other listens until everything is done");
+                let said = Mail::Said(envelopes, node.partition.last_taken(other));
+                out.send(said).expect("the other listens until everything is done");
             }
             if is_sharing && share.len() == 0 {
                 is_sharing = false;
-                taken += 1;
+                done += 1;
             }
-            if taken > 0 && open.fetch_sub(taken, Ordering::AcqRel) == taken {
+            if done > 0 && open.fetch_sub(done, Ordering::AcqRel) == done {
                 // The other one may be waiting for this.
-                let _ = out.send(Mail { envelopes: Vec::new(), taken: 0 });
+                let _ = out.send(Mail::Done);
                 return refused;
             }
         }
