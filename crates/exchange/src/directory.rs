@@ -10,7 +10,8 @@
 //! 2. Each partition says to the old home that nothing more will come from it; behind everything it said before.
 //! 3. When all have said so, the old home sends the book to the new one, and tells everybody, behind its last answers.
 //! 4. Each partition says to the new home that it has heard all that the old one had to say.
-//! 5. When all have said so and the book is there, the new home tells everybody, and the market goes on.
+//! 5. When all have said so and the book is there, the market goes on. Its new home tells the directory, and that everybody:
+//!    who hears it has heard of no later move of the same market yet.
 
 use model::{
     AccountId, AddAsset, AddMarket, CreateAccount, Event, JoinExchange, LevelChanged, MarketId, Message,
@@ -207,7 +208,9 @@ impl Partition {
 
     fn moving(&mut self, market: MarketId, to: PartitionId) -> &mut Moving {
         let moving = Moving { to, quiet: 0, ready: 0, is_here: false };
-        self.post.moving.entry(market).or_insert(moving)
+        let moving = self.post.moving.entry(market).or_insert(moving);
+        assert!(moving.to == to, "a market moves on when everybody has heard that it has arrived");
+        moving
     }
 
     fn everybody(&self) -> u32 {
@@ -252,8 +255,12 @@ impl Partition {
         if !moving.is_here || moving.ready | bit(own) != everybody {
             return;
         }
-        self.post.notify_others(&Notice::MarketArrived { market, partition: own });
         self.market_arrived(market, own, events);
+        if own == PartitionId::FIRST {
+            self.post.notify_others(&Notice::MarketArrived { market, partition: own });
+        } else {
+            self.post.notify(PartitionId::FIRST, Notice::MarketArrived { market, partition: own });
+        }
         let Self { markets, .. } = self;
         let at = usize::try_from(market.0).expect("markets fit into memory");
         let listed = &mut markets.list[at];
@@ -336,6 +343,11 @@ impl Partition {
             }
             Notice::MarketArrived { market, partition } => {
                 self.market_arrived(*market, *partition, events);
+                if self.post.own == PartitionId::FIRST {
+                    for other in self.post.others().filter(|other| other != partition) {
+                        self.post.notify(other, notice.clone());
+                    }
+                }
             }
         }
     }
@@ -349,17 +361,17 @@ impl Partition {
 
     /// What came for markets that are listed only now.
     fn hear_early(&mut self, events: &mut Vec<Event>) {
-        let origin = self.post.origin;
+        let (origin, asks_more) = (self.post.origin, self.post.asks_more);
         for (asked_by, message) in std::mem::take(&mut self.post.early) {
             self.post.seal(self.time_ns);
-            self.post.origin = asked_by;
+            (self.post.origin, self.post.asks_more) = (asked_by, false);
             self.hear(&message, events);
             while let Some(message) = self.mail.next() {
                 self.route(message, events);
             }
         }
         self.post.seal(self.time_ns);
-        self.post.origin = origin;
+        (self.post.origin, self.post.asks_more) = (origin, asks_more);
     }
 }
 

@@ -52,6 +52,7 @@ impl Partition {
         self.seq = input.seq;
         self.time_ns = input.time_ns;
         self.post.origin = Origin { partition: self.post.own, seq: self.seq };
+        self.post.asks_more = false;
         self.post.progress = Progress::default();
 
         let valid_until_ns = input.command.valid_until_ns();
@@ -126,6 +127,8 @@ impl Partition {
         self.post.origin = envelope.origin;
         if envelope.origin.partition == self.post.own {
             self.post.progress = Progress { answers: Some(envelope.origin.seq), more_to_come: envelope.more };
+        } else {
+            self.post.asks_more = envelope.more;
         }
         if envelope.messages.iter().any(|message| matches!(message, Message::ToAccount { .. })) {
             let Envelope { from, time_ns, origin, .. } = *envelope;

@@ -59,6 +59,9 @@ pub struct Post {
     pub moving: BTreeMap<MarketId, Moving>,
     /// What the command that is being applied goes back to.
     pub origin: Origin,
+    /// Where that is a command of another partition: more of what it asks is in the next envelope, so the answer to this one is
+    /// not the end of it.
+    pub asks_more: bool,
     pub progress: Progress,
 }
 
@@ -138,7 +141,8 @@ impl Post {
     /// Puts what was said into envelopes.
     pub fn seal(&mut self, time_ns: TimeNs) {
         let (from, origin) = (self.own, self.origin);
-        for outbox in &mut self.outboxes {
+        for (to, outbox) in (0..).map(PartitionId).zip(&mut self.outboxes) {
+            let asks_more = self.asks_more && to == origin.partition;
             while !outbox.saying.is_empty() {
                 outbox.last_number = outbox.last_number.checked_add(1).expect("a counter never runs out");
                 let mut sealed = outbox.spare.pop().unwrap_or_default();
@@ -155,7 +159,7 @@ impl Post {
                 envelope.taken = outbox.taken;
                 envelope.time_ns = time_ns;
                 envelope.origin = origin;
-                envelope.more = !outbox.saying.is_empty();
+                envelope.more = asks_more || !outbox.saying.is_empty();
                 outbox.unconfirmed.push_back(sealed);
             }
         }

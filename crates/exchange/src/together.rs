@@ -108,11 +108,32 @@ impl<'a> Together<'a> {
                 )
             })?;
         }
+        self.check_moves()?;
         self.check_orders()
     }
 
-    /// Nobody has taken what was never said, and nothing that was not taken is forgotten.
-    fn check_marks(&self) -> Result<(), String> {
+    /// Where nothing is on its way, no market is.
+    fn check_moves(&self) -> Result<(), String> {
+        if self.on_their_way().next().is_some() {
+            return Ok(());
+        }
+        for partition in self.partitions {
+            let waits = partition.post.moving.keys().chain(&partition.catalog.moving).next();
+            ensure(waits.is_none(), || {
+                let market = waits.and_then(|market| partition.catalog.market(*market).ok());
+                let name = market.map_or_else(String::new, |terms| terms.name.to_string());
+                format!(
+                    "partition {} waits for {name} to arrive somewhere, and nothing is on its way",
+                    partition.own_id()
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// That nobody has taken what was never said, and nothing that was not taken is forgotten; the error is a sentence. Where
+    /// it holds, no batch is missing.
+    pub fn check_marks(&self) -> Result<(), String> {
         for from in self.partitions {
             for to in self.partitions.iter().filter(|to| to.own_id() != from.own_id()) {
                 let (sender, receiver) = (from.own_id(), to.own_id());

@@ -30,11 +30,12 @@ pub enum SequencerError {
         /// What is wrong with it.
         error: SnapshotError,
     },
-    /// A command broke an invariant. It is in the journal, and nobody was told anything of it.
+    /// A command broke an invariant. It is in the journal, and nobody was told anything of what it does here.
     #[error(
-        "command {seq}{} cannot be applied: {invariant}. Nobody was told of it. Report this with the journal; to go on \
-         without this command, run: rialto journal skip {seq}{} --reason \"...\"",
+        "command {seq}{} cannot be applied: {invariant}. {} Report this with the journal; to go on without this command, run: \
+         rialto journal skip {seq}{} --reason \"...\"",
         unless_first(*partition, " of partition "),
+        who_was_told(*from),
         unless_first(*partition, " --partition ")
     )]
     Panicked {
@@ -42,6 +43,8 @@ pub enum SequencerError {
         partition: PartitionId,
         /// Which command.
         seq: Seq,
+        /// Which other partition says it, where it is a message.
+        from: Option<PartitionId>,
         /// The invariant's sentence.
         invariant: String,
     },
@@ -112,6 +115,14 @@ pub enum SequencerError {
 }
 
 /// The number of a partition behind `words`; nothing for the first one, which is all there is most of the time.
+fn who_was_told(from: Option<PartitionId>) -> String {
+    let Some(from) = from else { return "Nobody was told of it.".to_owned() };
+    format!(
+        "It is a message of partition {from}, which has done its part of it and told its clients: without it the partitions do not \
+         add up any more, as rialto verify will say, until somebody makes up for it."
+    )
+}
+
 fn unless_first(partition: PartitionId, words: &str) -> String {
     if partition == PartitionId::FIRST { String::new() } else { format!("{words}{partition}") }
 }

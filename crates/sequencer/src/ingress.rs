@@ -11,6 +11,7 @@ use std::time::Duration;
 use model::{Command, Envelope, PartitionId, Partitions};
 
 use crate::Session;
+use crate::links::{Marks, Said};
 
 /// One command on its way, and who wants to hear what came of it.
 pub struct Submission {
@@ -126,6 +127,7 @@ pub struct Ingress {
     /// One bit for each partition with an outbox above the limit.
     crowded: Arc<AtomicU32>,
     outbox_limit: usize,
+    marks: Arc<Marks>,
 }
 
 /// The sequencer's end of a queue.
@@ -203,8 +205,20 @@ impl Ingress {
         partitions: Partitions,
         crowded: Arc<AtomicU32>,
         outbox_limit: usize,
+        marks: Arc<Marks>,
     ) -> Self {
-        Self { lanes: Arc::new(lanes), partitions: Arc::new(partitions), crowded, outbox_limit }
+        Self { lanes: Arc::new(lanes), partitions: Arc::new(partitions), crowded, outbox_limit, marks }
+    }
+
+    /// What partitions have said to this one until now. Who was told of a fill, and asks for the account on its other side,
+    /// finds it there when that [`Self::has_taken`] this, and its views have what is released.
+    pub fn said_to(&self, partition: PartitionId) -> Said {
+        self.marks.said_to(partition)
+    }
+
+    /// Whether all of that is durable where it was said to, and released there.
+    pub fn has_taken(&self, said: &Said) -> bool {
+        self.marks.has_taken(said)
     }
 
     /// How accounts are spread over partitions.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use model::{PartitionId, Seq};
 
 use crate::ingress::queue;
-use crate::links::Links;
+use crate::links::{Links, Marks};
 use crate::recovery::Recovered;
 use crate::sequencer::Worker;
 use crate::{Companion, Egress, Ingress, SequencerError, Settings};
@@ -81,13 +81,22 @@ impl Sequencer {
         let queues: Vec<_> = lanes.iter().map(|_| queue(settings.ingress_limit)).collect();
         let crowded = Arc::new(AtomicU32::new(0));
         let partitions = lanes[0].recovered.partition.partitions().clone();
-        let ingress = Ingress::new(queues.clone(), partitions, Arc::clone(&crowded), settings.outbox_limit);
-        let links = Arc::new(Links::new(queues.clone(), crowded));
+        let marks = Arc::new(Marks::new(lanes.len()));
+        let ingress = Ingress::new(
+            queues.clone(),
+            partitions,
+            Arc::clone(&crowded),
+            settings.outbox_limit,
+            Arc::clone(&marks),
+        );
+        let links = Arc::new(Links::new(queues.clone(), crowded, marks));
         let last_snapshot = Arc::new(AtomicBool::new(true));
         let egress = lanes.iter().map(|lane| lane.egress.clone()).collect();
         for (own, lane) in (0..).map(PartitionId).zip(&lanes) {
-            for from in (0..).map(PartitionId).take(lanes.len()) {
-                links.mark(own, from, lane.recovered.partition.last_taken(from));
+            let partition = &lane.recovered.partition;
+            for other in links.everybody().filter(|other| *other != own) {
+                links.mark(own, other, partition.last_taken(other));
+                links.say(own, other, partition.last_said(other));
             }
         }
         let workers: Vec<_> = lanes

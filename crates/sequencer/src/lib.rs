@@ -34,6 +34,7 @@ pub use egress::{Egress, Reply, Session, Subscription};
 pub use error::SequencerError;
 pub use ingress::{Ingress, Submission, SubmitError};
 pub use lanes::{Lane, Sequencer, Stopped};
+pub use links::Said;
 pub use recovery::{Recovered, Replay, decode_batch, recover};
 pub use settings::Settings;
 pub use snapshotter::{Companion, CompanionCopy, Sections};

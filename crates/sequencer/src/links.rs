@@ -8,12 +8,47 @@ use model::{Envelope, PartitionId};
 
 use crate::ingress::{Queue, lane_bit};
 
+/// How far each partition has spoken to each other one, and how far it was heard.
+pub(crate) struct Marks {
+    /// By receiver and sender: the last envelope that is durable at the sender.
+    said: Vec<Vec<AtomicU64>>,
+    /// By receiver and sender: the last envelope that is durable at the receiver.
+    taken: Vec<Vec<AtomicU64>>,
+}
+
+/// What partitions had said to one of them at some moment.
+#[derive(Clone, Debug)]
+pub struct Said {
+    to: PartitionId,
+    /// By sender.
+    by: Vec<u64>,
+}
+
+impl Marks {
+    pub(crate) fn new(partitions: usize) -> Self {
+        let row = || (0..partitions).map(|_| AtomicU64::new(0)).collect();
+        let all = || (0..partitions).map(|_| row()).collect();
+        Self { said: all(), taken: all() }
+    }
+
+    /// What was said to a partition until now.
+    pub(crate) fn said_to(&self, to: PartitionId) -> Said {
+        let by = self.said[to.index()].iter().map(|said| said.load(Ordering::Acquire)).collect();
+        Said { to, by }
+    }
+
+    /// Whether all of that is durable where it was said to.
+    pub(crate) fn has_taken(&self, said: &Said) -> bool {
+        let taken = self.taken[said.to.index()].iter().map(|taken| taken.load(Ordering::Acquire));
+        taken.zip(&said.by).all(|(taken, said)| taken >= *said)
+    }
+}
+
 /// Shared by the sequencers of all partitions.
 pub(crate) struct Links {
     /// The way into each.
     lanes: Vec<Arc<Queue>>,
-    /// By receiver and sender: the last envelope that is durable at the receiver.
-    taken: Vec<Vec<AtomicU64>>,
+    marks: Arc<Marks>,
     /// One bit for each partition with an outbox above the limit.
     crowded: Arc<AtomicU32>,
     end: Mutex<End>,
@@ -31,12 +66,10 @@ struct End {
 }
 
 impl Links {
-    pub(crate) fn new(lanes: Vec<Arc<Queue>>, crowded: Arc<AtomicU32>) -> Self {
-        let row = || lanes.iter().map(|_| AtomicU64::new(0)).collect();
-        let taken = lanes.iter().map(|_| row()).collect();
+    pub(crate) fn new(lanes: Vec<Arc<Queue>>, crowded: Arc<AtomicU32>, marks: Arc<Marks>) -> Self {
         Self {
             lanes,
-            taken,
+            marks,
             crowded,
             end: Mutex::default(),
             failed: AtomicBool::new(false),
@@ -107,14 +140,19 @@ impl Links {
         over
     }
 
+    /// The mark of what is durable at `own` of what it has to say to another one.
+    pub(crate) fn say(&self, own: PartitionId, to: PartitionId, said: u64) {
+        self.marks.said[to.index()][own.index()].store(said, Ordering::Release);
+    }
+
     /// The mark of what is durable at `own` of what `from` said.
     pub(crate) fn mark(&self, own: PartitionId, from: PartitionId, taken: u64) {
-        self.taken[own.index()][from.index()].store(taken, Ordering::Release);
+        self.marks.taken[own.index()][from.index()].store(taken, Ordering::Release);
     }
 
     /// What is durable at `by` of what `own` said.
     pub(crate) fn taken(&self, by: PartitionId, own: PartitionId) -> u64 {
-        self.taken[by.index()][own.index()].load(Ordering::Acquire)
+        self.marks.taken[by.index()][own.index()].load(Ordering::Acquire)
     }
 
     /// Whether some outbox of `own` is above the limit.

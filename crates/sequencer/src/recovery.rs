@@ -186,7 +186,11 @@ pub(crate) fn apply(
     }));
     outcome.map_err(|payload| {
         let (partition, seq) = (partition.own_id(), batch.last_seq().next());
-        SequencerError::Panicked { partition, seq, invariant: sentence(&*payload) }
+        let from = match inputs.get(batch.ends.len()).map(|input| &input.command) {
+            Some(Command::Deliver(envelope)) => Some(envelope.from),
+            _ => None,
+        };
+        SequencerError::Panicked { partition, seq, from, invariant: sentence(&*payload) }
     })
 }
 

@@ -352,6 +352,10 @@ impl Worker {
         let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands
             && !self.keeper.has_snapshot();
         let batch = Arc::new(batch);
+        // First of all what others will hear of it: whoever sees anything of the batch waits for that as well.
+        for other in self.others() {
+            self.links.say(self.own, other, self.partition.last_said(other));
+        }
         self.egress.release(&batch);
         self.egress.stats().batch(&self.inputs, &self.progress, &batch, synced, self.keeper.event_bytes());
         self.unsent = Some(events);

@@ -24,7 +24,8 @@ pub struct Counts {
     pub journal_ns: Histogram<SyncTimes>,
     /// Bytes of events that are not in the event log yet.
     pub events_waiting_bytes: usize,
-    /// By partition: envelopes to there that are not known to have been taken. Empty where there is no other partition.
+    /// By partition: envelopes to there that are not known to have been taken. Empty where there is no other partition; after
+    /// [`Self::join`], those of one sender behind those of the other.
     pub outboxes: Vec<usize>,
     /// The snapshots since the start.
     pub snapshots: Snapshots,
@@ -43,7 +44,7 @@ impl Counts {
         self.batch_commands.join(&other.batch_commands);
         self.journal_ns.join(&other.journal_ns);
         self.events_waiting_bytes += other.events_waiting_bytes;
-        // By sender now; whoever sums them up does not mind.
+        // One for each sender and receiver now; whoever sums them up does not mind.
         self.outboxes.extend(&other.outboxes);
         let (mine, other) = (&mut self.snapshots, &other.snapshots);
         mine.written += other.written;

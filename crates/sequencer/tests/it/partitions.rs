@@ -8,8 +8,9 @@ use std::time::Duration;
 use exchange::{Partition, Together};
 use journal::faulty::FaultyStorage;
 use model::{
-    AddMarketTo, Amount, Command, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderRef, PartitionId,
-    Seq, WithdrawalId,
+    AccountId, AddMarketTo, Amount, AssetId, CancelAllOrders, ClientOrderId, Command, Deposit, Event,
+    JoinExchange, MarketId, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceOrder, PriceTicks,
+    QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use sequencer::{
     Egress, Ingress, Lane, Reply, Sequencer, SequencerError, Session, Settings, Submission, SubmitError,
@@ -318,6 +319,78 @@ fn every_command_is_answered_and_everything_adds_up() {
         let fills = fills.filter(|event| matches!(event, Event::OrderFilled(_))).count();
         assert!(fills > 50, "{fills} fills on {count} partitions");
     }
+}
+
+/// A question that does not fit into one envelope, and an answer that does not either.
+#[test]
+fn all_of_many_orders_are_in_the_answer_that_cancels_them() {
+    const ORDERS: u64 = 200;
+    let exchange = Exchange::new(2, 3);
+    let sequencer = exchange.start().unwrap();
+    let ingress = &sequencer.ingress().clone();
+    let listener = Arc::new(Listener::default());
+    let (markets, valid_until_ns) = ([MarketId(0), MarketId(1)], TimeNs::NEVER);
+    let home = |account| ingress.partitions().home(account);
+    let account = (1..=4).map(AccountId).find(|account| home(*account) != PartitionId(0)).unwrap();
+    let money = Command::Deposit(Deposit {
+        account,
+        asset: AssetId(2),
+        amount: Amount(10_000_000),
+        reference: Reference::new("enough-for-all").unwrap(),
+    });
+    assert!(hand_in(ingress, &listener, 0, &money));
+    listener.wait_for(1);
+    let mut token = 1;
+    for market in markets {
+        for number in 0..ORDERS {
+            let kind = OrderKind::Limit {
+                price_ticks: PriceTicks(1 + number.cast_signed()),
+                qty_lots: QtyLots(1),
+                time_in_force: TimeInForce::Gtc,
+            };
+            let place = Command::PlaceOrder(PlaceOrder {
+                account,
+                market,
+                side: Side::Buy,
+                kind,
+                self_trade_prevention: SelfTradePrevention::None,
+                client_order_id: ClientOrderId::new(&format!("{}-{number}", market.0)).unwrap(),
+                valid_until_ns,
+            });
+            assert!(hand_in(ingress, &listener, token, &place));
+            token += 1;
+        }
+    }
+    for market in markets {
+        let cancel = Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns });
+        assert!(hand_in(ingress, &listener, token, &cancel));
+        token += 1;
+        listener.wait_for(usize::try_from(token).unwrap());
+        let (.., events) = listener.heard().remove(&(token - 1)).flatten().expect("it was answered");
+        let ended = events.iter().filter(|event| matches!(event, Event::OrderEnded(_))).count();
+        assert_eq!(u64::try_from(ended), Ok(ORDERS), "in market {}", market.0);
+    }
+    ingress.stop();
+    sequencer.join_all().unwrap();
+}
+
+/// Who was told of a fill waits for the other side of it by what was said until then.
+#[test]
+fn what_was_said_is_taken_after_a_while() {
+    let mut exchange = Exchange::new(3, 5);
+    exchange.trade(50).unwrap();
+    let sequencer = exchange.start().unwrap();
+    let ingress = &sequencer.ingress().clone();
+    let listener = Arc::new(Listener::default());
+    for (token, command) in (0..).zip(exchange.flow.take(100)) {
+        assert!(hand_in(ingress, &listener, token, &command));
+    }
+    listener.wait_for(100);
+    let said = [0, 1, 2].map(|to| ingress.said_to(PartitionId(to)));
+    ingress.stop();
+    let stopped = sequencer.join_all().unwrap();
+    assert_eq!(stopped.len(), 3);
+    assert!(said.iter().all(|said| ingress.has_taken(said)), "a stop leaves nothing unheard");
 }
 
 #[test]

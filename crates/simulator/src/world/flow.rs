@@ -36,6 +36,8 @@ pub enum Pace {
 pub struct Flow {
     random: Random,
     pace: Pace,
+    /// One market moves on as soon as it has arrived, again and again.
+    restless: bool,
     unique: u32,
     /// Markets that were asked for.
     asked_markets: u32,
@@ -63,9 +65,12 @@ pub fn home(partitions: &Partitions, command: &Command) -> PartitionId {
 
 impl Flow {
     pub fn new(seed: u64, pace: Pace) -> Self {
+        let mut random = Random::new(seed, 1);
+        let restless = random.permille(150);
         Self {
-            random: Random::new(seed, 1),
+            random,
             pace,
+            restless,
             unique: 0,
             asked_markets: MARKETS,
             accounts: (1..=ACCOUNTS).map(AccountId).collect(),
@@ -134,10 +139,14 @@ impl Flow {
         self.unique += 1;
         let whose = self.choice(self.accounts.len());
         let account = self.accounts[whose];
-        let market = self.market();
+        let mut market = self.market();
         let valid_until_ns = self.deadline(now_ns);
         // In turn no market stands still for long, so more of them move, and more orders change that have moved.
         let what = match self.pace {
+            _ if self.restless && self.random.permille(300) => {
+                market = MarketId(0);
+                MOVE
+            }
             Pace::InTurn if self.random.permille(200) => [AMEND, MOVE][self.choice(2)],
             Pace::AtOnce | Pace::InTurn => self.random.below(100),
         };
