@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
@@ -19,7 +19,8 @@ use sequencer::{Egress, Ingress, Reply, Session, Submission, SubmitError};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use views::Views;
 
 use crate::client::Entered;
 use crate::errors::ApiError;
@@ -34,6 +35,9 @@ use crate::read_model::{ReadModel, ReadModels};
 use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
 use crate::signature::{Caller, Signed, authenticate, signed_bytes};
+
+/// How long is waited at most between two looks at what other partitions have to bring.
+const NEXT_LOOK: Duration = Duration::from_millis(1);
 
 /// What the handlers of both listeners share.
 pub struct Gateway {
@@ -118,21 +122,62 @@ impl Gateway {
         self.current(PartitionId::FIRST).await
     }
 
-    /// As [`Self::current`], of the partition where an account lives.
+    /// As [`Self::current`], of the partition where an account lives; once that has heard what others had to say to it before
+    /// now, so that whoever was told of a trade finds it on both sides.
     pub(crate) async fn of_account(&self, account: AccountId) -> Result<&ReadModel, ApiError> {
-        self.current(self.read_models.home(account)).await
+        let home = self.read_models.home(account);
+        self.heard(home).await?;
+        self.current(home).await
     }
 
-    /// As [`Self::current`], of the partition where a market lives.
-    pub(crate) async fn of_market(&self, listing: &Listing) -> Result<&ReadModel, ApiError> {
-        let model = self.current(listing.home).await?;
-        model.knows(listing.market).await?;
-        Ok(model)
+    async fn heard(&self, partition: PartitionId) -> Result<(), ApiError> {
+        if self.egress.len() == 1 {
+            return Ok(());
+        }
+        let (said, begun) = (self.ingress.said_to(partition), Instant::now());
+        let model = self.read_models.of(partition);
+        while !self.ingress.has_taken(&said) {
+            self.check_wait(begun)?;
+            model.changes(NEXT_LOOK).await;
+        }
+        Ok(())
     }
 
-    /// As [`Self::current`], of all partitions, in their order.
+    /// Refuses to wait for ever, and for what will never be.
+    fn check_wait(&self, begun: Instant) -> Result<(), ApiError> {
+        if !self.read_models.go_on() {
+            return Err(ApiError::stopping());
+        }
+        if begun.elapsed() > self.settings.reply_timeout {
+            return Err(ApiError::timeout());
+        }
+        Ok(())
+    }
+
+    /// Looks at the views that know a market's book, once they know all that anybody was told of it before now. While the book
+    /// moves from one partition to another, it waits for that.
+    pub(crate) async fn with_market<R>(
+        &self,
+        listing: &Listing,
+        look: impl Fn(&Views) -> R,
+    ) -> Result<R, ApiError> {
+        let begun = Instant::now();
+        loop {
+            if let Some(model) = self.read_models.holder(listing) {
+                self.current(model.partition()).await?;
+                if let Some(seen) = model.with_market(listing.market, &look) {
+                    return Ok(seen);
+                }
+            }
+            self.check_wait(begun)?;
+            sleep(NEXT_LOOK).await;
+        }
+    }
+
+    /// As [`Self::of_account`], of all partitions, in their order.
     pub(crate) async fn everywhere(&self) -> Result<&[ReadModel], ApiError> {
         for partition in (0..).map(PartitionId).take(self.egress.len()) {
+            self.heard(partition).await?;
             self.current(partition).await?;
         }
         Ok(self.read_models.all())

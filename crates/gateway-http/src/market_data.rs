@@ -93,27 +93,23 @@ impl<'l> Chosen<'l> {
         Ok(Self::Many(several.into_iter().filter(|listing| has_status(listing, wanted)).collect()))
     }
 
-    /// Waits until everything that anybody was told of these markets is known where they live.
-    async fn all_known(&self, gateway: &Gateway) -> Result<(), ApiError> {
-        let several = match self {
-            Self::One(listing) => std::slice::from_ref(listing),
-            Self::Many(several) => several,
-        };
-        if let [one] = several {
-            return gateway.of_market(one).await.map(drop);
-        }
-        gateway.everywhere().await?;
-        for listing in several {
-            gateway.read_models.of(listing.home).knows(listing.market).await?;
-        }
-        Ok(())
-    }
-
-    fn answer<T: Serialize>(&self, tell: impl Fn(&Listing) -> T) -> Json {
-        match self {
-            Self::One(listing) => Json::ok(&tell(listing)),
-            Self::Many(several) => Json::ok(&several.iter().map(|listing| tell(listing)).collect::<Vec<T>>()),
-        }
+    /// What is told of each, from the views that know its book.
+    async fn answer<T: Serialize>(
+        &self,
+        gateway: &Gateway,
+        tell: impl Fn(&Listing, &Views) -> T,
+    ) -> Result<Json, ApiError> {
+        let tell_of = async |listing| gateway.with_market(listing, |views| tell(listing, views)).await;
+        Ok(match self {
+            Self::One(listing) => Json::ok(&tell_of(listing).await?),
+            Self::Many(several) => {
+                let mut told = Vec::with_capacity(several.len());
+                for listing in several {
+                    told.push(tell_of(listing).await?);
+                }
+                Json::ok(&told)
+            }
+        })
     }
 }
 
@@ -163,16 +159,16 @@ pub(crate) async fn depth(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiE
     let limit = params.limit(100, gateway.settings.max_depth_levels)?;
     let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
-    let model = gateway.of_market(listing).await?;
     let level = |level| PriceLevel::of(listing, level);
-    let depth = model.with_views(|views| {
+    let tell = |views: &Views| {
         let depth = views.depth(listing.market);
         Depth {
             last_update_id: depth.last_update_id(),
             bids: depth.bids().take(limit).map(level).collect(),
             asks: depth.asks().take(limit).map(level).collect(),
         }
-    });
+    };
+    let depth = gateway.with_market(listing, tell).await?;
     Ok(Json::ok(&depth))
 }
 
@@ -219,8 +215,7 @@ async fn public_trades(gateway: &Gateway, ask: &Ask<'_>, page: &Page<TradeId>) -
     let unit = ask.unit;
     let listings = gateway.listings().await?;
     let listing = one(&ask.params, &listings)?;
-    let model = gateway.of_market(listing).await?;
-    let trades = model.with_views(|views| views.tape(listing.market).trades(page));
+    let trades = gateway.with_market(listing, |views| views.tape(listing.market).trades(page)).await?;
     Ok(Json::ok(&trades.iter().map(|trade| PublicTrade::of(listing, unit, trade)).collect::<Vec<_>>()))
 }
 
@@ -267,8 +262,7 @@ pub(crate) async fn agg_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     let unit = ask.unit;
     let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
-    let model = gateway.of_market(listing).await?;
-    let aggs = model.with_views(|views| views.tape(listing.market).agg_trades(&page));
+    let aggs = gateway.with_market(listing, |views| views.tape(listing.market).agg_trades(&page)).await?;
     Ok(Json::ok(&aggs.iter().map(|agg| Aggregated::of(listing, unit, agg)).collect::<Vec<_>>()))
 }
 
@@ -362,8 +356,7 @@ pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
     let unit = ask.unit;
     let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
-    let model = gateway.of_market(listing).await?;
-    let candles = model.with_views(|views| views.candles(listing.market, &query));
+    let candles = gateway.with_market(listing, |views| views.candles(listing.market, &query)).await?;
     let rows: Vec<Kline<'_>> = candles.into_iter().map(|candle| Kline { listing, unit, candle }).collect();
     Ok(Json::ok(&rows))
 }
@@ -384,8 +377,7 @@ pub(crate) async fn average_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
     let unit = ask.unit;
     let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
-    let model = gateway.of_market(listing).await?;
-    let (price, last_trade) = model.with_views(|views| average(views, listing, now_ns()));
+    let (price, last_trade) = gateway.with_market(listing, |views| average(views, listing, now_ns())).await?;
     let answer = AveragePrice { mins: AVERAGE_MINUTES, price, close_time: unit.of(last_trade) };
     Ok(Json::ok(&answer))
 }
@@ -595,12 +587,10 @@ async fn tickers(gateway: &Gateway, ask: &Ask<'_>, form: TickerForm, minutes: u3
     let listings = gateway.listings().await?;
     let chosen = Chosen::by(&ask.params, &listings)?;
     let now = now_ns();
-    chosen.all_known(gateway).await?;
-    Ok(chosen.answer(|listing| {
-        let views = gateway.read_models.of(listing.home);
-        let ticker = views.with_views(|views| views.rolling(listing.market, minutes, now));
-        TickerReply::of(listing, ask.unit, form, &ticker)
-    }))
+    let tell = |listing: &Listing, views: &Views| {
+        TickerReply::of(listing, ask.unit, form, &views.rolling(listing.market, minutes, now))
+    };
+    chosen.answer(gateway, tell).await
 }
 
 #[derive(Serialize, ToSchema)]
@@ -613,14 +603,11 @@ pub(crate) async fn ticker_price(gateway: &Gateway, ask: &Ask<'_>) -> Result<Jso
     let params = &ask.params;
     let listings = gateway.listings().await?;
     let chosen = Chosen::by(params, &listings)?;
-    chosen.all_known(gateway).await?;
-    Ok(chosen.answer(|listing| LastPrice {
+    let tell = |listing: &Listing, views: &Views| LastPrice {
         symbol: Symbol(listing.terms.name),
-        price: gateway
-            .read_models
-            .of(listing.home)
-            .with_views(|views| listing.price(last_price(views, listing.market))),
-    }))
+        price: listing.price(last_price(views, listing.market)),
+    };
+    chosen.answer(gateway, tell).await
 }
 
 /// Zero before the first trade, as there is no other word for it on the wire.
@@ -661,14 +648,11 @@ pub(crate) async fn book_ticker(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json
     let params = &ask.params;
     let listings = gateway.listings().await?;
     let chosen = Chosen::by(params, &listings)?;
-    chosen.all_known(gateway).await?;
-    Ok(chosen.answer(|listing| BestPrices {
+    let tell = |listing: &Listing, views: &Views| BestPrices {
         symbol: Symbol(listing.terms.name),
-        book: gateway
-            .read_models
-            .of(listing.home)
-            .with_views(|views| BookPrices::of(listing, views.book_ticker(listing.market))),
-    }))
+        book: BookPrices::of(listing, views.book_ticker(listing.market)),
+    };
+    chosen.answer(gateway, tell).await
 }
 
 /// What an asset's fees are in all markets: none that is listed is more expensive.

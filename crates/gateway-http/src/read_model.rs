@@ -12,6 +12,7 @@ use std::time::Duration;
 use model::{AccountId, Event, EventBatch, MarketId, PartitionId, Partitions, Seq};
 use sequencer::Subscription;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use views::{Stay, Views, history_of};
 
 use crate::errors::ApiError;
@@ -210,12 +211,18 @@ impl ReadModels {
         &self.models
     }
 
-    /// Looks at the views that know a market, while nothing changes in them; `None` in the moment after it was listed, when they
-    /// have not heard of it.
+    /// Looks at the views that know a market's book, while nothing changes in them; `None` while no views do: in the moment
+    /// after it was listed, and while the book moves.
     pub(crate) fn with_market<R>(&self, listing: &Listing, look: impl FnOnce(&Views) -> R) -> Option<R> {
-        let views = self.of(listing.home).read();
-        views.catalog().market(listing.market)?;
-        Some(look(&views))
+        self.holder(listing)?.with_market(listing.market, look)
+    }
+
+    /// The views that know a market's book, if any do. Mostly those of its home; but while it moves, what is listed may be
+    /// behind.
+    pub(crate) fn holder(&self, listing: &Listing) -> Option<&ReadModel> {
+        let home = self.of(listing.home);
+        let has_it = |model: &&ReadModel| model.with_market(listing.market, |_| ()).is_some();
+        std::iter::once(home).chain(&self.models).find(has_it)
     }
 
     /// Who listens to what happens.
@@ -240,6 +247,11 @@ impl ReadModels {
 }
 
 impl ReadModel {
+    /// Whose events these views follow.
+    pub(crate) const fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
     /// Looks at the views while nothing changes in them. Keep it short: the follower waits.
     pub fn with_views<R>(&self, look: impl FnOnce(&Views) -> R) -> R {
         look(&self.read())
@@ -284,10 +296,17 @@ impl ReadModel {
         applied.wait_for(|applied| *applied >= seq).await.map(drop).map_err(|_| ApiError::stopping())
     }
 
-    /// Waits until the views know a market, which is listed.
-    pub(crate) async fn knows(&self, market: MarketId) -> Result<(), ApiError> {
+    /// Waits until they go on, or so long.
+    pub(crate) async fn changes(&self, at_most: Duration) {
         let mut applied = self.applied.clone();
-        let knows = |_: &Seq| self.read().catalog().market(market).is_some();
-        applied.wait_for(knows).await.map(drop).map_err(|_| ApiError::stopping())
+        applied.mark_unchanged();
+        // The caller looks what there is, whatever came.
+        let _ = timeout(at_most, applied.changed()).await;
+    }
+
+    /// Looks at the views while nothing changes in them, if they are those that know a market's book.
+    pub(crate) fn with_market<R>(&self, market: MarketId, look: impl FnOnce(&Views) -> R) -> Option<R> {
+        let views = self.read();
+        views.has_market(self.partition, market).then(|| look(&views))
     }
 }

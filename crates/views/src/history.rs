@@ -49,7 +49,7 @@ impl Stay {
 /// former home are not as far as its departure. Views that do not know the market yet have nothing of it.
 pub fn history_of<'a>(home: &'a Views, others: &[&'a Views], market: MarketId) -> Option<Vec<&'a Stay>> {
     let knows = |views: &&&Views| views.catalog().market(market).is_some();
-    if others.iter().filter(knows).any(|views| views.has_trades_of_its_own(market)) {
+    if others.iter().filter(knows).any(|views| views.has_something_of_its_own(market)) {
         return None;
     }
     let everybody = others.iter().filter(knows).copied().chain([home]);

@@ -3,7 +3,8 @@
 use codec::{Coded, DecodeError, Reader};
 use model::{
     ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged, MarketId,
-    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, PriceTicks, Seq, TimeNs, Traded,
+    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, PartitionId, PriceTicks, Seq, TimeNs,
+    Traded,
 };
 
 use crate::ViewSettings;
@@ -18,6 +19,17 @@ use crate::slab::at;
 use crate::tickers::{BookTicker, DAY_MINUTES, Ticker, rolling};
 use crate::trades::Tape;
 
+/// A move of a market, as its views see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    /// It does not move.
+    None,
+    /// It is about to, and still where it was.
+    Announced,
+    /// It has left this partition, and nobody here has heard that it has arrived.
+    Left,
+}
+
 /// What the public sees of a market.
 #[derive(Clone, Debug)]
 struct MarketData {
@@ -27,8 +39,8 @@ struct MarketData {
     /// All that was ever traded in it is in here, as far as such things are kept; not so in a market that has moved here, until
     /// [`Views::adopt`].
     is_complete: bool,
-    /// It is on its way from one partition to another.
-    is_moving: bool,
+    /// Whether it is on its way from one partition to another.
+    moving: Move,
     /// What was traded while it lived here before.
     stays: Vec<Stay>,
 }
@@ -40,14 +52,19 @@ impl MarketData {
             tape: Tape::new(settings),
             candles: Candles::new(settings),
             is_complete: true,
-            is_moving: false,
+            moving: Move::None,
             stays: Vec::new(),
         }
     }
 
     fn save_moves(&self, out: &mut Vec<u8>) {
         self.is_complete.encode(out);
-        self.is_moving.encode(out);
+        let moving: u8 = match self.moving {
+            Move::None => 0,
+            Move::Announced => 1,
+            Move::Left => 2,
+        };
+        moving.encode(out);
         u32::try_from(self.stays.len()).expect("markets move seldom").encode(out);
         for stay in &self.stays {
             stay.save(out);
@@ -56,7 +73,12 @@ impl MarketData {
 
     fn load_moves(&mut self, settings: &ViewSettings, input: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.is_complete = Coded::decode(input)?;
-        self.is_moving = Coded::decode(input)?;
+        self.moving = match u8::decode(input)? {
+            0 => Move::None,
+            1 => Move::Announced,
+            2 => Move::Left,
+            tag => return Err(DecodeError::UnknownTag { what: "move of a market", tag }),
+        };
         for _ in 0..u32::decode(input)? {
             self.stays.push(Stay::load(settings, input)?);
         }
@@ -255,7 +277,7 @@ impl Views {
             Event::WithdrawalSettled(settled) => self.balances.withdrawal_settled(settled),
             Event::MarketMoving { market, to } => {
                 self.catalog.market_moving(*market, *to);
-                self.market_mut(*market).is_moving = true;
+                self.market_mut(*market).moving = Move::Announced;
             }
             Event::MarketLeft { market, .. } => self.market_left(*market),
             Event::MarketPlaced { market, partition } => {
@@ -277,7 +299,7 @@ impl Views {
     /// Wherever a market arrives that has moved, what was traded before is missing.
     fn market_placed(&mut self, market: MarketId) {
         let data = self.market_mut(market);
-        if std::mem::take(&mut data.is_moving) {
+        if std::mem::replace(&mut data.moving, Move::None) != Move::None {
             data.is_complete = false;
         }
     }
@@ -288,7 +310,7 @@ impl Views {
         let stays = std::mem::take(&mut data.stays);
         let MarketData { depth, tape, candles, is_complete, .. } =
             std::mem::replace(data, MarketData::new(&settings));
-        data.is_moving = true;
+        data.moving = Move::Left;
         if !is_complete {
             data.stays = stays;
         }
@@ -296,14 +318,23 @@ impl Views {
         data.stays.push(Stay { left_ns, last_update_id, tape, candles, is_complete });
     }
 
-    /// True while something has traded in a market since it has come here, or since it was listed here.
-    pub(crate) fn has_trades_of_its_own(&self, market: MarketId) -> bool {
-        self.market(market).tape.latest().is_some()
+    /// True while something has happened in a market since it has come here, or since it was listed here: until it leaves.
+    pub(crate) fn has_something_of_its_own(&self, market: MarketId) -> bool {
+        let data = self.market(market);
+        data.tape.latest().is_some() || data.depth.last_update_id() != 0
     }
 
     /// What was traded while a market lived here before, oldest first.
     pub(crate) fn stays(&self, market: MarketId) -> &[Stay] {
         &self.market(market).stays
+    }
+
+    /// True where the views of partition `own` are those that know a market's book: it is listed, lives there, and has not left.
+    /// For as long as a book is on its way from one partition to another, no views do.
+    pub fn has_market(&self, own: PartitionId, market: MarketId) -> bool {
+        self.catalog.market(market).is_some()
+            && self.catalog.market_home(market) == own
+            && self.market(market).moving != Move::Left
     }
 
     /// False of a market that has moved here and whose history is still where it was before.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use acceptance::lasting_addresses;
 use serde_json::Value;
@@ -89,10 +90,29 @@ fn a_partition_is_added_and_a_market_moves_there_with_its_orders() {
     world.check_books(&addresses);
     run(operate("partition move ETHBT --to 1")).refused(&["ETHBT", "ETHBTC"]);
     let book = ask(&addresses, "/api/v3/depth?symbol=ETHBTC&limit=5000");
-    let moved = run(operate("partition move ETHBTC --to 1")).well();
-    assert!(moved.stdout.contains("The market ETHBTC is in partition 1"), "{moved:?}");
-    let after = ask(&addresses, "/api/v3/depth?symbol=ETHBTC&limit=5000");
-    assert_eq!((&book["bids"], &book["asks"]), (&after["bids"], &after["asks"]), "the book has moved whole");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut connection = Connection::open(&addresses.public).unwrap();
+            let mut looks = 0;
+            while !is_over.load(Ordering::Relaxed) || looks < 10 {
+                let path = "/api/v3/depth?symbol=ETHBTC&limit=5000";
+                let now = connection.ask("GET", path, "", "").unwrap().good();
+                assert_eq!(
+                    (&book["bids"], &book["asks"]),
+                    (&now["bids"], &now["asks"]),
+                    "the book moves whole"
+                );
+                looks += 1;
+            }
+        });
+        for to in [1, 0, 1, 0, 1, 0, 1, 0, 1] {
+            let moved = run(operate(&format!("partition move ETHBTC --to {to}"))).well();
+            assert!(moved.stdout.contains(&format!("The market ETHBTC is in partition {to}")), "{moved:?}");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        looking.join().unwrap();
+    });
     let list: Value = serde_json::from_str(&run(operate("partition list --json")).well().stdout).unwrap();
     assert_eq!(list[1]["markets"], serde_json::json!(["ETHBTC"]), "{list}");
     world.load(&addresses, 60, |tally| tally.wait_for(u64::MAX));

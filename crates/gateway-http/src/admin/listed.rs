@@ -124,7 +124,7 @@ pub(super) async fn move_market(
         let listing = market(&listings, &name)?;
         if listing.moving_to.is_none() {
             // Whoever is told of it finds it there.
-            admin.gateway().of_market(listing).await?;
+            admin.gateway().with_market(listing, |_| ()).await?;
             return Ok(Json::ok(&MarketReply::of(listing)));
         }
         if begun.elapsed() > admin.gateway().settings.reply_timeout {

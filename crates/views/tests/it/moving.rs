@@ -1,7 +1,8 @@
 //! A market that moves from partition to partition answers as if it had stayed where it was.
 
 use model::{
-    AccountId, Event, EventBatch, EventSeq, LevelChanged, MarketId, PartitionId, Seq, Side, Spread, TimeNs,
+    AccountId, Event, EventBatch, EventSeq, LevelChanged, MarketId, PartitionId, PriceTicks, QtyLots, Seq,
+    Side, Spread, TimeNs,
 };
 use views::{ViewSettings, Views, history_of};
 
@@ -156,6 +157,72 @@ fn a_market_that_moves_answers_as_if_it_had_stayed() {
             "it has moved, with orders on its book"
         );
     }
+}
+
+/// Nothing has ever traded, so the numbers of the book's changes are all that there is to go on with.
+#[test]
+fn the_history_of_a_book_without_trades_waits_for_its_last_home() {
+    let mut moved = Moving::new(ViewSettings::default());
+    let (_, listing) = World::new(1, 1, 4, Pace::Anything);
+    moved.go_on(&listing);
+    let level = |update_id, open: i64| {
+        let (side, price_ticks) = (Side::Buy, PriceTicks(500));
+        Event::LevelChanged(LevelChanged {
+            market: MARKET,
+            update_id,
+            side,
+            price_ticks,
+            open_lots: QtyLots(open),
+        })
+    };
+    let now = moved.parts[0].time_ns();
+    moved.hear(now, [vec![level(1, 3), level(2, 0)], vec![], vec![]]);
+    moved.move_to(1, Adoption::AtOnce);
+    moved.hear(now, [vec![], vec![level(3, 5), level(4, 0)], vec![]]);
+
+    // It has arrived in the third partition, and the views of the second are behind.
+    let to = PartitionId(2);
+    let moving = Event::MarketMoving { market: MARKET, to };
+    let placed = Event::MarketPlaced { market: MARKET, partition: to };
+    moved.hear(now, [vec![moving.clone()], vec![moving.clone()], vec![moving, placed.clone()]]);
+    let history = |parts: &[Views]| {
+        let stays = history_of(&parts[2], &[&parts[0], &parts[1]], MARKET);
+        stays.map(|stays| stays.into_iter().cloned().collect::<Vec<_>>())
+    };
+    assert!(history(&moved.parts).is_none(), "its last home has not said how far it was");
+    moved.hear(now, [vec![], vec![Event::MarketLeft { market: MARKET, to }, placed], vec![]]);
+    let stays = history(&moved.parts).expect("everybody is far enough");
+    moved.parts[2].adopt(MARKET, &stays);
+    assert_eq!(moved.parts[2].depth(MARKET).last_update_id(), 4);
+    moved.hear(now, [vec![], vec![], vec![level(5, 1)]]);
+}
+
+/// Who asks for a book while it moves has to wait: nobody has it.
+#[test]
+fn a_book_on_its_way_is_nowhere() {
+    let mut moved = Moving::new(ViewSettings::default());
+    let holders = |moved: &Moving| -> Vec<usize> {
+        let has_it =
+            |at: &usize| moved.parts[*at].has_market(PartitionId(u8::try_from(*at).unwrap()), MARKET);
+        (0..PARTITIONS).filter(has_it).collect()
+    };
+    assert!(holders(&moved).is_empty(), "it is not listed yet");
+    let (_, listing) = World::new(1, 1, 4, Pace::Anything);
+    moved.go_on(&listing);
+    assert_eq!(holders(&moved), [0]);
+    let (now, to) = (moved.parts[0].time_ns(), PartitionId(2));
+    let moving = Event::MarketMoving { market: MARKET, to };
+    moved.hear(now, std::array::from_fn(|_| vec![moving.clone()]));
+    assert_eq!(holders(&moved), [0], "it stands still");
+    moved.hear(now, [vec![Event::MarketLeft { market: MARKET, to }], vec![], vec![]]);
+    assert!(holders(&moved).is_empty(), "it is on its way");
+    moved.parts[0] = loaded(&moved.settings, &saved(&moved.parts[0]));
+    assert!(holders(&moved).is_empty(), "also in views that were saved");
+    let placed = Event::MarketPlaced { market: MARKET, partition: to };
+    moved.hear(now, [vec![], vec![], vec![placed.clone()]]);
+    assert_eq!(holders(&moved), [2]);
+    moved.hear(now, [vec![placed.clone()], vec![placed], vec![]]);
+    assert_eq!(holders(&moved), [2]);
 }
 
 fn assert_same(stayed: &Views, moved: &Views, seed: u64) {
