@@ -22,6 +22,9 @@ pub struct Copied {
     pub paths: Vec<String>,
 }
 
+/// Clocks are corrected by less than this; what was set back by more is somebody's to mend.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// Bytes that are copied at once.
 const PIECE: u64 = 1 << 20;
 
@@ -43,6 +46,9 @@ pub fn copy(pairs: &[(&Arc<dyn Storage>, &dyn Storage)]) -> Result<Vec<Copied>, 
         // Whatever is stamped from now on is behind it, unless the clock was set back.
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         while let Some(ahead) = Duration::from_nanos(moment.0).checked_sub(now()) {
+            if ahead > LONGEST_WAIT {
+                return Err(JournalError::ClockBehind { seconds: ahead.as_secs() });
+            }
             std::thread::sleep(ahead + Duration::from_millis(1));
         }
     }

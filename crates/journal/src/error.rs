@@ -56,6 +56,16 @@ pub enum JournalError {
         fault: Fault,
     },
 
+    /// A backup of several partitions is cut at a moment that the clock has to pass first.
+    #[error(
+        "the clock is {seconds} s behind the last batch of the journals: it was set back. Set it right and try again; several \
+         partitions are copied up to one moment, which must be over"
+    )]
+    ClockBehind {
+        /// By how much.
+        seconds: u64,
+    },
+
     /// Written by a newer program.
     #[error(
         "{path} has format version {found}; this program knows versions up to {known}. Start the newer program"

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use gateway_http::MarketForm;
 use model::{AddAsset, AddMarket, AddMarketTo, Command, Event, PartitionId};
-use sequencer::{Ingress, Reply, Session, Submission};
+use sequencer::{Ingress, Reply, Session, Submission, SubmitError};
 
 use crate::config::Config;
+
+/// How long is waited between two tries to hand something in.
+const NEXT_TRY: Duration = Duration::from_millis(1);
 
 struct Answer(Sender<Option<Reply>>);
 
@@ -26,7 +31,7 @@ impl Session for Answer {
 /// Hands in one command and waits until it is durable; a refusal is an error.
 pub fn execute(ingress: &Ingress, command: Command) -> anyhow::Result<Reply> {
     let (answer, answered) = channel();
-    ingress.submit(Submission { command, reply_to: Some((Arc::new(Answer(answer)), 0)) })?;
+    hand_in(ingress, vec![Submission { command, reply_to: Some((Arc::new(Answer(answer)), 0)) }])?;
     let reply = answered
         .recv()
         .ok()
@@ -63,11 +68,21 @@ fn execute_together(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result
     let session: Arc<dyn Session> = Arc::new(Answer(answer));
     let count = commands.len();
     let submission = |command| Submission { command, reply_to: Some((Arc::clone(&session), 0)) };
-    ingress.submit_batch(&mut commands.into_iter().map(submission).collect())?;
+    hand_in(ingress, commands.into_iter().map(submission).collect())?;
     for reply in answered.iter().take(count) {
         accepted(&reply.ok_or_else(|| anyhow!("the exchange stopped before it could answer"))?)?;
     }
     Ok(())
+}
+
+/// What partitions say to each other at a start may fill their outboxes for a moment.
+fn hand_in(ingress: &Ingress, mut submissions: Vec<Submission>) -> Result<(), SubmitError> {
+    loop {
+        match ingress.submit_batch(&mut submissions) {
+            Err(SubmitError::OutboxFull { .. }) => thread::park_timeout(NEXT_TRY),
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The settings' assets and markets.

@@ -9,7 +9,7 @@ use codec::EventChain;
 use exchange::{Partition, Together};
 use gateway_http::decimal::Decimal;
 use journal::{DataDir, Durable, EventLogReader, JournalError, SnapshotStore, Storage, Survey};
-use model::{Amount, Seq, TimeNs};
+use model::{Amount, Event, Seq, TimeNs};
 
 use crate::progress;
 use crate::terminal::say;
@@ -20,6 +20,8 @@ struct End {
     time_ns: TimeNs,
     /// How many partitions the journal knows of.
     partitions: u8,
+    /// Commands that were stepped over.
+    skipped: u64,
 }
 
 pub fn run(data: &Path) -> anyhow::Result<()> {
@@ -56,9 +58,15 @@ fn together(storages: &[Arc<dyn Storage>], ends: &[End]) -> anyhow::Result<()> {
     for (storage, end) in storages.iter().zip(ends) {
         is_running |= Survey::read(storage, Durable::GENESIS)?.end.seq() > end.seq;
     }
-    let common = ends.iter().map(|end| end.time_ns.0).min().unwrap_or_default();
-    // Another batch of that very moment may have come behind what was read.
-    let moment = if is_running { TimeNs(common.saturating_sub(1)) } else { TimeNs::NEVER };
+    let times = || ends.iter().map(|end| end.time_ns.0);
+    let moment = if is_running {
+        // Another batch of that very moment may have come behind what was read.
+        times().min().unwrap_or_default().saturating_sub(1)
+    } else {
+        // What comes from now on is behind all of it.
+        times().max().unwrap_or_default()
+    };
+    let moment = TimeNs(moment);
     let states = storages
         .iter()
         .map(|storage| sequencer::state_at(storage, moment))
@@ -69,7 +77,14 @@ fn together(storages: &[Arc<dyn Storage>], ends: &[End]) -> anyhow::Result<()> {
         bail!("the exchange has {count} partitions, and there are journals of {}", states.len());
     }
     let all = Together::new(&states);
-    all.check().map_err(|broken| anyhow!("the partitions do not fit together: {broken}"))?;
+    let skipped: u64 = ends.iter().map(|end| end.skipped).sum();
+    let why = match skipped {
+        0 => String::new(),
+        skipped => {
+            format!(" ({skipped} commands were stepped over by rialto journal skip, which may be why)")
+        }
+    };
+    all.check().map_err(|broken| anyhow!("the partitions do not fit together: {broken}{why}"))?;
     let envelopes = all.on_their_way().count();
     say!("\ntogether      {envelopes} messages on their way");
     for (asset, terms) in states[0].catalog().assets() {
@@ -97,7 +112,7 @@ fn verify(storage: &Arc<dyn Storage>) -> anyhow::Result<End> {
     let bar = progress::bar("Verifying", 0, true);
     let (mut compared, mut following) = (0_u64, true);
     let mut chain = EventChain::default();
-    let (mut time_ns, mut partitions) = (TimeNs(0), 1);
+    let (mut time_ns, mut partitions, mut skipped) = (TimeNs(0), 1, 0);
 
     let end = sequencer::audit(storage, &mut |step| {
         bar.set_length(step.bytes_total);
@@ -105,6 +120,8 @@ fn verify(storage: &Arc<dyn Storage>) -> anyhow::Result<End> {
         let batch = step.batch;
         time_ns = batch.time_ns;
         partitions = step.partition.partitions().count();
+        let is_skip = |event: &&Event| matches!(event, Event::Skipped { .. });
+        skipped += batch.events.iter().filter(is_skip).count() as u64;
         // The event log may end before the journal: its tail is derived again at the next start, or is on its way.
         let frame = if following { events.next()? } else { None };
         following = frame.is_some();
@@ -153,7 +170,7 @@ fn verify(storage: &Arc<dyn Storage>) -> anyhow::Result<End> {
     say!("events        {compared} compared with the event log");
     say!("state hash    {}", hex(&end.state_hash));
     say!("event chain   {}", hex(&end.event_chain));
-    Ok(End { seq: end.seq, time_ns, partitions })
+    Ok(End { seq: end.seq, time_ns, partitions, skipped })
 }
 
 fn ahead(what: &str, end: Seq) -> String {
