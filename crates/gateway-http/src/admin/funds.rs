@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{
     AccountId, Amount, AssetId, AssetTerms, Command, Deposit, Event, Reference, RequestWithdrawal,
-    SettleWithdrawal, WithdrawalId,
+    SettleWithdrawal, TimeNs, WithdrawalId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -108,27 +108,29 @@ pub(super) async fn request_withdrawal(
 
 /// Those that are under way, oldest first.
 pub(super) async fn withdrawals(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, AdminError> {
-    let mut open: Vec<TransferReply> = Vec::new();
+    let mut open: Vec<(TimeNs, TransferReply)> = Vec::new();
     for model in admin.gateway().everywhere().await? {
         open.extend(model.with_views(withdrawals_of));
     }
-    open.sort_by_key(|withdrawal| withdrawal.time);
-    Ok(Json::ok(&open))
+    open.sort_by_key(|(requested_ns, _)| *requested_ns);
+    Ok(Json::ok(&open.into_iter().map(|(_, withdrawal)| withdrawal).collect::<Vec<_>>()))
 }
 
-fn withdrawals_of(views: &Views) -> Vec<TransferReply> {
+/// With the time at which each was requested, which the answer has in milliseconds only.
+fn withdrawals_of(views: &Views) -> Vec<(TimeNs, TransferReply)> {
     let withdrawals = views.balances().withdrawals();
     withdrawals
         .map(|(id, withdrawal)| {
             let terms = views.catalog().asset(withdrawal.asset).expect("only what is listed is withdrawn");
-            TransferReply {
+            let reply = TransferReply {
                 withdrawal: Some(id.0),
                 account: withdrawal.account.0,
                 asset: Asset(terms.name),
                 amount: amount(terms, withdrawal.amount),
                 reference: withdrawal.reference.to_string(),
                 time: withdrawal.requested_ns.as_millis(),
-            }
+            };
+            (withdrawal.requested_ns, reply)
         })
         .collect()
 }
