@@ -1,6 +1,7 @@
 //! The partitions of a data directory: making them, adding one, and refusing what does not fit. What they are is in
 //! docs/partitions.md.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,8 +88,19 @@ fn hand_in(sequencer: Sequencer, command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many partitions somebody wants, and where he says it.
+#[derive(Clone, Copy)]
+pub enum Wanted {
+    /// As many as there are.
+    Any,
+    /// In the settings.
+    Settings(u8),
+    /// With `--partitions`.
+    Option(u8),
+}
+
 /// Refuses to start with another number of partitions than there are; says what to do.
-pub fn check(recovered: &[Recovered], wanted: Option<u8>, data: &Path) -> anyhow::Result<()> {
+pub fn check(recovered: &[Recovered], wanted: Wanted, data: &Path) -> anyhow::Result<()> {
     let count = recovered[0].partition().partitions().count();
     let data = data.display();
     let found = recovered.len();
@@ -103,16 +115,25 @@ pub fn check(recovered: &[Recovered], wanted: Option<u8>, data: &Path) -> anyhow
              or restore a backup of all of them"
         );
     }
-    match wanted {
-        Some(wanted) if wanted < count => bail!(
-            "the settings say count = {wanted} under [partitions], and {data} has {count}: set count = {count}. Partitions \
-             cannot be taken away; an empty one costs nothing"
+    let (wanted, said, mend) = match wanted {
+        Wanted::Any => return Ok(()),
+        Wanted::Settings(wanted) => (
+            wanted,
+            format!("the settings say count = {wanted} under [partitions]"),
+            format!("set count = {count}"),
         ),
-        Some(wanted) if wanted > count => bail!(
-            "the settings say count = {wanted} under [partitions], and {data} has {count}: run rialto partition add --data {data} \
-             for each one more, or set count = {count}"
+        Wanted::Option(wanted) => {
+            (wanted, format!("--partitions says {wanted}"), "leave --partitions out".to_owned())
+        }
+    };
+    match wanted.cmp(&count) {
+        Less => bail!(
+            "{said}, and {data} has {count}: {mend}. Partitions cannot be taken away; an empty one costs nothing"
         ),
-        Some(_) | None => Ok(()),
+        Greater => bail!(
+            "{said}, and {data} has {count}: run rialto partition add --data {data} for each one more, or {mend}"
+        ),
+        Equal => Ok(()),
     }
 }
 

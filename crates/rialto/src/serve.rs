@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use views::{Catalog, ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
+use crate::partitions::Wanted;
 use crate::terminal::say;
 use crate::views_replay::{ViewsInSnapshots, ViewsReplay};
 use crate::{certificates, demo, log, open_files, partitions, setup};
@@ -49,8 +50,8 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let mut directory = DataDir::open(&config.data_dir)?;
     // The demo takes as many partitions as it began with, unless it is told.
     let wanted = match demo {
-        None => Some(config.partitions.count),
-        Some(options) => options.partitions,
+        None => Wanted::Settings(config.partitions.count),
+        Some(options) => options.partitions.map_or(Wanted::Any, Wanted::Option),
     };
     partitions::found(&mut directory, &config.journal(), config.partitions.count)?;
     // Nobody outside may know which names fall into one place of the views' indexes.
@@ -126,7 +127,8 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         let known = read_models.of(partition).applied(egress.released_seq());
         runtime.block_on(known).map_err(|_| anyhow!("the views have stopped"))?;
     }
-    if replayed > 0 {
+    // A founding is applied again at once, which is nobody's concern.
+    if replayed > 0 && !is_new {
         say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }
 

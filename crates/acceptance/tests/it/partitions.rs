@@ -226,6 +226,24 @@ fn a_founding_that_was_broken_off_is_finished() {
 }
 
 #[test]
+fn a_demo_keeps_the_partitions_that_it_began_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = |partitions: &str| {
+        let mut command = rialto(["demo", "--demo", "off", "--listen", "127.0.0.1:0"]);
+        command.args(["--admin-listen", "127.0.0.1:0", "--partitions", partitions, "--data"]);
+        command.arg(folder.path().join("data"));
+        Program::spawn(command)
+    };
+    let (program, _) = demo("2").listening();
+    let ended = program.terminate().well();
+    assert!(ended.stdout.contains("2 partitions: 0 (BTCUSDT, ETHBTC), 1 (ETHUSDT)."), "{ended:?}");
+    assert!(!ended.stdout.contains("Recovered"), "nothing was lost: {ended:?}");
+    let other = |partitions| demo(partitions).listens().err().expect("it does not start");
+    other("3").refused(&["--partitions says 3", "has 2", "rialto partition add", "leave --partitions out"]);
+    other("1").refused(&["--partitions says 1", "Partitions cannot be taken away"]);
+}
+
+#[test]
 fn only_some_markets_take_orders() {
     let folder = tempfile::tempdir().unwrap();
     let (data, config) = (folder.path().join("data"), folder.path().join("rialto.toml"));
