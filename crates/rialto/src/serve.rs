@@ -3,8 +3,10 @@
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context as _, anyhow, bail};
 use gateway_http::{
@@ -58,11 +60,10 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     let hash_seed = RandomState::new().hash_one(std::process::id());
     let view_settings = ViewSettings { hash_seed, ..config.views() };
     let (mut recovered, mut followed, mut egress) = (Vec::new(), Vec::new(), Vec::new());
-    for storage in directory.storages() {
-        let mut views = ViewsReplay::new(view_settings.clone(), storage);
-        recovered.push(sequencer::recover(storage, &config.journal(), &mut views)?);
+    for (partition, views) in recover(directory.storages(), config, &view_settings)? {
+        recovered.push(partition);
         egress.push(Egress::default());
-        followed.push((views.finish()?, egress[egress.len() - 1].subscribe()));
+        followed.push((views, egress[egress.len() - 1].subscribe()));
     }
     for warning in recovered.iter().flat_map(Recovered::warnings) {
         tracing::warn!("{warning}");
@@ -172,6 +173,33 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     );
     let ports = (port(public, public_tls), port(admin, admin_tls));
     runtime.block_on(run(sequencer, gateway, token, ports, signals, show))
+}
+
+/// Recovers all partitions at the same time, each with its views; the error is that of the first one that has one.
+fn recover(
+    storages: &[Arc<dyn Storage>],
+    config: &Config,
+    view_settings: &ViewSettings,
+) -> anyhow::Result<Vec<(Recovered, Views)>> {
+    let journal = config.journal();
+    let recover = |storage: &Arc<dyn Storage>| -> anyhow::Result<_> {
+        let mut views = ViewsReplay::new(view_settings.clone(), storage);
+        let recovered = sequencer::recover(storage, &journal, &mut views)?;
+        Ok((recovered, views.finish()?))
+    };
+    if let [only] = storages {
+        return Ok(vec![recover(only)?]);
+    }
+    let recover = &|(partition, storage): (PartitionId, &Arc<dyn Storage>)| {
+        recover(storage).with_context(|| format!("partition {partition}"))
+    };
+    thread::scope(|scope| {
+        let numbered = (0..).map(PartitionId).zip(storages);
+        let threads: Vec<_> = numbered.map(|numbered| scope.spawn(move || recover(numbered))).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.collect()
+    })
 }
 
 /// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.

@@ -10,7 +10,7 @@ use acceptance::lasting_addresses;
 use serde_json::{Value, json};
 
 use crate::crashes::custody::Operator;
-use crate::crashes::files::copy;
+use crate::crashes::files::{change, copy, journal_segments};
 use crate::crashes::world::{Habits, World, settings};
 use crate::http::Connection;
 use crate::program::{Addresses, Ended, Program, rialto, run, serve, verify};
@@ -285,6 +285,21 @@ fn a_partition_of_yesterday_does_not_verify() {
 }
 
 /// Commands find an exchange of several partitions as they find one of one.
+#[test]
+fn a_damaged_file_is_named_with_its_partition() {
+    let (mut world, program, addresses) = World::new(&mut Random::new(8), 4, spread_over(2));
+    world.load(&addresses, 60, |tally| tally.wait_for(u64::MAX));
+    program.terminate().well();
+    let segments = journal_segments(&world.data.join("partition-1"));
+    change(&segments[0], |file| file[16] ^= 0x10);
+    world.start().listens().err().expect("it does not start").refused(&[
+        "partition 1",
+        "journal/",
+        "is damaged",
+    ]);
+    verify(&world.data).refused(&["partition 1", "journal/", "is damaged"]);
+}
+
 #[test]
 fn the_doctor_counts_partitions() {
     let folder = tempfile::tempdir().unwrap();
