@@ -150,6 +150,27 @@ fn while_another_partition_stands_still_clients_are_refused_and_then_go_on() {
 }
 
 /// Nothing goes back that would say what was taken: the receiver wakes the sender, which had slept until its next tick.
+/// Whoever was told of something can tell whether another partition has heard of it; also after a start, of what was said before.
+#[test]
+fn what_was_said_counts_as_taken_once_the_other_partition_has_it() {
+    let mut exchange = exchange(2, 22);
+    exchange.settings = no_tick();
+    let sequencer = exchange.start().unwrap();
+    let ingress = sequencer.ingress().clone();
+    let there = PartitionId(1);
+    assert!(ingress.has_taken(&ingress.said_to(there)), "of what was said before the start too");
+    let let_go = stand_still(&sequencer, 1);
+    let listener = Arc::new(Listener::default());
+    ingress.submit(listener.asks(0, asset(1))).unwrap();
+    listener.wait_for(1);
+    let said = ingress.said_to(there);
+    assert!(!ingress.has_taken(&said), "it stands still, and has not heard of what was answered");
+    let_go.send(()).unwrap();
+    until(|| ingress.has_taken(&said));
+    ingress.stop();
+    ends(sequencer).unwrap();
+}
+
 #[test]
 fn a_full_outbox_whose_envelopes_nobody_answers_is_emptied_without_a_tick() {
     let mut exchange = exchange(3, 22);
