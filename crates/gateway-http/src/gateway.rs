@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
@@ -31,13 +31,10 @@ use crate::market_data::status_name;
 use crate::market_pattern::Pattern;
 use crate::metrics::Metrics;
 use crate::params::Params;
-use crate::read_model::{ReadModel, ReadModels};
+use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
 use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
 use crate::signature::{Caller, Signed, authenticate, signed_bytes};
-
-/// How long is waited at most between two looks at what other partitions have to bring.
-const NEXT_LOOK: Duration = Duration::from_millis(1);
 
 /// What the handlers of both listeners share.
 pub struct Gateway {

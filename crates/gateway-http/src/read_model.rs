@@ -26,8 +26,8 @@ use crate::streams::publisher;
 /// How long a follower sleeps at most before it looks whether anybody still needs it.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// How long is slept between two looks at views that are not far enough yet.
-const NEXT_LOOK: Duration = Duration::from_millis(1);
+/// How long is waited at most between two looks at views that are not far enough yet.
+pub(crate) const NEXT_LOOK: Duration = Duration::from_millis(1);
 
 /// How often a market's new home looks for its history before it goes on without; whoever asks for it looks again.
 const HISTORY_LOOKS: u32 = 2_000;

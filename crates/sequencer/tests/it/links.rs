@@ -12,7 +12,7 @@ use model::{
     PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq, Side, TimeInForce, TimeNs,
 };
 use sequencer::{
-    Counts, Egress, Ingress, Reply, Sequencer, SequencerError, Session, Settings, Stopped, Submission,
+    Counts, Egress, Ingress, Lane, Reply, Sequencer, SequencerError, Session, Settings, Stopped, Submission,
     SubmitError, audit, recover,
 };
 
@@ -169,6 +169,31 @@ fn what_was_said_counts_as_taken_once_the_other_partition_has_it() {
     until(|| ingress.has_taken(&said));
     ingress.stop();
     ends(sequencer).unwrap();
+}
+
+#[test]
+fn what_was_said_before_a_start_is_not_taken_until_the_other_partition_has_it() {
+    let mut exchange = exchange(2, 23);
+    exchange.settings = no_tick();
+    let old = exchange.copy_of(1);
+    exchange.live(&[asset(1)]).unwrap();
+    // As after a crash in which it had not taken that yet.
+    exchange.put_back(1, &old);
+    let lane = |disk: &FaultyStorage| {
+        let recovered = recover(&disk.storage(), &files(), &mut ()).unwrap();
+        Lane { recovered, egress: Egress::default(), companion: None }
+    };
+    let lanes = exchange.disks.iter().map(lane).collect();
+    exchange.disks[1].hold_syncs();
+    let sequencer = Sequencer::start(lanes, exchange.settings).unwrap();
+    let ingress = sequencer.ingress().clone();
+    let said = ingress.said_to(PartitionId(1));
+    assert!(!ingress.has_taken(&said), "what was answered before the start");
+    exchange.disks[1].let_syncs_go();
+    until(|| ingress.has_taken(&said));
+    ingress.stop();
+    ends(sequencer).unwrap();
+    exchange.assert_quiet();
 }
 
 #[test]
@@ -488,6 +513,27 @@ fn nothing_is_heard_before_it_was_said() {
     assert_eq!(last, ahead);
 }
 
+/// Once each, and in order: what comes too early comes again.
+#[test]
+fn an_envelope_behind_a_gap_and_one_that_was_taken_change_nothing() {
+    let disk = FaultyStorage::new();
+    let sequencer =
+        recover(&disk.storage(), &files(), &mut ()).unwrap().start(no_tick(), Egress::default(), None);
+    let listed = |number: u64| {
+        let Command::AddAsset(AddAsset { terms }) = asset(number) else { unreachable!("it is one") };
+        envelope(number, TimeNs(0), Notice::AssetListed(terms))
+    };
+    let numbers = [2, 1, 1, 3, 2, 2];
+    let commands = std::iter::once(Command::AddPartition).chain(numbers.map(listed)).collect();
+    Client::new().ask_all(sequencer.ingress(), commands);
+    sequencer.abandon().unwrap();
+    let recovered = recover(&disk.storage(), &files(), &mut ()).unwrap();
+    let partition = recovered.partition();
+    assert_eq!(partition.last_taken(PartitionId(1)), 2);
+    let names = partition.catalog().assets().map(|(_, terms)| terms.name.to_string());
+    assert_eq!(names.collect::<Vec<_>>(), ["A1", "A2"]);
+}
+
 /// It counts as taken, so that the next one from there is the next.
 #[test]
 fn an_envelope_that_cannot_be_applied_is_taken_out() {
@@ -507,6 +553,7 @@ fn an_envelope_that_cannot_be_applied_is_taken_out() {
     let error = sequencer.join().unwrap_err();
     assert!(matches!(error, SequencerError::Panicked { seq: Seq(2), .. }), "{error}");
     assert!(error.to_string().contains("rialto journal skip 2 --reason"), "{error}");
+    assert!(error.to_string().contains("It is a message of partition 1"), "{error}");
 
     journal::skip(&disk.storage(), &files(), Seq(2), "nobody knows it").unwrap();
     let recovered = recover(&disk.storage(), &files(), &mut ()).unwrap();
