@@ -22,18 +22,18 @@ pub fn preparation() -> Vec<Command> {
         commands.push(Command::AddAsset(AddAsset { terms: AssetTerms { name: text(&name), scale: 8 } }));
     }
     for market in 0..MARKETS {
-        commands.push(Command::AddMarket(AddMarket { terms: terms(market) }));
+        commands.push(Command::AddMarket(Box::new(AddMarket { terms: terms(market) })));
     }
     for account in 1..=ACCOUNTS {
         let name = text(&format!("trader-{account}"));
         commands.push(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
         for asset in (0..=MARKETS).map(AssetId) {
-            commands.push(Command::Deposit(Deposit {
+            commands.push(Command::Deposit(Box::new(Deposit {
                 account: AccountId(account),
                 asset,
                 amount: Amount(1_000_000_000_000_000_000),
                 reference: Reference::new(&format!("{account}-{asset}")).expect("short"),
-            }));
+            })));
         }
     }
     commands

@@ -33,6 +33,8 @@ pub struct Measurement {
     pub rejects: u64,
     /// How long one took, where each was timed.
     pub latency: Option<Latency>,
+    /// Where it stands on a curve, where it is one of several points.
+    pub point: Option<Point>,
     /// What it was meant to reach, where that was said beforehand.
     pub target: Option<Target>,
     /// What else was counted, by name.
@@ -40,6 +42,35 @@ pub struct Measurement {
     pub figures: BTreeMap<&'static str, u64>,
     /// What one should know about these figures, in a sentence or two.
     pub remark: Option<String>,
+}
+
+/// Where a measurement stands on a curve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Point {
+    /// Which curve: what is the same all along it.
+    pub curve: String,
+    /// What changes along it.
+    pub axis: Axis,
+    /// How much of that there is here.
+    pub x: u64,
+}
+
+/// What changes along a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Markets that the flow spreads over.
+    Markets,
+    /// Orders that rest in the books.
+    RestingOrders,
+    /// Accounts that the flow spreads over.
+    Accounts,
+    /// Connections to the server.
+    Connections,
+    /// Commands that a batch has at the most.
+    BatchBound,
+    /// Orders a second that are sent whatever the answers do (an open loop).
+    Rate,
 }
 
 /// What a figure is meant to reach.
@@ -105,6 +136,7 @@ impl Measurement {
             per_second: commands as f64 / seconds,
             rejects,
             latency: None,
+            point: None,
             target: None,
             figures: BTreeMap::new(),
             remark: None,
@@ -115,6 +147,12 @@ impl Measurement {
     #[must_use]
     pub fn with_latency(self, nanos: &Histogram<u64>) -> Self {
         Self { latency: Some(Latency::of(nanos)), ..self }
+    }
+
+    /// As the point of a curve.
+    #[must_use]
+    pub fn on_curve(self, curve: impl Into<String>, axis: Axis, x: u64) -> Self {
+        Self { point: Some(Point { curve: curve.into(), axis, x }), ..self }
     }
 
     /// With what it was meant to reach.
@@ -138,8 +176,7 @@ impl Measurement {
 
 impl fmt::Display for Measurement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, commands, seconds, per_second, rejects, latency, target, figures: _, remark: _ } =
-            self;
+        let Self { name, commands, seconds, per_second, rejects, latency, target, .. } = self;
         write!(out, "{name:<62} {commands:>11} {seconds:>8.2} {per_second:>12.0} {rejects:>8}")?;
         match latency {
             Some(Latency { p50_us, p99_us, p999_us }) => {

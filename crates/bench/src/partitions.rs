@@ -100,7 +100,7 @@ fn prepared(count: u8) -> Vec<Node> {
             Command::AddMarket(add) if count > 1 => {
                 let partition = PartitionId(markets % count);
                 markets += 1;
-                Command::AddMarketTo(AddMarketTo { terms: add.terms, partition })
+                Command::AddMarketTo(Box::new(AddMarketTo { terms: add.terms, partition }))
             }
             other => other,
         };

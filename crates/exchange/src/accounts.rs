@@ -199,7 +199,14 @@ impl Accounts {
             key,
             ApiKey { account, kind, sealed, label, permissions, ip_ranges: ip_ranges.clone() },
         )?;
-        events.push(Event::ApiKeyAdded(ApiKeyAdded { account, key, kind, label, permissions, ip_ranges }));
+        events.push(Event::ApiKeyAdded(Box::new(ApiKeyAdded {
+            account,
+            key,
+            kind,
+            label,
+            permissions,
+            ip_ranges,
+        })));
         Ok(())
     }
 

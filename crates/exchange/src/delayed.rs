@@ -56,18 +56,18 @@ fn listing() -> Vec<Command> {
             initial_reference_ticks: PriceTicks(100),
             status: MarketStatus::Trading,
         };
-        commands.push(Command::AddMarket(AddMarket { terms }));
+        commands.push(Command::AddMarket(Box::new(AddMarket { terms })));
     }
     for account in 1..=ACCOUNTS {
         let name = Text::new(&format!("trader-{account}")).unwrap();
         commands.push(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
         for asset in 0..=MARKETS {
-            commands.push(Command::Deposit(Deposit {
+            commands.push(Command::Deposit(Box::new(Deposit {
                 account: AccountId(account),
                 asset: AssetId(asset),
                 amount: Amount(1_000_000_000_000),
                 reference: Reference::new(&format!("{account}-{asset}")).unwrap(),
-            }));
+            })));
         }
     }
     commands
@@ -145,7 +145,7 @@ fn anything() -> impl Strategy<Value = Command> {
                 }
                 (Command::PlaceOrder(mut place), _) => {
                     place.client_order_id = name(called);
-                    Command::ReplaceOrder(ReplaceOrder { cancel: order, restriction, mode, place })
+                    Command::ReplaceOrder(Box::new(ReplaceOrder { cancel: order, restriction, mode, place }))
                 }
                 (_, 0..4) => {
                     Command::CancelOrder(CancelOrder { account, market, order, restriction, valid_until_ns })
@@ -214,7 +214,7 @@ fn deliver_any(
         .filter(|at| waiting[..*at].iter().all(|earlier| pair(earlier) != pair(&waiting[*at])))
         .collect();
     let message = waiting.remove(first_of_pair[choice % first_of_pair.len()]);
-    partition.deliver(message, events);
+    partition.deliver(&message, events);
     collect(partition, waiting);
 }
 
@@ -223,8 +223,9 @@ fn other_choice(choice: usize) -> usize {
 }
 
 fn collect(partition: &mut Partition, waiting: &mut Vec<Message>) {
-    while let Some(message) = partition.mail.next() {
-        waiting.push(message);
+    while let Some(mut round) = partition.mail.round() {
+        waiting.append(&mut round);
+        partition.mail.delivered(round);
     }
 }
 

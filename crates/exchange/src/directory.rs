@@ -366,9 +366,7 @@ impl Partition {
             self.post.seal(self.time_ns);
             (self.post.origin, self.post.asks_more) = (asked_by, false);
             self.hear(&message, events);
-            while let Some(message) = self.mail.next() {
-                self.route(message, events);
-            }
+            self.route_mail(events);
         }
         self.post.seal(self.time_ns);
         (self.post.origin, self.post.asks_more) = (origin, asks_more);

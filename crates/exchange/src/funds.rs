@@ -53,7 +53,7 @@ impl Accounts {
         let slot = self.ledger.slot(deposit.account, deposit.asset);
         self.ledger.deposit(slot, deposit.amount);
         let Deposit { account, asset, amount, reference } = *deposit;
-        events.push(Event::Deposited(Deposited { account, asset, amount, reference }));
+        events.push(Event::Deposited(Box::new(Deposited { account, asset, amount, reference })));
     }
 
     /// In the directory: another partition asks for a deposit.
@@ -153,7 +153,7 @@ impl Accounts {
         let RequestWithdrawal { account, asset, amount, reference } = *request;
         self.withdrawals.insert(withdrawal, Withdrawal { account, asset, amount });
         let requested = WithdrawalRequested { withdrawal, account, asset, amount, reference };
-        events.push(Event::WithdrawalRequested(requested));
+        events.push(Event::WithdrawalRequested(Box::new(requested)));
     }
 
     pub fn settle_withdrawal(

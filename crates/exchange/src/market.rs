@@ -122,7 +122,7 @@ impl Markets {
         &mut self,
         catalog: &Catalog,
         market: MarketId,
-        body: ToMarket,
+        body: &ToMarket,
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
@@ -137,8 +137,8 @@ impl Markets {
             mail,
             events,
         };
-        match body {
-            ToMarket::Place(place) => desk.place(&place),
+        match *body {
+            ToMarket::Place(ref place) => desk.place(place),
             ToMarket::Cancel { order, account, restriction, replacement } => {
                 desk.cancel(order, account, restriction, replacement);
             }

@@ -1,20 +1,20 @@
 //! Messages on their way between accounts and markets: values in a first-in-first-out queue. What they say is in
 //! [`model::Message`].
 
-use std::collections::VecDeque;
-
 use model::{AccountId, FromMarket, MarketId, Message, OrderId, PriceTicks, ToMarket};
 
 /// Messages on their way.
 #[derive(Default)]
 pub struct Mail {
-    queue: VecDeque<Message>,
+    queue: Vec<Message>,
+    /// An empty queue that keeps its room for the next round.
+    spare: Vec<Message>,
 }
 
 impl Mail {
     #[inline]
     pub fn send_to_market(&mut self, market: MarketId, body: ToMarket) {
-        self.queue.push_back(Message::ToMarket { market, body });
+        self.queue.push(Message::ToMarket { market, body });
     }
 
     #[inline]
@@ -25,22 +25,35 @@ impl Mail {
         order: OrderId,
         body: FromMarket,
     ) {
-        self.queue.push_back(Message::ToAccount { account, market, order, body });
+        self.queue.push(Message::ToAccount { account, market, order, body });
     }
 
     #[inline]
     pub fn send_reference_price(&mut self, market: MarketId, price_ticks: PriceTicks) {
-        self.queue.push_back(Message::ReferencePrice { market, price_ticks });
+        self.queue.push(Message::ReferencePrice { market, price_ticks });
     }
 
     #[inline]
     pub fn push(&mut self, message: Message) {
-        self.queue.push_back(message);
+        self.queue.push(message);
     }
 
+    /// All that is on its way, oldest first; `None` when nothing is. What is sent while a round is delivered comes after it, so
+    /// rounds one after the other are one queue, and no message is moved but once. It comes back by [`Self::delivered`].
     #[inline]
-    pub fn next(&mut self) -> Option<Message> {
-        self.queue.pop_front()
+    pub fn round(&mut self) -> Option<Vec<Message>> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let spare = std::mem::take(&mut self.spare);
+        Some(std::mem::replace(&mut self.queue, spare))
+    }
+
+    /// Takes a round back whose messages are all delivered.
+    #[inline]
+    pub fn delivered(&mut self, mut round: Vec<Message>) {
+        round.clear();
+        self.spare = round;
     }
 
     pub fn is_empty(&self) -> bool {

@@ -33,13 +33,14 @@ impl Partition {
     pub fn apply(&mut self, input: &Sequenced<Command>, events: &mut Vec<Event>) {
         self.accept(input, events);
         if self.post.is_alone() {
-            while let Some(message) = self.mail.next() {
-                self.deliver(message, events);
+            while let Some(round) = self.mail.round() {
+                for message in &round {
+                    self.deliver(message, events);
+                }
+                self.mail.delivered(round);
             }
         } else {
-            while let Some(message) = self.mail.next() {
-                self.route(message, events);
-            }
+            self.route_mail(events);
             self.post.seal(self.time_ns);
         }
         self.accounts.ledger.assert_settled();
@@ -152,14 +153,24 @@ impl Partition {
                 self.clear(*market, body, Heard::FromThere);
                 self.mail.push(message.clone());
             }
-            Message::ReferencePrice { .. } => self.deliver(message.clone(), events),
+            Message::ReferencePrice { .. } => self.deliver(message, events),
             Message::Notice(notice) => self.notice(notice, events),
         }
     }
 
+    /// Delivers or passes on all that is on its way.
+    pub(crate) fn route_mail(&mut self, events: &mut Vec<Event>) {
+        while let Some(round) = self.mail.round() {
+            for message in &round {
+                self.route(message, events);
+            }
+            self.mail.delivered(round);
+        }
+    }
+
     /// Delivers a message here or says it to the partition where it goes.
-    pub(crate) fn route(&mut self, message: Message, events: &mut Vec<Event>) {
-        let to = match &message {
+    fn route(&mut self, message: &Message, events: &mut Vec<Event>) {
+        let to = match message {
             Message::ToMarket { market, .. } => {
                 self.catalog.home(*market).expect("a message goes to a listed market")
             }
@@ -175,13 +186,13 @@ impl Partition {
         if to == self.post.own {
             return self.deliver(message, events);
         }
-        match &message {
+        match message {
             Message::ToAccount { market, body, .. } => {
                 self.clear(*market, body, Heard::FromHere);
-                self.post.say(to, message);
+                self.post.say(to, message.clone());
             }
             Message::ToMarket { .. } | Message::ReferencePrice { .. } | Message::Notice(_) => {
-                self.post.ask(to, message);
+                self.post.ask(to, message.clone());
             }
         }
     }
@@ -204,17 +215,18 @@ impl Partition {
         self.accounts.ledger.clear(terms.base, base);
     }
 
-    pub(crate) fn deliver(&mut self, message: Message, events: &mut Vec<Event>) {
+    pub(crate) fn deliver(&mut self, message: &Message, events: &mut Vec<Event>) {
         match message {
             Message::ToMarket { market, body } => {
-                self.markets.receive(&self.catalog, market, body, &mut self.mail, events);
+                self.markets.receive(&self.catalog, *market, body, &mut self.mail, events);
             }
             Message::ToAccount { account, market, order, body } => {
-                self.accounts.receive(&self.catalog, (account, market, order), &body, &mut self.mail, events);
+                let whose = (*account, *market, *order);
+                self.accounts.receive(&self.catalog, whose, body, &mut self.mail, events);
             }
             Message::ReferencePrice { market, price_ticks } => {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =
-                    price_ticks;
+                    *price_ticks;
             }
             Message::Notice(_) => unreachable!("notices are said to other partitions only"),
         }

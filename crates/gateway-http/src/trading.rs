@@ -87,7 +87,7 @@ pub(crate) async fn cancel_replace(gateway: &Gateway, ask: &Ask<'_>) -> Result<J
     gateway.check_open(Asked::Place, listing)?;
     let Replacing { command, response, labels, cancel_id } =
         orders::replace(params, listing, caller, || gateway.new_client_order_id())?;
-    let reply = gateway.execute(Command::ReplaceOrder(command)).await?;
+    let reply = gateway.execute(Command::ReplaceOrder(Box::new(command))).await?;
     let (status, replaced) = gateway.after(&reply).await?.with_views(|views| {
         outcome(caller.account, &reply, unit).replaced(listing, views.orders(), cancel_id, response, labels)
     })?;

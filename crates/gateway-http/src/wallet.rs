@@ -92,7 +92,7 @@ pub(crate) async fn withdraw(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, A
     let reference = reference(account, id, params.required("address")?, params.optional("addressTag")?)?;
 
     let command = RequestWithdrawal { account, asset, amount: Amount(amount), reference };
-    let reply = gateway.execute(Command::RequestWithdrawal(command)).await?;
+    let reply = gateway.execute(Command::RequestWithdrawal(Box::new(command))).await?;
     for event in reply.events() {
         if let Event::Rejected { reject, .. } = event {
             return Err(refused(reject));

@@ -25,19 +25,19 @@ pub enum Command {
     /// Lists an asset.
     AddAsset(AddAsset),
     /// Lists a market.
-    AddMarket(AddMarket),
+    AddMarket(Box<AddMarket>),
     /// Gives a market other terms; what is held for open orders stays as it was.
-    ChangeMarket(AddMarket),
+    ChangeMarket(Box<AddMarket>),
     /// Opens an account.
     CreateAccount(CreateAccount),
     /// Gives an account an API key, in the form of the first version, which old journals have.
-    CreateApiKey(CreateApiKey),
+    CreateApiKey(Box<CreateApiKey>),
     /// Takes an API key away.
     RevokeApiKey(RevokeApiKey),
     /// Credits an account.
-    Deposit(Deposit),
+    Deposit(Box<Deposit>),
     /// Holds what is to be withdrawn.
-    RequestWithdrawal(RequestWithdrawal),
+    RequestWithdrawal(Box<RequestWithdrawal>),
     /// Ends a withdrawal: paid out, or given back.
     SettleWithdrawal(SettleWithdrawal),
     /// Places an order.
@@ -47,7 +47,7 @@ pub enum Command {
     /// Cancels all orders of an account in one market.
     CancelAllOrders(CancelAllOrders),
     /// Cancels one order and places another.
-    ReplaceOrder(ReplaceOrder),
+    ReplaceOrder(Box<ReplaceOrder>),
     /// Makes an order smaller without moving it.
     AmendOrder(AmendOrder),
     /// A second has passed without any other command.
@@ -55,13 +55,13 @@ pub enum Command {
     /// Stands where a command was that must not be applied, see `rialto journal skip`. Never journaled itself.
     Skip(Skip),
     /// Gives an account an API key.
-    AddApiKey(AddApiKey),
+    AddApiKey(Box<AddApiKey>),
     /// Gives an API key other permissions and other addresses.
-    ChangeApiKey(ChangeApiKey),
+    ChangeApiKey(Box<ChangeApiKey>),
     /// Gives an API key the same credential, sealed under another master key.
-    ResealApiKey(ResealApiKey),
+    ResealApiKey(Box<ResealApiKey>),
     /// Lists a market that lives in another partition than the first.
-    AddMarketTo(AddMarketTo),
+    AddMarketTo(Box<AddMarketTo>),
     /// Moves a market to another partition.
     MoveMarket(MoveMarket),
     /// There is one more partition, which gets its share of the accounts to come. Only the first partition takes it.

@@ -48,9 +48,9 @@ pub enum Event {
         key: ApiKeyId,
     },
     /// Money has arrived.
-    Deposited(Deposited),
+    Deposited(Box<Deposited>),
     /// Money is held, to be withdrawn.
-    WithdrawalRequested(WithdrawalRequested),
+    WithdrawalRequested(Box<WithdrawalRequested>),
     /// A withdrawal has ended.
     WithdrawalSettled(WithdrawalSettled),
     /// An order is accepted: execution type NEW.
@@ -80,7 +80,7 @@ pub enum Event {
         reason: String,
     },
     /// An account has an API key.
-    ApiKeyAdded(ApiKeyAdded),
+    ApiKeyAdded(Box<ApiKeyAdded>),
     /// An API key has other permissions and other addresses.
     ApiKeyChanged(ApiKeyChanged),
     /// An API key's credential is sealed under another master key.

@@ -209,6 +209,15 @@ impl fmt::Display for TermsError {
 
 impl std::error::Error for TermsError {}
 
+/// The exact product. Nearly always both are small, and then it cannot overflow and takes one instruction.
+#[inline]
+fn product(a: i128, b: i128) -> Option<i128> {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(small), Ok(other)) => Some(i128::from(small).wrapping_mul(i128::from(other))),
+        _ => a.checked_mul(b),
+    }
+}
+
 impl MarketTerms {
     /// Most lots in one order: 2^44.
     pub const MAX_QTY_LOTS: QtyLots = QtyLots(1 << 44);
@@ -320,14 +329,13 @@ impl MarketTerms {
     /// can be counted.
     #[inline]
     pub fn checked_notional(&self, price: PriceTicks, qty: QtyLots) -> Option<Amount> {
-        let tick_lots = i128::from(price.0).checked_mul(i128::from(qty.0))?;
-        tick_lots.checked_mul(self.quote_atoms_per_tick_lot.0).map(Amount)
+        product(product(price.0.into(), qty.0.into())?, self.quote_atoms_per_tick_lot.0).map(Amount)
     }
 
     /// `qty` in base atoms: exact.
     #[inline]
     pub fn base_amount(&self, qty: QtyLots) -> Amount {
-        Amount(i128::from(qty.0).checked_mul(self.base_atoms_per_lot.0).expect("terms bound the quantity"))
+        product(qty.0.into(), self.base_atoms_per_lot.0).map(Amount).expect("terms bound the quantity")
     }
 
     /// The price by which market orders are measured when the last trade was at `last`: that, or the end of the range of

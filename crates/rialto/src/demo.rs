@@ -285,7 +285,12 @@ fn accounts(
         for ((asset, units), id) in FUNDS.into_iter().zip(0..) {
             let amount = Amount(units * 100_000_000);
             let reference = Reference::new(&format!("{name}-{asset}"))?;
-            commands.push(Command::Deposit(Deposit { account, asset: AssetId(id), amount, reference }));
+            commands.push(Command::Deposit(Box::new(Deposit {
+                account,
+                asset: AssetId(id),
+                amount,
+                reference,
+            })));
         }
         let grant = Grant::new(account, Permissions::READ.and(Permissions::TRADE));
         let IssuedKey { command, secret } = match kept.of(name) {
@@ -294,7 +299,7 @@ fn accounts(
         };
         demo_keys.push(DemoKey { name, key: command.key, secret });
         stored.push(StoredKey::from(&command));
-        commands.push(Command::AddApiKey(command));
+        commands.push(Command::AddApiKey(Box::new(command)));
     }
     kept.keep(&demo_keys)?;
     Ok((demo_keys, stored, commands))

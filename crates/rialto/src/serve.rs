@@ -354,7 +354,7 @@ fn finish_change_of_master_key(keys: &KeyStore, ingress: &Ingress) -> anyhow::Re
     }
     let outdated = keys.outdated()?;
     for reseal in &outdated {
-        setup::execute(ingress, Command::ResealApiKey(reseal.clone()))
+        setup::execute(ingress, Command::ResealApiKey(Box::new(reseal.clone())))
             .context("the change of the master key cannot be finished")?;
         keys.resealed(reseal);
     }

@@ -91,8 +91,8 @@ pub fn listing(config: &Config) -> anyhow::Result<Vec<Command>> {
     let mut commands: Vec<Command> = assets.collect();
     for (form, terms) in config.markets.iter().zip(config.markets()?) {
         commands.push(match config.partition_of(form.get_ref()).map_err(|problem| anyhow!(problem))? {
-            PartitionId::FIRST => Command::AddMarket(AddMarket { terms }),
-            partition => Command::AddMarketTo(AddMarketTo { terms, partition }),
+            PartitionId::FIRST => Command::AddMarket(Box::new(AddMarket { terms })),
+            partition => Command::AddMarketTo(Box::new(AddMarketTo { terms, partition })),
         });
     }
     Ok(commands)

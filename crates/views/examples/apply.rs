@@ -99,18 +99,18 @@ impl Flow {
                 initial_reference_ticks: PriceTicks(50_000),
                 status: MarketStatus::Trading,
             };
-            commands.push(Command::AddMarket(AddMarket { terms }));
+            commands.push(Command::AddMarket(Box::new(AddMarket { terms })));
         }
         for account in 1..=ACCOUNTS {
             let name = AccountName::new(&format!("account-{account}")).expect("short");
             commands.push(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
             for asset in 0..2 {
-                commands.push(Command::Deposit(Deposit {
+                commands.push(Command::Deposit(Box::new(Deposit {
                     account: AccountId(account),
                     asset: AssetId(asset),
                     amount: Amount(1_000_000_000_000_000),
                     reference: Reference::new(&format!("{account}:{asset}")).expect("short"),
-                }));
+                })));
             }
         }
         commands

@@ -17,8 +17,6 @@ use sequencer::{Egress, Lane, Reply, Sequencer, SequencerError, Session, Setting
 use crate::Measurement;
 use crate::flow::{self, preparation};
 
-/// How often each of the three takes its turn.
-const ROUNDS: u64 = 20;
 /// Orders, or syncs, of a turn. Orders are sent each when the one before is answered.
 const TURN: u64 = 100;
 
@@ -70,8 +68,9 @@ impl Timed {
 }
 
 /// One order at a time through two sequencers with journals in `folder`: account and market together and apart; and between them
-/// what one append to a journal takes, synced. They take turns, since a disk is not the same in every second.
-pub fn run(folder: &Path) -> Result<Vec<Measurement>, Box<dyn Error>> {
+/// what one append to a journal takes, synced. They take turns, since a disk is not the same in every second;
+/// each has so many.
+pub fn run(folder: &Path, turns: u64) -> Result<Vec<Measurement>, Box<dyn Error>> {
     let folder = tempfile::tempdir_in(folder)?;
     let files = journal::Settings::default();
     let mut directory = DataDir::open(folder.path().join("data"))?;
@@ -99,7 +98,7 @@ pub fn run(folder: &Path) -> Result<Vec<Measurement>, Box<dyn Error>> {
     for command in preparation() {
         let command = match command {
             Command::AddMarket(add) => {
-                Command::AddMarketTo(AddMarketTo { terms: add.terms, partition: PartitionId(1) })
+                Command::AddMarketTo(Box::new(AddMarketTo { terms: add.terms, partition: PartitionId(1) }))
             }
             Command::CreateAccount(create) if create.name.as_str().len() > "trader-99".len() => continue,
             Command::Deposit(deposit) if deposit.account.0 > 99 => continue,
@@ -116,7 +115,7 @@ pub fn run(folder: &Path) -> Result<Vec<Measurement>, Box<dyn Error>> {
     let beside = DataDir::open(folder.path().join("beside"))?;
     let (_, mut journal) = JournalWriter::open(beside.storage(), &files, Durable::GENESIS)?;
     let mut frame = FrameBuffer::new();
-    for first in (0..ROUNDS).map(|round| round * TURN) {
+    for first in (0..turns).map(|turn| turn * TURN) {
         for (timed, account) in [(&mut together, at_home(1)), (&mut apart, at_home(0))] {
             for number in first..first + TURN {
                 let place = Command::PlaceOrder(order(account, number));

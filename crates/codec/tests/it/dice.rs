@@ -194,31 +194,31 @@ impl Dice<'_> {
         let variant = self.one_of(Command::NAMES);
         match variant {
             "AddAsset" => Command::AddAsset(AddAsset { terms: self.asset_terms() }),
-            "AddMarket" => Command::AddMarket(AddMarket { terms: self.market_terms() }),
-            "ChangeMarket" => Command::ChangeMarket(AddMarket { terms: self.market_terms() }),
+            "AddMarket" => Command::AddMarket(Box::new(AddMarket { terms: self.market_terms() })),
+            "ChangeMarket" => Command::ChangeMarket(Box::new(AddMarket { terms: self.market_terms() })),
             "CreateAccount" => Command::CreateAccount(CreateAccount {
                 name: self.text(),
                 trade_group: TradeGroup(self.u32()),
             }),
-            "CreateApiKey" => Command::CreateApiKey(CreateApiKey {
+            "CreateApiKey" => Command::CreateApiKey(Box::new(CreateApiKey {
                 account: self.account(),
                 key: self.text(),
                 sealed_secret: (0..self.byte()).map(|_| self.byte()).collect(),
                 permissions: self.u32(),
-            }),
+            })),
             "RevokeApiKey" => Command::RevokeApiKey(RevokeApiKey { key: self.text() }),
-            "Deposit" => Command::Deposit(Deposit {
+            "Deposit" => Command::Deposit(Box::new(Deposit {
                 account: self.account(),
                 asset: self.asset(),
                 amount: self.amount(),
                 reference: self.text(),
-            }),
-            "RequestWithdrawal" => Command::RequestWithdrawal(RequestWithdrawal {
+            })),
+            "RequestWithdrawal" => Command::RequestWithdrawal(Box::new(RequestWithdrawal {
                 account: self.account(),
                 asset: self.asset(),
                 amount: self.amount(),
                 reference: self.text(),
-            }),
+            })),
             "SettleWithdrawal" => Command::SettleWithdrawal(SettleWithdrawal {
                 withdrawal: WithdrawalId(self.u64()),
                 paid_out: self.bool(),
@@ -236,12 +236,12 @@ impl Dice<'_> {
                 market: self.market(),
                 valid_until_ns: self.time(),
             }),
-            "ReplaceOrder" => Command::ReplaceOrder(ReplaceOrder {
+            "ReplaceOrder" => Command::ReplaceOrder(Box::new(ReplaceOrder {
                 cancel: self.order_ref(),
                 restriction: self.one_of(&examples::cancel_restrictions()),
                 mode: self.one_of(&examples::replace_modes()),
                 place: self.place(),
-            }),
+            })),
             "AmendOrder" => Command::AmendOrder(AmendOrder {
                 account: self.account(),
                 market: self.market(),
@@ -252,7 +252,7 @@ impl Dice<'_> {
             }),
             "Tick" => Command::Tick,
             "Skip" => Command::Skip(Skip { reason: self.string() }),
-            "AddApiKey" => Command::AddApiKey(AddApiKey {
+            "AddApiKey" => Command::AddApiKey(Box::new(AddApiKey {
                 account: self.account(),
                 key: self.text(),
                 kind: self.one_of(&examples::key_kinds()),
@@ -260,20 +260,20 @@ impl Dice<'_> {
                 label: self.text(),
                 permissions: self.u32(),
                 ip_ranges: self.ip_ranges(),
-            }),
-            "ChangeApiKey" => Command::ChangeApiKey(ChangeApiKey {
+            })),
+            "ChangeApiKey" => Command::ChangeApiKey(Box::new(ChangeApiKey {
                 key: self.text(),
                 permissions: self.u32(),
                 ip_ranges: self.ip_ranges(),
-            }),
-            "ResealApiKey" => Command::ResealApiKey(ResealApiKey {
+            })),
+            "ResealApiKey" => Command::ResealApiKey(Box::new(ResealApiKey {
                 key: self.text(),
                 sealed: (0..self.byte()).map(|_| self.byte()).collect(),
-            }),
-            "AddMarketTo" => Command::AddMarketTo(AddMarketTo {
+            })),
+            "AddMarketTo" => Command::AddMarketTo(Box::new(AddMarketTo {
                 terms: self.market_terms(),
                 partition: PartitionId(self.byte()),
-            }),
+            })),
             "MoveMarket" => {
                 Command::MoveMarket(MoveMarket { market: self.market(), to: PartitionId(self.byte()) })
             }
@@ -313,14 +313,14 @@ impl Dice<'_> {
                 key: self.text(),
                 permissions: self.u32(),
             }),
-            "ApiKeyAdded" => Event::ApiKeyAdded(ApiKeyAdded {
+            "ApiKeyAdded" => Event::ApiKeyAdded(Box::new(ApiKeyAdded {
                 account: self.account(),
                 key: self.text(),
                 kind: self.one_of(&examples::key_kinds()),
                 label: self.text(),
                 permissions: self.u32(),
                 ip_ranges: self.ip_ranges(),
-            }),
+            })),
             "ApiKeyChanged" => Event::ApiKeyChanged(ApiKeyChanged {
                 account: self.account(),
                 key: self.text(),
@@ -342,19 +342,19 @@ impl Dice<'_> {
             },
             "ApiKeyResealed" => Event::ApiKeyResealed { account: self.account(), key: self.text() },
             "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },
-            "Deposited" => Event::Deposited(Deposited {
+            "Deposited" => Event::Deposited(Box::new(Deposited {
                 account: self.account(),
                 asset: self.asset(),
                 amount: self.amount(),
                 reference: self.text(),
-            }),
-            "WithdrawalRequested" => Event::WithdrawalRequested(WithdrawalRequested {
+            })),
+            "WithdrawalRequested" => Event::WithdrawalRequested(Box::new(WithdrawalRequested {
                 withdrawal: WithdrawalId(self.u64()),
                 account: self.account(),
                 asset: self.asset(),
                 amount: self.amount(),
                 reference: self.text(),
-            }),
+            })),
             "WithdrawalSettled" => Event::WithdrawalSettled(WithdrawalSettled {
                 withdrawal: WithdrawalId(self.u64()),
                 account: self.account(),

@@ -222,23 +222,28 @@ fn commands_before_partitions() -> Vec<Command> {
     let (account, market, asset) = (AccountId(7), MarketId(3), AssetId(2));
     vec![
         Command::AddAsset(AddAsset { terms: asset_terms() }),
-        Command::AddMarket(AddMarket { terms: market_terms() }),
-        Command::ChangeMarket(AddMarket { terms: MarketTerms { band_ppm: 1, ..market_terms() } }),
+        Command::AddMarket(Box::new(AddMarket { terms: market_terms() })),
+        Command::ChangeMarket(Box::new(AddMarket { terms: MarketTerms { band_ppm: 1, ..market_terms() } })),
         Command::CreateAccount(CreateAccount { name: text("alice"), trade_group: TradeGroup(9) }),
-        Command::CreateApiKey(CreateApiKey {
+        Command::CreateApiKey(Box::new(CreateApiKey {
             account,
             key: text("key-of-alice"),
             sealed_secret: vec![0xDE, 0xAD, 0x00, 0xBE, 0xEF],
             permissions: 0x8000_0003,
-        }),
+        })),
         Command::RevokeApiKey(RevokeApiKey { key: text("key-of-alice") }),
-        Command::Deposit(Deposit { account, asset, amount: Amount(1 << 100), reference: text("chain:tx:0") }),
-        Command::RequestWithdrawal(RequestWithdrawal {
+        Command::Deposit(Box::new(Deposit {
+            account,
+            asset,
+            amount: Amount(1 << 100),
+            reference: text("chain:tx:0"),
+        })),
+        Command::RequestWithdrawal(Box::new(RequestWithdrawal {
             account,
             asset,
             amount: Amount(1_234_567),
             reference: text("withdrawal-1"),
-        }),
+        })),
         Command::SettleWithdrawal(SettleWithdrawal { withdrawal: WithdrawalId(11), paid_out: true }),
         Command::PlaceOrder(place()),
         Command::CancelOrder(CancelOrder {
@@ -249,12 +254,12 @@ fn commands_before_partitions() -> Vec<Command> {
             valid_until_ns: TimeNs(46),
         }),
         Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns: TimeNs(47) }),
-        Command::ReplaceOrder(ReplaceOrder {
+        Command::ReplaceOrder(Box::new(ReplaceOrder {
             cancel: OrderRef::Client(text("my-order-0")),
             restriction: CancelRestriction::OnlyNew,
             mode: ReplaceMode::AllowFailure,
             place: place(),
-        }),
+        })),
         Command::AmendOrder(AmendOrder {
             account,
             market,
@@ -265,7 +270,7 @@ fn commands_before_partitions() -> Vec<Command> {
         }),
         Command::Tick,
         Command::Skip(Skip { reason: "it broke an invariant: ∑ ≠ 0".into() }),
-        Command::AddApiKey(AddApiKey {
+        Command::AddApiKey(Box::new(AddApiKey {
             account,
             key: text("other-key-of-alice"),
             kind: KeyKind::Ed25519,
@@ -273,20 +278,23 @@ fn commands_before_partitions() -> Vec<Command> {
             label: text("bot-1"),
             permissions: 0x8000_0005,
             ip_ranges: ip_ranges(),
-        }),
-        Command::ChangeApiKey(ChangeApiKey {
+        })),
+        Command::ChangeApiKey(Box::new(ChangeApiKey {
             key: text("key-of-alice"),
             permissions: 0x4000_0001,
             ip_ranges: ip_ranges(),
-        }),
-        Command::ResealApiKey(ResealApiKey { key: text("key-of-alice"), sealed: vec![0xFE, 0xED, 0x00] }),
+        })),
+        Command::ResealApiKey(Box::new(ResealApiKey {
+            key: text("key-of-alice"),
+            sealed: vec![0xFE, 0xED, 0x00],
+        })),
     ]
 }
 
 fn commands_of_partitions() -> Vec<Command> {
     let market = MarketId(3);
     vec![
-        Command::AddMarketTo(AddMarketTo { terms: market_terms(), partition: PartitionId(2) }),
+        Command::AddMarketTo(Box::new(AddMarketTo { terms: market_terms(), partition: PartitionId(2) })),
         Command::MoveMarket(MoveMarket { market, to: PartitionId(1) }),
         Command::AddPartition,
         Command::JoinExchange(JoinExchange { partition: PartitionId(2) }),
@@ -438,19 +446,19 @@ pub fn events() -> Vec<Event> {
         Event::AccountCreated { account, name: text("alice"), trade_group: TradeGroup(9) },
         Event::ApiKeyCreated(ApiKeyCreated { account, key: text("key-of-alice"), permissions: 0x8000_0003 }),
         Event::ApiKeyRevoked { account, key: text("key-of-alice") },
-        Event::Deposited(Deposited {
+        Event::Deposited(Box::new(Deposited {
             account,
             asset,
             amount: Amount(1 << 100),
             reference: text("chain:tx:0"),
-        }),
-        Event::WithdrawalRequested(WithdrawalRequested {
+        })),
+        Event::WithdrawalRequested(Box::new(WithdrawalRequested {
             withdrawal: WithdrawalId(11),
             account,
             asset,
             amount: Amount(1_234_567),
             reference: text("withdrawal-1"),
-        }),
+        })),
         Event::WithdrawalSettled(WithdrawalSettled {
             withdrawal: WithdrawalId(11),
             account,
@@ -527,14 +535,14 @@ pub fn events() -> Vec<Event> {
             open_lots: QtyLots(70),
         }),
         Event::Skipped { reason: "it broke an invariant: ∑ ≠ 0".into() },
-        Event::ApiKeyAdded(ApiKeyAdded {
+        Event::ApiKeyAdded(Box::new(ApiKeyAdded {
             account,
             key: text("other-key-of-alice"),
             kind: KeyKind::Ed25519,
             label: text("bot-1"),
             permissions: 0x8000_0005,
             ip_ranges: ip_ranges(),
-        }),
+        })),
         Event::ApiKeyChanged(ApiKeyChanged {
             account,
             key: text("key-of-alice"),

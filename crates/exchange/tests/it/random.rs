@@ -93,7 +93,7 @@ fn listing(markets: &[MarketTerms], purses: &[i128]) -> Vec<Command> {
             Command::AddAsset(AddAsset { terms: AssetTerms { name: Text::new(name).unwrap(), scale: 0 } })
         })
         .into();
-    commands.extend(markets.iter().map(|terms| Command::AddMarket(AddMarket { terms: *terms })));
+    commands.extend(markets.iter().map(|terms| Command::AddMarket(Box::new(AddMarket { terms: *terms }))));
     for account in 1..=ACCOUNTS {
         let trade_group = TradeGroup(if account <= 2 { 7 } else { 0 });
         let name = Text::new(&format!("trader-{account}")).unwrap();
@@ -101,12 +101,12 @@ fn listing(markets: &[MarketTerms], purses: &[i128]) -> Vec<Command> {
     }
     let owners = (1..=ACCOUNTS).flat_map(|account| (0..3).map(move |asset| (account, asset)));
     for ((account, asset), amount) in owners.zip(purses) {
-        commands.push(Command::Deposit(Deposit {
+        commands.push(Command::Deposit(Box::new(Deposit {
             account: AccountId(account),
             asset: AssetId(asset),
             amount: Amount(*amount),
             reference: Reference::new(&format!("start-{account}-{asset}")).unwrap(),
-        }));
+        })));
     }
     commands
 }
@@ -331,7 +331,7 @@ fn command(numbers: Numbers) -> impl Strategy<Value = Command> {
     let mode = prop_oneof![Just(ReplaceMode::StopOnFailure), Just(ReplaceMode::AllowFailure)];
     let replace =
         (order_ref(), restriction(), mode, place(numbers)).prop_map(|(cancel, restriction, mode, place)| {
-            Command::ReplaceOrder(ReplaceOrder { cancel, restriction, mode, place })
+            Command::ReplaceOrder(Box::new(ReplaceOrder { cancel, restriction, mode, place }))
         });
     let amend = (account(), market(), order_ref(), qty(numbers), client_id(), deadline()).prop_map(
         |(account, market, order, qty, new_client_order_id, valid_until_ns)| {
@@ -348,16 +348,17 @@ fn command(numbers: Numbers) -> impl Strategy<Value = Command> {
     );
     let deposit =
         (account(), asset(), amount(numbers), reference()).prop_map(|(account, asset, amount, reference)| {
-            Command::Deposit(Deposit { account, asset, amount, reference })
+            Command::Deposit(Box::new(Deposit { account, asset, amount, reference }))
         });
     let withdraw =
         (account(), asset(), amount(numbers), reference()).prop_map(|(account, asset, amount, reference)| {
-            Command::RequestWithdrawal(RequestWithdrawal { account, asset, amount, reference })
+            Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference }))
         });
     let settle = (0_u64..6, any::<bool>()).prop_map(|(id, paid_out)| {
         Command::SettleWithdrawal(SettleWithdrawal { withdrawal: WithdrawalId(id), paid_out })
     });
-    let change = changed_terms(numbers).prop_map(|terms| Command::ChangeMarket(AddMarket { terms }));
+    let change =
+        changed_terms(numbers).prop_map(|terms| Command::ChangeMarket(Box::new(AddMarket { terms })));
     prop_oneof![
         90 => place(numbers).prop_map(Command::PlaceOrder),
         10 => cancel,
@@ -406,7 +407,12 @@ fn operator(numbers: Numbers) -> impl Strategy<Value = Command> {
     let key = (account(), select(vec!["", "K", "L"]), select(vec![0_usize, 1, 1_024, 1_025])).prop_map(
         |(account, key, len)| {
             let key = Text::new(key).unwrap();
-            Command::CreateApiKey(CreateApiKey { account, key, sealed_secret: vec![7; len], permissions: 1 })
+            Command::CreateApiKey(Box::new(CreateApiKey {
+                account,
+                key,
+                sealed_secret: vec![7; len],
+                permissions: 1,
+            }))
         },
     );
     // A third has bits behind the prefix; 31 are one too many.
@@ -422,20 +428,28 @@ fn operator(numbers: Numbers) -> impl Strategy<Value = Command> {
         .prop_map(|((account, key, kind), (len, label, ip_ranges))| {
             let (key, label) = (Text::new(key).unwrap(), Text::new(label).unwrap());
             let (sealed, permissions) = (vec![7; len], 1);
-            Command::AddApiKey(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
+            Command::AddApiKey(Box::new(AddApiKey {
+                account,
+                key,
+                kind,
+                sealed,
+                label,
+                permissions,
+                ip_ranges,
+            }))
         });
     let change_key = (select(vec!["K", "L"]), 0_u32..8, ranges).prop_map(|(key, permissions, ip_ranges)| {
-        Command::ChangeApiKey(ChangeApiKey { key: Text::new(key).unwrap(), permissions, ip_ranges })
+        Command::ChangeApiKey(Box::new(ChangeApiKey { key: Text::new(key).unwrap(), permissions, ip_ranges }))
     });
     let reseal_key = (select(vec!["K", "L"]), select(vec![0_usize, 7, 1_025])).prop_map(|(key, len)| {
-        Command::ResealApiKey(ResealApiKey { key: Text::new(key).unwrap(), sealed: vec![9; len] })
+        Command::ResealApiKey(Box::new(ResealApiKey { key: Text::new(key).unwrap(), sealed: vec![9; len] }))
     });
     let revoke_key = select(vec!["K", "L"])
         .prop_map(|key| Command::RevokeApiKey(RevokeApiKey { key: Text::new(key).unwrap() }));
     prop_oneof![
         1 => listed,
-        1 => market.clone().prop_map(|terms| Command::AddMarket(AddMarket { terms })),
-        1 => market.prop_map(|terms| Command::ChangeMarket(AddMarket { terms })),
+        1 => market.clone().prop_map(|terms| Command::AddMarket(Box::new(AddMarket { terms }))),
+        1 => market.prop_map(|terms| Command::ChangeMarket(Box::new(AddMarket { terms }))),
         1 => open,
         1 => key,
         2 => add_key,

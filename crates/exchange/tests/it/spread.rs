@@ -205,7 +205,7 @@ impl Names {
                 let terms = add.terms;
                 let letters: u32 = terms.name.as_str().bytes().map(u32::from).sum();
                 let partition = PartitionId(u8::try_from(letters % u32::from(count)).unwrap());
-                return Command::AddMarketTo(AddMarketTo { terms, partition });
+                return Command::AddMarketTo(Box::new(AddMarketTo { terms, partition }));
             }
             _ => {}
         }
@@ -451,7 +451,7 @@ fn terms_stay_as_they_are_while_a_market_moves() {
     }
     let (market, to) = (MarketId(0), PartitionId(2));
     let terms = *cluster.nodes[0].catalog().market(market).unwrap();
-    let change = Command::ChangeMarket(AddMarket { terms });
+    let change = Command::ChangeMarket(Box::new(AddMarket { terms }));
     cluster.give(PartitionId::FIRST, Command::MoveMarket(MoveMarket { market, to }));
     let refused = Event::Rejected { account: AccountId(0), reject: Reject::MarketMoves { to } };
     assert_eq!(cluster.give(PartitionId::FIRST, change.clone()), [refused]);
@@ -508,8 +508,10 @@ pub fn in_the_middle_of_things() -> Vec<Sequenced<Command>> {
         cluster.give(home, Command::PlaceOrder(place));
         let (asset, amount) = (AssetId(0), Amount(7));
         let reference = Reference::new(&format!("late-{account}-{market}")).unwrap();
-        cluster
-            .give(home, Command::RequestWithdrawal(RequestWithdrawal { account, asset, amount, reference }));
+        cluster.give(
+            home,
+            Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference })),
+        );
     }
     for from in [PartitionId(0), PartitionId(2)] {
         let taken = cluster.nodes[1].last_taken(from);

@@ -114,7 +114,7 @@ impl Story {
             }
             "market" => {
                 let (name, terms) = (words.next(), self.terms_of_new(&words.0.clone().collect::<Vec<_>>()));
-                Command::AddMarket(AddMarket { terms: self.terms(name, terms, &mut words) })
+                Command::AddMarket(Box::new(AddMarket { terms: self.terms(name, terms, &mut words) }))
             }
             "add" => {
                 assert!(words.take("key"));
@@ -129,17 +129,25 @@ impl Story {
                 let sealed = vec![0x5A; words.next().parse().unwrap()];
                 let label = if words.take("label") { name(words.next()) } else { KeyLabel::EMPTY };
                 let (permissions, ip_ranges) = access(&mut words);
-                Command::AddApiKey(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
+                Command::AddApiKey(Box::new(AddApiKey {
+                    account,
+                    key,
+                    kind,
+                    sealed,
+                    label,
+                    permissions,
+                    ip_ranges,
+                }))
             }
             "change" if words.take("key") => {
                 let key = name(words.next());
                 let (permissions, ip_ranges) = access(&mut words);
-                Command::ChangeApiKey(ChangeApiKey { key, permissions, ip_ranges })
+                Command::ChangeApiKey(Box::new(ChangeApiKey { key, permissions, ip_ranges }))
             }
             "reseal" => {
                 let key = name(words.next());
                 let sealed = vec![0xC3; words.next().parse().unwrap()];
-                Command::ResealApiKey(ResealApiKey { key, sealed })
+                Command::ResealApiKey(Box::new(ResealApiKey { key, sealed }))
             }
             "change" => {
                 self.list_defaults();
@@ -147,7 +155,7 @@ impl Story {
                 let market = self.market(name);
                 let before = self.world.partition.catalog().market(market).copied();
                 let before = before.unwrap_or_else(|_| self.terms_of_new(&[]));
-                Command::ChangeMarket(AddMarket { terms: self.terms(name, before, &mut words) })
+                Command::ChangeMarket(Box::new(AddMarket { terms: self.terms(name, before, &mut words) }))
             }
             "account" => return self.open_account(&mut words),
             "deposit" => {
@@ -156,7 +164,7 @@ impl Story {
                 let account = self.known_account(owner);
                 let (asset, amount) = self.amount(&mut words);
                 let reference = self.reference(&mut words);
-                Command::Deposit(Deposit { account, asset, amount, reference })
+                Command::Deposit(Box::new(Deposit { account, asset, amount, reference }))
             }
             "settle" => {
                 let withdrawal = WithdrawalId(words.next().parse().unwrap());
@@ -172,7 +180,7 @@ impl Story {
                 let key = name(words.next());
                 assert!(words.take("secret"));
                 let sealed_secret = vec![0xA5; words.next().parse().unwrap()];
-                Command::CreateApiKey(CreateApiKey { account, key, sealed_secret, permissions: 3 })
+                Command::CreateApiKey(Box::new(CreateApiKey { account, key, sealed_secret, permissions: 3 }))
             }
             "revoke" => Command::RevokeApiKey(RevokeApiKey { key: name(words.next()) }),
             "tick" => Command::Tick,
@@ -212,7 +220,7 @@ impl Story {
                 assert!(words.take("with"));
                 let side = words.next();
                 let place = self.place(account, side, words);
-                Command::ReplaceOrder(ReplaceOrder { cancel, restriction, mode, place })
+                Command::ReplaceOrder(Box::new(ReplaceOrder { cancel, restriction, mode, place }))
             }
             "amend" => {
                 let order = order_ref(words);
@@ -234,7 +242,7 @@ impl Story {
             "withdraw" => {
                 let (asset, amount) = self.amount(words);
                 let reference = self.reference(words);
-                Command::RequestWithdrawal(RequestWithdrawal { account, asset, amount, reference })
+                Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference }))
             }
             side => Command::PlaceOrder(self.place(account, side, words)),
         }
@@ -357,7 +365,7 @@ impl Story {
             self.references += 1;
             let reference = Reference::new(&format!("start-{}", self.references)).unwrap();
             let amount = Amount(unit.0 * 1_000_000);
-            self.world.apply(Command::Deposit(Deposit { account, asset, amount, reference }));
+            self.world.apply(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
         }
     }
 
@@ -426,7 +434,7 @@ impl Story {
         }
         let terms = self.terms_of_new(&[]);
         let terms = self.terms("BTCUSDT", terms, &mut Words("".split_whitespace().peekable()));
-        self.world.apply(Command::AddMarket(AddMarket { terms }));
+        self.world.apply(Command::AddMarket(Box::new(AddMarket { terms })));
     }
 
     /// Default terms between the assets that the words name, which are listed where they are not.

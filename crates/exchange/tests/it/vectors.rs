@@ -164,7 +164,7 @@ impl Bench {
             let terms = AssetTerms { name: Text::new(asset).unwrap(), scale: 8 };
             bench.accepted(Command::AddAsset(AddAsset { terms }));
         }
-        bench.accepted(Command::AddMarket(AddMarket { terms }));
+        bench.accepted(Command::AddMarket(Box::new(AddMarket { terms })));
         for account in bench.accounts.clone() {
             let group = config["groups"][&account].as_i64().unwrap_or(-1);
             let trade_group = u32::try_from(group).map_or(TradeGroup::NONE, TradeGroup);
@@ -181,7 +181,7 @@ impl Bench {
                 if !amount.is_zero() {
                     let reference = Reference::new(&format!("{account}-{called}")).unwrap();
                     let account = bench.account(&account);
-                    bench.accepted(Command::Deposit(Deposit { account, asset, amount, reference }));
+                    bench.accepted(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
                 }
             }
         }

@@ -71,7 +71,7 @@ pub(super) async fn deposit(
     let transfer: Transfer = request.json()?;
     let Understood { account, asset, terms, amount: atoms, reference } = transfer.understood(&admin).await?;
     let command = Deposit { account, asset, amount: atoms, reference };
-    let reply = admin.execute(Command::Deposit(command)).await?;
+    let reply = admin.execute(Command::Deposit(Box::new(command))).await?;
     let told = TransferReply {
         withdrawal: None,
         account: account.0,
@@ -90,7 +90,7 @@ pub(super) async fn request_withdrawal(
     let transfer: Transfer = request.json()?;
     let Understood { account, asset, terms, amount: atoms, reference } = transfer.understood(&admin).await?;
     let command = RequestWithdrawal { account, asset, amount: atoms, reference };
-    let reply = admin.execute(Command::RequestWithdrawal(command)).await?;
+    let reply = admin.execute(Command::RequestWithdrawal(Box::new(command))).await?;
     let requested = reply.events().iter().find_map(|event| {
         if let Event::WithdrawalRequested(requested) = event { Some(requested.withdrawal) } else { None }
     });

@@ -128,7 +128,7 @@ pub(super) async fn create(
     };
     let stored = StoredKey::from(&command);
     keys.handed_in(&stored);
-    let reply = admin.execute(Command::AddApiKey(command.clone())).await.inspect_err(|error| {
+    let reply = admin.execute(Command::AddApiKey(Box::new(command.clone()))).await.inspect_err(|error| {
         if error.status != StatusCode::GATEWAY_TIMEOUT {
             keys.refused(&stored.key);
         }
@@ -174,7 +174,7 @@ pub(super) async fn change(
         None => before.ip_ranges,
     };
     let command = ChangeApiKey { key, permissions, ip_ranges: ip_ranges.clone() };
-    let outcome = admin.execute(Command::ChangeApiKey(command)).await;
+    let outcome = admin.execute(Command::ChangeApiKey(Box::new(command))).await;
     let keys = &admin.gateway().keys;
     match outcome {
         Ok(_) => keys.change(&key, permissions, &ip_ranges),

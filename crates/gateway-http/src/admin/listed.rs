@@ -92,8 +92,10 @@ pub(super) async fn add_market(
     let (base, quote) = (asset(&listings, "base", &form.base)?, asset(&listings, "quote", &form.quote)?);
     let terms = form.terms(base, quote)?;
     let command = match form.partition {
-        None | Some(0) => Command::AddMarket(AddMarket { terms }),
-        Some(partition) => Command::AddMarketTo(AddMarketTo { terms, partition: PartitionId(partition) }),
+        None | Some(0) => Command::AddMarket(Box::new(AddMarket { terms })),
+        Some(partition) => {
+            Command::AddMarketTo(Box::new(AddMarketTo { terms, partition: PartitionId(partition) }))
+        }
     };
     admin.execute(command).await?;
     told(&admin, &form.name, StatusCode::CREATED).await
@@ -186,6 +188,6 @@ pub(super) async fn change_market(
     let listings = admin.listings().await?;
     let listing = market(&listings, &name)?;
     let terms = change.applied_to(&listing.terms, &listing.base, &listing.quote)?;
-    admin.execute(Command::ChangeMarket(AddMarket { terms })).await?;
+    admin.execute(Command::ChangeMarket(Box::new(AddMarket { terms }))).await?;
     told(&admin, &name, StatusCode::OK).await
 }

@@ -65,7 +65,7 @@ async fn seal_anew(
 ) -> Result<usize, AdminError> {
     let mut resealed = 0;
     for command in keys.outdated()? {
-        match admin.execute(Command::ResealApiKey(command.clone())).await {
+        match admin.execute(Command::ResealApiKey(Box::new(command.clone()))).await {
             Ok(_) => {
                 keys.resealed(&command);
                 resealed += 1;

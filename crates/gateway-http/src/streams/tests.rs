@@ -62,7 +62,7 @@ impl World {
         let listing = btcusdt();
         world.hand_in(Command::AddAsset(AddAsset { terms: listing.base }));
         world.hand_in(Command::AddAsset(AddAsset { terms: listing.quote }));
-        world.hand_in(Command::AddMarket(AddMarket { terms: listing.terms }));
+        world.hand_in(Command::AddMarket(Box::new(AddMarket { terms: listing.terms })));
         for (account, name) in [(ALICE, "alice"), (BOB, "bob")] {
             let name = AccountName::new(name).unwrap();
             world.hand_in(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
@@ -80,7 +80,12 @@ impl World {
 
     fn deposit(&mut self, account: AccountId, asset: AssetId, amount: i128) {
         let reference = Reference::new(&format!("deposit-{}", self.count)).unwrap();
-        self.hand_in(Command::Deposit(Deposit { account, asset, amount: Amount(amount), reference }));
+        self.hand_in(Command::Deposit(Box::new(Deposit {
+            account,
+            asset,
+            amount: Amount(amount),
+            reference,
+        })));
     }
 
     fn place(&mut self, account: AccountId, side: Side, kind: OrderKind, stp: SelfTradePrevention) {

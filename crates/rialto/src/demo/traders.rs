@@ -130,13 +130,13 @@ impl Troupe {
                 let Some(asset) = scene.asset(asset_name) else { continue };
                 let amount = Amount(units * 10_i128.pow(u32::from(scene.scale(asset))));
                 let reference = Reference::new(&format!("{name}-{asset_name}"))?;
-                commands.push(Command::Deposit(Deposit { account, asset, amount, reference }));
+                commands.push(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
             }
             let grant = Grant::new(account, Permissions::READ.and(Permissions::TRADE));
             let IssuedKey { command, secret } = keys.issue(grant)?;
             credentials.push(Credentials { key: command.key.to_string(), secret });
             stored.push(StoredKey::from(&command));
-            commands.push(Command::AddApiKey(command));
+            commands.push(Command::AddApiKey(Box::new(command)));
         }
         Ok((Self::new(credentials, 0), stored, commands))
     }

@@ -66,7 +66,7 @@ pub fn poison() -> Command {
 }
 
 fn market(name: &str, base: u32, quote: u32) -> Command {
-    Command::AddMarket(AddMarket {
+    Command::AddMarket(Box::new(AddMarket {
         terms: MarketTerms {
             name: MarketName::new(name).unwrap(),
             base: AssetId(base),
@@ -91,7 +91,7 @@ fn market(name: &str, base: u32, quote: u32) -> Command {
             initial_reference_ticks: PriceTicks(500),
             status: MarketStatus::Trading,
         },
-    })
+    }))
 }
 
 const ACCOUNTS: u64 = 4;
@@ -108,12 +108,12 @@ pub fn preparation() -> Vec<Command> {
     for number in 1..=ACCOUNTS {
         commands.push(account(&format!("first-{number}")));
         for asset in 0..3 {
-            commands.push(Command::Deposit(Deposit {
+            commands.push(Command::Deposit(Box::new(Deposit {
                 account: AccountId(number),
                 asset: AssetId(asset),
                 amount: Amount(10_000_000),
                 reference: Reference::new(&format!("first-{number}-{asset}")).unwrap(),
-            }));
+            })));
         }
     }
     commands
@@ -142,20 +142,20 @@ impl Flow {
         }
         match self.random.below(20) {
             0 => account(&format!("account-{}", self.unique)),
-            1 => Command::Deposit(Deposit {
+            1 => Command::Deposit(Box::new(Deposit {
                 account: owner,
                 asset: AssetId(u32::try_from(self.random.below(4)).unwrap()),
                 amount: Amount(self.random.signed(100_000).into()),
                 reference: Reference::new(&format!("deposit-{:080}", self.unique)).unwrap(),
-            }),
+            })),
             2 => {
                 self.requested += 1;
-                Command::RequestWithdrawal(RequestWithdrawal {
+                Command::RequestWithdrawal(Box::new(RequestWithdrawal {
                     account: owner,
                     asset: AssetId(u32::try_from(self.random.below(3)).unwrap()),
                     amount: Amount(self.random.signed(100_000).into()),
                     reference: Reference::new(&format!("withdrawal-{}", self.unique)).unwrap(),
-                })
+                }))
             }
             3 if self.settled < self.requested => {
                 self.settled += 1;
@@ -189,12 +189,12 @@ impl Flow {
                 new_client_order_id: ClientOrderId::EMPTY,
                 valid_until_ns: self.deadline(),
             }),
-            10 => Command::ReplaceOrder(ReplaceOrder {
+            10 => Command::ReplaceOrder(Box::new(ReplaceOrder {
                 cancel: self.order(),
                 restriction: CancelRestriction::None,
                 mode: ReplaceMode::AllowFailure,
                 place: self.place(owner),
-            }),
+            })),
             _ => Command::PlaceOrder(self.place(owner)),
         }
     }
@@ -207,7 +207,7 @@ impl Flow {
             let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
             let (sealed, ip_ranges) = (vec![byte; 1_000], vec!["2001:db8::/32".parse().unwrap()]);
             let permissions = 1;
-            return Command::AddApiKey(AddApiKey {
+            return Command::AddApiKey(Box::new(AddApiKey {
                 account,
                 key,
                 kind,
@@ -215,9 +215,14 @@ impl Flow {
                 label,
                 permissions,
                 ip_ranges,
-            });
+            }));
         }
-        Command::CreateApiKey(CreateApiKey { account, key, sealed_secret: vec![byte; 1_000], permissions: 1 })
+        Command::CreateApiKey(Box::new(CreateApiKey {
+            account,
+            key,
+            sealed_secret: vec![byte; 1_000],
+            permissions: 1,
+        }))
     }
 
     fn place(&mut self, account: AccountId) -> PlaceOrder {

@@ -35,12 +35,12 @@ fn exchange(count: u8, seed: u64) -> Exchange {
     let rich: Vec<_> = (0..count).map(|partition| account_in(&sequencer, partition)).collect();
     sequencer.abandon_all().unwrap();
     let deposit = |account: AccountId| {
-        Command::Deposit(Deposit {
+        Command::Deposit(Box::new(Deposit {
             account,
             asset: AssetId(2),
             amount: Amount(1 << 40),
             reference: Reference::new(&format!("rich-{account}")).unwrap(),
-        })
+        }))
     };
     exchange.live(&rich.into_iter().map(deposit).collect::<Vec<_>>()).unwrap();
     exchange
@@ -436,12 +436,12 @@ fn what_was_answered_is_known_everywhere() {
     let listener = Arc::new(Listener::default());
     let there = account_in(&sequencer, 1);
     for round in 0..20 {
-        let deposit = Command::Deposit(Deposit {
+        let deposit = Command::Deposit(Box::new(Deposit {
             account: there,
             asset: AssetId(u32::try_from(3 + round).unwrap()),
             amount: Amount(5),
             reference: Reference::new(&format!("new-{round}")).unwrap(),
-        });
+        }));
         let relay = Relay {
             ingress: sequencer.ingress().clone(),
             then: Mutex::new(Some(listener.asks(round, deposit))),

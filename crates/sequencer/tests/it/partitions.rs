@@ -134,7 +134,7 @@ impl Exchange {
         match command {
             Command::AddMarket(add) if add.terms.name.as_str() == "BBBCCC" => {
                 let partition = PartitionId(self.count() - 1);
-                Command::AddMarketTo(AddMarketTo { terms: add.terms, partition })
+                Command::AddMarketTo(Box::new(AddMarketTo { terms: add.terms, partition }))
             }
             Command::CancelOrder(mut cancel) => {
                 anywhere(&mut cancel.order);
@@ -332,12 +332,12 @@ fn all_of_many_orders_are_in_the_answer_that_cancels_them() {
     let (markets, valid_until_ns) = ([MarketId(0), MarketId(1)], TimeNs::NEVER);
     let home = |account| ingress.partitions().home(account);
     let account = (1..=4).map(AccountId).find(|account| home(*account) != PartitionId(0)).unwrap();
-    let money = Command::Deposit(Deposit {
+    let money = Command::Deposit(Box::new(Deposit {
         account,
         asset: AssetId(2),
         amount: Amount(10_000_000),
         reference: Reference::new("enough-for-all").unwrap(),
-    });
+    }));
     assert!(hand_in(ingress, &listener, 0, &money));
     listener.wait_for(1);
     let mut token = 1;

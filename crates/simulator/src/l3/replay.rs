@@ -340,12 +340,12 @@ impl<'a> Driver<'a> {
             (Action::Replace { price, open }, Some(Fate::Open { .. })) => {
                 let kind =
                     OrderKind::Limit { price_ticks: price, qty_lots: open, time_in_force: TimeInForce::Gtc };
-                Ok(Command::ReplaceOrder(ReplaceOrder {
+                Ok(Command::ReplaceOrder(Box::new(ReplaceOrder {
                     cancel: OrderRef::Client(name(step.order)),
                     restriction: CancelRestriction::None,
                     mode: ReplaceMode::StopOnFailure,
                     place: self.place(step, kind),
-                }))
+                })))
             }
             (Action::Cancel, Some(Fate::Open { .. })) => Ok(self.cancel(step)),
             (Action::Amend { .. } | Action::Replace { .. }, _) => Err(Done::Change),

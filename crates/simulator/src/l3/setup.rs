@@ -127,7 +127,7 @@ fn market(bounds: &Bounds) -> Command {
     let most_orders = MarketTerms::MAX_OPEN_LOTS / bounds.max_qty.0;
     let max_open_orders = u32::try_from(most_orders)
         .map_or(MarketTerms::MAX_OPEN_ORDERS, |most| most.min(MarketTerms::MAX_OPEN_ORDERS));
-    Command::AddMarket(AddMarket {
+    Command::AddMarket(Box::new(AddMarket {
         terms: MarketTerms {
             name: MarketName::new("BTCUSD").expect("a short name"),
             base: BASE,
@@ -153,14 +153,14 @@ fn market(bounds: &Bounds) -> Command {
             initial_reference_ticks: bounds.reference,
             status: MarketStatus::Trading,
         },
-    })
+    }))
 }
 
 fn deposit(account: AccountId, asset: AssetId, amount: Amount) -> Command {
-    Command::Deposit(Deposit {
+    Command::Deposit(Box::new(Deposit {
         account,
         asset,
         amount,
         reference: Reference::new(&format!("l3-{account}-{asset}")).expect("a short reference"),
-    })
+    }))
 }

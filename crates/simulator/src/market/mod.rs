@@ -164,12 +164,12 @@ impl Request {
         };
         match &self.action {
             Action::Place(order) => Command::PlaceOrder(place(order)),
-            Action::Replace { cancel, order } => Command::ReplaceOrder(ReplaceOrder {
+            Action::Replace { cancel, order } => Command::ReplaceOrder(Box::new(ReplaceOrder {
                 cancel: OrderRef::Client(client_order_id(*cancel)),
                 restriction: CancelRestriction::None,
                 mode: ReplaceMode::AllowFailure,
                 place: place(order),
-            }),
+            })),
             Action::Cancel(name) => Command::CancelOrder(CancelOrder {
                 account,
                 market: self.market,

@@ -20,7 +20,7 @@ impl Alone {
     /// What the others were asked, and have done. `reference` is that of a withdrawal that is settled.
     pub fn play(&mut self, command: &Command, reference: Option<Reference>) {
         let command = match command {
-            Command::AddMarketTo(add) => Command::AddMarket(AddMarket { terms: add.terms }),
+            Command::AddMarketTo(add) => Command::AddMarket(Box::new(AddMarket { terms: add.terms })),
             Command::MoveMarket(_) => return,
             Command::SettleWithdrawal(settle) => {
                 let known = reference.and_then(|reference| self.withdrawals.get(&reference));

@@ -91,7 +91,7 @@ impl Flow {
             let partition = PartitionId(u8::try_from(market).expect("few") % partitions);
             let terms = self.terms(market);
             self.markets.insert(MarketId(market), terms);
-            commands.push(Command::AddMarketTo(AddMarketTo { terms, partition }));
+            commands.push(Command::AddMarketTo(Box::new(AddMarketTo { terms, partition })));
         }
         for account in 1..=ACCOUNTS {
             let name = AccountName::new(&format!("trader-{account}")).expect("short");
@@ -99,12 +99,12 @@ impl Flow {
             let trade_group = if account / 2 == 1 { TradeGroup(7) } else { TradeGroup::NONE };
             commands.push(Command::CreateAccount(CreateAccount { name, trade_group }));
             for asset in 0..ASSETS {
-                commands.push(Command::Deposit(Deposit {
+                commands.push(Command::Deposit(Box::new(Deposit {
                     account: AccountId(account),
                     asset: AssetId(asset),
                     amount: Amount([12_000, 60_000, 40_000_000, 40_000_000][self.choice(4)]),
                     reference: Reference::new(&format!("{account}-{asset}")).expect("short"),
-                }));
+                })));
             }
         }
         commands
@@ -163,7 +163,7 @@ impl Flow {
                 let mode = [ReplaceMode::AllowFailure, ReplaceMode::StopOnFailure][self.choice(2)];
                 let place = self.place(account, market, valid_until_ns);
                 let restriction = self.restriction();
-                Command::ReplaceOrder(ReplaceOrder { cancel, restriction, mode, place })
+                Command::ReplaceOrder(Box::new(ReplaceOrder { cancel, restriction, mode, place }))
             }
             AMEND..84 => {
                 let (account, market, order) = self.known(account, market);
@@ -181,28 +181,28 @@ impl Flow {
             84..88 => {
                 // Sometimes one that was asked for before, perhaps by another account.
                 let reference = format!("late-{}", self.random.below(self.unique) / 2);
-                Command::Deposit(Deposit {
+                Command::Deposit(Box::new(Deposit {
                     account,
                     asset: AssetId(self.random.below(ASSETS)),
                     amount: Amount([i128::from(1 + self.random.below(1_000)), 30_000][self.choice(2)]),
                     reference: Reference::new(&reference).expect("short"),
-                })
+                }))
             }
             88..91 => {
                 let reference = format!("out-{}", self.random.below(self.unique) / 2);
-                Command::RequestWithdrawal(RequestWithdrawal {
+                Command::RequestWithdrawal(Box::new(RequestWithdrawal {
                     account,
                     asset: AssetId(self.random.below(ASSETS)),
                     amount: Amount(i128::from(1 + self.random.below(30_000))),
                     reference: Reference::new(&reference).expect("short"),
-                })
+                }))
             }
             91..93 => {
                 let withdrawal = self.some_withdrawal(partitions);
                 let paid_out = self.random.permille(500);
                 Command::SettleWithdrawal(SettleWithdrawal { withdrawal, paid_out })
             }
-            93..95 => Command::ChangeMarket(AddMarket { terms: self.terms(market.0) }),
+            93..95 => Command::ChangeMarket(Box::new(AddMarket { terms: self.terms(market.0) })),
             MOVE..97 => {
                 let to = PartitionId(u8::try_from(self.choice(usize::from(partitions))).expect("few"));
                 Command::MoveMarket(MoveMarket { market, to })
@@ -211,7 +211,7 @@ impl Flow {
                 let terms = self.terms(self.asked_markets);
                 self.asked_markets += 1;
                 let partition = PartitionId(u8::try_from(self.choice(usize::from(partitions))).expect("few"));
-                Command::AddMarketTo(AddMarketTo { terms, partition })
+                Command::AddMarketTo(Box::new(AddMarketTo { terms, partition }))
             }
             _ => {
                 let name = AccountName::new(&format!("late-{}", self.unique)).expect("short");

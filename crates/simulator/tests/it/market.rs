@@ -99,7 +99,7 @@ impl World {
             world.apply(Command::AddAsset(AddAsset { terms }));
         }
         for listing in listings() {
-            world.apply(Command::AddMarket(AddMarket { terms: listing.terms }));
+            world.apply(Command::AddMarket(Box::new(AddMarket { terms: listing.terms })));
         }
         for (name, account) in TRADERS.into_iter().zip((1..).map(AccountId)) {
             let name = AccountName::new(name).unwrap();
@@ -107,7 +107,7 @@ impl World {
             for asset in [AssetId(0), AssetId(1), AssetId(2)] {
                 let reference = Reference::new(&format!("{name}-{asset}")).unwrap();
                 let amount = Amount(1_000_000_000_000_000_000);
-                world.apply(Command::Deposit(Deposit { account, asset, amount, reference }));
+                world.apply(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
             }
         }
         assert_eq!(world.rejects, []);
@@ -308,7 +308,7 @@ fn strangers_who_take_everything_do_not_stop_them() {
     for asset in [AssetId(0), AssetId(2)] {
         let reference = Reference::new(&format!("stranger-{asset}")).unwrap();
         let amount = Amount(1_000_000_000_000_000_000);
-        world.apply(Command::Deposit(Deposit { account: stranger, asset, amount, reference }));
+        world.apply(Command::Deposit(Box::new(Deposit { account: stranger, asset, amount, reference })));
     }
     for round in 0..20 {
         for side in [Side::Buy, Side::Sell] {

@@ -49,7 +49,7 @@ impl Flow {
             terms.quote_atoms_per_tick_lot = Amount(10);
             terms.max_amends_per_order = 3;
             terms.band_ppm = 100_000;
-            commands.push(Command::AddMarket(AddMarket { terms }));
+            commands.push(Command::AddMarket(Box::new(AddMarket { terms })));
         }
         for account in 1..=ACCOUNTS {
             let name = AccountName::new(&format!("account-{account}")).unwrap();
@@ -69,7 +69,7 @@ impl Flow {
     fn deposit(&mut self, account: AccountId, asset: AssetId, amount: i128) -> Command {
         self.references += 1;
         let reference = Reference::new(&format!("chain:{}", self.references)).unwrap();
-        Command::Deposit(Deposit { account, asset, amount: Amount(amount), reference })
+        Command::Deposit(Box::new(Deposit { account, asset, amount: Amount(amount), reference }))
     }
 
     fn run(&mut self, commands: &[Command]) {
@@ -136,7 +136,7 @@ impl Flow {
                 self.references += 1;
                 let reference = Reference::new(&format!("bank:{}", self.references)).unwrap();
                 let amount = Amount(i128::from(self.random.below(200_000_000)));
-                Command::RequestWithdrawal(RequestWithdrawal { account, asset, amount, reference })
+                Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference }))
             }
             2 => {
                 let withdrawal = WithdrawalId(self.random.below(20));
@@ -148,17 +148,25 @@ impl Flow {
                 let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
                 let (sealed, ip_ranges) = (vec![1], vec!["192.0.2.0/24".parse().unwrap()]);
                 let permissions = 2;
-                Command::AddApiKey(AddApiKey { account, key, kind, sealed, label, permissions, ip_ranges })
+                Command::AddApiKey(Box::new(AddApiKey {
+                    account,
+                    key,
+                    kind,
+                    sealed,
+                    label,
+                    permissions,
+                    ip_ranges,
+                }))
             }
             3 => {
                 let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
                 let sealed_secret = vec![1];
-                Command::CreateApiKey(CreateApiKey { account, key, sealed_secret, permissions: 1 })
+                Command::CreateApiKey(Box::new(CreateApiKey { account, key, sealed_secret, permissions: 1 }))
             }
             4 if self.random.below(2) == 0 => {
                 let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
                 let ip_ranges = vec!["2001:db8::/32".parse().unwrap()];
-                Command::ChangeApiKey(ChangeApiKey { key, permissions: 3, ip_ranges })
+                Command::ChangeApiKey(Box::new(ChangeApiKey { key, permissions: 3, ip_ranges }))
             }
             4 => {
                 let key = ApiKeyId::new(&format!("key-{}", self.random.below(6))).unwrap();
@@ -167,7 +175,7 @@ impl Flow {
             5 => {
                 let mut terms = *self.views.catalog().market(market).unwrap();
                 terms.maker_fee_ppm = u32::try_from(self.random.below(10_000)).unwrap();
-                Command::ChangeMarket(AddMarket { terms })
+                Command::ChangeMarket(Box::new(AddMarket { terms }))
             }
             6 => Command::Tick,
             7 => Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns }),
@@ -195,12 +203,12 @@ impl Flow {
                     valid_until_ns,
                 })
             }
-            20..24 => Command::ReplaceOrder(ReplaceOrder {
+            20..24 => Command::ReplaceOrder(Box::new(ReplaceOrder {
                 cancel: self.reference(),
                 restriction: CancelRestriction::None,
                 mode: [ReplaceMode::StopOnFailure, ReplaceMode::AllowFailure][self.random.index(2)],
                 place: self.place(account, market),
-            }),
+            })),
             _ => Command::PlaceOrder(self.place(account, market)),
         }
     }

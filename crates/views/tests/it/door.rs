@@ -72,7 +72,12 @@ fn half_a_repetition_is_a_panic() {
 
 fn deposit(amount: i128) -> Event {
     let (account, asset) = (AccountId(1), AssetId(0));
-    Event::Deposited(Deposited { account, asset, amount: Amount(amount), reference: Reference::EMPTY })
+    Event::Deposited(Box::new(Deposited {
+        account,
+        asset,
+        amount: Amount(amount),
+        reference: Reference::EMPTY,
+    }))
 }
 
 #[test]
@@ -92,12 +97,12 @@ fn time_that_falls_is_a_panic() {
 #[test]
 #[should_panic(expected = "an event names listed assets only")]
 fn an_asset_that_is_not_listed_is_a_panic() {
-    let event = Event::Deposited(Deposited {
+    let event = Event::Deposited(Box::new(Deposited {
         account: AccountId(1),
         asset: AssetId(9),
         amount: Amount(1),
         reference: Reference::EMPTY,
-    });
+    }));
     let batch = EventBatch {
         first_seq: Seq(1),
         first_event_seq: EventSeq(1),
@@ -112,7 +117,11 @@ fn an_asset_that_is_not_listed_is_a_panic() {
 #[should_panic(expected = "an event names open accounts only")]
 fn an_account_that_is_not_open_is_a_panic() {
     let (account, asset) = (AccountId(u64::MAX >> 11), AssetId(0));
-    let event =
-        Event::Deposited(Deposited { account, asset, amount: Amount(1), reference: Reference::EMPTY });
+    let event = Event::Deposited(Box::new(Deposited {
+        account,
+        asset,
+        amount: Amount(1),
+        reference: Reference::EMPTY,
+    }));
     Feed::new(ViewSettings::default()).batch(TimeNs(1), vec![event]);
 }

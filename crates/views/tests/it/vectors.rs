@@ -36,12 +36,12 @@ impl Feed {
                 trade_group: model::TradeGroup::NONE,
             });
             for asset in 0..2 {
-                events.push(Event::Deposited(model::Deposited {
+                events.push(Event::Deposited(Box::new(model::Deposited {
                     account: AccountId(id),
                     asset: AssetId(asset),
                     amount: Amount(1_000_000),
                     reference: model::Reference::EMPTY,
-                }));
+                })));
             }
         }
         feed.batch(TimeNs(0), events);

@@ -246,7 +246,12 @@ impl World {
     fn credit(&mut self, account: AccountId, asset: AssetId, amount: i128) {
         self.balances.entry((account, asset)).or_default().0 += amount;
         let reference = Reference::new("chain:1").unwrap();
-        self.events.push(Event::Deposited(Deposited { account, asset, amount: Amount(amount), reference }));
+        self.events.push(Event::Deposited(Box::new(Deposited {
+            account,
+            asset,
+            amount: Amount(amount),
+            reference,
+        })));
     }
 
     fn deposit(&mut self) {
@@ -275,7 +280,7 @@ impl World {
         };
         self.next_withdrawal += 1;
         self.withdrawals.push_back(requested.clone());
-        self.events.push(Event::WithdrawalRequested(requested));
+        self.events.push(Event::WithdrawalRequested(Box::new(requested)));
     }
 
     fn settle(&mut self) {
@@ -313,7 +318,14 @@ impl World {
             } else {
                 let (kind, label) = (KeyKind::Ed25519, KeyLabel::new("bot").unwrap());
                 let (permissions, ip_ranges) = (3, vec!["2001:db8::7".parse().unwrap()]);
-                Event::ApiKeyAdded(ApiKeyAdded { account, key, kind, label, permissions, ip_ranges })
+                Event::ApiKeyAdded(Box::new(ApiKeyAdded {
+                    account,
+                    key,
+                    kind,
+                    label,
+                    permissions,
+                    ip_ranges,
+                }))
             });
         }
     }

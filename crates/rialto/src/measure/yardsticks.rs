@@ -1,0 +1,308 @@
+//! The yardsticks as sub-commands: what each may be told. A new one is a variant of [`Yardstick`] with a struct of its options,
+//! its arm in [`Yardstick::measure`], and its line in [`ALL`].
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use bench::Measurement;
+use bench::{many, rest, snapshot, streams, ws};
+use clap::{Args, Parser, Subcommand};
+
+/// Commands of the whole flow through partition and journal.
+const WHOLE_FLOW: usize = 16_016_000;
+/// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
+const MOST_COMMANDS_IN_MEMORY: u64 = 2_000_000;
+
+/// Takes each measurement as soon as it is there.
+pub type Show<'s> = &'s mut dyn FnMut(Measurement);
+
+#[derive(Subcommand)]
+pub enum Yardstick {
+    /// The partition alone, in memory, on one thread.
+    Partition(Partition),
+    /// Two partitions against one, on one thread and on two, without journal; then one order at a time, durable.
+    Partitions(Partitions),
+    /// Partition and journal, and the replay after a crash.
+    Durable(Durable),
+    /// Signed orders over REST: a server in a process of its own, many connections, then one order at a time. Each
+    /// connection waits for its answer before it sends again, so a stall of the server also holds back the load.
+    Rest(Rest),
+    /// Signed orders over the WebSocket API: many connections with several requests under way on each, then one order at a
+    /// time.
+    Ws(Ws),
+    /// Depth and trades of one busy market to many subscribers: whether each gets everything in order, and how late.
+    Streams(Streams),
+    /// Thousands of connections at once, by themselves and beside harmful clients: whether anything is dropped, and how much
+    /// memory they take.
+    Many(Many),
+    /// For how long nothing is released while a snapshot of many open orders is made.
+    Snapshot(Snapshot),
+}
+
+/// The arguments with which a yardstick is run among others.
+pub struct Run {
+    /// As its figures are meant.
+    pub full: &'static str,
+    /// As small as it can be: whether it runs.
+    pub quick: &'static str,
+}
+
+/// What `rialto bench all` runs, in this order.
+pub const ALL: &[Run] = &[
+    Run { full: "partition", quick: "partition --commands 5000" },
+    Run { full: "partitions", quick: "partitions --commands 5000 --turns 1" },
+    Run { full: "durable", quick: "durable --commands 5000" },
+    Run { full: "rest", quick: "rest --connections 3 --orders 240 --single-orders 40" },
+    Run { full: "ws", quick: "ws --connections 3 --window 5 --orders 240 --single-orders 40" },
+    Run { full: "streams", quick: "streams --subscribers 20 --events 500 --trades 20 --seconds 1" },
+    Run { full: "many", quick: "many --sockets 50 --rest-connections 20 --storm 50 --seconds 2" },
+    Run { full: "snapshot", quick: "snapshot --open-orders 2000 --events 500 --seconds 1" },
+];
+
+/// A line of [`ALL`].
+pub fn parsed(line: &str) -> Yardstick {
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        yardstick: Yardstick,
+    }
+    let arguments = std::iter::once("bench").chain(line.split(' '));
+    Line::try_parse_from(arguments).expect("a test parses all of them").yardstick
+}
+
+impl Yardstick {
+    /// Runs it, with its files in a folder of their own under `folder`, which is gone behind it.
+    pub fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        match self {
+            Self::Partition(options) => show(bench::partition::run(options.commands)),
+            Self::Partitions(options) => options.measure(folder, show)?,
+            Self::Durable(options) => options.measure(folder, show)?,
+            Self::Rest(options) => options.measure(folder, show)?,
+            Self::Ws(options) => options.measure(folder, show)?,
+            Self::Streams(options) => options.measure(folder, show)?,
+            Self::Many(options) => options.measure(folder, show)?,
+            Self::Snapshot(options) => options.measure(folder, show)?,
+        }
+        Ok(())
+    }
+}
+
+/// The program that the yardsticks start which need a server: this one.
+fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot tell which program this is")
+}
+
+#[derive(Args)]
+pub struct Partition {
+    /// Commands of the flow. The whole flow has 16,016,000.
+    #[arg(long, default_value_t = WHOLE_FLOW)]
+    commands: usize,
+}
+
+#[derive(Args)]
+pub struct Partitions {
+    /// Commands of the flow in memory.
+    #[arg(long, default_value_t = MOST_COMMANDS_IN_MEMORY, value_parser = clap::value_parser!(u64).range(1..=MOST_COMMANDS_IN_MEMORY))]
+    commands: u64,
+    /// Turns of a hundred durable orders, one at a time: with account and market in one partition, and with them apart.
+    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u64).range(1..))]
+    turns: u64,
+}
+
+impl Partitions {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        bench::partitions::run(usize::try_from(self.commands)?, show);
+        let durable = bench::partitions::durable(folder, self.turns);
+        durable.map_err(|error| anyhow::anyhow!("{error}"))?.into_iter().for_each(show);
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Durable {
+    /// Commands of the flow. The whole flow has 16,016,000.
+    #[arg(long, default_value_t = WHOLE_FLOW)]
+    commands: usize,
+}
+
+impl Durable {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let durable = bench::durable::run(folder, self.commands)?;
+        show(durable.live);
+        show(durable.replay);
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Rest {
+    /// Connections that send orders at once.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// Orders over all connections.
+    #[arg(long, default_value = "200000", value_parser = clap::value_parser!(u64).range(1..))]
+    orders: u64,
+    /// Orders of the one client that sends one at a time.
+    #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
+    single_orders: u64,
+}
+
+impl Rest {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let many = rest::Load { connections: usize::from(self.connections), orders: self.orders };
+        let single = rest::Load { connections: 1, orders: self.single_orders };
+        for load in [many, single] {
+            let rest = rest::run(&program()?, folder, &load)?;
+            show(rest.orders);
+            show(rest.cancels);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Ws {
+    /// Connections that send orders at once.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// Requests that each of them has under way at the most.
+    #[arg(long, default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    window: u16,
+    /// Orders over all connections.
+    #[arg(long, default_value = "200000", value_parser = clap::value_parser!(u64).range(1..))]
+    orders: u64,
+    /// Orders of the one client that sends one at a time.
+    #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
+    single_orders: u64,
+}
+
+impl Ws {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let signed = ws::Load {
+            connections: usize::from(self.connections),
+            window: usize::from(self.window),
+            proof: ws::Proof::Signed,
+            orders: self.orders,
+        };
+        let logged_on = ws::Load { proof: ws::Proof::LoggedOn, ..signed };
+        let single = ws::Load { connections: 1, window: 1, orders: self.single_orders, ..signed };
+        for load in [signed, logged_on, single] {
+            let ws = ws::run(&program()?, folder, &load)?;
+            show(ws.orders);
+            show(ws.cancels);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Streams {
+    /// Subscribers of the market's depth and trades.
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u16).range(1..))]
+    subscribers: u16,
+    /// Orders and cancels a second in the market.
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u64).range(100..))]
+    events: u64,
+    /// Of those, orders that trade.
+    #[arg(long, default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
+    trades: u64,
+    /// How long the streams are read.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+}
+
+impl Streams {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let load = streams::Load {
+            subscribers: usize::from(self.subscribers),
+            events_per_s: self.events,
+            trades_per_s: self.trades,
+            seconds: self.seconds,
+        };
+        streams::run(&program()?, folder, &load)?.into_iter().for_each(show);
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Many {
+    /// WebSocket connections with ten streams each.
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u16).range(1..))]
+    sockets: u16,
+    /// REST connections that ask every two seconds.
+    #[arg(long, default_value = "2000", value_parser = clap::value_parser!(u16).range(1..))]
+    rest_connections: u16,
+    /// Orders and cancels a second beside them.
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u64).range(10..))]
+    events: u64,
+    /// Connections that harmful clients open and close in a second.
+    #[arg(long, default_value_t = 1_000)]
+    storm: u64,
+    /// How long each half takes: alone, and beside harmful clients.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+}
+
+impl Many {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let load = many::Load {
+            sockets: usize::from(self.sockets),
+            rest: usize::from(self.rest_connections),
+            events_per_s: self.events,
+            storm_per_s: self.storm,
+            seconds: self.seconds,
+        };
+        many::run(&program()?, folder, &load)?.into_iter().for_each(show);
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Snapshot {
+    /// Open orders beside which a snapshot is made.
+    #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
+    open_orders: u64,
+    /// Orders and cancels a second beside it.
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u64).range(100..))]
+    events: u64,
+    /// How long the flow is looked at without a snapshot.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+}
+
+impl Snapshot {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let load = snapshot::Load {
+            open_orders: self.open_orders,
+            events_per_s: self.events,
+            seconds: self.seconds,
+        };
+        snapshot::run(folder, &load)?.into_iter().for_each(show);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The first words of lines, each of which is understood.
+    fn named(lines: impl Iterator<Item = &'static str>) -> BTreeSet<String> {
+        let understood = |line: &'static str| {
+            parsed(line);
+            line.split(' ').next().expect("a word").to_owned()
+        };
+        lines.map(understood).collect()
+    }
+
+    #[test]
+    fn all_are_run_by_all_and_each_line_is_understood() {
+        let offered = Yardstick::augment_subcommands(clap::Command::new("bench"));
+        let offered: BTreeSet<_> =
+            offered.get_subcommands().map(|yardstick| yardstick.get_name().to_owned()).collect();
+        assert_eq!(named(ALL.iter().map(|run| run.full)), offered);
+        assert_eq!(named(ALL.iter().map(|run| run.quick)), offered);
+    }
+}
