@@ -1,5 +1,6 @@
 //! The yardsticks. Each measures one part on a fixed flow and gives back a [`Measurement`]; printing is the program's matter.
 
+pub mod book;
 pub mod durable;
 pub mod flow;
 pub mod many;

@@ -10,4 +10,5 @@ pub mod l3;
 pub mod market;
 mod random;
 pub mod trace;
+pub mod walking;
 pub mod world;

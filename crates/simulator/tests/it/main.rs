@@ -7,5 +7,6 @@ mod l3_rows;
 mod l3_rules;
 mod market;
 mod trace;
+mod walking;
 mod world;
 mod written;
