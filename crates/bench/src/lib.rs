@@ -6,6 +6,7 @@ pub mod flow;
 pub mod many;
 pub mod partition;
 pub mod partitions;
+pub mod plot;
 pub mod remote;
 pub mod rest;
 pub mod snapshot;
@@ -72,6 +73,20 @@ pub enum Axis {
     BatchBound,
     /// Orders a second that are sent whatever the answers do (an open loop).
     Rate,
+}
+
+impl Axis {
+    /// What stands at the axis of a plot.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Markets => "markets",
+            Self::RestingOrders => "resting orders",
+            Self::Accounts => "accounts",
+            Self::Connections => "connections",
+            Self::BatchBound => "commands in a batch at the most",
+            Self::Rate => "orders a second",
+        }
+    }
 }
 
 /// What a figure is meant to reach.
