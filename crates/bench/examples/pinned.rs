@@ -1,8 +1,13 @@
 //! For counting instructions (`tools/pinned-instructions`): `pinned WHAT COUNT OF` makes `OF` commands and applies the first
 //! `COUNT` of them. Two counts with the same `OF` differ by the applying of commands, and by nothing else.
 
+use bench::book::contender::answer_all;
+use bench::book::ours::Ours;
+use bench::book::report::Tally;
 use bench::partition;
 use model::Event;
+use simulator::trace::{Shape, Trace};
+use simulator::walking::Message;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -11,9 +16,22 @@ fn main() {
     let (count, of) = (number(count), number(of));
     assert!(count <= of, "no more are applied than there are");
     match what.as_str() {
+        "book-trace-s" => book(count, of),
         "partition" => partition(count, of),
-        other => panic!("partition, not {other}"),
+        other => panic!("book-trace-s or partition, not {other}"),
     }
+}
+
+/// Trace S, in batches of a thousand, with its reports.
+fn book(count: usize, of: usize) {
+    let shape = Shape { operations: u32::try_from(of).expect("fits"), ..Shape::SHALLOW };
+    let trace = Trace::new(&shape);
+    let messages: Vec<_> = trace.records.iter().copied().map(Message::from).collect();
+    let (warm, measured) = messages.split_at(shape.warm as usize);
+    let (mut book, mut tally) = (Ours::default(), Tally::default());
+    answer_all(&mut book, warm, 1_000, &mut tally);
+    answer_all(&mut book, &measured[..count], 1_000, &mut tally);
+    assert_eq!(tally.cancel_rejects, 0, "the trace's cancels name orders that rest");
 }
 
 fn partition(count: usize, of: usize) {
