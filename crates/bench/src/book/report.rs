@@ -41,6 +41,47 @@ pub enum Report {
     },
 }
 
+const ACK: u64 = 0;
+const TRADE: u64 = 1;
+const CANCEL_ACK: u64 = 2;
+const MODIFY_ACK: u64 = 3;
+const CANCEL_REJECT: u64 = 4;
+const MODIFY_REJECT: u64 = 5;
+
+impl Report {
+    /// As it lies in memory that two threads share: kind and quantity, the order (of a trade, the taker), maker, price.
+    #[inline]
+    pub fn to_words(self) -> [u64; 4] {
+        match self {
+            Self::Ack { order } => [ACK, order, 0, 0],
+            Self::Trade { maker, taker, price, qty } => {
+                [TRADE | u64::from(qty) << 32, taker, maker, price.cast_unsigned()]
+            }
+            Self::CancelAck { order } => [CANCEL_ACK, order, 0, 0],
+            Self::ModifyAck { order } => [MODIFY_ACK, order, 0, 0],
+            Self::CancelReject { order } => [CANCEL_REJECT, order, 0, 0],
+            Self::ModifyReject { order } => [MODIFY_REJECT, order, 0, 0],
+        }
+    }
+
+    /// Back from [`Self::to_words`]. Panics on anything else.
+    #[inline]
+    pub fn from_words([head, order, maker, price]: [u64; 4]) -> Self {
+        match head & u64::from(u32::MAX) {
+            ACK => Self::Ack { order },
+            TRADE => {
+                let qty = u32::try_from(head >> 32).expect("half a word");
+                Self::Trade { maker, taker: order, price: price.cast_signed(), qty }
+            }
+            CANCEL_ACK => Self::CancelAck { order },
+            MODIFY_ACK => Self::ModifyAck { order },
+            CANCEL_REJECT => Self::CancelReject { order },
+            MODIFY_REJECT => Self::ModifyReject { order },
+            kind => unreachable!("no report has the kind {kind}"),
+        }
+    }
+}
+
 /// Who is told.
 pub trait Reports {
     /// An answer.

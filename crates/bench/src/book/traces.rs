@@ -75,7 +75,7 @@ impl Prepared {
         passes.sort_unstable();
         let nanos = self.latency::<C>(name);
         let operations = self.operations();
-        let best = Measurement::new(name, operations, passes[0], 0).per_second;
+        let best = per_second(operations, passes[0]);
         Measurement::new(name, operations, passes[passes.len() / 2], 0).with_latency(&nanos).with_figures([
             ("best_per_second", rounded(best)),
             ("p50_ns", nanos.value_at_quantile(0.5)),
@@ -84,6 +84,11 @@ impl Prepared {
             ("p99_99_ns", nanos.value_at_quantile(0.9999)),
         ])
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+pub(super) fn per_second(operations: u64, elapsed: Duration) -> f64 {
+    operations as f64 / elapsed.as_secs_f64()
 }
 
 #[expect(

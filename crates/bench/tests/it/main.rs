@@ -1,0 +1,3 @@
+//! The yardsticks measure what they say.
+
+mod book;
