@@ -15,8 +15,6 @@ pub struct EventBatch {
     pub events: Vec<Event>,
     /// For each command, where its events end in `events`.
     pub ends: Vec<u32>,
-    /// The event chain's hash after this batch: SHA-256 over the hash before it and the encoded events.
-    pub chain: [u8; 32],
 }
 
 impl EventBatch {
@@ -34,6 +32,12 @@ impl EventBatch {
             .checked_add(commands)
             .and_then(|end| end.checked_sub(1))
             .expect("sequences start at 1"))
+    }
+
+    /// The place of the first event behind this batch.
+    pub fn next_event_seq(&self) -> EventSeq {
+        let events = u64::try_from(self.events.len()).expect("fits");
+        EventSeq(self.first_event_seq.0.checked_add(events).expect("a counter never runs out"))
     }
 
     /// The events of the command at `index`, from 0.

@@ -129,7 +129,7 @@ fn verify(storage: &Arc<dyn Storage>) -> anyhow::Result<End> {
             // The hash of what is there, not only the hash that stands beside it.
             let records = frame.records.as_bytes();
             let found = chain.extend(frame.first_seq, frame.time_ns, frame.first_event_seq, records);
-            if (frame.last_seq, frame.chain, found) != (batch.last_seq(), batch.chain, batch.chain) {
+            if (frame.last_seq, frame.chain, found) != (batch.last_seq(), step.chain, step.chain) {
                 bail!(
                     "the events of the batch that ends at command {} are not those of the journal",
                     frame.last_seq

@@ -12,8 +12,10 @@ use crate::{SequencerError, Stopped};
 
 /// One batch of the journal, applied.
 pub struct AuditStep<'a> {
-    /// What it caused, with the event chain's hash.
+    /// What it caused.
     pub batch: &'a EventBatch,
+    /// The hash over all events up to the last of it.
+    pub chain: [u8; 32],
     /// The state after it.
     pub partition: &'a Partition,
     /// Bytes of the journal that are done.
@@ -31,12 +33,13 @@ pub fn audit<E: From<SequencerError>>(
     let mut reader = JournalReader::open(storage, &survey, survey.oldest).map_err(SequencerError::from)?;
     let mut partition = Partition::default();
     let mut derive = Derive::default();
-    let (mut batch, mut frame) = (EventBatch::default(), EventFrame::new());
+    let (mut batch, mut frame) = (derive.before_first(), EventFrame::new());
     while let Some(records) = reader.next().map_err(SequencerError::from)? {
         apply_records(&mut partition, &records, &survey.skip_marks, &mut batch)?;
-        derive.finish(&mut batch, &mut frame);
+        derive.finish(&batch, &mut frame);
         let (bytes_done, bytes_total) = (reader.bytes_read(), reader.bytes_total());
-        visit(AuditStep { batch: &batch, partition: &partition, bytes_done, bytes_total })?;
+        let chain = derive.chain.0;
+        visit(AuditStep { batch: &batch, chain, partition: &partition, bytes_done, bytes_total })?;
     }
     Ok(Stopped { seq: partition.seq(), event_chain: derive.chain.0, state_hash: partition.state_hash() })
 }

@@ -1,21 +1,25 @@
 //! The keeper thread: what is derived from the journal goes to its files, behind the gate and out of the way of those who
-//! wait for an answer. The event log is appended without syncing; a snapshot syncs it first.
+//! wait for an answer. Events become bytes and are hashed here. The event log is appended without syncing; a snapshot syncs it
+//! first.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use journal::{Durable, EventFrame, EventLogWriter, EventPosition, JournalError, SnapshotStore};
-use model::TimeNs;
+use model::{Event, EventBatch, TimeNs};
 
 use crate::ingress::Queue;
+use crate::recovery::Derive;
 use crate::{Egress, Sections, SequencerError};
 
 /// The partition's section of a snapshot.
 pub(crate) const PARTITION_SECTION: &str = "partition";
 
 pub(crate) enum Job {
-    Events(EventFrame),
+    Events(Arc<EventBatch>),
+    /// Tells where the event log stands behind all that was handed over before.
+    Position(SyncSender<EventPosition>),
     /// Behind the events of its position.
     Snapshot {
         journal: Durable,
@@ -28,13 +32,11 @@ pub(crate) enum Job {
     Wait(Receiver<()>),
 }
 
-/// Bytes of events that may wait for the keeper: a second or two of them at full speed. Behind that the sequencer waits too,
+/// Bytes of events that may wait for the keeper: half a second of them at full speed. Behind that the sequencer waits too,
 /// rather than fill the memory.
 const BACKLOG_BYTES: usize = 256 << 20;
-/// What a batch takes beside the bytes of its events.
+/// What a batch takes beside its events.
 const BATCH_BYTES: usize = 128;
-/// Frames that are kept to be filled again.
-const USED_FRAMES: usize = 2;
 
 /// What is with the keeper now.
 #[derive(Default)]
@@ -68,7 +70,6 @@ pub(crate) struct Keeper {
     shared: Arc<Shared>,
     backlog_bytes: usize,
     jobs: Sender<Job>,
-    used_frames: Receiver<EventFrame>,
     thread: JoinHandle<Result<EventLogWriter, JournalError>>,
 }
 
@@ -104,34 +105,35 @@ impl Drop for LastWords {
 }
 
 impl Keeper {
-    /// `wake` is nudged when the thread ends; `egress` counts the snapshots.
+    /// `derive` stands where the event log ends. `wake` is nudged when the thread ends; `egress` counts the snapshots.
     pub(crate) fn start(
         events: EventLogWriter,
+        derive: Derive,
         snapshots: SnapshotStore,
         wake: Arc<Queue>,
         egress: Egress,
     ) -> Self {
-        Self::with_backlog(events, snapshots, wake, egress, BACKLOG_BYTES)
+        Self::with_backlog(events, derive, snapshots, wake, egress, BACKLOG_BYTES)
     }
 
     fn with_backlog(
         mut events: EventLogWriter,
+        mut derive: Derive,
         snapshots: SnapshotStore,
         wake: Arc<Queue>,
         egress: Egress,
         backlog_bytes: usize,
     ) -> Self {
         let (jobs, inbox) = channel::<Job>();
-        let (give_back, used_frames) = sync_channel::<EventFrame>(USED_FRAMES);
         let shared = Arc::new(Shared::default());
         let last_words = LastWords { shared: Arc::clone(&shared), wake };
         let work = move || {
             let last_words = last_words;
-            keep(&mut events, &snapshots, &inbox, &give_back, &last_words.shared, &egress).map(|()| events)
+            keep(&mut events, &mut derive, &snapshots, &inbox, &last_words.shared, &egress).map(|()| events)
         };
         let thread =
             std::thread::Builder::new().name("keeper".to_owned()).spawn(work).expect("threads can be made");
-        Self { shared, backlog_bytes, jobs, used_frames, thread }
+        Self { shared, backlog_bytes, jobs, thread }
     }
 
     /// Hands over a job, in order; waits while too much is there already.
@@ -150,9 +152,11 @@ impl Keeper {
         self.jobs.send(job).map_err(|_| gone)
     }
 
-    /// A frame to fill, used before where there is one.
-    pub(crate) fn empty_frame(&self) -> EventFrame {
-        self.used_frames.try_recv().unwrap_or_default()
+    /// Where the event log stands behind all that was sent; the keeper tells when it is there, unless it is gone.
+    pub(crate) fn position(&self) -> Result<Receiver<EventPosition>, SequencerError> {
+        let (tell, told) = sync_channel(1);
+        self.send(Job::Position(tell))?;
+        Ok(told)
     }
 
     /// Bytes of events that are with the thread now.
@@ -190,8 +194,8 @@ impl Keeper {
 impl Job {
     fn event_bytes(&self) -> usize {
         match self {
-            Self::Events(frame) => frame.records().as_bytes().len() + BATCH_BYTES,
-            Self::Snapshot { .. } => 0,
+            Self::Events(batch) => batch.events.len() * size_of::<Event>() + BATCH_BYTES,
+            Self::Position(_) | Self::Snapshot { .. } => 0,
             #[cfg(test)]
             Self::Wait(_) => 0,
         }
@@ -200,21 +204,24 @@ impl Job {
 
 fn keep(
     events: &mut EventLogWriter,
+    derive: &mut Derive,
     snapshots: &SnapshotStore,
     inbox: &Receiver<Job>,
-    give_back: &SyncSender<EventFrame>,
     shared: &Shared,
     egress: &Egress,
 ) -> Result<(), JournalError> {
+    let mut frame = EventFrame::new();
     while let Ok(job) = inbox.recv() {
         let bytes = job.event_bytes();
         match job {
-            Job::Events(mut frame) => {
+            Job::Events(batch) => {
+                derive.finish(&batch, &mut frame);
                 events.append(&mut frame)?;
-                // More than are needed, or nobody takes them any more.
-                let _ = give_back.try_send(frame);
+                drop(batch);
                 shared.ease(|load| load.event_bytes -= bytes);
             }
+            // Whoever has asked may be gone.
+            Job::Position(tell) => drop(tell.send(events.position())),
             Job::Snapshot { journal, events: at, time_ns, sections } => {
                 let synced = events.sync()?;
                 let bytes: Vec<_> = sections.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
@@ -236,12 +243,13 @@ mod tests {
 
     use journal::faulty::{Failure, FaultyStorage};
     use journal::{Preparation, Recovery, Settings};
-    use model::{EventSeq, Seq};
+    use model::{AccountId, EventSeq, Reject, Seq};
 
     use super::*;
     use crate::ingress::{Arrivals, Stage, Woken, queue};
 
     const LIMIT: usize = 1_000;
+    const EVENTS: usize = (LIMIT / 3 - BATCH_BYTES) / size_of::<Event>();
 
     fn keeper(disk: &FaultyStorage) -> Keeper {
         let small = Settings {
@@ -250,16 +258,25 @@ mod tests {
             ..Settings::default()
         };
         let Recovery { events, snapshots, .. } = Recovery::open(&disk.storage(), &small).unwrap();
-        Keeper::with_backlog(events, snapshots, queue(1), Egress::default(), LIMIT)
+        Keeper::with_backlog(events, Derive::default(), snapshots, queue(1), Egress::default(), LIMIT)
     }
 
-    /// The one event of the command at `seq`, as large as three fit into the backlog.
+    /// The command at `seq`, and the `events` that each command has.
+    fn events(seq: u64, events: usize) -> Job {
+        let event = Event::Rejected { account: AccountId(1), reject: Reject::UnknownOrder };
+        let before = u64::try_from(events).unwrap() * (seq - 1);
+        Job::Events(Arc::new(EventBatch {
+            first_seq: Seq(seq),
+            time_ns: TimeNs(seq),
+            first_event_seq: EventSeq(before + 1),
+            events: vec![event; events],
+            ends: vec![u32::try_from(events).unwrap()],
+        }))
+    }
+
+    /// As many events as three such commands fit into the backlog.
     fn event(seq: u64) -> Job {
-        let mut frame = EventFrame::new();
-        frame.begin(Seq(seq), TimeNs(seq), EventSeq(seq));
-        frame.push(|out| out.resize(out.len() + 150, 7));
-        frame.finish(Seq(seq), [0; 32]);
-        Job::Events(frame)
+        events(seq, EVENTS)
     }
 
     /// Of the state before the first command, with the event log that far.
@@ -297,7 +314,7 @@ mod tests {
         let arrivals = Arrivals::of(&wake);
         let Recovery { events, snapshots, .. } =
             Recovery::open(&FaultyStorage::new().storage(), &Settings::default()).unwrap();
-        let keeper = Keeper::start(events, snapshots, wake, Egress::default());
+        let keeper = Keeper::start(events, Derive::default(), snapshots, wake, Egress::default());
         // Events of another command than the snapshot's: what must never come is the keeper's to refuse.
         keeper.send(snapshot(EventPosition { seq: Seq(1), ..EventPosition::GENESIS })).unwrap();
         assert_eq!(arrivals.take(&mut VecDeque::new(), 1, Duration::MAX, Stage::Open), Woken::Nudge);
@@ -322,11 +339,7 @@ mod tests {
     fn a_batch_of_any_size_gets_through() {
         let keeper = keeper(&FaultyStorage::new());
         for seq in 1..=20 {
-            let mut frame = EventFrame::new();
-            frame.begin(Seq(seq), TimeNs(seq), EventSeq(seq));
-            frame.push(|out| out.resize(out.len() + 3 * LIMIT, 7));
-            frame.finish(Seq(seq), [0; 32]);
-            keeper.send(Job::Events(frame)).unwrap();
+            keeper.send(events(seq, LIMIT)).unwrap();
         }
         assert_eq!(keeper.stop().unwrap().position().seq, Seq(20));
     }

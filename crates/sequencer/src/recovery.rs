@@ -92,11 +92,11 @@ pub fn recover(
     let mut reader = recovery.replay()?;
     let Recovery { survey, journal, mut events, snapshots, .. } = recovery;
 
-    let mut batch = EventBatch::default();
+    let mut batch = derive.before_first();
     let mut frame = EventFrame::new();
     while let Some(records) = reader.next()? {
         apply_records(&mut partition, &records, &survey.skip_marks, &mut batch)?;
-        derive.finish(&mut batch, &mut frame);
+        derive.finish(&batch, &mut frame);
         events.expect_or_append(&mut frame)?;
         replay.batch(&batch);
         replay.progress(reader.bytes_read(), reader.bytes_total());
@@ -120,14 +120,15 @@ pub(crate) fn begin_at(
     Ok((partition, Derive { chain: EventChain(at.chain), event_seq: at.event_seq }))
 }
 
-/// Applies one batch of the journal, with what an operator had taken out replaced.
+/// Applies one batch of the journal, with what an operator had taken out replaced. `batch` has the one before.
 pub(crate) fn apply_records(
     partition: &mut Partition,
     records: &Batch<'_>,
     skip_marks: &[SkipMark],
     batch: &mut EventBatch,
 ) -> Result<(), SequencerError> {
-    begin(batch, records.first_seq, records.time_ns);
+    let first_event_seq = batch.next_event_seq();
+    begin(batch, records.first_seq, first_event_seq, records.time_ns);
     // Nobody waits for an answer.
     let mut progress = Vec::new();
     for (seq, bytes) in records.commands() {
@@ -158,11 +159,11 @@ fn decode(seq: Seq, bytes: &[u8]) -> Result<Command, SequencerError> {
     Ok(command)
 }
 
-/// Empties `batch` for the commands from `first_seq`.
-pub(crate) fn begin(batch: &mut EventBatch, first_seq: Seq, time_ns: TimeNs) {
+/// Empties `batch` for the commands from `first_seq` and the events from `first_event_seq`.
+pub(crate) fn begin(batch: &mut EventBatch, first_seq: Seq, first_event_seq: EventSeq, time_ns: TimeNs) {
     batch.events.clear();
     batch.ends.clear();
-    (batch.first_seq, batch.time_ns) = (first_seq, time_ns);
+    (batch.first_seq, batch.first_event_seq, batch.time_ns) = (first_seq, first_event_seq, time_ns);
 }
 
 /// Applies commands, and tells how far the answer to each is from the moment on when there is another partition; a broken
@@ -212,9 +213,14 @@ pub(crate) struct Derive {
 }
 
 impl Derive {
-    /// Gives the batch its places and its hash, and its events to the frame.
-    pub(crate) fn finish(&mut self, batch: &mut EventBatch, frame: &mut EventFrame) {
-        batch.first_event_seq = self.event_seq.next();
+    /// An empty batch, behind which the next events come.
+    pub(crate) fn before_first(&self) -> EventBatch {
+        EventBatch { first_event_seq: self.event_seq.next(), ..EventBatch::default() }
+    }
+
+    /// Gives the batch's events to the frame, and the hash over all events to the end of them.
+    pub(crate) fn finish(&mut self, batch: &EventBatch, frame: &mut EventFrame) {
+        assert_eq!(batch.first_event_seq, self.event_seq.next(), "a gap or a repeat in the order of events");
         frame.begin(batch.first_seq, batch.time_ns, batch.first_event_seq);
         for index in 0..batch.commands() {
             let place = u32::try_from(index).expect("a batch is small");
@@ -223,10 +229,10 @@ impl Derive {
             }
         }
         let events = frame.records();
-        batch.chain =
+        let chain =
             self.chain.extend(batch.first_seq, batch.time_ns, batch.first_event_seq, events.as_bytes());
         self.event_seq = EventSeq(self.event_seq.0 + u64::from(frame.event_count()));
-        frame.finish(batch.last_seq(), batch.chain);
+        frame.finish(batch.last_seq(), chain);
     }
 }
 
@@ -236,7 +242,6 @@ pub fn decode_batch(frame: &journal::EventBatch<'_>) -> Result<EventBatch, Seque
         first_seq: frame.first_seq,
         time_ns: frame.time_ns,
         first_event_seq: frame.first_event_seq,
-        chain: frame.chain,
         ..EventBatch::default()
     };
     let commands = usize::try_from(frame.last_seq.0 + 1 - frame.first_seq.0).expect("a batch is small");

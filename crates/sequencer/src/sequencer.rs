@@ -11,14 +11,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use codec::Coded;
 use exchange::{Partition, Progress};
-use journal::{Durable, EventFrame, EventPosition, FrameBuffer};
-use model::{Command, Confirm, EventBatch, PartitionId, Seq, Sequenced, TimeNs};
+use journal::{Durable, FrameBuffer};
+use model::{Command, Confirm, EventBatch, EventSeq, PartitionId, Seq, Sequenced, TimeNs};
 
 use crate::egress::stamp;
 use crate::ingress::{Arrivals, Queue, Stage, Woken};
 use crate::keeper::{Job, Keeper, PARTITION_SECTION};
 use crate::links::Links;
-use crate::recovery::{Derive, Recovered, apply, begin, sentence};
+use crate::recovery::{Recovered, apply, begin, sentence};
 use crate::snapshotter::{Request, Snapshotter, UnderWay};
 use crate::stats::outcome_name;
 use crate::writer::Writer;
@@ -30,6 +30,9 @@ const MAX_COMMAND_BYTES: usize = 4_096;
 const MAX_ENVELOPE_BYTES: usize = 65_536;
 /// So many commands are applied in less time than it takes to wake the writer's thread and to be woken by it.
 const AT_ONCE: usize = 4;
+/// Released batches whose room is kept: about as many as wait for the keeper and for the subscribers while all is well.
+const KEPT_BATCHES: usize = 8;
+const KEEPER_GONE: SequencerError = SequencerError::ThreadGone { thread: "keeper" };
 /// So many envelopes may have been taken by another partition without the outbox knowing, before a command tells it: mostly the
 /// other's own envelopes do.
 const CONFIRM_AFTER: u64 = 256;
@@ -69,7 +72,10 @@ pub(crate) struct Worker {
     last_snapshot: Arc<AtomicBool>,
     max_frame_bytes: usize,
     partition: Partition,
-    derive: Derive,
+    /// Of the next event.
+    event_seq: EventSeq,
+    /// Batches that were released, the oldest first: their room is used again when nobody reads them any more.
+    released: VecDeque<Arc<EventBatch>>,
     durable: Durable,
     /// Of the last snapshot that was begun.
     snapshot_seq: Seq,
@@ -91,7 +97,7 @@ pub(crate) struct Worker {
     /// Who waits for which of `inputs`.
     sessions: Vec<Option<(Arc<dyn Session>, u64)>>,
     /// Released events that the keeper does not have yet: the next batch goes to the writer first.
-    unsent: Option<EventFrame>,
+    unsent: Option<Arc<EventBatch>>,
 }
 
 impl Worker {
@@ -112,7 +118,8 @@ impl Worker {
             "a journal segment holds the longest envelope"
         );
         let durable = journal.end();
-        let keeper = Keeper::start(events, snapshots, Arc::clone(queue), egress.clone());
+        let event_seq = derive.event_seq.next();
+        let keeper = Keeper::start(events, derive, snapshots, Arc::clone(queue), egress.clone());
         let snapshotter = Snapshotter::start(storage, companion.clone(), keeper.snapshots(), egress.clone());
         let sent: Vec<_> = links.everybody().map(|to| partition.last_said(to)).collect();
         Self {
@@ -126,7 +133,8 @@ impl Worker {
             last_snapshot: Arc::clone(last_snapshot),
             max_frame_bytes,
             partition,
-            derive,
+            event_seq,
+            released: VecDeque::with_capacity(KEPT_BATCHES),
             durable,
             snapshot_seq,
             kept_seq: snapshot_seq,
@@ -242,7 +250,7 @@ impl Worker {
                 }
                 Woken::Nudge => {
                     if self.keeper.has_stopped() {
-                        return Err(SequencerError::ThreadGone { thread: "keeper" });
+                        return Err(KEEPER_GONE);
                     }
                     was_nudged = true;
                 }
@@ -258,9 +266,10 @@ impl Worker {
         if wanted && self.partition.seq() > made.unwrap_or(self.kept_seq) {
             self.last_snapshot()?;
         }
+        let events = self.position()?.events.recv().map_err(|_| KEEPER_GONE)?;
         Ok(Stopped {
             seq: self.partition.seq(),
-            event_chain: self.derive.chain.0,
+            event_chain: events.chain,
             state_hash: self.partition.state_hash(),
         })
     }
@@ -309,7 +318,7 @@ impl Worker {
     }
 
     fn send_events(&mut self) -> Result<(), SequencerError> {
-        self.unsent.take().map_or(Ok(()), |frame| self.keeper.send(Job::Events(frame)))
+        self.unsent.take().map_or(Ok(()), |batch| self.keeper.send(Job::Events(batch)))
     }
 
     fn batch(&mut self) -> Result<(), SequencerError> {
@@ -329,15 +338,13 @@ impl Worker {
         };
         self.send_events()?;
 
-        let mut batch = EventBatch::default();
-        begin(&mut batch, self.partition.seq().next(), time_ns);
+        let mut shared = self.room();
+        let batch = Arc::get_mut(&mut shared).expect("nobody has it but us");
+        begin(batch, self.partition.seq().next(), self.event_seq, time_ns);
         batch.events.reserve(self.inputs.len().saturating_mul(4));
         self.progress.clear();
-        let applied = apply(&mut self.partition, &self.inputs, &mut batch, &mut self.progress);
-        let mut events = self.keeper.empty_frame();
-        if applied.is_ok() {
-            self.derive.finish(&mut batch, &mut events);
-        }
+        let applied = apply(&mut self.partition, &self.inputs, batch, &mut self.progress);
+        let batch = shared;
         // Also behind a command that cannot be applied: it is to be found in the journal.
         let (durable, frame, synced) = written.map_or_else(|| self.writer.wait(), Ok)?;
         (self.durable, self.frame) = (durable, Some(frame));
@@ -351,18 +358,32 @@ impl Worker {
         // The gate: everything above is on the disk, so everything below may be known.
         let due = durable.seq().0 - self.snapshot_seq.0 >= self.settings.snapshot_every_commands
             && !self.keeper.has_snapshot();
-        let batch = Arc::new(batch);
+        self.event_seq = batch.next_event_seq();
         // First of all what others will hear of it: whoever sees anything of the batch waits for that as well.
         for other in self.others() {
             self.links.say(self.own, other, self.partition.last_said(other));
         }
         self.egress.release(&batch);
         self.egress.stats().batch(&self.inputs, &self.progress, &batch, synced, self.keeper.event_bytes());
-        self.unsent = Some(events);
+        self.unsent = Some(Arc::clone(&batch));
+        self.keep_room(&batch);
         // First the other partitions, then the replies: whoever hears one finds that all it says afterwards comes behind this.
         self.speak();
         self.deliver(&batch)?;
         if due { self.begin_snapshot() } else { Ok(()) }
+    }
+
+    /// A batch that nobody else has, empty or not.
+    fn room(&mut self) -> Arc<EventBatch> {
+        let is_read = |batch: &mut Arc<EventBatch>| Arc::get_mut(batch).is_some();
+        let place = self.released.iter_mut().position(is_read);
+        place.and_then(|place| self.released.remove(place)).unwrap_or_default()
+    }
+
+    fn keep_room(&mut self, batch: &Arc<EventBatch>) {
+        if self.released.len() < KEPT_BATCHES {
+            self.released.push_back(Arc::clone(batch));
+        }
     }
 
     /// Lets out what the batch had to say to other partitions, and tells them how far this one has heard.
@@ -463,6 +484,7 @@ impl Worker {
     fn last_snapshot(&mut self) -> Result<(), SequencerError> {
         let begun = Instant::now();
         let Request { journal, events, time_ns } = self.position()?;
+        let events = events.recv().map_err(|_| KEEPER_GONE)?;
         let mut sections = vec![(PARTITION_SECTION, self.partition.snapshot())];
         if let Some(companion) = &self.companion {
             sections.extend(companion.last(journal.seq()));
@@ -475,11 +497,7 @@ impl Worker {
     /// Where everything stands. The keeper has all events of it.
     fn position(&mut self) -> Result<Request, SequencerError> {
         self.send_events()?;
-        let events = EventPosition {
-            seq: self.durable.seq(),
-            event_seq: self.derive.event_seq,
-            chain: self.derive.chain.0,
-        };
+        let events = self.keeper.position()?;
         Ok(Request { journal: self.durable, events, time_ns: self.partition.time_ns() })
     }
 }

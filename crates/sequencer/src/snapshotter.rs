@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use journal::{
     Durable, EventFrame, EventPosition, JournalError, JournalReader, Snapshot, SnapshotStore, Storage, Survey,
 };
-use model::{EventBatch, Seq, TimeNs};
+use model::{Seq, TimeNs};
 
 use crate::keeper::{Job, PARTITION_SECTION, Snapshots};
 use crate::recovery::{apply_records, begin_at, sentence};
@@ -40,10 +40,11 @@ pub trait CompanionCopy: Replay {
 }
 
 /// "Make the snapshot of this position", which is durable and released, and whose events are with the keeper.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) journal: Durable,
-    pub(crate) events: EventPosition,
+    /// Comes from the keeper, when it is there.
+    pub(crate) events: Receiver<EventPosition>,
     pub(crate) time_ns: TimeNs,
 }
 
@@ -129,8 +130,8 @@ impl Maker {
             let made = catch_unwind(AssertUnwindSafe(|| self.make(&request)))
                 .unwrap_or_else(|payload| Err(Failure::Panicked(sentence(&*payload))));
             match made {
-                Ok(Some(sections)) => {
-                    let Request { journal, events, time_ns } = request;
+                Ok(Some((events, sections))) => {
+                    let Request { journal, time_ns, .. } = request;
                     if snapshots.give(Job::Snapshot { journal, events, time_ns, sections }) {
                         given = Some(seq);
                     }
@@ -153,9 +154,9 @@ impl Maker {
         given
     }
 
-    /// The sections of the snapshot that is asked for; `None` when it is given up. The copy of the state is gone when this
+    /// The sections of the snapshot that is asked for, and where its events end; `None` when it is given up. The copy of the state is gone when this
     /// returns.
-    fn make(&self, request: &Request) -> Result<Option<Sections>, Failure> {
+    fn make(&self, request: &Request) -> Result<Option<(EventPosition, Sections)>, Failure> {
         let mut copy = self.companion.as_ref().map(|companion| companion.copy());
         let nobody: &mut dyn Replay = &mut ();
         let replay = copy.as_deref_mut().map_or(nobody, |copy| copy as &mut dyn Replay);
@@ -167,7 +168,7 @@ impl Maker {
         drop(newest);
         let survey = Survey::read(&self.storage, end)?;
         let mut reader = JournalReader::open(&self.storage, &survey, end.seq().next())?;
-        let (mut batch, mut frame) = (EventBatch::default(), EventFrame::new());
+        let (mut batch, mut frame) = (derive.before_first(), EventFrame::new());
         // Behind what is asked for there may be a batch that is written and not durable.
         while end.seq() < request.journal.seq() {
             if self.give_up.load(Ordering::Relaxed) {
@@ -176,13 +177,15 @@ impl Maker {
             let Some(records) = reader.next()? else { return Err(Failure::JournalEnds(end.seq())) };
             end = records.end;
             apply_records(&mut partition, &records, &survey.skip_marks, &mut batch)?;
-            derive.finish(&mut batch, &mut frame);
+            derive.finish(&batch, &mut frame);
             replay.batch(&batch);
             replay.progress(reader.bytes_read(), reader.bytes_total());
         }
         // The hash over all events is what makes the copy as good as the state itself.
         let at = EventPosition { seq: end.seq(), event_seq: derive.event_seq, chain: derive.chain.0 };
-        if (end, at) != (request.journal, request.events) {
+        // A keeper that is gone takes no snapshot.
+        let Ok(events) = request.events.recv() else { return Ok(None) };
+        if (end, at) != (request.journal, events) {
             return Err(Failure::OtherEvents);
         }
         let mut sections = vec![(PARTITION_SECTION, partition.snapshot())];
@@ -190,6 +193,6 @@ impl Maker {
         if let Some(copy) = copy {
             sections.extend(copy.sections().map_err(Failure::Companion)?);
         }
-        Ok(Some(sections))
+        Ok(Some((events, sections)))
     }
 }

@@ -22,7 +22,7 @@ pub struct Counts {
     pub batch_commands: Histogram<BatchSizes>,
     /// Nanoseconds that the append and the sync of a batch took.
     pub journal_ns: Histogram<SyncTimes>,
-    /// Bytes of events that are not in the event log yet.
+    /// Bytes of memory with events that are not in the event log yet.
     pub events_waiting_bytes: usize,
     /// By partition: envelopes to there that are not known to have been taken. Empty where there is no other partition; after
     /// [`Self::join`], those of one sender behind those of the other.

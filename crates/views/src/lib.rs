@@ -5,7 +5,7 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | how far are you? | [`Views::seq`], [`Views::command_seq`], [`Views::time_ns`], [`Views::chain`] |
+//! | how far are you? | [`Views::seq`], [`Views::command_seq`], [`Views::time_ns`] |
 //! | assets, markets, accounts, by id and name; public halves of API keys | [`Views::catalog`]: [`Catalog`] |
 //! | what has an account, and everybody together? open withdrawals | [`Views::balances`]: [`Balances::of`], [`Balances::balance`], [`Balances::totals`], [`Balances::withdrawals`] |
 //! | one order, by number or by its owner's name for it | [`Views::orders`]: [`Orders::by_id`], [`Orders::by_client_id`] |

@@ -95,7 +95,6 @@ pub struct Views {
     time_ns: TimeNs,
     /// When what the present event tells has happened: before `time_ns` where another partition has told it.
     happened_ns: TimeNs,
-    chain: [u8; 32],
     catalog: Catalog,
     balances: Balances,
     orders: Orders,
@@ -109,6 +108,8 @@ const FORM: u8 = 3;
 const FORM_OF_ONE_PARTITION: u8 = 2;
 /// The form before keys had kinds, labels and address ranges; still read, since what it was made from may be gone.
 const FIRST_FORM: u8 = 1;
+/// All forms have room here for a hash of the events, which nobody needed: the snapshot around them has it.
+const UNUSED: [u8; 32] = [0; 32];
 
 impl Views {
     /// Nothing has happened yet.
@@ -118,7 +119,6 @@ impl Views {
             command_seq: Seq(0),
             time_ns: TimeNs(0),
             happened_ns: TimeNs(0),
-            chain: [0; 32],
             catalog: Catalog::default(),
             balances: Balances::default(),
             orders: Orders::new(&settings),
@@ -141,11 +141,6 @@ impl Views {
     /// The time of the latest command whose events are in here.
     pub const fn time_ns(&self) -> TimeNs {
         self.time_ns
-    }
-
-    /// The event chain's hash behind the latest batch that is in here; zeros before the first.
-    pub const fn chain(&self) -> [u8; 32] {
-        self.chain
     }
 
     /// What is listed and who is here.
@@ -221,9 +216,8 @@ impl Views {
     /// As [`Self::apply`]; `look` sees everything as it is right behind each event, with the event's place in the batch. How
     /// far the views are as a whole (their latest command and event) is told only behind the batch.
     pub fn apply_each(&mut self, batch: &EventBatch, mut look: impl FnMut(&Self, usize)) {
-        let events = u64::try_from(batch.events.len()).expect("fits");
         let next = self.event_seq.next();
-        let end = batch.first_event_seq.0.checked_add(events).expect("a counter never runs out");
+        let end = batch.next_event_seq().0;
         if end <= next.0 && batch.last_seq() <= self.command_seq {
             return;
         }
@@ -244,7 +238,6 @@ impl Views {
         }
         self.event_seq = EventSeq(end.checked_sub(1).expect("events count from 1"));
         self.command_seq = batch.last_seq();
-        self.chain = batch.chain;
     }
 
     fn apply_event(&mut self, event: &Event) {
@@ -408,7 +401,7 @@ impl Views {
         self.event_seq.encode(out);
         self.command_seq.encode(out);
         self.time_ns.encode(out);
-        self.chain.encode(out);
+        UNUSED.encode(out);
         self.catalog.encode(out);
         self.balances.encode(out);
         self.orders.save(out);
@@ -438,7 +431,7 @@ impl Views {
         views.event_seq = Coded::decode(input)?;
         views.command_seq = Coded::decode(input)?;
         views.time_ns = Coded::decode(input)?;
-        views.chain = Coded::decode(input)?;
+        let _: [u8; 32] = Coded::decode(input)?;
         views.catalog =
             if form == FIRST_FORM { Catalog::decode_first(input)? } else { Catalog::decode(input)? };
         views.balances = Coded::decode(input)?;

@@ -13,6 +13,8 @@ pub struct Story {
     /// The command at sequence n is at n - 1.
     pub commands: Vec<Sequenced<Command>>,
     pub batches: Vec<EventBatch>,
+    /// Behind each batch.
+    pub chains: Vec<[u8; 32]>,
     pub event_chain: [u8; 32],
     pub state_hash: [u8; 32],
 }
@@ -30,7 +32,7 @@ impl Story {
         let mut partition = Partition::default();
         let mut chain = EventChain::default();
         let mut event_seq = EventSeq(0);
-        let (mut commands, mut batches) = (Vec::new(), Vec::new());
+        let (mut commands, mut batches, mut chains) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(records) = reader.next().unwrap() {
             let mut batch = EventBatch {
                 first_seq: records.first_seq,
@@ -58,7 +60,7 @@ impl Story {
                 }
                 commands.push(input);
             }
-            batch.chain = chain.extend(batch.first_seq, batch.time_ns, batch.first_event_seq, &encoded);
+            chains.push(chain.extend(batch.first_seq, batch.time_ns, batch.first_event_seq, &encoded));
             batches.push(batch);
         }
         assert_eq!(
@@ -66,7 +68,7 @@ impl Story {
             partition.seq(),
             "the reader gives everything that the survey has found"
         );
-        Self { commands, batches, event_chain: chain.0, state_hash: partition.state_hash() }
+        Self { commands, batches, chains, event_chain: chain.0, state_hash: partition.state_hash() }
     }
 
     /// The last command.
@@ -81,6 +83,10 @@ impl Story {
             assert_eq!(there, derived, "the event log has what the journal gives");
         }
         assert_eq!(log.len(), self.batches.len(), "the event log is as long as the journal");
+        let mut reader = EventLogReader::open(storage, Seq(1)).unwrap();
+        for chain in &self.chains {
+            assert_eq!(reader.next().unwrap().unwrap().chain, *chain, "the hash over all events up to there");
+        }
     }
 }
 

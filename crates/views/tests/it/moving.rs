@@ -49,7 +49,6 @@ impl Moving {
                 first_event_seq: EventSeq(views.seq().0 + 1),
                 ends: vec![u32::try_from(events.len()).unwrap()],
                 events,
-                chain: [0; 32],
             };
             views.apply(&batch);
         }

@@ -31,8 +31,7 @@ fn answers(views: &Views, seed: u64, accounts: u64, orders: u64) -> String {
     let mut text = String::new();
     let out = &mut text;
     let catalog = views.catalog();
-    writeln!(out, "{:?} {:?} {:?} {:?}", views.seq(), views.command_seq(), views.time_ns(), views.chain())
-        .unwrap();
+    writeln!(out, "{:?} {:?} {:?}", views.seq(), views.command_seq(), views.time_ns()).unwrap();
     for (asset, terms) in catalog.assets() {
         writeln!(out, "{asset} {terms:?} {:?}", catalog.asset_by_name(&terms.name)).unwrap();
         writeln!(out, "{:?}", views.balances().totals(asset)).unwrap();

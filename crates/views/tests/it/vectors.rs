@@ -52,7 +52,7 @@ impl Feed {
         let ends = vec![u32::try_from(events.len()).unwrap()];
         let first_seq = Seq(self.views.command_seq().0 + 1);
         let first_event_seq = EventSeq(self.views.seq().0 + 1);
-        self.views.apply(&EventBatch { first_seq, time_ns, first_event_seq, events, ends, chain: [0; 32] });
+        self.views.apply(&EventBatch { first_seq, time_ns, first_event_seq, events, ends });
     }
 
     pub fn trade(&mut self, time_ns: TimeNs, trade: u64, price: i64, qty: i64, taker: u64, taker_side: Side) {

@@ -176,15 +176,12 @@ impl World {
         let mut ends = vec![u32::try_from(events.len()).unwrap(); usize::try_from(commands).unwrap()];
         // Where the earlier commands end does not matter to a view.
         ends[..usize::try_from(commands - 1).unwrap()].fill(0);
-        let mut chain = [0; 32];
-        chain[..8].copy_from_slice(&(self.event_seq.0 + len).to_le_bytes());
         let batch = EventBatch {
             first_seq: self.seq.next(),
             time_ns: self.time_ns,
             first_event_seq: self.event_seq.next(),
             events,
             ends,
-            chain,
         };
         self.seq.0 += commands;
         self.event_seq.0 += len;
