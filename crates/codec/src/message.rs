@@ -1,10 +1,11 @@
 //! Messages between partitions.
 
 use model::{
-    Envelope, FromMarket, MarketState, Message, Notice, Origin, PlaceMessage, RestingOrder, Spread, ToMarket,
+    Envelope, FromMarket, Letter, MarketState, Message, Notice, Origin, PlaceMessage, RestingOrder, Spread,
+    ToMarket,
 };
 
-use crate::{coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
 
 coded_struct!(Spread { first_account, count });
 coded_struct!(Origin { partition, seq });
@@ -47,10 +48,34 @@ coded_enum!(Notice, "a notice" {
     16 => MarketArrived { market, partition },
     17 => Heard,
 });
-coded_enum!(Message, "a message" {
+coded_enum!(Letter, "a letter" {
     0 => ToMarket { market, body },
     1 => ToAccount { account, market, order, body },
     2 => ReferencePrice { market, price_ticks },
-    3 => Notice(notice),
 });
+
+/// Behind the tags of [`Letter`].
+const NOTICE: u8 = 3;
+
+impl Coded for Message {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Letter(letter) => letter.encode(out),
+            Self::Notice(notice) => {
+                out.push(NOTICE);
+                notice.encode(out);
+            }
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut ahead = input.clone();
+        if u8::decode(&mut ahead)? != NOTICE {
+            return Letter::decode(input).map(Self::Letter);
+        }
+        *input = ahead;
+        Coded::decode(input).map(Self::Notice)
+    }
+}
+
 coded_struct!(Envelope { from, number, taken, time_ns, origin, more, messages });

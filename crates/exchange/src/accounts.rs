@@ -10,7 +10,7 @@ use model::{
     RequestWithdrawal, ResealApiKey, RevokeApiKey, TradeGroup, WithdrawalId,
 };
 
-use crate::open_orders::{OpenOrderSlot, OpenOrders, SeatSlot};
+use crate::open_orders::{Named, OpenOrderSlot, OpenOrders, SeatSlot};
 
 /// An account.
 pub struct Account {
@@ -282,7 +282,7 @@ impl Accounts {
     ) -> Result<OpenOrderSlot, Reject> {
         let found = match order {
             OrderRef::Id(id) | OrderRef::Both((id, _)) => self.open.find(*id),
-            OrderRef::Client(name) => self.open.find_named(account, name),
+            OrderRef::Client(name) => self.open.find_named(&Named::new(account, name)),
         };
         let slot = found.ok_or(Reject::UnknownOrder)?;
         let open = self.open.order(slot);

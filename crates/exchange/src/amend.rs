@@ -5,6 +5,7 @@ use model::{AmendOrder, Reject, ToMarket};
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::messages::Mail;
+use crate::open_orders::Named;
 
 impl Accounts {
     pub fn amend(&mut self, catalog: &Catalog, amend: &AmendOrder, mail: &mut Mail) -> Result<(), Reject> {
@@ -24,7 +25,7 @@ impl Accounts {
         }
         if !name.is_empty()
             && name != open.client_order_id
-            && self.open.find_named(amend.account, &name).is_some()
+            && self.open.find_named(&Named::new(amend.account, &name)).is_some()
         {
             return Err(Reject::DuplicateClientOrderId);
         }

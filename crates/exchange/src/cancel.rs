@@ -2,8 +2,8 @@
 //! order; the market decides. Source: semantics 1.4.
 
 use model::{
-    CancelAllOrders, CancelOrder, CancelRestriction, Event, Reject, ReplaceMode, ReplaceOrder, ReplacementId,
-    ToMarket,
+    CancelAllOrders, CancelOrder, CancelRestriction, Event, PlaceOrder, Reject, ReplaceMode, ReplaceOrder,
+    ReplacementId, ToMarket,
 };
 
 use crate::accounts::{Accounts, Replacement};
@@ -92,10 +92,21 @@ impl Accounts {
         events: &mut Vec<Event>,
     ) {
         if let Some(replacement) = waiting.map(|waiting| self.waiting(waiting))
-            && let Err(reject) = self.place_checked(catalog, &replacement.place, mail)
+            && let Err(reject) = self.place_replacement(catalog, &replacement.place, mail)
         {
             events.push(Event::Rejected { account: replacement.place.account, reject });
         }
+    }
+
+    /// Its rules were checked before the cancel was sent.
+    fn place_replacement(
+        &mut self,
+        catalog: &Catalog,
+        place: &PlaceOrder,
+        mail: &mut Mail,
+    ) -> Result<(), Reject> {
+        let seat = self.seat(place.account, place.market)?;
+        self.place_checked(catalog, place, seat, mail)
     }
 
     fn waiting(&mut self, waiting: ReplacementId) -> Replacement {
@@ -112,7 +123,7 @@ impl Accounts {
     ) {
         let placed = match replacement.mode {
             ReplaceMode::StopOnFailure => Err(Reject::ReplaceNotAttempted),
-            ReplaceMode::AllowFailure => self.place_checked(catalog, &replacement.place, mail),
+            ReplaceMode::AllowFailure => self.place_replacement(catalog, &replacement.place, mail),
         };
         if let Err(reject) = placed {
             events.push(Event::Rejected { account: replacement.place.account, reject });

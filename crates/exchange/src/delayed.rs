@@ -12,10 +12,10 @@
 
 use model::{
     AccountId, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders, CancelOrder,
-    CancelRestriction, ClientOrderId, Command, CreateAccount, Deposit, EndReason, Event, FeeRounding,
-    MarketId, MarketStatus, MarketTerms, Message, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks,
-    QtyLots, Reference, ReplaceMode, ReplaceOrder, SelfTradePrevention, Seq, Sequenced, Side, Text,
-    TimeInForce, TimeNs, TradeGroup,
+    CancelRestriction, ClientOrderId, Command, CreateAccount, Deposit, EndReason, Event, FeeRounding, Letter,
+    MarketId, MarketStatus, MarketTerms, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots,
+    Reference, ReplaceMode, ReplaceOrder, SelfTradePrevention, Seq, Sequenced, Side, Text, TimeInForce,
+    TimeNs, TradeGroup,
 };
 use proptest::prelude::*;
 
@@ -194,22 +194,16 @@ fn is_answer(event: &Event) -> bool {
 }
 
 /// Which messages may not overtake each other: those to the same market, and those from one market to one account.
-fn pair(message: &Message) -> (u8, u32, u64) {
+fn pair(message: &Letter) -> (u8, u32, u64) {
     match message {
-        Message::ToMarket { market, .. } => (0, market.0, 0),
-        Message::ToAccount { market, account, .. } => (1, market.0, account.0),
-        Message::ReferencePrice { market, .. } => (2, market.0, 0),
-        Message::Notice(_) => unreachable!("notices are for other partitions"),
+        Letter::ToMarket { market, .. } => (0, market.0, 0),
+        Letter::ToAccount { market, account, .. } => (1, market.0, account.0),
+        Letter::ReferencePrice { market, .. } => (2, market.0, 0),
     }
 }
 
 /// Delivers one waiting message, any but those that have an earlier one of their pair before them.
-fn deliver_any(
-    partition: &mut Partition,
-    waiting: &mut Vec<Message>,
-    choice: usize,
-    events: &mut Vec<Event>,
-) {
+fn deliver_any(partition: &mut Partition, waiting: &mut Vec<Letter>, choice: usize, events: &mut Vec<Event>) {
     let first_of_pair: Vec<usize> = (0..waiting.len())
         .filter(|at| waiting[..*at].iter().all(|earlier| pair(earlier) != pair(&waiting[*at])))
         .collect();
@@ -222,7 +216,7 @@ fn other_choice(choice: usize) -> usize {
     choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407)
 }
 
-fn collect(partition: &mut Partition, waiting: &mut Vec<Message>) {
+fn collect(partition: &mut Partition, waiting: &mut Vec<Letter>) {
     while let Some(mut round) = partition.mail.round() {
         waiting.append(&mut round);
         partition.mail.delivered(round);

@@ -14,8 +14,8 @@
 //!    who hears it has heard of no later move of the same market yet.
 
 use model::{
-    AccountId, AddAsset, AddMarket, CreateAccount, Event, JoinExchange, LevelChanged, MarketId, Message,
-    MoveMarket, Notice, OrderId, PartitionId, Reject, RestingOrder, Side, Spread, WithdrawalId,
+    AccountId, AddAsset, AddMarket, CreateAccount, Event, JoinExchange, Letter, LevelChanged, MarketId,
+    Message, MoveMarket, Notice, OrderId, PartitionId, Reject, RestingOrder, Side, Spread, WithdrawalId,
 };
 
 use crate::Partition;
@@ -157,7 +157,7 @@ impl Partition {
         for (market, _) in self.catalog.markets() {
             if self.catalog.home(market) == Some(self.post.own) {
                 let price_ticks = self.markets.market(market).reference_ticks;
-                self.post.say(to, Message::ReferencePrice { market, price_ticks });
+                self.post.say(to, Message::Letter(Letter::ReferencePrice { market, price_ticks }));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use model::{AccountId, Amount, AssetId, Side};
 
 use crate::Partition;
+use crate::open_orders::Named;
 
 impl Partition {
     /// Panics with the sentence of the first invariant that does not hold. Looks at everything that is here; what must hold of
@@ -62,7 +63,7 @@ impl Partition {
                 }
                 *held.entry((account, asset)).or_default() += open.held;
                 if !open.client_order_id.is_empty() {
-                    let named = self.accounts.open.find_named(account, &open.client_order_id);
+                    let named = self.accounts.open.find_named(&Named::new(account, &open.client_order_id));
                     assert_eq!(named, self.accounts.open.find(open.id), "a name leads to its order");
                 }
             }

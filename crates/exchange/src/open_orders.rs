@@ -58,6 +58,21 @@ pub struct OpenOrder {
     next: u32,
 }
 
+/// What an account calls an order, hashed once for all that is asked of it.
+pub struct Named<'a> {
+    account: AccountId,
+    name: &'a ClientOrderId,
+    hash: u32,
+}
+
+impl<'a> Named<'a> {
+    #[inline]
+    pub fn new(account: AccountId, name: &'a ClientOrderId) -> Self {
+        let hash = if name.is_empty() { 0 } else { client_ids::hash(account, name) };
+        Self { account, name, hash }
+    }
+}
+
 /// The seats and open orders of all accounts of a partition.
 #[derive(Default)]
 pub struct OpenOrders {
@@ -103,16 +118,15 @@ impl OpenOrders {
 
     /// The open order that the account calls so, in any market.
     #[inline]
-    pub fn find_named(&self, account: AccountId, name: &ClientOrderId) -> Option<OpenOrderSlot> {
-        self.find_hashed(client_ids::hash(account, name), account, name)
-    }
-
-    fn find_hashed(&self, hash: u32, account: AccountId, name: &ClientOrderId) -> Option<OpenOrderSlot> {
+    pub fn find_named(&self, named: &Named) -> Option<OpenOrderSlot> {
         let is_it = |slot| {
             let order = &self.slab[at(slot)];
-            order.client_order_id == *name && self.seat(order.seat).account == account
+            order.client_order_id == *named.name && self.seat(order.seat).account == named.account
         };
-        self.client_ids.find(hash, is_it).map(OpenOrderSlot)
+        if named.name.is_empty() {
+            return None;
+        }
+        self.client_ids.find(named.hash, is_it).map(OpenOrderSlot)
     }
 
     /// The open orders at a seat, oldest first.
@@ -133,10 +147,10 @@ impl OpenOrders {
         side: Side,
         limit_ticks: Option<PriceTicks>,
         held: Amount,
-        client_order_id: ClientOrderId,
+        named: &Named,
     ) {
-        let (account, last) = (self.seat(seat).account, self.seat(seat).last);
-        let client_hash = client_ids::hash(account, &client_order_id);
+        let last = self.seat(seat).last;
+        let (client_order_id, client_hash) = (*named.name, named.hash);
         let order = OpenOrder {
             id,
             seat,
@@ -178,7 +192,7 @@ impl OpenOrders {
         if !old_name.is_empty() {
             self.client_ids.remove(old_hash, slot.0);
         }
-        let hash = client_ids::hash(account, &name);
+        let hash = Named::new(account, &name).hash;
         if !name.is_empty() {
             self.client_ids.insert(hash, slot.0);
         }

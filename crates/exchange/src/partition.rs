@@ -5,8 +5,8 @@ use std::sync::Arc;
 use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
 use model::{
-    AccountId, ApiKeyId, AssetId, Command, Envelope, Event, FromMarket, MarketId, Message, OrderId, Origin,
-    PartitionId, Partitions, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
+    AccountId, ApiKeyId, AssetId, Command, Envelope, Event, FromMarket, Letter, MarketId, Message, OrderId,
+    Origin, PartitionId, Partitions, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
 };
 
 use crate::accounts::{Accounts, ApiKey};
@@ -34,8 +34,8 @@ impl Partition {
         self.accept(input, events);
         if self.post.is_alone() {
             while let Some(round) = self.mail.round() {
-                for message in &round {
-                    self.deliver(message, events);
+                for letter in &round {
+                    self.deliver(letter, events);
                 }
                 self.mail.delivered(round);
             }
@@ -131,7 +131,11 @@ impl Partition {
         } else {
             self.post.asks_more = envelope.more;
         }
-        if envelope.messages.iter().any(|message| matches!(message, Message::ToAccount { .. })) {
+        if envelope
+            .messages
+            .iter()
+            .any(|message| matches!(message, Message::Letter(Letter::ToAccount { .. })))
+        {
             let Envelope { from, time_ns, origin, .. } = *envelope;
             events.push(Event::Heard { from, time_ns, origin });
         }
@@ -143,56 +147,61 @@ impl Partition {
     /// A message from another partition.
     pub(crate) fn hear(&mut self, message: &Message, events: &mut Vec<Event>) {
         match message {
-            Message::ToMarket { market, .. } | Message::ReferencePrice { market, .. }
+            Message::Letter(letter) => self.hear_letter(letter, events),
+            Message::Notice(notice) => self.notice(notice, events),
+        }
+    }
+
+    pub(crate) fn hear_letter(&mut self, letter: &Letter, events: &mut Vec<Event>) {
+        match letter {
+            Letter::ToMarket { market, .. } | Letter::ReferencePrice { market, .. }
                 if self.catalog.market(*market).is_err() =>
             {
-                self.post.early.push((self.post.origin, message.clone()));
+                self.post.early.push((self.post.origin, Message::Letter(*letter)));
             }
-            Message::ToMarket { .. } => self.mail.push(message.clone()),
-            Message::ToAccount { market, body, .. } => {
+            Letter::ToMarket { .. } => self.mail.push(*letter),
+            Letter::ToAccount { market, body, .. } => {
                 self.clear(*market, body, Heard::FromThere);
-                self.mail.push(message.clone());
+                self.mail.push(*letter);
             }
-            Message::ReferencePrice { .. } => self.deliver(message, events),
-            Message::Notice(notice) => self.notice(notice, events),
+            Letter::ReferencePrice { .. } => self.deliver(letter, events),
         }
     }
 
     /// Delivers or passes on all that is on its way.
     pub(crate) fn route_mail(&mut self, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
-            for message in &round {
-                self.route(message, events);
+            for letter in &round {
+                self.route(letter, events);
             }
             self.mail.delivered(round);
         }
     }
 
-    /// Delivers a message here or says it to the partition where it goes.
-    fn route(&mut self, message: &Message, events: &mut Vec<Event>) {
-        let to = match message {
-            Message::ToMarket { market, .. } => {
+    /// Delivers a letter here or says it to the partition where it goes.
+    fn route(&mut self, letter: &Letter, events: &mut Vec<Event>) {
+        let to = match letter {
+            Letter::ToMarket { market, .. } => {
                 self.catalog.home(*market).expect("a message goes to a listed market")
             }
-            Message::ToAccount { order, .. } => order.partition(),
-            Message::ReferencePrice { .. } => {
+            Letter::ToAccount { order, .. } => order.partition(),
+            Letter::ReferencePrice { .. } => {
                 for to in self.post.others() {
-                    self.post.say(to, message.clone());
+                    self.post.say(to, Message::Letter(*letter));
                 }
                 self.post.own
             }
-            Message::Notice(_) => unreachable!("notices are said to other partitions only"),
         };
         if to == self.post.own {
-            return self.deliver(message, events);
+            return self.deliver(letter, events);
         }
-        match message {
-            Message::ToAccount { market, body, .. } => {
+        match letter {
+            Letter::ToAccount { market, body, .. } => {
                 self.clear(*market, body, Heard::FromHere);
-                self.post.say(to, message.clone());
+                self.post.say(to, Message::Letter(*letter));
             }
-            Message::ToMarket { .. } | Message::ReferencePrice { .. } | Message::Notice(_) => {
-                self.post.ask(to, message.clone());
+            Letter::ToMarket { .. } | Letter::ReferencePrice { .. } => {
+                self.post.ask(to, Message::Letter(*letter));
             }
         }
     }
@@ -215,20 +224,19 @@ impl Partition {
         self.accounts.ledger.clear(terms.base, base);
     }
 
-    pub(crate) fn deliver(&mut self, message: &Message, events: &mut Vec<Event>) {
-        match message {
-            Message::ToMarket { market, body } => {
+    pub(crate) fn deliver(&mut self, letter: &Letter, events: &mut Vec<Event>) {
+        match letter {
+            Letter::ToMarket { market, body } => {
                 self.markets.receive(&self.catalog, *market, body, &mut self.mail, events);
             }
-            Message::ToAccount { account, market, order, body } => {
+            Letter::ToAccount { account, market, order, body } => {
                 let whose = (*account, *market, *order);
                 self.accounts.receive(&self.catalog, whose, body, &mut self.mail, events);
             }
-            Message::ReferencePrice { market, price_ticks } => {
+            Letter::ReferencePrice { market, price_ticks } => {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =
                     *price_ticks;
             }
-            Message::Notice(_) => unreachable!("notices are said to other partitions only"),
         }
     }
 

@@ -8,15 +8,18 @@ use model::{
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::messages::Mail;
+use crate::open_orders::{Named, SeatSlot};
 
 impl Accounts {
     pub fn place(&mut self, catalog: &Catalog, place: &PlaceOrder, mail: &mut Mail) -> Result<(), Reject> {
-        self.check_rules(catalog, place)?;
-        self.place_checked(catalog, place, mail)
+        let seat = self.check_rules(catalog, place)?;
+        self.place_checked(catalog, place, seat, mail)
     }
 
-    /// Everything about an order that does not depend on the account's money or on its other orders' names.
-    pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<(), Reject> {
+    /// Everything about an order that does not depend on the account's money or on its other orders' names. The account's
+    /// seat, where it has one.
+    #[inline]
+    pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<Option<SeatSlot>, Reject> {
         let terms = catalog.open_market(place.market)?;
         let seat = self.seat(place.account, place.market)?;
         check_filters(terms, &place.kind, self.reference_price(terms, place))?;
@@ -24,23 +27,23 @@ impl Accounts {
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
         }
-        Ok(())
+        Ok(seat)
     }
 
-    /// The rest of the checks, then the hold. The caller has called [`Self::check_rules`].
+    /// The rest of the checks, then the hold. The caller has the seat from [`Self::check_rules`].
     pub fn place_checked(
         &mut self,
         catalog: &Catalog,
         place: &PlaceOrder,
+        seat: Option<SeatSlot>,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
         let terms = catalog.open_market(place.market)?;
-        if !place.client_order_id.is_empty()
-            && self.open.find_named(place.account, &place.client_order_id).is_some()
-        {
+        let named = Named::new(place.account, &place.client_order_id);
+        if self.open.find_named(&named).is_some() {
             return Err(Reject::DuplicateClientOrderId);
         }
-        let seat_slot = self.take_seat(place.account, place.market, terms);
+        let seat_slot = seat.unwrap_or_else(|| self.take_seat(place.account, place.market, terms));
         let pays_from = self.open.seat(seat_slot).pays_from(place.side);
         let available = self.ledger.balance(pays_from).free;
         let held = hold_for(terms, place, self.reference_price(terms, place), available)?;
@@ -52,7 +55,7 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         let limit_ticks = place.kind.price_ticks();
-        self.open.insert(order, seat_slot, place.side, limit_ticks, held, place.client_order_id);
+        self.open.insert(order, seat_slot, place.side, limit_ticks, held, &named);
         let trade_group = self.account(place.account)?.trade_group;
         let message = PlaceMessage {
             order,

@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
 use crate::messages::Mail;
-use crate::open_orders::OpenOrderSlot;
+use crate::open_orders::{Named, OpenOrderSlot};
 
 impl Accounts {
     pub fn receive(
@@ -94,7 +94,7 @@ impl Accounts {
             FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
                 let released = self.shrink(terms, slot, cut_lots);
                 // The name was free when the amendment was sent; where it is taken since, the old one stays.
-                let free = self.open.find_named(account, &new_client_order_id).is_none();
+                let free = self.open.find_named(&Named::new(account, &new_client_order_id)).is_none();
                 if !new_client_order_id.is_empty() && free {
                     self.open.rename(slot, new_client_order_id);
                 }

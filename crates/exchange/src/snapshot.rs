@@ -16,6 +16,7 @@ use orderbook::{Order, Orders};
 
 use crate::Partition;
 use crate::accounts::{ApiKey, Replacement, Withdrawal};
+use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
 
 /// The version that knows of other partitions. A state without any is written in one of the others.
@@ -433,7 +434,7 @@ impl Partition {
                 record.side,
                 record.limit_ticks,
                 record.held,
-                record.client_order_id,
+                &Named::new(record.account, &record.client_order_id),
             );
         }
         if found == FIRST_VERSION {

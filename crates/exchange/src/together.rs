@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::AssetTotals;
 use model::{
-    AccountId, Amount, AssetId, Envelope, FromMarket, MarketId, Message, Notice, OrderId, PartitionId, Side,
-    ToMarket,
+    AccountId, Amount, AssetId, Envelope, FromMarket, Letter, MarketId, Message, Notice, OrderId,
+    PartitionId, Side, ToMarket,
 };
 
 use crate::Partition;
@@ -61,7 +61,7 @@ impl<'a> Together<'a> {
     pub fn in_flight(&self, asset: AssetId) -> Amount {
         let mut sum = Amount::ZERO;
         for message in self.on_their_way().flat_map(|envelope| &envelope.messages) {
-            let Message::ToAccount { market, body, .. } = message else { continue };
+            let Message::Letter(Letter::ToAccount { market, body, .. }) = message else { continue };
             let FromMarket::Filled { side, price_ticks, qty_lots, .. } = body else { continue };
             let terms = self.partitions[0].catalog.market(*market).expect("only listed markets have fills");
             let (notional, base) = (terms.notional(*price_ticks, *qty_lots), terms.base_amount(*qty_lots));
@@ -204,14 +204,16 @@ impl<'a> Together<'a> {
         let messages = self.on_their_way().flat_map(|envelope| &envelope.messages);
         for message in messages.chain(early.map(|(_, message)| message)) {
             match message {
-                Message::ToMarket { body: ToMarket::Place(place), .. } => {
+                Message::Letter(Letter::ToMarket { body: ToMarket::Place(place), .. }) => {
                     mentioned.insert(place.order);
                 }
-                Message::ToMarket {
-                    body: ToMarket::Cancel { order, .. } | ToMarket::Amend { order, .. },
-                    ..
-                }
-                | Message::ToAccount { order, .. } => {
+                Message::Letter(
+                    Letter::ToMarket {
+                        body: ToMarket::Cancel { order, .. } | ToMarket::Amend { order, .. },
+                        ..
+                    }
+                    | Letter::ToAccount { order, .. },
+                ) => {
                     mentioned.insert(*order);
                 }
                 Message::Notice(notice) => {
@@ -219,7 +221,7 @@ impl<'a> Together<'a> {
                         mentioned.extend(orders.iter().map(|order| order.order));
                     }
                 }
-                Message::ReferencePrice { .. } => {}
+                Message::Letter(Letter::ReferencePrice { .. }) => {}
             }
         }
         mentioned

@@ -17,7 +17,7 @@ use crate::{
 pub struct ReplacementId(pub u64);
 
 /// From an account to a market.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToMarket {
     /// An order, with what was held for it.
     Place(PlaceMessage),
@@ -46,7 +46,7 @@ pub enum ToMarket {
 }
 
 /// An order that its account can pay for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlaceMessage {
     /// Its number.
     pub order: OrderId,
@@ -176,9 +176,9 @@ pub struct MarketState {
     pub update_id: u64,
 }
 
-/// A message with where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
+/// What accounts and markets say to each other, with where it goes. Plain values, so that a queue of them costs nothing to empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Letter {
     /// To a market.
     ToMarket {
         /// Which one.
@@ -204,7 +204,14 @@ pub enum Message {
         /// Its last trade's price.
         price_ticks: PriceTicks,
     },
-    /// What comes seldom, boxed so that the others stay small.
+}
+
+/// What one partition says to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// What also goes back and forth within one.
+    Letter(Letter),
+    /// What comes seldom, boxed so that letters stay small.
     Notice(Box<Notice>),
 }
 

@@ -4,13 +4,13 @@ use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey,
     Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Envelope, Event,
-    ExpiryReason, FeeRounding, FromMarket, IpRange, JoinExchange, KeyKind, LevelChanged, Liquidity, MarketId,
-    MarketState, MarketStatus, MarketTerms, Message, MoveMarket, Notice, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceMessage,
-    PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal,
-    ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip,
-    SkipEnvelope, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded,
-    WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    ExpiryReason, FeeRounding, FromMarket, IpRange, JoinExchange, KeyKind, Letter, LevelChanged, Liquidity,
+    MarketId, MarketState, MarketStatus, MarketTerms, Message, MoveMarket, Notice, OrderAccepted,
+    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId,
+    PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceMode, ReplaceOrder, ReplacementId,
+    RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal,
+    Side, Skip, SkipEnvelope, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId,
+    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 /// An enum that can say what its variants are called.
@@ -417,14 +417,10 @@ pub fn envelope() -> Envelope {
         Notice::MarketArrived { market, partition: PartitionId(2) },
         Notice::Heard,
     ];
-    let mut messages: Vec<_> = to_market.into_iter().map(|body| Message::ToMarket { market, body }).collect();
-    messages.extend(from_market.map(|body| Message::ToAccount {
-        account,
-        market,
-        order: OrderId(110),
-        body,
-    }));
-    messages.push(Message::ReferencePrice { market, price_ticks: PriceTicks(111) });
+    let mut messages: Vec<_> = to_market.into_iter().map(|body| Letter::ToMarket { market, body }).collect();
+    messages.extend(from_market.map(|body| Letter::ToAccount { account, market, order: OrderId(110), body }));
+    messages.push(Letter::ReferencePrice { market, price_ticks: PriceTicks(111) });
+    let mut messages: Vec<_> = messages.into_iter().map(Message::Letter).collect();
     messages.extend(notices.into_iter().map(|notice| Message::Notice(Box::new(notice))));
     Envelope {
         from: PartitionId(2),
