@@ -215,10 +215,13 @@ impl Desk<'_> {
     /// The order as the book wants it: how far it may go in price, in lots, and in money.
     fn incoming(&self, place: &PlaceMessage) -> Incoming {
         let terms = self.terms;
-        let reference = terms.reference(self.listed.reference_ticks);
-        let band = match place.side {
-            Side::Buy => terms.band_upper(reference),
-            Side::Sell => terms.band_lower(reference),
+        // Only for orders without a price: it takes a division.
+        let band = || {
+            let reference = terms.reference(self.listed.reference_ticks);
+            match place.side {
+                Side::Buy => terms.band_upper(reference),
+                Side::Sell => terms.band_lower(reference),
+            }
         };
         let tick_lots = |amount: Amount| {
             amount.0.checked_div(terms.quote_atoms_per_tick_lot.0).expect("terms are checked")
@@ -240,16 +243,16 @@ impl Desk<'_> {
                 (price_ticks, qty_lots, TickLots::MAX, Remainder::Rests)
             }
             (OrderKind::Market { qty_lots }, Side::Buy) => {
-                (band, qty_lots, tick_lots(place.held), Remainder::Expires)
+                (band(), qty_lots, tick_lots(place.held), Remainder::Expires)
             }
             (OrderKind::Market { qty_lots }, Side::Sell) => {
-                (band, qty_lots, TickLots::MAX, Remainder::Expires)
+                (band(), qty_lots, TickLots::MAX, Remainder::Expires)
             }
             (OrderKind::MarketQuote { quote_amount }, Side::Buy) => {
-                (band, terms.max_qty_lots, tick_lots(quote_amount), Remainder::Expires)
+                (band(), terms.max_qty_lots, tick_lots(quote_amount), Remainder::Expires)
             }
             (OrderKind::MarketQuote { quote_amount }, Side::Sell) => {
-                (band, held_lots(), tick_lots(quote_amount), Remainder::Expires)
+                (band(), held_lots(), tick_lots(quote_amount), Remainder::Expires)
             }
         };
         Incoming {

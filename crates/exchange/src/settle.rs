@@ -22,23 +22,16 @@ impl Accounts {
     ) {
         let terms = catalog.market(market).expect("a message comes from a listed market");
         // Two messages answer a cancel or an amendment that came too late: the order is gone here as well.
+        let found = self.open.find(order);
+        let open = || found.expect("an order is open until its market ends it");
         match *body {
             FromMarket::CancelRefused { reject, replacement } => {
                 events.push(Event::Rejected { account, reject });
-                return self.replace_after_refusal(catalog, replacement, mail, events);
+                self.replace_after_refusal(catalog, replacement, mail, events);
             }
-            FromMarket::AmendRefused { reject } => return events.push(Event::Rejected { account, reject }),
-            FromMarket::Accepted { .. }
-            | FromMarket::Refused { .. }
-            | FromMarket::Filled { .. }
-            | FromMarket::Prevented { .. }
-            | FromMarket::Ended { .. }
-            | FromMarket::Amended { .. } => {}
-        }
-        let slot = self.open.find(order).expect("an order is open until its market ends it");
-        match *body {
+            FromMarket::AmendRefused { reject } => events.push(Event::Rejected { account, reject }),
             FromMarket::Accepted { kind, side, self_trade_prevention } => {
-                let open = self.open.order(slot);
+                let open = self.open.order(open());
                 events.push(Event::OrderAccepted(OrderAccepted {
                     order,
                     account,
@@ -51,10 +44,11 @@ impl Accounts {
                 }));
             }
             FromMarket::Refused { reject } => {
-                self.close(slot);
+                self.close(open());
                 events.push(Event::Rejected { account, reject });
             }
             FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
+                let slot = open();
                 let (fee, released) = self.settle_fill(terms, slot, liquidity, price_ticks, qty_lots);
                 assert_eq!(side, self.open.order(slot).side, "both halves of an order agree");
                 push_filled(
@@ -87,11 +81,12 @@ impl Accounts {
                 }));
             }
             FromMarket::Ended { reason, replacement } => {
-                let released = self.close(slot);
+                let released = self.close(open());
                 events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
                 self.replace_after_cancel(catalog, replacement, mail, events);
             }
             FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
+                let slot = open();
                 let released = self.shrink(terms, slot, cut_lots);
                 // The name was free when the amendment was sent; where it is taken since, the old one stays.
                 let free = self.open.find_named(&Named::new(account, &new_client_order_id)).is_none();
@@ -107,9 +102,6 @@ impl Accounts {
                     client_order_id,
                     released,
                 }));
-            }
-            FromMarket::CancelRefused { .. } | FromMarket::AmendRefused { .. } => {
-                unreachable!("answered above")
             }
         }
     }

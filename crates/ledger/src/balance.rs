@@ -97,8 +97,7 @@ impl Ledger {
     /// From outside to free. The caller has asked for [`Self::deposit_room`].
     pub fn deposit(&mut self, slot: BalanceSlot, amount: Amount) {
         assert!(amount <= self.deposit_room(self.balance(slot).asset), "deposits stay below their limit");
-        self.free_changes(slot, amount);
-        self.totals_of(slot).deposited += amount;
+        self.post(slot, amount, Amount::ZERO).deposited += amount;
     }
 
     /// From free to held; nothing happens when less is free.
@@ -108,8 +107,8 @@ impl Ledger {
         if amount > available {
             return Err(Shortfall { needed: amount, available });
         }
-        self.free_changes(slot, -amount);
-        self.held_changes(slot, amount);
+        // What the two are together stays the same, so there is nothing to be checked at the end of the command.
+        self.change(slot, -amount, amount);
         Ok(())
     }
 
@@ -119,29 +118,25 @@ impl Ledger {
         if amount.is_zero() {
             return;
         }
-        self.held_changes(slot, -amount);
-        self.free_changes(slot, amount);
+        self.change(slot, amount, -amount);
     }
 
     /// From held to outside.
     pub fn withdraw(&mut self, slot: BalanceSlot, amount: Amount) {
-        self.held_changes(slot, -amount);
-        self.totals_of(slot).withdrawn += amount;
+        self.post(slot, Amount::ZERO, -amount).withdrawn += amount;
     }
 
     /// From held to the other side of a trade.
     #[inline]
     pub fn pay(&mut self, slot: BalanceSlot, amount: Amount) {
-        self.held_changes(slot, -amount);
-        self.totals_of(slot).in_transit += amount;
+        self.post(slot, Amount::ZERO, -amount).in_transit += amount;
     }
 
     /// From the other side of a trade to free, less the fee.
     #[inline]
     pub fn receive(&mut self, slot: BalanceSlot, amount: Amount, fee: Amount) {
         assert!(Amount::ZERO <= fee && fee <= amount, "a fee is a part of what is received");
-        self.free_changes(slot, amount - fee);
-        let totals = self.totals_of(slot);
+        let totals = self.post(slot, amount - fee, Amount::ZERO);
         totals.in_transit -= amount;
         totals.fees += fee;
     }
@@ -149,10 +144,7 @@ impl Ledger {
     /// One side of a trade lives in another partition: what it has paid is on its way from there, what it receives (below
     /// zero) on its way to there.
     pub fn clear(&mut self, asset: AssetId, amount: Amount) {
-        if !self.touched.contains(&asset) {
-            self.touched.push(asset);
-        }
-        let totals = &mut self.totals[asset_index(asset)];
+        let totals = self.totals_posted_to(asset);
         totals.in_transit += amount;
         totals.elsewhere -= amount;
     }
@@ -196,25 +188,28 @@ impl Ledger {
         self.totals[asset_index(asset)] = totals;
     }
 
+    /// Changes a balance, and what all balances of the asset are together. The rest of the posting goes to the totals.
     #[inline]
-    fn free_changes(&mut self, slot: BalanceSlot, by: Amount) {
+    fn post(&mut self, slot: BalanceSlot, free: Amount, held: Amount) -> &mut AssetTotals {
+        let asset = self.change(slot, free, held);
+        self.totals_posted_to(asset)
+    }
+
+    #[inline]
+    fn change(&mut self, slot: BalanceSlot, free: Amount, held: Amount) -> AssetId {
         let balance = &mut self.balances[slot.index()];
-        balance.free += by;
+        balance.free += free;
+        balance.held += held;
         assert!(balance.free >= Amount::ZERO, "no balance is below zero");
-        self.totals_of(slot).free += by;
-    }
-
-    #[inline]
-    fn held_changes(&mut self, slot: BalanceSlot, by: Amount) {
-        let balance = &mut self.balances[slot.index()];
-        balance.held += by;
         assert!(balance.held >= Amount::ZERO, "nobody spends more than was held");
-        self.totals_of(slot).held += by;
+        let totals = &mut self.totals[asset_index(balance.asset)];
+        totals.free += free;
+        totals.held += held;
+        balance.asset
     }
 
     #[inline]
-    fn totals_of(&mut self, slot: BalanceSlot) -> &mut AssetTotals {
-        let asset = self.balance(slot).asset;
+    fn totals_posted_to(&mut self, asset: AssetId) -> &mut AssetTotals {
         if !self.touched.contains(&asset) {
             self.touched.push(asset);
         }
