@@ -1,5 +1,6 @@
 //! For counting instructions (`tools/instructions`): makes so many commands of the flow, and applies them where it is told to.
-//! It uses only what the yardstick always had, so that an earlier commit can be counted with this file.
+//! It uses only what the yardstick always had, so that an earlier commit can be counted with this file; one that had another
+//! flow is counted on that.
 
 use bench::flow::Flow;
 use bench::partition;

@@ -4,10 +4,15 @@
 use bench::book::contender::answer_all;
 use bench::book::ours::Ours;
 use bench::book::report::Tally;
+use bench::flow;
 use bench::partition;
 use model::Event;
 use simulator::trace::{Shape, Trace};
 use simulator::walking::Message;
+
+/// The standard flow with fewer accounts and orders, which valgrind gets ready in seconds.
+const FLOW: flow::Shape =
+    flow::Shape { accounts: 1_000, fewest: 10_000, most: 20_000, ..flow::Shape::STANDARD };
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,7 +40,7 @@ fn book(count: usize, of: usize) {
 }
 
 fn partition(count: usize, of: usize) {
-    let (mut partition, mut flow) = partition::prepared();
+    let (mut partition, mut flow) = partition::prepared_for(&FLOW);
     let mut commands = Vec::new();
     flow.fill(of, &mut commands);
     assert_eq!(commands.len(), of, "the flow is long enough");

@@ -1,53 +1,87 @@
-//! The flow of the partition's yardsticks: sixteen copies of trace S, one a market, interleaved record by record. The account
-//! of an order is its number in the trace modulo 10,000; all are funded before the clock starts; client ids have 32 characters.
+//! The flow of the partition's yardsticks: [`simulator::mixed`] as commands. Client ids have 32 characters, all accounts have
+//! the money they need before they need it, fees are on, and an order of the owner's own in the way expires.
 
 use model::{
-    AccountId, AddAsset, AddMarket, Amount, AssetId, AssetTerms, CancelOrder, CancelRestriction,
+    AccountId, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelOrder, CancelRestriction,
     ClientOrderId, Command, CreateAccount, Deposit, FeeRounding, MarketId, MarketStatus, MarketTerms,
-    OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq,
-    Sequenced, Side, Text, TimeInForce, TimeNs, TradeGroup,
+    OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, Seq, Sequenced, Side, Text,
+    TimeInForce, TimeNs, TradeGroup,
 };
-use simulator::trace::{Kind, Record, Shape, Trace};
+use simulator::mixed::{Mixed, Step, Totals, What};
 
-/// Copies of the trace, and markets.
-pub const MARKETS: u32 = 16;
-/// Accounts.
-pub const ACCOUNTS: u64 = 10_000;
+pub use simulator::mixed::Shape;
 
-/// The commands that come before the clock starts: assets, markets, accounts, money.
-pub fn preparation() -> Vec<Command> {
+/// Assets that are sold; with more than 25 x 4 markets several have the same pair.
+const BASES: u32 = 25;
+/// Assets that are paid with.
+const QUOTES: u32 = 4;
+/// With more pairs of account and asset, only those are funded that trade.
+const MOST_FUNDED_BEFORE: u64 = 1_000_000;
+
+const FUNDS: Amount = Amount(1_000_000_000_000_000_000);
+
+fn bases(shape: &Shape) -> u32 {
+    shape.markets.min(BASES)
+}
+
+fn quotes(shape: &Shape) -> u32 {
+    shape.markets.div_ceil(BASES).min(QUOTES)
+}
+
+fn assets(shape: &Shape) -> u32 {
+    bases(shape) + quotes(shape)
+}
+
+fn base_of(shape: &Shape, market: u32) -> AssetId {
+    AssetId(market % bases(shape))
+}
+
+fn quote_of(shape: &Shape, market: u32) -> AssetId {
+    AssetId(bases(shape) + market / BASES % quotes(shape))
+}
+
+fn is_funded_before(shape: &Shape) -> bool {
+    u64::from(shape.accounts) * u64::from(assets(shape)) <= MOST_FUNDED_BEFORE
+}
+
+/// The commands that come before everything else: assets, markets, accounts, and money where that is not too much.
+pub fn preparation(shape: &Shape) -> Vec<Command> {
     let mut commands = Vec::new();
-    for asset in 0..=MARKETS {
-        let name = if asset == MARKETS { "USDT".to_owned() } else { format!("COIN{asset}") };
+    for asset in 0..assets(shape) {
+        let name = match asset.checked_sub(bases(shape)) {
+            None => format!("COIN{asset}"),
+            Some(quote) => format!("MONEY{quote}"),
+        };
         commands.push(Command::AddAsset(AddAsset { terms: AssetTerms { name: text(&name), scale: 8 } }));
     }
-    for market in 0..MARKETS {
-        commands.push(Command::AddMarket(Box::new(AddMarket { terms: terms(market) })));
+    for market in 0..shape.markets {
+        commands.push(Command::AddMarket(Box::new(AddMarket { terms: terms(shape, market) })));
     }
-    for account in 1..=ACCOUNTS {
+    for account in 1..=u64::from(shape.accounts) {
         let name = text(&format!("trader-{account}"));
         commands.push(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
-        for asset in (0..=MARKETS).map(AssetId) {
-            commands.push(Command::Deposit(Box::new(Deposit {
-                account: AccountId(account),
-                asset,
-                amount: Amount(1_000_000_000_000_000_000),
-                reference: Reference::new(&format!("{account}-{asset}")).expect("short"),
-            })));
+        if is_funded_before(shape) {
+            commands.extend((0..assets(shape)).map(|asset| deposit(AccountId(account), AssetId(asset))));
         }
     }
     commands
+}
+
+fn deposit(account: AccountId, asset: AssetId) -> Command {
+    let reference = Reference::new(&format!("{account}-{asset}")).expect("short");
+    Command::Deposit(Box::new(Deposit { account, asset, amount: FUNDS, reference }))
 }
 
 fn text<const N: usize>(name: &str) -> Text<N> {
     Text::new(name).expect("short")
 }
 
-fn terms(market: u32) -> MarketTerms {
+fn terms(shape: &Shape, market: u32) -> MarketTerms {
+    let (base, quote) = (base_of(shape, market), quote_of(shape, market));
     MarketTerms {
-        name: text(&format!("COIN{market}USDT")),
-        base: AssetId(market),
-        quote: AssetId(MARKETS),
+        name: text(&format!("COIN{base}MONEY{quote}-{market}")),
+        base,
+        quote,
         price_scale: 2,
         tick_size: 1,
         base_atoms_per_lot: Amount(1_000),
@@ -55,106 +89,207 @@ fn terms(market: u32) -> MarketTerms {
         min_price_ticks: PriceTicks(1),
         max_price_ticks: PriceTicks(1_000_000_000),
         min_qty_lots: QtyLots(1),
-        max_qty_lots: QtyLots(1_000_000),
+        max_qty_lots: QtyLots(i64::from(Shape::MAX_LOTS)),
         min_notional: Amount::ZERO,
         max_notional: Amount::ZERO,
         max_open_orders: MarketTerms::MAX_OPEN_ORDERS,
-        max_open_orders_per_account: 1_000_000,
-        max_amends_per_order: 10,
+        max_open_orders_per_account: MarketTerms::MAX_OPEN_ORDERS,
+        max_amends_per_order: u16::from(Shape::MAX_AMENDS),
         maker_fee_ppm: 1_000,
         taker_fee_ppm: 1_000,
         fee_rounding: FeeRounding::Up,
-        band_ppm: 100_000,
-        initial_reference_ticks: PriceTicks(50_000),
+        band_ppm: Shape::BAND_PPM,
+        initial_reference_ticks: PriceTicks(Shape::MID_TICKS),
         status: MarketStatus::Trading,
     }
 }
 
 /// The flow, made piece by piece, so that what is measured is not the reading of gigabytes of commands.
 pub struct Flow {
-    records: Vec<Record>,
-    /// For each market, by the trace's number: the number that the exchange gives the order.
-    orders: Vec<Vec<u64>>,
-    at: usize,
-    market: u32,
-    placed: u64,
-    /// Of all orders so far, by their number here.
-    sides: Vec<Side>,
+    shape: Shape,
+    mixed: Mixed,
     seq: Seq,
+    /// By account and asset, where they were not all funded before.
+    is_funded: Vec<bool>,
+    piece: Vec<Step>,
 }
 
 impl Flow {
-    /// The flow behind `preparation` commands.
-    pub fn new(preparation: usize) -> Self {
-        let records = Trace::new(&Shape::SHALLOW).records;
-        let seq = Seq(u64::try_from(preparation).expect("fits"));
-        let orders = (0..MARKETS).map(|_| vec![0]).collect();
-        Self { records, orders, at: 0, market: 0, placed: 0, sides: vec![Side::Buy], seq }
-    }
-
-    /// Commands of the whole flow.
-    pub fn total(&self) -> usize {
-        self.records.len() * MARKETS as usize
-    }
-
-    /// Appends up to `count` commands; none when the flow is at its end.
-    pub fn fill(&mut self, count: usize, commands: &mut Vec<Sequenced<Command>>) {
-        for _ in 0..count {
-            let Some(record) = self.records.get(self.at).copied() else { return };
-            let command = self.command(&record);
-            self.seq = self.seq.next();
-            commands.push(Sequenced { seq: self.seq, time_ns: TimeNs(self.seq.0), command });
-            self.market += 1;
-            if self.market == MARKETS {
-                self.market = 0;
-                self.at += 1;
-            }
+    /// The flow behind so many commands.
+    pub fn new(shape: &Shape, preparation: usize) -> Self {
+        let pairs = shape.accounts as usize * assets(shape) as usize;
+        Self {
+            shape: *shape,
+            mixed: Mixed::new(shape),
+            seq: Seq(u64::try_from(preparation).expect("fits")),
+            is_funded: if is_funded_before(shape) { Vec::new() } else { vec![false; pairs] },
+            piece: Vec::new(),
         }
     }
 
-    /// What the order is called that the flow gives this number.
-    pub fn name_of(&self, order: OrderId) -> ClientOrderId {
-        client_id(self.sides[usize::try_from(order.0).expect("fits")], order.0)
+    /// So many commands come first that only fill the books.
+    pub fn warm_up(&self) -> usize {
+        self.shape.fewest
     }
 
-    fn command(&mut self, record: &Record) -> Command {
-        let account = AccountId(1 + record.id % ACCOUNTS);
-        let market = MarketId(self.market);
-        let orders = &mut self.orders[self.market as usize];
-        match record.kind {
-            Kind::Add | Kind::Take => {
-                self.placed += 1;
-                self.sides.push(record.side);
-                orders.push(self.placed);
-                let (price_ticks, qty_lots) = (PriceTicks(record.price), QtyLots(i64::from(record.qty)));
-                Command::PlaceOrder(PlaceOrder {
-                    account,
-                    market,
-                    side: record.side,
-                    kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Gtc },
-                    self_trade_prevention: SelfTradePrevention::None,
-                    client_order_id: client_id(record.side, self.placed),
-                    valid_until_ns: TimeNs::NEVER,
-                })
+    /// What an exchange should have made of it so far.
+    pub fn totals(&self) -> &Totals {
+        self.mixed.totals()
+    }
+
+    /// Appends `count` commands, and in front of them the deposits that they need: so many it returns. With the standard shape
+    /// there are none.
+    pub fn fill(&mut self, count: usize, commands: &mut Vec<Sequenced<Command>>) -> usize {
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.clear();
+        piece.extend(self.mixed.by_ref().take(count));
+        let mut deposits = 0;
+        if !self.is_funded.is_empty() {
+            for step in &piece {
+                if let Some(deposit) = self.needed(step) {
+                    commands.push(self.next(deposit));
+                    deposits += 1;
+                }
             }
-            Kind::Cancel => Command::CancelOrder(CancelOrder {
+        }
+        for step in &piece {
+            let command = self.command(step);
+            commands.push(self.next(command));
+        }
+        self.piece = piece;
+        deposits
+    }
+
+    fn next(&mut self, command: Command) -> Sequenced<Command> {
+        self.seq = self.seq.next();
+        Sequenced { seq: self.seq, time_ns: TimeNs(self.seq.0), command }
+    }
+
+    /// The deposit without which this order would have nothing to pay with.
+    fn needed(&mut self, step: &Step) -> Option<Command> {
+        let asset = match step.side {
+            Side::Buy => quote_of(&self.shape, step.market),
+            Side::Sell => base_of(&self.shape, step.market),
+        };
+        let at = (step.account as usize - 1) * assets(&self.shape) as usize + asset.0 as usize;
+        let was_funded = std::mem::replace(&mut self.is_funded[at], true);
+        (!was_funded).then(|| deposit(AccountId(u64::from(step.account)), asset))
+    }
+
+    fn command(&self, step: &Step) -> Command {
+        let account = AccountId(u64::from(step.account));
+        let market = MarketId(step.market);
+        let (price_ticks, qty_lots) = (PriceTicks(step.price), QtyLots(i64::from(step.qty)));
+        let limit = |time_in_force| OrderKind::Limit { price_ticks, qty_lots, time_in_force };
+        let place = |kind| {
+            Command::PlaceOrder(PlaceOrder {
                 account,
                 market,
-                order: OrderRef::Id(OrderId(orders[usize::try_from(record.id).expect("fits")])),
+                side: step.side,
+                kind,
+                self_trade_prevention: self.shape.self_trade_prevention,
+                client_order_id: client_id(step.order),
+                valid_until_ns: TimeNs::NEVER,
+            })
+        };
+        match step.what {
+            What::Limit => place(limit(TimeInForce::Gtc)),
+            What::Ioc => place(limit(TimeInForce::Ioc)),
+            What::Fok => place(limit(TimeInForce::Fok)),
+            What::LimitMaker => place(OrderKind::LimitMaker { price_ticks, qty_lots }),
+            What::Market => place(OrderKind::Market { qty_lots }),
+            What::Cancel => Command::CancelOrder(CancelOrder {
+                account,
+                market,
+                order: naming(step.order),
                 restriction: CancelRestriction::None,
+                valid_until_ns: TimeNs::NEVER,
+            }),
+            What::Amend => Command::AmendOrder(AmendOrder {
+                account,
+                market,
+                order: naming(step.order),
+                new_qty_lots: qty_lots,
+                new_client_order_id: ClientOrderId::EMPTY,
                 valid_until_ns: TimeNs::NEVER,
             }),
         }
     }
 }
 
-pub(crate) fn client_id(side: Side, number: u64) -> ClientOrderId {
-    let mut bytes = *b"x-bench-b-0000000000000000000000";
-    bytes[8] = if side == Side::Buy { b'b' } else { b's' };
-    let mut rest = number;
-    for byte in bytes.iter_mut().rev().take(20) {
-        *byte = b'0' + u8::try_from(rest % 10).expect("a digit");
-        rest /= 10;
+/// Half of the owners name their orders by number, half by what they called them.
+fn naming(order: u64) -> OrderRef {
+    if order.is_multiple_of(2) { OrderRef::Id(OrderId(order)) } else { OrderRef::Client(client_id(order)) }
+}
+
+/// What the order is called that has this number in a flow: 32 hexadecimal digits, which look like chance.
+pub fn client_id(order: u64) -> ClientOrderId {
+    let halves = [order, !order].map(|word| {
+        let word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    });
+    let mut digits = [0; 32];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let nibble = halves[place / 16] >> (60 - 4 * (place % 16)) & 0xF;
+        *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("a digit")];
     }
-    ClientOrderId::from_bytes(&bytes).expect("visible ASCII")
+    ClientOrderId::from_bytes(&digits).expect("visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Event;
+
+    use super::*;
+    use crate::partition;
+
+    /// What the exchange makes of a flow: trades, lots, orders expired for their owner's own, and the check value.
+    fn found(shape: &Shape, count: usize) -> (Totals, Totals) {
+        let (mut partition, mut flow) = partition::begun(shape);
+        let (mut commands, mut events) = (Vec::new(), Vec::new());
+        flow.fill(count, &mut commands);
+        for command in &commands {
+            partition.apply(command, &mut events);
+        }
+        let mut totals = Totals { commands: flow.totals().commands, ..Totals::default() };
+        for event in &events {
+            match event {
+                Event::Traded(traded) => {
+                    let lots = u64::try_from(traded.qty_lots.0).unwrap();
+                    let price = u64::try_from(traded.price_ticks.0).unwrap();
+                    totals.trades += 1;
+                    totals.volume += lots;
+                    totals.check = totals.check.wrapping_add(traded.maker_order.0 * lots + (price << 20));
+                }
+                Event::OrderEnded(ended) => {
+                    totals.prevented += u64::from(ended.reason == model::EndReason::ExpiredInMatch);
+                }
+                Event::Rejected { reject, .. } => panic!("the flow is accepted: {reject}"),
+                _ => {}
+            }
+        }
+        (totals, *flow.totals())
+    }
+
+    /// Two books that have nothing in common but the rules find the same trades; and no command is refused.
+    #[test]
+    fn the_exchange_makes_of_the_flow_what_the_flow_says() {
+        let few = Shape { markets: 7, accounts: 50, fewest: 2_000, most: 4_000, ..Shape::STANDARD };
+        let many = Shape { markets: 300, accounts: 40_000, ..few };
+        assert!(is_funded_before(&few) && !is_funded_before(&many));
+        for shape in [few, many] {
+            let (found, said) = found(&shape, 30_000);
+            assert_eq!(found, said);
+            assert!(found.trades > 2_000, "{} trades", found.trades);
+            assert!(shape == many || found.prevented > 100, "{} prevented", found.prevented);
+        }
+    }
+
+    #[test]
+    fn client_ids_have_32_characters_and_no_twins() {
+        let ids: std::collections::BTreeSet<_> = (0..10_000).map(client_id).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|id| id.as_str().len() == 32));
+    }
 }

@@ -1,6 +1,7 @@
 //! Two partitions against one: what an order costs when its account and its market live apart, and what two threads on two cores
-//! reach together; no journal, no API. The flow is that of [`crate::flow`], with cancels by name, since numbers tell the
-//! partition.
+//! reach together; no journal, no API. The flow is that of [`crate::flow`], from its first order on, with resting orders named
+//! as their owners call them, since numbers tell the partition, and without prevention of self-trades, since accounts are
+//! exchanged for others.
 
 mod durable;
 
@@ -12,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use exchange::Partition;
 use model::{
-    AccountId, AddMarketTo, CancelOrder, Command, Confirm, Envelope, Event, JoinExchange, OrderRef,
-    PartitionId, Partitions, PlaceOrder, Seq, Sequenced, TimeNs,
+    AccountId, AddMarketTo, AmendOrder, CancelOrder, Command, Confirm, Envelope, Event, JoinExchange,
+    OrderRef, PartitionId, Partitions, PlaceOrder, SelfTradePrevention, Seq, Sequenced, TimeNs,
 };
 
 pub use durable::run as durable;
 
 use crate::Measurement;
-use crate::flow::{self, Flow, preparation};
+use crate::flow::{Flow, Shape, client_id, preparation};
 
 /// Commands that are made before the clock is started again.
 const PIECE: usize = 4_096;
@@ -30,6 +31,8 @@ const CONFIRM_AFTER: usize = 256;
 /// With so much in its outbox a thread lets the other one catch up before it goes on with commands of its own. Without a bound
 /// mail begets mail, until all of it comes from memory instead of the caches.
 const MOST_UNCONFIRMED: usize = 2_048;
+
+const SHAPE: Shape = Shape { self_trade_prevention: SelfTradePrevention::None, ..Shape::STANDARD };
 
 /// Who trades where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +98,7 @@ fn prepared(count: u8) -> Vec<Node> {
         nodes[0].apply(Command::AddPartition, &mut events);
     }
     let mut markets = 0;
-    for command in preparation() {
+    for command in preparation(&SHAPE) {
         let command = match command {
             Command::AddMarket(add) if count > 1 => {
                 let partition = PartitionId(markets % count);
@@ -161,10 +164,10 @@ impl Spread {
             homes.add(AccountId(1));
         }
         let mut accounts = vec![Vec::new(); usize::from(count)];
-        for account in (1..=flow::ACCOUNTS).map(AccountId) {
+        for account in (1..=u64::from(SHAPE.accounts)).map(AccountId) {
             accounts[homes.home(account).index()].push(account);
         }
-        Self { flow: Flow::new(0), homes, count, accounts, who, piece: Vec::new() }
+        Self { flow: Flow::new(&SHAPE, 0), homes, count, accounts, who, piece: Vec::new() }
     }
 
     /// The account that trades in this market instead of `account`.
@@ -185,28 +188,35 @@ impl Spread {
         piece.clear();
         self.flow.fill(count, &mut piece);
         for input in piece.drain(..) {
-            let command = match input.command {
+            let (account, command) = match input.command {
                 Command::PlaceOrder(place) => {
                     let account = self.account(place.account, place.market.0);
-                    Command::PlaceOrder(PlaceOrder { account, ..place })
+                    (account, Command::PlaceOrder(PlaceOrder { account, ..place }))
                 }
                 Command::CancelOrder(cancel) => {
                     let account = self.account(cancel.account, cancel.market.0);
-                    let OrderRef::Id(id) = cancel.order else { unreachable!("the flow cancels by number") };
-                    let order = OrderRef::Client(self.flow.name_of(id));
-                    Command::CancelOrder(CancelOrder { account, order, ..cancel })
+                    let order = named(cancel.order);
+                    (account, Command::CancelOrder(CancelOrder { account, order, ..cancel }))
                 }
-                other => unreachable!("the flow places and cancels, not {}", other.name()),
-            };
-            let account = match &command {
-                Command::PlaceOrder(place) => place.account,
-                Command::CancelOrder(cancel) => cancel.account,
-                _ => unreachable!("the flow places and cancels"),
+                Command::AmendOrder(amend) => {
+                    let account = self.account(amend.account, amend.market.0);
+                    let order = named(amend.order);
+                    (account, Command::AmendOrder(AmendOrder { account, order, ..amend }))
+                }
+                other => unreachable!("the flow has no {}", other.name()),
             };
             by_home[self.homes.home(account).index()].push(command);
         }
         self.piece = piece;
         by_home.iter().any(|commands| !commands.is_empty())
+    }
+}
+
+/// As its owner calls it.
+fn named(order: OrderRef) -> OrderRef {
+    match order {
+        OrderRef::Id(id) => OrderRef::Client(client_id(id.0)),
+        OrderRef::Client(_) | OrderRef::Both(_) => order,
     }
 }
 

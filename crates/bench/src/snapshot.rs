@@ -19,7 +19,7 @@ use sequencer::{
 use views::{ViewSettings, Views};
 
 use crate::durable::{submit, wait_for};
-use crate::flow::{ACCOUNTS, MARKETS, client_id, preparation};
+use crate::flow::{Shape, client_id, preparation};
 use crate::{Measurement, Target};
 
 /// How it is loaded.
@@ -60,7 +60,7 @@ pub fn run(parent: &Path, load: &Load) -> Result<[Measurement; 2], SequencerErro
         }
     });
 
-    let before = preparation();
+    let before = preparation(&Shape::STANDARD);
     let prepared = before.len() as u64 + load.open_orders;
     let due = prepared + load.seconds * load.events_per_s;
     let settings = Settings { snapshot_every_commands: due, ..Settings::default() };
@@ -155,14 +155,15 @@ impl Flow {
 /// Whose, where, which way, and its name.
 fn place(number: u64) -> (AccountId, MarketId, Side, ClientOrderId) {
     let side = if number.is_multiple_of(2) { Side::Buy } else { Side::Sell };
-    let market = u32::try_from(number / 2 % u64::from(MARKETS)).expect("it is small");
-    (AccountId(1 + number % ACCOUNTS), MarketId(market), side, client_id(side, number))
+    let Shape { markets, accounts, .. } = Shape::STANDARD;
+    let market = u32::try_from(number / 2 % u64::from(markets)).expect("it is small");
+    (AccountId(1 + number % u64::from(accounts)), MarketId(market), side, client_id(number))
 }
 
 /// An order that meets no other.
 fn resting(number: u64) -> Command {
     let (account, market, side, client_order_id) = place(number);
-    let away = i64::try_from(number / 32 % 4_000).expect("it is small");
+    let away = i64::try_from(number / 200 % 4_000).expect("it is small");
     let price_ticks = match side {
         Side::Buy => PriceTicks(49_000 - away),
         Side::Sell => PriceTicks(51_000 + away),

@@ -15,7 +15,7 @@ use model::{
 use sequencer::{Egress, Lane, Reply, Sequencer, SequencerError, Session, Settings, Submission};
 
 use crate::Measurement;
-use crate::flow::{self, preparation};
+use crate::flow::{Shape, client_id, preparation};
 
 /// Orders, or syncs, of a turn. Orders are sent each when the one before is answered.
 const TURN: u64 = 100;
@@ -95,7 +95,7 @@ pub fn run(folder: &Path, turns: u64) -> Result<Vec<Measurement>, Box<dyn Error>
         told.recv().expect("it is answered")
     };
 
-    for command in preparation() {
+    for command in preparation(&Shape::STANDARD) {
         let command = match command {
             Command::AddMarket(add) => {
                 Command::AddMarketTo(Box::new(AddMarketTo { terms: add.terms, partition: PartitionId(1) }))
@@ -154,7 +154,7 @@ fn order(account: AccountId, number: u64) -> PlaceOrder {
             time_in_force: TimeInForce::Gtc,
         },
         self_trade_prevention: SelfTradePrevention::None,
-        client_order_id: flow::client_id(Side::Buy, account.0 * 1_000_000 + number),
+        client_order_id: client_id(account.0 * 1_000_000 + number),
         valid_until_ns: TimeNs::NEVER,
     }
 }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bench::Measurement;
+use bench::flow::Shape;
 use bench::{many, rest, snapshot, streams, ws};
 use clap::{Args, Parser, Subcommand};
 
-/// Commands of the whole flow through partition and journal.
-const WHOLE_FLOW: usize = 16_016_000;
 /// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
 const MOST_COMMANDS_IN_MEMORY: u64 = 2_000_000;
 
@@ -18,11 +17,11 @@ pub type Show<'s> = &'s mut dyn FnMut(Measurement);
 
 #[derive(Subcommand)]
 pub enum Yardstick {
-    /// The partition alone, in memory, on one thread.
+    /// The partition alone, in memory, on one thread: its throughput, then how long one command takes.
     Partition(Partition),
     /// Two partitions against one, on one thread and on two, without journal; then one order at a time, durable.
     Partitions(Partitions),
-    /// Partition and journal, and the replay after a crash.
+    /// Partition and journal, and the start after a crash; then with other bounds of a batch.
     Durable(Durable),
     /// Signed orders over REST: a server in a process of its own, many connections, then one order at a time. Each
     /// connection waits for its answer before it sends again, so a stall of the server also holds back the load.
@@ -49,9 +48,9 @@ pub struct Run {
 
 /// What `rialto bench all` runs, in this order.
 pub const ALL: &[Run] = &[
-    Run { full: "partition", quick: "partition --commands 5000" },
+    Run { full: "partition", quick: "partition --commands 5000 --accounts 100 --resting 1000" },
     Run { full: "partitions", quick: "partitions --commands 5000 --turns 1" },
-    Run { full: "durable", quick: "durable --commands 5000" },
+    Run { full: "durable", quick: "durable --commands 5000 --bounds 1 --accounts 100 --resting 1000" },
     Run { full: "rest", quick: "rest --connections 3 --orders 240 --single-orders 40" },
     Run { full: "ws", quick: "ws --connections 3 --window 5 --orders 240 --single-orders 40" },
     Run { full: "streams", quick: "streams --subscribers 20 --events 500 --trades 20 --seconds 1" },
@@ -74,7 +73,9 @@ impl Yardstick {
     /// Runs it, with its files in a folder of their own under `folder`, which is gone behind it.
     pub fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
         match self {
-            Self::Partition(options) => show(bench::partition::run(options.commands)),
+            Self::Partition(options) => {
+                bench::partition::run_all(&options.flow.shape(), options.commands, show);
+            }
             Self::Partitions(options) => options.measure(folder, show)?,
             Self::Durable(options) => options.measure(folder, show)?,
             Self::Rest(options) => options.measure(folder, show)?,
@@ -92,10 +93,34 @@ fn program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("cannot tell which program this is")
 }
 
+/// The mixed flow: its figures are comparable with these as they are.
+#[derive(Args)]
+pub struct Flow {
+    /// Markets that the flow spreads over.
+    #[arg(long, default_value_t = Shape::STANDARD.markets, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    markets: u32,
+    /// Accounts that the flow spreads over.
+    #[arg(long, default_value_t = Shape::STANDARD.accounts, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    accounts: u32,
+    /// Orders that rest.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    resting: u32,
+}
+
+impl Flow {
+    fn shape(&self) -> Shape {
+        let fewest = self.resting as usize;
+        let Self { markets, accounts, .. } = *self;
+        Shape { markets, accounts, fewest, most: 2 * fewest, ..Shape::STANDARD }
+    }
+}
+
 #[derive(Args)]
 pub struct Partition {
-    /// Commands of the flow. The whole flow has 16,016,000.
-    #[arg(long, default_value_t = WHOLE_FLOW)]
+    #[command(flatten)]
+    flow: Flow,
+    /// Commands of the flow.
+    #[arg(long, default_value_t = 5_000_000)]
     commands: usize,
 }
 
@@ -120,16 +145,20 @@ impl Partitions {
 
 #[derive(Args)]
 pub struct Durable {
-    /// Commands of the flow. The whole flow has 16,016,000.
-    #[arg(long, default_value_t = WHOLE_FLOW)]
+    #[command(flatten)]
+    flow: Flow,
+    /// Commands of the flow.
+    #[arg(long, default_value_t = 5_000_000)]
     commands: usize,
+    /// Commands of a batch at the most, beside what a server has: 4,096. At most 5,000 batches are measured of each.
+    #[arg(long, value_delimiter = ',', default_value = "1,20,1000", value_parser = clap::value_parser!(u32).range(1..))]
+    bounds: Vec<u32>,
 }
 
 impl Durable {
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
-        let durable = bench::durable::run(folder, self.commands)?;
-        show(durable.live);
-        show(durable.replay);
+        let bounds: Vec<usize> = self.bounds.iter().map(|&bound| bound as usize).collect();
+        bench::durable::run_all(folder, &self.flow.shape(), self.commands, &bounds, show)?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod l3_replay;
 mod l3_rows;
 mod l3_rules;
 mod market;
+mod mixed;
 mod trace;
 mod walking;
 mod world;
