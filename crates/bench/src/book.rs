@@ -20,7 +20,7 @@ pub mod tree;
 pub mod walking;
 
 use simulator::trace::Shape;
-use simulator::walking::{Scenario, Stream};
+use simulator::walking::{ORDERS, Scenario, Stream};
 
 use crate::{Measurement, Target};
 use contender::Contender;
@@ -39,15 +39,24 @@ pub struct Options {
     pub bounds: Vec<usize>,
     /// Passes over each stream; the median counts.
     pub rounds: usize,
+    /// Operations of each trace; a deep book begins with no more orders than that. Figures are comparable at 1,000,000.
+    pub operations: u32,
+    /// New orders of the walking market. Figures are comparable at 1,000,000.
+    pub orders: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bounds: vec![1, 20, 1_000], rounds: 5 }
+        Self { bounds: vec![1, 20, 1_000], rounds: 5, operations: 1_000_000, orders: ORDERS }
     }
 }
 
 impl Options {
+    /// A trace of so many operations.
+    fn shape(&self, shape: Shape) -> Shape {
+        Shape { operations: self.operations, warm: shape.warm.min(self.operations), ..shape }
+    }
+
     fn widest(&self) -> usize {
         *self.bounds.last().expect("there is a bound")
     }
@@ -62,11 +71,11 @@ const WALKING_PER_SECOND: f64 = 8_000_000.0;
 const SLOW_MESSAGES: usize = 200_000;
 
 /// Traces S and D.
-pub fn traces(options: &Options, show: &mut impl FnMut(Measurement)) {
+pub fn traces(options: &Options, show: &mut dyn FnMut(Measurement)) {
     for (name, shape, least) in
         [("trace S", Shape::SHALLOW, SHALLOW_PER_SECOND), ("trace D", Shape::DEEP, DEEP_PER_SECOND)]
     {
-        let prepared = Prepared::new(&shape);
+        let prepared = Prepared::new(&options.shape(shape));
         for &bound in &options.bounds {
             let name = format!("book alone, {name}, batches of {bound}");
             let found = prepared.measure::<Ours>(&name, bound, options.rounds);
@@ -86,8 +95,8 @@ pub fn traces(options: &Options, show: &mut impl FnMut(Measurement)) {
 
 /// The walking market: our book and its rivals in each scenario and in the worst of them, our book in narrower batches in the
 /// worst, the ancestors on the spot.
-pub fn walking(options: &Options, show: &mut impl FnMut(Measurement)) {
-    let streams = walking::streams();
+pub fn walking(options: &Options, show: &mut dyn FnMut(Measurement)) {
+    let streams = walking::streams(options.orders);
     let (widest, rounds) = (options.widest(), options.rounds);
     for &bound in &options.bounds {
         for receiver in [Receiver::SameThread, Receiver::OtherThread] {
@@ -149,11 +158,11 @@ fn beginning<C: Contender + Default>(
 }
 
 /// Memory for an order at rest.
-pub fn memory(show: &mut impl FnMut(Measurement)) {
-    memory::per_order().into_iter().flatten().for_each(show);
+pub fn memory(options: &Options, show: &mut dyn FnMut(Measurement)) {
+    memory::per_order(&options.shape(Shape::DEEP)).into_iter().flatten().for_each(show);
 }
 
 /// So many orders enter an empty book and nothing trades: what a sorted array, a heap and our book do a second.
-pub fn inserts(orders: u32, show: &mut impl FnMut(Measurement)) {
+pub fn inserts(orders: u32, show: &mut dyn FnMut(Measurement)) {
     inserts::run(orders).into_iter().for_each(show);
 }

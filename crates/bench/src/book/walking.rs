@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use simulator::walking::{Message, ORDERS, SEED, Scenario, Stream};
+use simulator::walking::{Message, SEED, Scenario, Stream};
 
 use super::contender::{Contender, answer_all};
 use super::report::Tally;
@@ -78,9 +78,9 @@ pub fn check(name: &str, stream: &Stream, found: &Tally) {
     assert_eq!(*found, tally, "{name}: what happened is what the stream says");
 }
 
-/// The streams of all scenarios.
-pub fn streams() -> Vec<(Scenario, Stream)> {
-    Scenario::ALL.map(|scenario| (scenario, Stream::new(scenario, ORDERS, SEED))).into()
+/// The streams of all scenarios, with so many new orders.
+pub fn streams(orders: u32) -> Vec<(Scenario, Stream)> {
+    Scenario::ALL.map(|scenario| (scenario, Stream::new(scenario, orders, SEED))).into()
 }
 
 /// One scenario: the median of `rounds` passes, after one that is not timed.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bench::Measurement;
 use bench::flow::Shape;
-use bench::{many, rest, snapshot, streams, ws};
+use bench::{book, many, rest, snapshot, streams, ws};
 use clap::{Args, Parser, Subcommand};
 
 /// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
@@ -17,6 +17,9 @@ pub type Show<'s> = &'s mut dyn FnMut(Measurement);
 
 #[derive(Subcommand)]
 pub enum Yardstick {
+    /// The book alone, without ledger, against other books on the same messages: two traces, the walking market with its
+    /// reports handed to another thread, memory for each resting order.
+    Book(Book),
     /// The partition alone, in memory, on one thread: its throughput, then how long one command takes.
     Partition(Partition),
     /// Two partitions against one, on one thread and on two, without journal; then one order at a time, durable.
@@ -48,6 +51,7 @@ pub struct Run {
 
 /// What `rialto bench all` runs, in this order.
 pub const ALL: &[Run] = &[
+    Run { full: "book", quick: "book --rounds 1 --operations 2000 --orders 2000" },
     Run { full: "partition", quick: "partition --commands 5000 --accounts 100 --resting 1000" },
     Run { full: "partitions", quick: "partitions --commands 5000 --turns 1" },
     Run { full: "durable", quick: "durable --commands 5000 --bounds 1 --accounts 100 --resting 1000" },
@@ -73,6 +77,7 @@ impl Yardstick {
     /// Runs it, with its files in a folder of their own under `folder`, which is gone behind it.
     pub fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
         match self {
+            Self::Book(options) => options.measure(show),
             Self::Partition(options) => {
                 bench::partition::run_all(&options.flow.shape(), options.commands, show);
             }
@@ -112,6 +117,43 @@ impl Flow {
         let fewest = self.resting as usize;
         let Self { markets, accounts, .. } = *self;
         Shape { markets, accounts, fewest, most: 2 * fewest, ..Shape::STANDARD }
+    }
+}
+
+#[derive(Args)]
+pub struct Book {
+    /// Nothing but so many orders that come to rest: in a sorted array, in a heap, in our book, and the ratios.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    insert: Option<u32>,
+    /// Messages of a batch at the most; other books are measured with the last.
+    #[arg(long, value_delimiter = ',', default_value = "1,20,1000", value_parser = clap::value_parser!(u32).range(1..))]
+    bounds: Vec<u32>,
+    /// Passes over each stream; the median counts.
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Operations of each trace. Its figures are comparable with these as they are.
+    #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    operations: u32,
+    /// New orders of the walking market. Its figures are comparable with these as they are.
+    #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    orders: u32,
+}
+
+impl Book {
+    fn measure(&self, show: Show) {
+        if let Some(orders) = self.insert {
+            return book::inserts(orders, show);
+        }
+        let options = book::Options {
+            bounds: self.bounds.iter().map(|&bound| bound as usize).collect(),
+            rounds: usize::from(self.rounds),
+            operations: self.operations,
+            orders: self.orders,
+        };
+        // First, while nobody else has left freed memory behind.
+        book::memory(&options, show);
+        book::traces(&options, show);
+        book::walking(&options, show);
     }
 }
 
