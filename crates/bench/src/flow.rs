@@ -218,7 +218,7 @@ impl Flow {
 }
 
 /// Half of the owners name their orders by number, half by what they called them.
-fn naming(order: u64) -> OrderRef {
+pub(crate) fn naming(order: u64) -> OrderRef {
     if order.is_multiple_of(2) { OrderRef::Id(OrderId(order)) } else { OrderRef::Client(client_id(order)) }
 }
 

@@ -3,7 +3,9 @@
 pub mod book;
 pub mod durable;
 pub mod flow;
+pub mod growth;
 pub mod many;
+pub mod memory;
 pub mod partition;
 pub mod partitions;
 pub mod plot;

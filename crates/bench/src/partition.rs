@@ -55,7 +55,7 @@ pub fn prepared_for(shape: &Shape) -> (Partition, Flow) {
 }
 
 /// Takes all events away. How many of them refuse something.
-fn refused(events: &mut Vec<Event>) -> u64 {
+pub(crate) fn refused(events: &mut Vec<Event>) -> u64 {
     let mut refused = 0;
     for event in events.drain(..) {
         refused += u64::from(matches!(event, Event::Rejected { .. }));

@@ -19,7 +19,7 @@ use crate::{Measurement, Target};
 const MOST_BYTES: u64 = 80;
 
 /// The process's resident memory in bytes: `VmRSS` of `proc_pid_status(5)`. `None` where the system does not tell.
-fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1_024)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bench::Measurement;
 use bench::flow::Shape;
-use bench::{book, many, rest, snapshot, streams, ws};
+use bench::{book, growth, many, rest, snapshot, streams, ws};
 use clap::{Args, Parser, Subcommand};
 
 /// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
@@ -37,6 +37,10 @@ pub enum Yardstick {
     /// Thousands of connections at once, by themselves and beside harmful clients: whether anything is dropped, and how much
     /// memory they take.
     Many(Many),
+    /// What a command costs as the exchange grows: more markets, resting orders, accounts, connections. Takes some 5 GB.
+    Growth(Growth),
+    /// How much memory a resting order takes in a partition, and how long cancelling one takes among so many.
+    Memory(Memory),
     /// For how long nothing is released while a snapshot of many open orders is made.
     Snapshot(Snapshot),
 }
@@ -59,6 +63,11 @@ pub const ALL: &[Run] = &[
     Run { full: "ws", quick: "ws --connections 3 --window 5 --orders 240 --single-orders 40" },
     Run { full: "streams", quick: "streams --subscribers 20 --events 500 --trades 20 --seconds 1" },
     Run { full: "many", quick: "many --sockets 50 --rest-connections 20 --storm 50 --seconds 2" },
+    Run {
+        full: "growth",
+        quick: "growth --commands 1000 --markets 1 --resting 1000 --accounts 1000 --connections 1",
+    },
+    Run { full: "memory", quick: "memory --orders 2000" },
     Run { full: "snapshot", quick: "snapshot --open-orders 2000 --events 500 --seconds 1" },
 ];
 
@@ -87,6 +96,10 @@ impl Yardstick {
             Self::Ws(options) => options.measure(folder, show)?,
             Self::Streams(options) => options.measure(folder, show)?,
             Self::Many(options) => options.measure(folder, show)?,
+            Self::Growth(options) => options.measure(folder, show)?,
+            Self::Memory(options) => {
+                bench::memory::run(options.orders).into_iter().flatten().for_each(show);
+            }
             Self::Snapshot(options) => options.measure(folder, show)?,
         }
         Ok(())
@@ -326,6 +339,44 @@ impl Many {
         many::run(&program()?, folder, &load)?.into_iter().for_each(show);
         Ok(())
     }
+}
+
+#[derive(Args)]
+pub struct Growth {
+    /// Most markets: 1, 10 and so on up to this.
+    #[arg(long, default_value_t = 10_000)]
+    markets: u32,
+    /// Most resting orders: 1,000, 10,000 and so on up to this.
+    #[arg(long, default_value_t = 10_000_000)]
+    resting: u32,
+    /// Most accounts: 1,000, 10,000 and so on up to this.
+    #[arg(long, default_value_t = 1_000_000)]
+    accounts: u32,
+    /// Most connections: 1, 10 and so on up to this.
+    #[arg(long, default_value_t = 10_000)]
+    connections: u16,
+    /// Commands that are measured at each point.
+    #[arg(long, default_value_t = 1_000_000)]
+    commands: usize,
+}
+
+impl Growth {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let &Self { markets, resting, accounts, connections, commands } = self;
+        let connections = usize::from(connections);
+        let bounds = growth::Bounds { markets, resting, accounts, connections, commands };
+        growth::in_memory(&bounds, show);
+        let told = |error: Box<dyn std::error::Error>| anyhow::anyhow!("{error}");
+        growth::through_the_journal(folder, &bounds, show).map_err(told)?;
+        growth::over_the_road(&program()?, folder, &bounds, show).map_err(told)
+    }
+}
+
+#[derive(Args)]
+pub struct Memory {
+    /// Orders that rest.
+    #[arg(long, default_value = "10000000", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    orders: u64,
 }
 
 #[derive(Args)]
