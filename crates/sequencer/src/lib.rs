@@ -22,6 +22,7 @@ mod ingress;
 mod keeper;
 mod lanes;
 mod links;
+mod pipeline;
 mod recovery;
 mod sequencer;
 mod settings;

@@ -12,6 +12,7 @@ use journal::{
 use model::{Command, Envelope, Event, EventBatch, EventSeq, Seq, Sequenced, Skip, SkipEnvelope, TimeNs};
 
 use crate::keeper::PARTITION_SECTION;
+use crate::pipeline::replay_all;
 use crate::{Companion, Egress, Lane, Sequencer, SequencerError, Settings};
 
 /// What a replay tells of itself.
@@ -89,18 +90,10 @@ pub fn recover(
     let warnings = recovery.warnings();
     let snapshot_seq = recovery.snapshot.as_ref().map_or(Seq(0), Snapshot::seq);
     let (mut partition, mut derive) = begin_at(recovery.snapshot.as_ref(), replay)?;
-    let mut reader = recovery.replay()?;
+    let reader = recovery.replay()?;
     let Recovery { survey, journal, mut events, snapshots, .. } = recovery;
 
-    let mut batch = derive.before_first();
-    let mut frame = EventFrame::new();
-    while let Some(records) = reader.next()? {
-        apply_records(&mut partition, &records, &survey.skip_marks, &mut batch)?;
-        derive.finish(&batch, &mut frame);
-        events.expect_or_append(&mut frame)?;
-        replay.batch(&batch);
-        replay.progress(reader.bytes_read(), reader.bytes_total());
-    }
+    replay_all(reader, &survey.skip_marks, &mut partition, &mut derive, &mut events, replay)?;
     let replayed = partition.seq().0 - snapshot_seq.0;
     let storage = Arc::clone(storage);
     Ok(Recovered { partition, derive, journal, events, snapshots, storage, snapshot_seq, warnings, replayed })
@@ -132,14 +125,19 @@ pub(crate) fn apply_records(
     // Nobody waits for an answer.
     let mut progress = Vec::new();
     for (seq, bytes) in records.commands() {
-        let command = match skip_marks.iter().find(|mark| mark.seq == seq) {
-            Some(mark) => skipped(decode(seq, bytes), mark),
-            None => decode(seq, bytes)?,
-        };
+        let command = command_of(seq, bytes, skip_marks)?;
         let input = Sequenced { seq, time_ns: records.time_ns, command };
         apply(partition, std::slice::from_ref(&input), batch, &mut progress)?;
     }
     Ok(())
+}
+
+/// A command of the journal, or what stands for it where an operator had it taken out.
+pub(crate) fn command_of(seq: Seq, bytes: &[u8], skip_marks: &[SkipMark]) -> Result<Command, SequencerError> {
+    match skip_marks.iter().find(|mark| mark.seq == seq) {
+        Some(mark) => Ok(skipped(decode(seq, bytes), mark)),
+        None => decode(seq, bytes),
+    }
 }
 
 /// What stands where a command was that an operator had taken out. An envelope counts as taken.
