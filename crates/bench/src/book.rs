@@ -6,11 +6,15 @@
 //! start from ([`sorted`], [`heap`]), so that every run shows ratios, which a noisy machine leaves alone.
 
 pub mod contender;
+#[cfg(feature = "databases")]
+pub mod database;
 pub mod flat;
 pub mod heap;
 pub mod inserts;
 pub mod memory;
 pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
 mod places;
 pub mod report;
 pub mod ring;
@@ -155,6 +159,22 @@ fn beginning<C: Contender + Default>(
     assert_eq!(found, ours, "{book}: what happened is what our book says");
     let name = format!("{book}, walking market {}, its first {} messages", scenario.name(), messages.len());
     Measurement::new(name, messages.len() as u64, elapsed, 0)
+}
+
+/// Published crates on the traces and, on the spot, on the walking market; one pass each.
+#[cfg(feature = "peers")]
+pub fn peers(options: &Options, show: &mut dyn FnMut(Measurement)) {
+    let bound = options.widest();
+    for (trace, shape) in [("trace S", Shape::SHALLOW), ("trace D", Shape::DEEP)] {
+        let prepared = Prepared::new(&options.shape(shape));
+        show(prepared.measure::<peers::Matchcore>(&format!("matchcore, {trace}"), bound, 1));
+        show(prepared.measure::<peers::Lobster>(&format!("lobster, {trace}"), bound, 1));
+        show(prepared.measure::<peers::OrderbookRs>(&format!("orderbook-rs, {trace}"), bound, 1));
+    }
+    let streams = walking::streams(options.orders);
+    let here = Receiver::SameThread;
+    show(worst_of(&scenarios::<peers::Lobster>("lobster", &streams, bound, here, 1)));
+    show(worst_of(&scenarios::<peers::OrderbookRs>("orderbook-rs", &streams, bound, here, 1)));
 }
 
 /// Memory for an order at rest.

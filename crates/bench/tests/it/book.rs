@@ -123,3 +123,39 @@ fn the_ring_loses_nothing_and_keeps_the_order() {
 fn a_report_is_half_a_cache_line() {
     assert!(size_of::<Report>() <= 32);
 }
+
+/// Published books are fast or slow at the same thing, or not measured.
+#[cfg(feature = "peers")]
+#[test]
+fn peers_answer_alike() {
+    use bench::book::peers::{Lobster, Matchcore, OrderbookRs};
+
+    let prepared = Prepared::new(&Shape { operations: 5_000, ..Shape::SHALLOW });
+    prepared.pass::<Matchcore>("matchcore", 20);
+    prepared.pass::<Lobster>("lobster", 20);
+    prepared.pass::<OrderbookRs>("orderbook-rs", 20);
+    for scenario in Scenario::ALL {
+        let stream = Stream::new(scenario, 5_000, SEED);
+        let ours = answers::<Ours>(&stream.messages, 1_000);
+        let others: [(&str, Vec<Report>); 2] = [
+            ("lobster", answers::<Lobster>(&stream.messages, 1_000)),
+            ("orderbook-rs", answers::<OrderbookRs>(&stream.messages, 1_000)),
+        ];
+        for (name, told) in others {
+            let differs = ours.iter().zip(&told).find(|(ours, theirs)| ours != theirs);
+            assert_eq!(differs, None, "{name}, {}", scenario.name());
+            assert_eq!(ours.len(), told.len(), "{name}, {}", scenario.name());
+        }
+    }
+}
+
+#[cfg(feature = "databases")]
+#[test]
+fn every_fill_is_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let found =
+        bench::book::database::run(folder.path(), None, std::time::Duration::from_millis(50)).unwrap();
+    let [sqlite] = found.try_into().expect("no server was named");
+    assert!(sqlite.figures["fills"] > 0 && sqlite.figures["fills"] < sqlite.commands);
+    assert!(sqlite.figures["percent_of_time_in_commits"] <= 100);
+}

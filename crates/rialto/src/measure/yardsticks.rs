@@ -86,7 +86,7 @@ impl Yardstick {
     /// Runs it, with its files in a folder of their own under `folder`, which is gone behind it.
     pub fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
         match self {
-            Self::Book(options) => options.measure(show),
+            Self::Book(options) => options.measure(folder, show)?,
             Self::Partition(options) => {
                 bench::partition::run_all(&options.flow.shape(), options.commands, show);
             }
@@ -150,12 +150,22 @@ pub struct Book {
     /// New orders of the walking market. Its figures are comparable with these as they are.
     #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     orders: u32,
+    /// A server of `PostgreSQL` in which every fill of our book is committed as well, as
+    /// `host=/run/postgresql user=... dbname=...`. The schema `rialto_bench` in it is made anew, and dropped.
+    #[cfg(feature = "databases")]
+    #[arg(long)]
+    postgres: Option<String>,
 }
 
 impl Book {
-    fn measure(&self, show: Show) {
+    #[cfg_attr(
+        not(feature = "databases"),
+        expect(unused_variables, clippy::unnecessary_wraps, reason = "only databases have files and fail")
+    )]
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
         if let Some(orders) = self.insert {
-            return book::inserts(orders, show);
+            book::inserts(orders, show);
+            return Ok(());
         }
         let options = book::Options {
             bounds: self.bounds.iter().map(|&bound| bound as usize).collect(),
@@ -167,6 +177,16 @@ impl Book {
         book::memory(&options, show);
         book::traces(&options, show);
         book::walking(&options, show);
+        #[cfg(feature = "peers")]
+        book::peers(&options, show);
+        #[cfg(feature = "databases")]
+        {
+            let each = std::time::Duration::from_secs(5);
+            let found = book::database::run(folder, self.postgres.as_deref(), each);
+            let found = found.map_err(|failure| anyhow::anyhow!("the book with a database: {failure}"))?;
+            found.into_iter().for_each(show);
+        }
+        Ok(())
     }
 }
 
