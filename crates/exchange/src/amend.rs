@@ -17,7 +17,7 @@ impl Accounts {
         if amend.new_qty_lots < terms.min_qty_lots || terms.max_qty_lots < amend.new_qty_lots {
             return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
         }
-        if let Some(price) = open.limit_ticks
+        if let Some(price) = open.limit_ticks()
             // The price may be from before the terms were changed; an amendment that makes the order larger is refused later.
             && terms.checked_notional(price, amend.new_qty_lots).is_some_and(|notional| notional < terms.min_notional)
         {

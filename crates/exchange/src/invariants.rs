@@ -42,7 +42,7 @@ impl Partition {
                 at_seat = at_seat.saturating_add(1);
                 assert!(last < Some(open.id), "an account's open orders are listed oldest first");
                 last = Some(open.id);
-                let asset = match open.side {
+                let asset = match open.side() {
                     Side::Buy => terms.quote,
                     Side::Sell => terms.base,
                 };
@@ -54,8 +54,12 @@ impl Partition {
                         (account, market),
                         "both halves of an order agree"
                     );
-                    assert_eq!(Some(resting.price_ticks), open.limit_ticks, "both halves of an order agree");
-                    let cost = match open.side {
+                    assert_eq!(
+                        Some(resting.price_ticks),
+                        open.limit_ticks(),
+                        "both halves of an order agree"
+                    );
+                    let cost = match open.side() {
                         Side::Buy => terms.notional(resting.price_ticks, resting.open_lots),
                         Side::Sell => terms.base_amount(resting.open_lots),
                     };

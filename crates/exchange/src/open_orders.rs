@@ -43,19 +43,60 @@ impl Seat {
     }
 }
 
-/// An open order, as its account knows it.
+/// An open order, as its account knows it: 80 bytes, of which there may be millions. The hash of its name is not among them: it
+/// is made again when the order ends.
 #[derive(Clone, Debug)]
 pub struct OpenOrder {
     pub id: OrderId,
     pub seat: SeatSlot,
-    pub side: Side,
-    /// The limit, which says how much of the hold belongs to a lot; `None` for market orders.
-    pub limit_ticks: Option<PriceTicks>,
     pub held: Amount,
     pub client_order_id: ClientOrderId,
-    client_hash: u32,
+    limit: SidedLimit,
     prev: u32,
     next: u32,
+}
+
+impl OpenOrder {
+    #[inline]
+    pub fn side(&self) -> Side {
+        self.limit.side()
+    }
+
+    /// The limit, which says how much of the hold belongs to a lot; `None` for market orders.
+    #[inline]
+    pub fn limit_ticks(&self) -> Option<PriceTicks> {
+        self.limit.ticks()
+    }
+}
+
+/// A limit of at most 2^44 ticks and a side in 48 bits: twice the limit, one more for a sell. No limit is 0, which no price is.
+#[derive(Clone, Copy, Debug)]
+struct SidedLimit([u8; 6]);
+
+impl SidedLimit {
+    #[inline]
+    fn new(side: Side, limit: Option<PriceTicks>) -> Self {
+        let ticks = limit.map_or(0, |limit| u64::try_from(limit.0).expect("prices are above zero"));
+        let sell = match side {
+            Side::Buy => 0,
+            Side::Sell => 1,
+        };
+        let [low @ .., above, above_that] = ((ticks << 1) | sell).to_le_bytes();
+        assert!(above == 0 && above_that == 0, "terms keep prices at 2^44 ticks or below");
+        Self(low)
+    }
+
+    #[inline]
+    fn side(self) -> Side {
+        if self.0[0] & 1 == 0 { Side::Buy } else { Side::Sell }
+    }
+
+    #[inline]
+    fn ticks(self) -> Option<PriceTicks> {
+        let [a, b, c, d, e, f] = self.0;
+        let ticks = i64::from_le_bytes([a, b, c, d, e, f, 0, 0]) >> 1;
+        (ticks != 0).then_some(PriceTicks(ticks))
+    }
 }
 
 /// What an account calls an order, hashed once for all that is asked of it.
@@ -150,18 +191,9 @@ impl OpenOrders {
         named: &Named,
     ) {
         let last = self.seat(seat).last;
-        let (client_order_id, client_hash) = (*named.name, named.hash);
-        let order = OpenOrder {
-            id,
-            seat,
-            side,
-            limit_ticks,
-            held,
-            client_order_id,
-            client_hash,
-            prev: last,
-            next: NONE,
-        };
+        let client_order_id = *named.name;
+        let limit = SidedLimit::new(side, limit_ticks);
+        let order = OpenOrder { id, seat, held, client_order_id, limit, prev: last, next: NONE };
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[at(slot)] = order;
             slot
@@ -179,33 +211,32 @@ impl OpenOrders {
         seat.open_orders = seat.open_orders.saturating_add(1);
         self.index.insert(id, slot);
         if !client_order_id.is_empty() {
-            self.client_ids.insert(client_hash, slot);
+            self.client_ids.insert(named.hash, slot);
         }
     }
 
     /// Gives an order another name, which no open order of the account has.
     pub fn rename(&mut self, slot: OpenOrderSlot, name: ClientOrderId) {
-        let (old_hash, old_name, account) = {
+        let (old_name, account) = {
             let order = self.order(slot);
-            (order.client_hash, order.client_order_id, self.seat(order.seat).account)
+            (order.client_order_id, self.seat(order.seat).account)
         };
         if !old_name.is_empty() {
-            self.client_ids.remove(old_hash, slot.0);
+            self.client_ids.remove(Named::new(account, &old_name).hash, slot.0);
         }
-        let hash = Named::new(account, &name).hash;
         if !name.is_empty() {
-            self.client_ids.insert(hash, slot.0);
+            self.client_ids.insert(Named::new(account, &name).hash, slot.0);
         }
-        let order = self.order_mut(slot);
-        (order.client_order_id, order.client_hash) = (name, hash);
+        self.order_mut(slot).client_order_id = name;
     }
 
     /// Forgets an order.
     pub fn remove(&mut self, slot: OpenOrderSlot) {
         let order = self.order(slot);
-        let (id, seat, hash, prev, next) = (order.id, order.seat, order.client_hash, order.prev, order.next);
-        if !order.client_order_id.is_empty() {
-            self.client_ids.remove(hash, slot.0);
+        let (id, seat, prev, next) = (order.id, order.seat, order.prev, order.next);
+        let named = Named::new(self.seat(seat).account, &order.client_order_id);
+        if !named.name.is_empty() {
+            self.client_ids.remove(named.hash, slot.0);
         }
         self.index.remove(id);
         if prev == NONE {
@@ -221,5 +252,29 @@ impl OpenOrders {
         let seat = &mut self.seats[at(seat.0)];
         seat.open_orders = seat.open_orders.saturating_sub(1);
         self.free.push(slot.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::MarketTerms;
+
+    use super::*;
+
+    #[test]
+    fn an_open_order_takes_80_bytes() {
+        assert_eq!(size_of::<OpenOrder>(), 80);
+    }
+
+    #[test]
+    fn a_side_and_a_limit_come_out_as_they_went_in() {
+        let limits =
+            [None, Some(PriceTicks(1)), Some(PriceTicks(1 << 31)), Some(MarketTerms::MAX_PRICE_TICKS)];
+        for limit in limits {
+            for side in [Side::Buy, Side::Sell] {
+                let packed = SidedLimit::new(side, limit);
+                assert_eq!((packed.side(), packed.ticks()), (side, limit));
+            }
+        }
     }
 }

@@ -50,7 +50,7 @@ impl Accounts {
             FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
                 let slot = open();
                 let (fee, released) = self.settle_fill(terms, slot, liquidity, price_ticks, qty_lots);
-                assert_eq!(side, self.open.order(slot).side, "both halves of an order agree");
+                assert_eq!(side, self.open.order(slot).side(), "both halves of an order agree");
                 push_filled(
                     events,
                     (account, market, order),
@@ -116,14 +116,14 @@ impl Accounts {
         qty: QtyLots,
     ) -> (Amount, Amount) {
         let order = self.open.order_mut(slot);
-        let (side, seat) = (order.side, order.seat);
+        let (side, seat) = (order.side(), order.seat);
         let (notional, base) = (terms.notional(price, qty), terms.base_amount(qty));
         let (paid, received) = match side {
             Side::Buy => (notional, base),
             Side::Sell => (base, notional),
         };
         // A buy with a limit has held limit x quantity for these lots.
-        let was_held = match (side, order.limit_ticks) {
+        let was_held = match (side, order.limit_ticks()) {
             (Side::Buy, Some(limit)) => terms.notional(limit, qty),
             (Side::Buy, None) | (Side::Sell, _) => paid,
         };
@@ -150,14 +150,14 @@ impl Accounts {
     /// Gives back what `cut` lots of an order have held.
     fn shrink(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, cut: QtyLots) -> Amount {
         let order = self.open.order_mut(slot);
-        let limit = order.limit_ticks.expect("only resting orders are amended, and they have a limit");
-        let released = match order.side {
+        let limit = order.limit_ticks().expect("only resting orders are amended, and they have a limit");
+        let released = match order.side() {
             Side::Buy => terms.notional(limit, cut),
             Side::Sell => terms.base_amount(cut),
         };
         assert!(released <= order.held, "an order gives back no more than was held for it");
         order.held -= released;
-        let pays_from = self.open.seat(self.open.order(slot).seat).pays_from(self.open.order(slot).side);
+        let pays_from = self.open.seat(self.open.order(slot).seat).pays_from(self.open.order(slot).side());
         self.ledger.release(pays_from, released);
         released
     }
@@ -165,7 +165,7 @@ impl Accounts {
     /// Ends an order: all that is still held for it is free.
     fn close(&mut self, slot: OpenOrderSlot) -> Amount {
         let order = self.open.order(slot);
-        let (held, pays_from) = (order.held, self.open.seat(order.seat).pays_from(order.side));
+        let (held, pays_from) = (order.held, self.open.seat(order.seat).pays_from(order.side()));
         self.ledger.release(pays_from, held);
         self.open.remove(slot);
         held

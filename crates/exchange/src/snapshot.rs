@@ -250,8 +250,8 @@ impl Partition {
                     order: open.id,
                     account: at.account,
                     market: at.market,
-                    side: open.side,
-                    limit_ticks: open.limit_ticks,
+                    side: open.side(),
+                    limit_ticks: open.limit_ticks(),
                     held: open.held,
                     client_order_id: open.client_order_id,
                 })
