@@ -22,7 +22,7 @@ use crate::remote::accounts::Operator;
 use crate::remote::http::{Answer, Connection};
 use crate::remote::orders::Kind;
 use crate::remote::server::{Server, Setup, processor_time};
-use crate::remote::{RemoteError, fresh_folder, one_thread};
+use crate::remote::{RemoteError, allow_files, fresh_folder, one_thread};
 use traders::Trader;
 
 /// How much is asked.
@@ -45,8 +45,9 @@ pub struct Rest {
 /// Starts `program serve` on free ports with its data in a fresh folder under `parent`, opens accounts, and puts `load` on it.
 /// The server is gone, and the folder with it, when this returns.
 pub fn run(program: &Path, parent: &Path, load: &Load) -> Result<Rest, RemoteError> {
+    allow_files(load.connections)?;
     let folder = fresh_folder(parent)?;
-    let server = Server::start(program, folder.path(), &Setup::default())?;
+    let server = Server::start(program, folder.path(), &Setup::for_connections(load.connections))?;
     LocalSet::new().block_on(&one_thread()?, measure(&server, load))
 }
 

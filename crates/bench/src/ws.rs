@@ -23,7 +23,7 @@ use crate::remote::orders::{Kind, Round};
 use crate::remote::server::{Server, Setup, processor_time};
 use crate::remote::socket::Scratch;
 use crate::remote::trader::{Answered, Trader};
-use crate::remote::{RemoteError, fresh_folder, one_thread};
+use crate::remote::{RemoteError, allow_files, fresh_folder, one_thread};
 use crate::{Measurement, Target};
 
 /// How much is asked.
@@ -59,8 +59,9 @@ pub struct Ws {
 /// Starts `program serve` on free ports with its data in a fresh folder under `parent`, opens accounts, and puts `load` on it.
 /// The server is gone, and the folder with it, when this returns.
 pub fn run(program: &Path, parent: &Path, load: &Load) -> Result<Ws, RemoteError> {
+    allow_files(load.connections)?;
     let folder = fresh_folder(parent)?;
-    let server = Server::start(program, folder.path(), &Setup::default())?;
+    let server = Server::start(program, folder.path(), &Setup::for_connections(load.connections))?;
     LocalSet::new().block_on(&one_thread()?, measure(&server, load))
 }
 

@@ -7,10 +7,11 @@ const VACANT: u32 = u32::MAX;
 
 /// A hash of an account's name for an order.
 pub fn hash(account: AccountId, name: &ClientOrderId) -> u32 {
-    // Multiply and fold, word by word. Names are padded with zeros, so the length needs no treatment of its own.
+    // Multiply and fold, two words at a time. Names are padded with zeros, so the length needs no treatment of its own. No
+    // word of visible ASCII is `ODD`, so no product loses a word.
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let fold = |state: u64, word: u64| {
-        let product = u128::from(state ^ word).wrapping_mul(u128::from(ODD | 1));
+    let fold = |state: u64, one: u64, other: u64| {
+        let product = u128::from(state ^ one).wrapping_mul(u128::from(other ^ ODD));
         let bytes = product.to_le_bytes();
         let (low, high) = bytes.split_at(8);
         let low = u64::from_le_bytes(low.try_into().expect("eight bytes"));
@@ -18,13 +19,11 @@ pub fn hash(account: AccountId, name: &ClientOrderId) -> u32 {
         low ^ high.rotate_left(23)
     };
     let (words, rest) = name.padded().as_chunks::<8>();
-    let mut state = fold(0x51_7C_C1_B7_27_22_0A_95, account.0);
-    for word in words {
-        state = fold(state, u64::from_le_bytes(*word));
-    }
+    let [a, b, c, d] = [0, 1, 2, 3].map(|word| u64::from_le_bytes(words[word]));
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    state = fold(state, u64::from_le_bytes(last));
+    let state = fold(0x51_7C_C1_B7_27_22_0A_95, account.0, u64::from_le_bytes(last));
+    let state = fold(fold(state, a, b), c, d);
     let bytes = (state ^ (state >> 32)).to_le_bytes();
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }

@@ -31,6 +31,14 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// With room for so many connections that are measured, where that is more than is usual.
+    pub(crate) fn for_connections(connections: usize) -> Self {
+        let usual = Self::default();
+        Self { max_connections: usual.max_connections.max(connections + 64), ..usual }
+    }
+}
+
+impl Setup {
     /// The settings file. The market lets an account have as many open orders as the yardsticks place.
     fn settings(&self, data: &Path) -> String {
         let mut text = format!(
