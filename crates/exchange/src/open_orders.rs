@@ -93,8 +93,9 @@ impl SidedLimit {
 
     #[inline]
     fn ticks(self) -> Option<PriceTicks> {
-        let [a, b, c, d, e, f] = self.0;
-        let ticks = i64::from_le_bytes([a, b, c, d, e, f, 0, 0]) >> 1;
+        let mut word = [0; 8];
+        word[..self.0.len()].copy_from_slice(&self.0);
+        let ticks = i64::from_le_bytes(word) >> 1;
         (ticks != 0).then_some(PriceTicks(ticks))
     }
 }
