@@ -119,6 +119,7 @@ fn examine(file: Option<&Path>) -> Vec<Finding> {
     findings.extend(disk::examine(&config));
     findings.extend(partitions(&config));
     findings.extend([clock(data), synchronization(Path::new("/run/systemd/timesync")), files(&config)]);
+    findings.extend(huge_pages(Path::new("/sys/kernel/mm/transparent_hugepage/enabled")));
     findings.extend(secrets::examine(&config));
     findings
 }
@@ -239,6 +240,21 @@ fn synchronization(folder: &Path) -> Finding {
     }
 }
 
+/// Whether the system gives huge pages to programs that ask for them; nothing where there are none to be had.
+fn huge_pages(setting: &Path) -> Option<Finding> {
+    let check = "huge pages";
+    let setting = fs::read_to_string(setting).ok()?;
+    Some(if setting.contains("[never]") {
+        Finding::warning(
+            check,
+            "the system gives none, so that large tables are slower to look into: \
+             echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
+        )
+    } else {
+        Finding::ok(check, "the system gives them where they are asked for")
+    })
+}
+
 fn files(config: &Config) -> Finding {
     let check = "open files";
     let (connections, limit) = (config.public.max_connections, open_files::limit());
@@ -331,5 +347,20 @@ mod tests {
         assert_eq!(synchronization(folder.path()).result, Grade::Warning);
         File::create(folder.path().join("synchronized")).unwrap();
         assert_eq!(synchronization(folder.path()).result, Grade::Ok);
+    }
+
+    #[test]
+    fn huge_pages_are_given_unless_the_system_says_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = folder.path().join("enabled");
+        assert!(huge_pages(&setting).is_none(), "a system without them");
+        for (says, result) in [
+            ("always [madvise] never", Grade::Ok),
+            ("[always] madvise never", Grade::Ok),
+            ("always madvise [never]", Grade::Warning),
+        ] {
+            fs::write(&setting, says).unwrap();
+            assert_eq!(huge_pages(&setting).unwrap().result, result, "{says}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 #[cfg(test)]
 mod deploy_files;
 mod doctor;
+mod huge_pages;
 mod log;
 mod measure;
 mod open_files;
@@ -30,6 +31,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, WRONG_SETTINGS, WrongSettings};
 use crate::terminal::{complain, say};
+
+#[global_allocator]
+static ALLOCATOR: huge_pages::HugePages = huge_pages::HugePages;
 
 /// An exchange core: spot matching, one ledger, a durable journal, Binance's API dialect. Without a command it starts a demo.
 #[derive(Parser)]
