@@ -89,7 +89,8 @@ pub fn throughput(name: impl Into<String>, shape: &Shape, commands: usize) -> Me
     in_pieces(shape, commands, |partition, piece| {
         let start = Instant::now();
         for batch in piece.chunks(BATCH) {
-            for command in batch {
+            for (command, next) in batch.iter().zip(1..) {
+                partition.look_ahead(&batch[next..]);
                 partition.apply(command, &mut events);
             }
             rejects += refused(&mut events);

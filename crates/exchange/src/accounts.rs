@@ -10,6 +10,8 @@ use model::{
     RequestWithdrawal, ResealApiKey, RevokeApiKey, TradeGroup, WithdrawalId,
 };
 
+use orderbook::fetch_ahead;
+
 use crate::open_orders::{Named, OpenOrderSlot, OpenOrders, SeatSlot};
 
 /// An account.
@@ -253,23 +255,32 @@ impl Accounts {
     /// The account's seat at a market, where it has one already.
     #[inline]
     pub fn seat(&self, account: AccountId, market: MarketId) -> Result<Option<SeatSlot>, Reject> {
-        let seats = &self.account(account)?.seats;
-        Ok(seats.binary_search_by_key(&market, |(market, _)| *market).ok().map(|at| seats[at].1))
+        self.account(account)?;
+        Ok(self.open.find_seat(account, market))
     }
 
     /// The account's seat at a market; it takes one where it has none.
     #[inline]
     pub fn take_seat(&mut self, account: AccountId, market: MarketId, terms: &MarketTerms) -> SeatSlot {
+        self.open.find_seat(account, market).unwrap_or_else(|| self.add_seat(account, market, terms))
+    }
+
+    #[cold]
+    fn add_seat(&mut self, account: AccountId, market: MarketId, terms: &MarketTerms) -> SeatSlot {
+        let base = self.ledger.slot(account, terms.base);
+        let quote = self.ledger.slot(account, terms.quote);
+        let seat = self.open.add_seat(account, market, base, quote);
         let seats = &mut self.list[index(account).expect("accounts are numbered from 1")].seats;
-        match seats.binary_search_by_key(&market, |(market, _)| *market) {
-            Ok(at) => seats[at].1,
-            Err(at) => {
-                let base = self.ledger.slot(account, terms.base);
-                let quote = self.ledger.slot(account, terms.quote);
-                let seat = self.open.add_seat(account, market, base, quote);
-                seats.insert(at, (market, seat));
-                seat
-            }
+        let at = seats.partition_point(|(other, _)| *other < market);
+        seats.insert(at, (market, seat));
+        seat
+    }
+
+    /// Asks for an account's memory.
+    #[inline]
+    pub fn fetch_account(&self, account: AccountId) {
+        if let Some(account) = index(account).and_then(|at| self.list.get(at)) {
+            fetch_ahead(account);
         }
     }
 

@@ -17,6 +17,7 @@
 )]
 
 mod accounts;
+mod ahead;
 mod amend;
 mod cancel;
 mod catalog;
@@ -32,6 +33,7 @@ mod partition;
 mod place;
 mod post;
 mod settle;
+mod slot_table;
 mod snapshot;
 mod together;
 

@@ -2,9 +2,10 @@
 
 use ledger::BalanceSlot;
 use model::{AccountId, Amount, ClientOrderId, MarketId, OrderId, PriceTicks, Side};
-use orderbook::IdIndex;
+use orderbook::{IdIndex, fetch_ahead};
 
-use crate::client_ids::{self, ClientIds};
+use crate::client_ids;
+use crate::slot_table::SlotTable;
 
 const NONE: u32 = u32::MAX;
 
@@ -115,6 +116,14 @@ impl<'a> Named<'a> {
     }
 }
 
+/// A hash of an account's place at a market.
+#[inline]
+fn seat_hash(account: AccountId, market: MarketId) -> u32 {
+    let mixed = account.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(market.0).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let bytes = (mixed ^ (mixed >> 29)).to_le_bytes();
+    u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]])
+}
+
 /// The seats and open orders of all accounts of a partition.
 #[derive(Default)]
 pub struct OpenOrders {
@@ -122,7 +131,9 @@ pub struct OpenOrders {
     slab: Vec<OpenOrder>,
     free: Vec<u32>,
     index: IdIndex,
-    client_ids: ClientIds,
+    client_ids: SlotTable,
+    /// Where an account sits at a market.
+    seat_table: SlotTable,
 }
 
 impl OpenOrders {
@@ -135,7 +146,91 @@ impl OpenOrders {
     ) -> SeatSlot {
         let slot = SeatSlot(u32::try_from(self.seats.len()).expect("fewer than 2^32 seats"));
         self.seats.push(Seat { account, market, base, quote, open_orders: 0, first: NONE, last: NONE });
+        self.seat_table.insert(seat_hash(account, market), slot.0);
         slot
+    }
+
+    /// Where an account sits at a market.
+    #[inline]
+    pub fn find_seat(&self, account: AccountId, market: MarketId) -> Option<SeatSlot> {
+        let is_it = |slot| {
+            let seat = &self.seats[at(slot)];
+            seat.account == account && seat.market == market
+        };
+        self.seat_table.find(seat_hash(account, market), is_it).map(SeatSlot)
+    }
+
+    /// The first of three looks ahead of an order that will be placed.
+    #[inline]
+    pub fn fetch_seat_cell(&self, account: AccountId, market: MarketId) {
+        self.seat_table.fetch_ahead(seat_hash(account, market));
+    }
+
+    /// The second.
+    #[inline]
+    pub fn fetch_seat(&self, account: AccountId, market: MarketId) {
+        if let Some(slot) = self.seat_table.guess(seat_hash(account, market)) {
+            fetch_ahead(&self.seats[at(slot)]);
+        }
+    }
+
+    /// The third: the order that the new one will come behind. The seat, where there is one.
+    #[inline]
+    pub fn fetch_for_placing(&self, account: AccountId, market: MarketId) -> Option<&Seat> {
+        let seat = self.seat(self.find_seat(account, market)?);
+        if let Some(last) = self.slab.get(at(seat.last)) {
+            fetch_ahead(last);
+        }
+        Some(seat)
+    }
+
+    /// The first of three looks ahead of an order that will be looked for.
+    #[inline]
+    pub fn fetch_index(&self, id: OrderId) {
+        self.index.fetch_ahead(id);
+    }
+
+    /// The second.
+    #[inline]
+    pub fn fetch_order(&self, id: OrderId) {
+        if let Some(slot) = self.index.find(id) {
+            fetch_ahead(&self.slab[at(slot)]);
+        }
+    }
+
+    /// The third: its seat, and the orders before and behind it there.
+    #[inline]
+    pub fn fetch_around(&self, id: OrderId) -> Option<&OpenOrder> {
+        let order = &self.slab[at(self.index.find(id)?)];
+        fetch_ahead(self.seat(order.seat));
+        for neighbour in [order.prev, order.next] {
+            if let Some(neighbour) = self.slab.get(at(neighbour)) {
+                fetch_ahead(neighbour);
+            }
+        }
+        Some(order)
+    }
+
+    /// Where a name leads.
+    #[inline]
+    pub fn fetch_name(&self, named: &Named) {
+        if !named.name.is_empty() {
+            self.client_ids.fetch_ahead(named.hash);
+        }
+    }
+
+    /// The order to which a name probably leads.
+    #[inline]
+    pub fn fetch_named(&self, named: &Named) {
+        if let Some(order) = self.guess_named(named) {
+            fetch_ahead(order);
+        }
+    }
+
+    /// As [`Self::find_named`], without looking at the order: rarely another one.
+    #[inline]
+    pub fn guess_named(&self, named: &Named) -> Option<&OpenOrder> {
+        self.client_ids.guess(named.hash).map(|slot| &self.slab[at(slot)])
     }
 
     #[inline]

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use model::{OrderId, PartitionId};
 
+use crate::fetch_ahead;
+
 const PAGE_BITS: u32 = 10;
 const PAGE_IDS: usize = 1 << PAGE_BITS;
 const NOTHING: u32 = u32::MAX;
@@ -56,6 +58,14 @@ impl IdIndex {
         self.numbers(id)?.find(id)
     }
 
+    /// Asks for the memory that [`Self::find`] will look into.
+    #[inline]
+    pub fn fetch_ahead(&self, id: OrderId) {
+        if let Some(cell) = self.numbers(id).and_then(|numbers| numbers.cell(id)) {
+            fetch_ahead(cell);
+        }
+    }
+
     /// Enters an order; its number must not be there already.
     #[inline]
     pub fn insert(&mut self, id: OrderId, slot: u32) {
@@ -89,10 +99,15 @@ impl Numbers {
 
     #[inline]
     fn find(&self, id: OrderId) -> Option<u32> {
+        let slot = *self.cell(id)?;
+        (slot != NOTHING).then_some(slot)
+    }
+
+    #[inline]
+    fn cell(&self, id: OrderId) -> Option<&u32> {
         let (page, place) = split(id);
         let at = usize::try_from(page.checked_sub(self.first_page)?).ok()?;
-        let slot = self.pages.get(at)?.as_ref()?.slots[place];
-        (slot != NOTHING).then_some(slot)
+        Some(&self.pages.get(at)?.as_ref()?.slots[place])
     }
 
     #[inline]

@@ -9,6 +9,7 @@
     clippy::disallowed_types
 )]
 
+mod ahead;
 mod book;
 mod id_index;
 mod level;
@@ -17,6 +18,7 @@ pub mod naive;
 mod orders;
 mod side;
 
+pub use ahead::fetch_ahead;
 pub use book::Book;
 pub use id_index::IdIndex;
 pub use matching::{Incoming, Outcome, Remainder, Report, Stop, TickLots};

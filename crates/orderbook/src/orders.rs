@@ -2,7 +2,7 @@
 
 use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
 
-use crate::IdIndex;
+use crate::{IdIndex, fetch_ahead};
 
 /// Where an order lies in the slab. Private to its partition: it is in no event, no hash and no snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,31 @@ impl Orders {
     #[inline]
     pub fn find(&self, id: OrderId) -> Option<OrderSlot> {
         self.index.find(id).map(OrderSlot)
+    }
+
+    /// The first of three looks ahead of an order that will be looked for: where its number leads.
+    #[inline]
+    pub fn fetch_index(&self, id: OrderId) {
+        self.index.fetch_ahead(id);
+    }
+
+    /// The second: the order itself.
+    #[inline]
+    pub fn fetch_order(&self, id: OrderId) {
+        if let Some(slot) = self.find(id) {
+            fetch_ahead(&self[slot]);
+        }
+    }
+
+    /// The third: those before and behind it in the queue at its price.
+    #[inline]
+    pub fn fetch_neighbours(&self, id: OrderId) {
+        let Some(slot) = self.find(id) else { return };
+        for neighbour in [self[slot].prev, self[slot].next] {
+            if neighbour != OrderSlot::NONE {
+                fetch_ahead(&self[neighbour]);
+            }
+        }
     }
 
     pub(crate) fn insert(&mut self, order: Order) -> OrderSlot {

@@ -173,7 +173,8 @@ pub(crate) fn apply(
     progress: &mut Vec<Progress>,
 ) -> Result<(), SequencerError> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        for input in inputs {
+        for (input, next) in inputs.iter().zip(1..) {
+            partition.look_ahead(&inputs[next..]);
             partition.apply(input, &mut batch.events);
             batch
                 .ends
