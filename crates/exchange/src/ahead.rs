@@ -4,113 +4,131 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
-use model::{AccountId, Command, OrderId, OrderRef, PlaceOrder, Sequenced};
+use model::{AccountId, Command, MarketId, OrderId, OrderRef, PlaceOrder, Sequenced};
 use orderbook::fetch_ahead;
 
 use crate::Partition;
 use crate::open_orders::Named;
 
 /// How many commands ahead each look is.
-const LOOKS: [usize; 4] = [15, 11, 7, 3];
+const LOOKS: [usize; 5] = [15, 12, 9, 6, 3];
 
 impl Partition {
     /// Looks at commands that come soon, the next one first.
     #[inline]
     pub fn look_ahead(&self, coming: &[Sequenced<Command>]) {
-        let [first, second, third, fourth] = LOOKS.map(|ahead| coming.get(ahead).map(|input| need(&input.command)));
-        first.into_iter().for_each(|need| self.first_look(need));
-        second.into_iter().for_each(|need| self.second_look(need));
-        third.into_iter().for_each(|need| self.third_look(need));
-        fourth.into_iter().for_each(|need| self.fourth_look(need));
-    }
-
-    fn first_look(&self, need: Need<'_>) {
-        match need {
-            Need::Place(place) => {
-                self.accounts.fetch_account(place.account);
-                self.accounts.open.fetch_seat_cell(place.account, place.market);
+        for (look, ahead) in (1..).zip(LOOKS) {
+            let Some(input) = coming.get(ahead) else { continue };
+            match need(&input.command) {
+                Need::Place(place) => self.look_at_new(look, place),
+                Need::Order(account, market, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
+                    self.look_at_order(look, account, market, *id);
+                }
+                Need::Order(account, market, OrderRef::Client(name)) => {
+                    self.look_at_named(look, market, &Named::new(account, name));
+                }
+                Need::Nothing => {}
             }
-            Need::Order(account, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
-                self.accounts.fetch_account(account);
-                self.fetch_index(*id);
-            }
-            Need::Order(account, OrderRef::Client(name)) => {
-                self.accounts.fetch_account(account);
-                self.accounts.open.fetch_name(&Named::new(account, name));
-            }
-            Need::Nothing => {}
         }
     }
 
-    fn second_look(&self, need: Need<'_>) {
-        match need {
-            Need::Place(place) => self.accounts.open.fetch_seat(place.account, place.market),
-            Need::Order(_, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
-                self.accounts.open.fetch_order(*id);
-                self.markets.orders.fetch_order(*id);
+    /// An order that will be placed.
+    fn look_at_new(&self, look: u8, place: &PlaceOrder) {
+        let PlaceOrder { account, market, side, .. } = *place;
+        let open = &self.accounts.open;
+        match look {
+            1 => {
+                self.accounts.fetch_account(account);
+                open.fetch_seat_cell(account, market);
             }
-            Need::Order(account, OrderRef::Client(name)) => {
-                self.accounts.open.fetch_named(&Named::new(account, name));
-            }
-            Need::Nothing => {}
-        }
-    }
-
-    fn third_look(&self, need: Need<'_>) {
-        match need {
-            Need::Place(PlaceOrder { account, market, side, client_order_id, .. }) => {
-                self.accounts.open.fetch_name(&Named::new(*account, client_order_id));
-                if let Some(seat) = self.accounts.open.fetch_for_placing(*account, *market) {
-                    fetch_ahead(self.accounts.ledger.balance(seat.pays_from(*side)));
+            2 => open.fetch_seat(account, market),
+            3 => {
+                if let Some(seat) = open.fetch_for_placing(account, market) {
+                    fetch_ahead(self.accounts.ledger.balance(seat.pays_from(side)));
+                }
+                if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
+                    listed.book.fetch_level(side, price);
                 }
             }
-            Need::Order(account, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
-                if let Some(order) = self.accounts.open.fetch_around(*id) {
+            4 => {
+                open.fetch_name(&Named::new(account, &place.client_order_id));
+                if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
+                    listed.book.fetch_back(&self.markets.orders, side, price);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An order that is named by its number.
+    fn look_at_order(&self, look: u8, account: AccountId, market: MarketId, id: OrderId) {
+        match look {
+            1 => {
+                self.accounts.fetch_account(account);
+                self.accounts.open.fetch_index(id);
+                self.markets.orders.fetch_index(id);
+            }
+            2 => {
+                self.accounts.open.fetch_order(id);
+                self.markets.orders.fetch_order(id);
+            }
+            3 => self.look_around(market, id),
+            4 => {
+                if let Some((seat, order)) = self.accounts.open.seat_of(id) {
+                    fetch_ahead(self.accounts.ledger.balance(seat.pays_from(order.side())));
                     self.accounts.open.fetch_name(&Named::new(account, &order.client_order_id));
                 }
-                self.markets.orders.fetch_neighbours(*id);
             }
-            Need::Order(account, OrderRef::Client(name)) => {
-                if let Some(order) = self.accounts.open.guess_named(&Named::new(account, name)) {
-                    self.fetch_index(order.id);
-                }
-            }
-            Need::Nothing => {}
+            _ => {}
         }
     }
 
-    fn fourth_look(&self, need: Need<'_>) {
-        match need {
-            Need::Order(account, OrderRef::Client(name)) => {
-                if let Some(order) = self.accounts.open.guess_named(&Named::new(account, name)) {
-                    self.accounts.open.fetch_around(order.id);
-                    self.markets.orders.fetch_order(order.id);
+    /// An order that is named by its owner.
+    fn look_at_named(&self, look: u8, market: MarketId, named: &Named) {
+        let open = &self.accounts.open;
+        match look {
+            1 => open.fetch_name(named),
+            2 => open.fetch_named(named),
+            _ => {
+                let Some(id) = open.guess_named(named).map(|order| order.id) else { return };
+                match look {
+                    3 => self.markets.orders.fetch_index(id),
+                    4 => self.markets.orders.fetch_order(id),
+                    _ => {
+                        self.look_around(market, id);
+                        if let Some((seat, order)) = open.seat_of(id) {
+                            fetch_ahead(self.accounts.ledger.balance(seat.pays_from(order.side())));
+                        }
+                    }
                 }
             }
-            Need::Place(_) | Need::Order(..) | Need::Nothing => {}
         }
     }
 
-    fn fetch_index(&self, id: OrderId) {
-        self.accounts.open.fetch_index(id);
-        self.markets.orders.fetch_index(id);
+    /// What an order's two halves are linked to.
+    fn look_around(&self, market: MarketId, id: OrderId) {
+        self.accounts.open.fetch_around(id);
+        if let Some(listed) = self.markets.get(market) {
+            listed.book.fetch_around(&self.markets.orders, id);
+        }
     }
 }
 
 /// What a command will look for.
-#[derive(Clone, Copy)]
 enum Need<'a> {
     Place(&'a PlaceOrder),
-    Order(AccountId, &'a OrderRef),
+    Order(AccountId, MarketId, &'a OrderRef),
     Nothing,
 }
 
 fn need(command: &Command) -> Need<'_> {
     match command {
         Command::PlaceOrder(place) => Need::Place(place),
-        Command::CancelOrder(cancel) => Need::Order(cancel.account, &cancel.order),
-        Command::AmendOrder(amend) => Need::Order(amend.account, &amend.order),
-        Command::ReplaceOrder(replace) => Need::Order(replace.place.account, &replace.cancel),
+        Command::CancelOrder(cancel) => Need::Order(cancel.account, cancel.market, &cancel.order),
+        Command::AmendOrder(amend) => Need::Order(amend.account, amend.market, &amend.order),
+        Command::ReplaceOrder(replace) => {
+            Need::Order(replace.place.account, replace.place.market, &replace.cancel)
+        }
         Command::AddAsset(_)
         | Command::AddMarket(_)
         | Command::ChangeMarket(_)

@@ -61,6 +61,12 @@ impl Markets {
         &self.list[usize::try_from(market.0).expect("markets fit into memory")]
     }
 
+    /// A market, if there is one of that number.
+    #[inline]
+    pub fn get(&self, market: MarketId) -> Option<&Market> {
+        self.list.get(usize::try_from(market.0).ok()?)
+    }
+
     pub fn add(&mut self, market: MarketId, reference_ticks: PriceTicks) {
         self.list.push(Market::new(market, reference_ticks));
     }

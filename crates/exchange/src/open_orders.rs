@@ -200,15 +200,22 @@ impl OpenOrders {
 
     /// The third: its seat, and the orders before and behind it there.
     #[inline]
-    pub fn fetch_around(&self, id: OrderId) -> Option<&OpenOrder> {
-        let order = &self.slab[at(self.index.find(id)?)];
+    pub fn fetch_around(&self, id: OrderId) {
+        let Some(slot) = self.index.find(id) else { return };
+        let order = &self.slab[at(slot)];
         fetch_ahead(self.seat(order.seat));
         for neighbour in [order.prev, order.next] {
             if let Some(neighbour) = self.slab.get(at(neighbour)) {
                 fetch_ahead(neighbour);
             }
         }
-        Some(order)
+    }
+
+    /// An open order, with its seat.
+    #[inline]
+    pub fn seat_of(&self, id: OrderId) -> Option<(&Seat, &OpenOrder)> {
+        let order = &self.slab[at(self.index.find(id)?)];
+        Some((self.seat(order.seat), order))
     }
 
     /// Where a name leads.

@@ -1,10 +1,10 @@
 //! One market's book: two sides of levels. Placing is in `matching`; here is what changes or asks about resting orders.
 
-use model::{MarketId, PriceTicks, QtyLots, Side};
+use model::{MarketId, OrderId, PriceTicks, QtyLots, Side};
 
 use crate::matching::Report;
 use crate::side::{Rank, SideLevels};
-use crate::{Order, OrderSlot, Orders};
+use crate::{Order, OrderSlot, Orders, fetch_ahead};
 
 /// One market's book. The orders themselves lie in [`Orders`], which all books of a partition share.
 pub struct Book {
@@ -111,6 +111,35 @@ impl Book {
         }
         orders.remove(slot);
         self.open_orders = self.open_orders.saturating_sub(1);
+    }
+
+    /// Looks ahead at an order that will be placed: the level that it may join.
+    #[inline]
+    pub fn fetch_level(&self, side: Side, price: PriceTicks) {
+        self.side(side).fetch_ahead(Rank::new(side, price));
+    }
+
+    /// Looks ahead at an order that will be placed, when its level is there: the order that it may come behind.
+    #[inline]
+    pub fn fetch_back(&self, orders: &Orders, side: Side, price: PriceTicks) {
+        let level = self.side(side).level_at_hand(Rank::new(side, price));
+        if let Some(back) = level.and_then(|level| level.back()) {
+            fetch_ahead(&orders[back]);
+        }
+    }
+
+    /// Looks ahead at an order that will be taken off the book, when it is there itself: its level, and the orders before and
+    /// behind it.
+    #[inline]
+    pub fn fetch_around(&self, orders: &Orders, id: OrderId) {
+        let Some(slot) = orders.find(id) else { return };
+        let Order { side, price_ticks, prev, next, .. } = orders[slot];
+        self.fetch_level(side, price_ticks);
+        for neighbour in [prev, next] {
+            if neighbour != OrderSlot::NONE {
+                fetch_ahead(&orders[neighbour]);
+            }
+        }
     }
 
     pub(crate) fn side(&self, side: Side) -> &SideLevels {

@@ -22,6 +22,12 @@ impl Level {
         (self.front != OrderSlot::NONE).then_some(self.front)
     }
 
+    /// The order that trades last.
+    #[inline]
+    pub fn back(&self) -> Option<OrderSlot> {
+        (self.back != OrderSlot::NONE).then_some(self.back)
+    }
+
     /// All that can trade here.
     #[inline]
     pub fn open_lots(&self) -> QtyLots {

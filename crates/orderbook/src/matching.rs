@@ -198,8 +198,10 @@ impl Book {
             level.reduce(orders, maker, qty);
             let open_lots = level.open_lots();
             *left -= qty;
-            *left_tick_lots =
-                left_tick_lots.saturating_sub(i128::from(price_ticks.0).saturating_mul(i128::from(qty.0)));
+            if *left_tick_lots != TickLots::MAX {
+                let paid = i128::from(price_ticks.0).saturating_mul(i128::from(qty.0));
+                *left_tick_lots = left_tick_lots.saturating_sub(paid);
+            }
             let maker_done = orders[maker].open_lots.is_zero();
             reports.push(Report::Traded {
                 maker: orders[maker].id,

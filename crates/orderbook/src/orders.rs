@@ -83,28 +83,17 @@ impl Orders {
         self.index.find(id).map(OrderSlot)
     }
 
-    /// The first of three looks ahead of an order that will be looked for: where its number leads.
+    /// The first of three looks ahead at an order that will be looked for: where its number leads.
     #[inline]
     pub fn fetch_index(&self, id: OrderId) {
         self.index.fetch_ahead(id);
     }
 
-    /// The second: the order itself.
+    /// The second: the order itself. The third is [`crate::Book::fetch_around`].
     #[inline]
     pub fn fetch_order(&self, id: OrderId) {
         if let Some(slot) = self.find(id) {
             fetch_ahead(&self[slot]);
-        }
-    }
-
-    /// The third: those before and behind it in the queue at its price.
-    #[inline]
-    pub fn fetch_neighbours(&self, id: OrderId) {
-        let Some(slot) = self.find(id) else { return };
-        for neighbour in [self[slot].prev, self[slot].next] {
-            if neighbour != OrderSlot::NONE {
-                fetch_ahead(&self[neighbour]);
-            }
         }
     }
 

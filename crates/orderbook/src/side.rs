@@ -1,8 +1,9 @@
 //! One side of a book: its levels by price, best first.
 //!
-//! Prices are grouped into leaves of 32 neighbouring ticks with a bitmap of those in use. Near the touch, where nearly
-//! everything happens, a leaf is at hand and the next level is the next set bit; leaves far away are found through a tree,
-//! so a price that walks far costs memory only where orders are.
+//! Prices are grouped into leaves of 32 neighbouring ticks with a bitmap of those in use, and the next level is nearly always
+//! the next set bit. Which leaf comes after an emptied one, a tree knows. A leaf by its key is found at hand: under the low
+//! bits of its key, of which there are twice as many as leaves, so that neighbours never stand in each other's way. What two
+//! leaves far from each other share is found through the tree. So a price that walks far costs memory only where orders are.
 //!
 //! Both sides are kept by *rank*: the price for asks, its negative for bids. The best level has the lowest rank.
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use model::{PriceTicks, Side};
 
+use crate::fetch_ahead;
 use crate::level::Level;
 
 const LEAF_BITS: u32 = 5;
@@ -50,7 +52,6 @@ impl Rank {
 }
 
 struct Leaf {
-    key: i64,
     /// Bit n is set when somebody rests at place n.
     occupied: u32,
     levels: [Level; LEAF_LEVELS],
@@ -63,8 +64,19 @@ pub struct SideLevels {
     leaves: Vec<Leaf>,
     free: Vec<u32>,
     best: Option<Rank>,
-    /// The leaf that was used last; its key is checked at each use.
-    recent: u32,
+    /// Leaves in use by the low bits of their keys; a power of two of places, or none.
+    at_hand: Vec<AtHand>,
+}
+
+/// A leaf in use, or no key.
+#[derive(Clone, Copy)]
+struct AtHand {
+    key: i64,
+    leaf: u32,
+}
+
+impl AtHand {
+    const NOTHING: Self = Self { key: i64::MIN, leaf: 0 };
 }
 
 fn at(leaf: u32) -> usize {
@@ -78,13 +90,55 @@ impl SideLevels {
         self.best
     }
 
+    #[inline]
     fn leaf(&mut self, key: i64) -> Option<u32> {
-        if self.leaves.get(at(self.recent)).is_some_and(|leaf| leaf.key == key && leaf.occupied != 0) {
-            return Some(self.recent);
+        match self.at_hand.get(self.place_at_hand(key)) {
+            Some(at_hand) if at_hand.key == key => Some(at_hand.leaf),
+            Some(_) => self.leaf_from_tree(key),
+            None => None,
         }
+    }
+
+    #[cold]
+    fn leaf_from_tree(&mut self, key: i64) -> Option<u32> {
         let leaf = *self.keys.get(&key)?;
-        self.recent = leaf;
+        let place = self.place_at_hand(key);
+        self.at_hand[place] = AtHand { key, leaf };
         Some(leaf)
+    }
+
+    /// Behind the end where there are no places.
+    #[inline]
+    fn place_at_hand(&self, key: i64) -> usize {
+        let low = usize::try_from(key.cast_unsigned() & u64::from(u32::MAX)).expect("32 bits fit");
+        low & self.at_hand.len().saturating_sub(1)
+    }
+
+    /// Makes as many places as it takes for twice the leaves in use.
+    #[cold]
+    fn widen(&mut self) {
+        let places = self.keys.len().saturating_mul(2).next_power_of_two();
+        self.at_hand = vec![AtHand::NOTHING; places];
+        for (&key, &leaf) in &self.keys {
+            let low = usize::try_from(key.cast_unsigned() & u64::from(u32::MAX)).expect("32 bits fit");
+            self.at_hand[low & places.saturating_sub(1)] = AtHand { key, leaf };
+        }
+    }
+
+    /// Asks for the memory of a level, if its leaf is at hand.
+    #[inline]
+    pub fn fetch_ahead(&self, rank: Rank) {
+        if let Some(level) = self.level_at_hand(rank) {
+            fetch_ahead(level);
+        }
+    }
+
+    /// A level, if its leaf is at hand.
+    #[inline]
+    pub fn level_at_hand(&self, rank: Rank) -> Option<&Level> {
+        let (key, place) = rank.split();
+        let at_hand = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)?;
+        Some(&self.leaves[at(at_hand.leaf)].levels[place])
     }
 
     /// A level in use.
@@ -112,7 +166,7 @@ impl SideLevels {
     }
 
     fn add_leaf(&mut self, key: i64) -> u32 {
-        let empty = Leaf { key, occupied: 0, levels: [Level::EMPTY; LEAF_LEVELS] };
+        let empty = Leaf { occupied: 0, levels: [Level::EMPTY; LEAF_LEVELS] };
         let leaf = if let Some(leaf) = self.free.pop() {
             self.leaves[at(leaf)] = empty;
             leaf
@@ -121,7 +175,12 @@ impl SideLevels {
             u32::try_from(self.leaves.len().saturating_sub(1)).expect("leaves are fewer than orders")
         };
         self.keys.insert(key, leaf);
-        self.recent = leaf;
+        if self.keys.len().saturating_mul(2) > self.at_hand.len() {
+            self.widen();
+        } else {
+            let place = self.place_at_hand(key);
+            self.at_hand[place] = AtHand { key, leaf };
+        }
         leaf
     }
 
@@ -143,6 +202,10 @@ impl SideLevels {
         }
         if occupied == 0 {
             self.keys.remove(&key);
+            let place = self.place_at_hand(key);
+            if self.at_hand[place].key == key {
+                self.at_hand[place] = AtHand::NOTHING;
+            }
             self.free.push(leaf);
         }
     }
