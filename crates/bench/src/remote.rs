@@ -4,6 +4,7 @@
 pub(crate) mod accounts;
 pub(crate) mod http;
 pub(crate) mod orders;
+pub(crate) mod pace;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod trader;
@@ -15,6 +16,17 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+/// Orders at fixed rates, one rate after the other, whatever the answers do.
+#[derive(Clone, Debug)]
+pub struct OpenLoop {
+    /// Connections at once, each with accounts of its own. At least 1.
+    pub connections: usize,
+    /// Orders a second, over all connections. None is 0.
+    pub rates: Vec<u64>,
+    /// How long each rate is kept. At least 1.
+    pub seconds: u64,
+}
 
 /// What a process has open besides its connections, and then some.
 const SPARE_FILES: u64 = 600;

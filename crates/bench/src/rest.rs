@@ -7,6 +7,7 @@
 //!
 //! Load generator and server share the machine. The generator has one thread, so what it needs itself is part of every figure.
 
+pub mod open_loop;
 mod traders;
 
 use std::cell::Cell;

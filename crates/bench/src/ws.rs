@@ -10,6 +10,8 @@
 //! that needs is part of every figure. Of each answer the id and the status are read, and of those to orders that are meant to
 //! trade whether they did.
 
+pub mod open_loop;
+
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;

@@ -36,6 +36,11 @@ const ROUND: [(Kind, Side); 10] = [
     (Kind::Cancel, Side::Sell),
 ];
 
+/// Requests of a round among which there are `orders` orders: the others are cancels.
+pub(crate) fn requests_with(orders: u64) -> u64 {
+    orders * 10 / 8
+}
+
 /// Near orders are 1 to so many ticks from the middle.
 const NEAR_TICKS: u64 = 100;
 /// Far orders are so many ticks further.

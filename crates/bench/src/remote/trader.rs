@@ -55,7 +55,7 @@ struct Sides {
 pub(crate) struct Answered<'t> {
     /// What was asked.
     pub(crate) kind: Kind,
-    /// From just before the request was signed until its answer was read.
+    /// From just before the request was signed, or from when it was due, until its answer was read.
     pub(crate) nanos: u64,
     /// Of the request.
     pub(crate) request_bytes: usize,
@@ -167,7 +167,11 @@ impl Trader {
 
     /// Puts a request behind what is to be sent; signs it, unless the connection is logged on.
     pub(crate) fn put(&mut self, request: Request) {
-        let at = Instant::now();
+        self.put_due(request, Instant::now());
+    }
+
+    /// As [`Self::put`], for a request that was due `at` some time and is timed from then on.
+    pub(crate) fn put_due(&mut self, request: Request, at: Instant) {
         let Request { kind, side, price, name } = request;
         let account = match (&self.proof, side) {
             (Proof::Signed(sides), Side::Buy) => Some(&sides.buyer),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bench::Measurement;
 use bench::flow::Shape;
+use bench::remote::OpenLoop;
 use bench::{book, growth, many, rest, snapshot, streams, ws};
 use clap::{Args, Parser, Subcommand};
 
@@ -249,10 +250,26 @@ pub struct Rest {
     /// Orders of the one client that sends one at a time.
     #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
     single_orders: u64,
+    /// Instead of all that: so many orders a second over all connections, whatever the answers do; one rate after the other. An
+    /// order is timed from when it was due.
+    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["orders", "single_orders"])]
+    rate: Vec<u64>,
+    /// How long each rate is kept.
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..), requires = "rate")]
+    seconds: u64,
 }
 
 impl Rest {
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        if !self.rate.is_empty() {
+            let load = OpenLoop {
+                connections: usize::from(self.connections),
+                rates: self.rate.clone(),
+                seconds: self.seconds,
+            };
+            rest::open_loop::run(&program()?, folder, &load)?.into_iter().for_each(show);
+            return Ok(());
+        }
         let many = rest::Load { connections: usize::from(self.connections), orders: self.orders };
         let single = rest::Load { connections: 1, orders: self.single_orders };
         for load in [many, single] {
@@ -278,10 +295,26 @@ pub struct Ws {
     /// Orders of the one client that sends one at a time.
     #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
     single_orders: u64,
+    /// Instead of all that: so many orders a second over all connections, whatever the answers do; one rate after the other. An
+    /// order is timed from when it was due.
+    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["orders", "single_orders", "window"])]
+    rate: Vec<u64>,
+    /// How long each rate is kept.
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..), requires = "rate")]
+    seconds: u64,
 }
 
 impl Ws {
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        if !self.rate.is_empty() {
+            let load = OpenLoop {
+                connections: usize::from(self.connections),
+                rates: self.rate.clone(),
+                seconds: self.seconds,
+            };
+            ws::open_loop::run(&program()?, folder, &load)?.into_iter().for_each(show);
+            return Ok(());
+        }
         let signed = ws::Load {
             connections: usize::from(self.connections),
             window: usize::from(self.window),
