@@ -10,6 +10,7 @@ pub mod partition;
 pub mod partitions;
 pub mod plot;
 pub mod remote;
+pub mod report;
 pub mod rest;
 pub mod snapshot;
 pub mod streams;

@@ -2,13 +2,16 @@
 
 mod yardsticks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context as _;
 use bench::Measurement;
+use bench::report::Section;
 use clap::{Args, Subcommand};
 
 use crate::terminal::say;
-use yardsticks::{ALL, Yardstick, parsed};
+use yardsticks::{ALL, RATES, Run, Show, Yardstick, parsed};
 
 #[derive(Args)]
 pub struct Options {
@@ -29,6 +32,8 @@ enum What {
     One(Yardstick),
     /// All of them, each as it is without options.
     All(All),
+    /// All of them, and the API under fixed rates: writes the figures into a file, between two marks, and plots beside it.
+    Report(Report),
 }
 
 #[derive(Args)]
@@ -36,6 +41,21 @@ struct All {
     /// Each as small as it can be: whether they run, not how fast anything is.
     #[arg(long)]
     quick: bool,
+}
+
+#[derive(Args)]
+struct Report {
+    /// The file; what is written by hand around the marks stays. Plots go into the folder of the same name.
+    #[arg(long, default_value = "docs/benchmarks.md")]
+    into: PathBuf,
+    #[command(flatten)]
+    all: All,
+}
+
+impl All {
+    fn arguments(&self, run: &Run) -> &'static str {
+        if self.quick { run.quick } else { run.full }
+    }
 }
 
 pub fn run(options: &Options) -> anyhow::Result<()> {
@@ -51,15 +71,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     match &options.what {
         Some(What::One(yardstick)) => yardstick.measure(&options.folder, &mut show)?,
-        Some(What::All(All { quick: true })) => {
-            for run in ALL {
-                parsed(run.quick).measure(&options.folder, &mut show)?;
-            }
-        }
-        None | Some(What::All(All { quick: false })) => {
-            for run in ALL {
-                parsed(run.full).measure(&options.folder, &mut show)?;
-            }
+        Some(What::All(all)) => measure_all(ALL, all, &options.folder, &mut show).map(drop)?,
+        None => measure_all(ALL, &All { quick: false }, &options.folder, &mut show).map(drop)?,
+        Some(What::Report(Report { into, all })) => {
+            let mut sections = measure_all(ALL, all, &options.folder, &mut show)?;
+            sections.extend(measure_all(RATES, all, &options.folder, &mut show)?);
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+            bench::report::write(into, &bench::report::date(now.as_secs()), &sections)
+                .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", into.display()))?;
         }
     }
     if options.json {
@@ -72,6 +91,21 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Each in turn, shown as it comes.
+fn measure_all(runs: &[Run], all: &All, folder: &Path, show: Show) -> anyhow::Result<Vec<Section>> {
+    let mut sections = Vec::with_capacity(runs.len());
+    for run in runs {
+        let arguments = all.arguments(run);
+        let mut found = Vec::new();
+        parsed(arguments).measure(folder, &mut |measurement| {
+            found.push(measurement.clone());
+            show(measurement);
+        })?;
+        sections.push(Section { arguments, found });
+    }
+    Ok(sections)
 }
 
 #[cfg(test)]

@@ -42,6 +42,57 @@ fn the_load_over_the_websocket_api_is_what_it_says() {
     assert_eq!(logged_on["commands"], 240);
 }
 
+#[test]
+fn what_is_due_is_sent_and_answered() {
+    for api in ["rest", "ws"] {
+        let rows = measured(&[api, "--connections", "3", "--rate", "200,400", "--seconds", "1"]);
+        let [slow, fast] = rows.as_slice() else { panic!("two rows: {rows:#?}") };
+        for (row, rate) in [(slow, 200), (fast, 400)] {
+            assert_eq!(
+                (row["rejects"].as_u64(), row["point"]["x"].as_u64()),
+                (Some(0), Some(rate)),
+                "{row:#}"
+            );
+            // Eight of ten requests are orders; a connection may stand anywhere in its round when it begins.
+            assert!(row["commands"].as_u64().unwrap().abs_diff(rate) <= 6, "{row:#}");
+            assert!(row["latency"]["p50_us"].as_f64().unwrap() > 0.0, "{row:#}");
+        }
+    }
+}
+
+#[test]
+fn a_report_has_every_yardstick_and_its_plots() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("figures.md");
+    let rows = measured(&["report", "--quick", "--into", file.to_str().unwrap()]);
+    let text = fs::read_to_string(&file).unwrap();
+    for yardstick in [
+        "book",
+        "partition",
+        "partitions",
+        "durable",
+        "rest",
+        "ws",
+        "streams",
+        "many",
+        "growth",
+        "memory",
+        "snapshot",
+    ] {
+        assert!(text.contains(&format!("### `rialto bench {yardstick} ")), "{yardstick}: {text}");
+    }
+    for row in &rows {
+        let name = row["name"].as_str().unwrap();
+        assert!(text.contains(&format!("| {name} |")), "{name}: {text}");
+    }
+    let plots: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("![")?.split_once("](")).collect();
+    assert!(plots.len() >= 2, "latency over REST and over the WebSocket API: {text}");
+    for (_, path) in plots {
+        let svg = fs::read_to_string(folder.path().join(path.trim_end_matches(')'))).unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{path}");
+    }
+}
+
 /// Rows of 240 orders over three connections, and of 40 one at a time.
 fn check(what: &str, rows: &[Value]) {
     let [many, many_cancels, single, single_cancels] = rows else { panic!("four rows: {rows:#?}") };

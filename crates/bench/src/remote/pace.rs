@@ -100,6 +100,8 @@ pub(crate) async fn keep(per_second: u64, count: u64, lists: &[Rc<Due>]) -> io::
             tokio::task::yield_now().await;
         }
     }
-    lists.iter().for_each(|list| list.end());
+    for list in lists {
+        list.end();
+    }
     Ok(())
 }

@@ -72,7 +72,19 @@ pub const ALL: &[Run] = &[
     Run { full: "snapshot", quick: "snapshot --open-orders 2000 --events 500 --seconds 1" },
 ];
 
-/// A line of [`ALL`].
+/// What the report has besides: latency against throughput.
+pub const RATES: &[Run] = &[
+    Run {
+        full: "ws --rate 1000,5000,10000,20000,40000,60000,80000,100000",
+        quick: "ws --connections 3 --rate 100,400 --seconds 1",
+    },
+    Run {
+        full: "rest --rate 1000,5000,10000,15000,20000,30000,40000",
+        quick: "rest --connections 3 --rate 100,400 --seconds 1",
+    },
+];
+
+/// A line of [`ALL`] or [`RATES`].
 pub fn parsed(line: &str) -> Yardstick {
     #[derive(Parser)]
     struct Line {
@@ -479,5 +491,9 @@ mod tests {
             offered.get_subcommands().map(|yardstick| yardstick.get_name().to_owned()).collect();
         assert_eq!(named(ALL.iter().map(|run| run.full)), offered);
         assert_eq!(named(ALL.iter().map(|run| run.quick)), offered);
+        assert_eq!(
+            named(RATES.iter().flat_map(|run| [run.full, run.quick])),
+            ["rest", "ws"].map(str::to_owned).into()
+        );
     }
 }
