@@ -119,7 +119,8 @@ impl<'a> Named<'a> {
 /// A hash of an account's place at a market.
 #[inline]
 fn seat_hash(account: AccountId, market: MarketId) -> u32 {
-    let mixed = account.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(market.0).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let mixed = account.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ u64::from(market.0).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
     let bytes = (mixed ^ (mixed >> 29)).to_le_bytes();
     u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]])
 }

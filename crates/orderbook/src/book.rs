@@ -2,6 +2,7 @@
 
 use model::{MarketId, OrderId, PriceTicks, QtyLots, Side};
 
+use crate::level::Level;
 use crate::matching::Report;
 use crate::side::{Rank, SideLevels};
 use crate::{Order, OrderSlot, Orders, fetch_ahead};
@@ -123,7 +124,7 @@ impl Book {
     #[inline]
     pub fn fetch_back(&self, orders: &Orders, side: Side, price: PriceTicks) {
         let level = self.side(side).level_at_hand(Rank::new(side, price));
-        if let Some(back) = level.and_then(|level| level.back()) {
+        if let Some(back) = level.and_then(Level::back) {
             fetch_ahead(&orders[back]);
         }
     }
