@@ -3,9 +3,10 @@
 use model::{
     AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder,
     CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit, FeeRounding,
-    IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderKind, OrderRef, PlaceOrder,
-    ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention,
-    SettleWithdrawal, Side, Skip, SkipEnvelope, TimeInForce,
+    FromSource, IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderCommand,
+    OrderKind, OrderRef, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder, RequestWithdrawal,
+    ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms,
+    TimeInForce,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -87,6 +88,17 @@ coded_struct!(JoinExchange { partition });
 coded_struct!(Confirm { by, taken });
 coded_struct!(SkipEnvelope { from, number, reason });
 
+coded_struct!(SourceTerms { name, key, incarnation });
+coded_struct!(RegisterSource { partition, terms, remember });
+coded_enum!(OrderCommand, "a command of a source" {
+    0 => Place(place),
+    1 => Cancel(cancel),
+    2 => CancelAll(cancel),
+    3 => Replace(replace),
+    4 => Amend(amend),
+});
+coded_struct!(FromSource { source, entry, order });
+
 coded_enum!(Command, "a command" {
     1 => AddAsset(add),
     2 => AddMarket(add),
@@ -114,4 +126,6 @@ coded_enum!(Command, "a command" {
     24 => Deliver(envelope),
     25 => Confirm(confirm),
     26 => SkipEnvelope(skip),
+    27 => RegisterSource(register),
+    28 => FromSource(from),
 });

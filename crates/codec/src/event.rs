@@ -84,4 +84,8 @@ coded_enum!(Event, "an event" {
     23 => MarketMoving { market, to },
     24 => MarketLeft { market, to },
     25 => Heard { from, time_ns, origin },
+    26 => SourceRegistered { source, terms, mark },
+    27 => EntryTaken { source, entry },
+    28 => EntryRepeated { source, entry },
+    29 => EntryOutOfOrder { source, entry, mark },
 });

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::{
-    AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, ReplacementId,
-    Seq, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
+    AccountId, Amount, AssetId, EntryId, EventSeq, MarketId, OrderId, PartitionId, PriceTicks, QtyLots,
+    ReplacementId, Seq, SourceId, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// Something with a stable byte form.
@@ -128,6 +128,7 @@ coded_newtypes!(
     AccountId,
     Amount,
     AssetId,
+    EntryId,
     EventSeq,
     MarketId,
     OrderId,
@@ -136,6 +137,7 @@ coded_newtypes!(
     QtyLots,
     ReplacementId,
     Seq,
+    SourceId,
     TimeNs,
     TradeGroup,
     TradeId,

@@ -60,4 +60,6 @@ coded_enum!(Reject, "a reject" {
     39 => MarketMoves { to },
     40 => NotTheFirst { partition },
     41 => HasJoined { partition },
+    42 => UnknownSource { source },
+    43 => TooManySources { max },
 });

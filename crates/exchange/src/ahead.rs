@@ -4,7 +4,7 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
-use model::{AccountId, Command, MarketId, OrderId, OrderRef, PlaceOrder, Sequenced};
+use model::{AccountId, Command, MarketId, OrderCommand, OrderId, OrderRef, PlaceOrder, Sequenced};
 use orderbook::fetch_ahead;
 
 use crate::Partition;
@@ -129,6 +129,15 @@ fn need(command: &Command) -> Need<'_> {
         Command::ReplaceOrder(replace) => {
             Need::Order(replace.place.account, replace.place.market, &replace.cancel)
         }
+        Command::FromSource(from) => match &from.order {
+            OrderCommand::Place(place) => Need::Place(place),
+            OrderCommand::Cancel(cancel) => Need::Order(cancel.account, cancel.market, &cancel.order),
+            OrderCommand::Amend(amend) => Need::Order(amend.account, amend.market, &amend.order),
+            OrderCommand::Replace(replace) => {
+                Need::Order(replace.place.account, replace.place.market, &replace.cancel)
+            }
+            OrderCommand::CancelAll(_) => Need::Nothing,
+        },
         Command::AddAsset(_)
         | Command::AddMarket(_)
         | Command::ChangeMarket(_)
@@ -150,6 +159,7 @@ fn need(command: &Command) -> Need<'_> {
         | Command::JoinExchange(_)
         | Command::Deliver(_)
         | Command::Confirm(_)
-        | Command::SkipEnvelope(_) => Need::Nothing,
+        | Command::SkipEnvelope(_)
+        | Command::RegisterSource(_) => Need::Nothing,
     }
 }

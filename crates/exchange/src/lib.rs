@@ -35,6 +35,7 @@ mod post;
 mod settle;
 mod slot_table;
 mod snapshot;
+mod sources;
 mod together;
 
 #[cfg(test)]

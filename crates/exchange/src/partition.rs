@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::market::Markets;
 use crate::messages::Mail;
 use crate::post::{Post, Progress};
+use crate::sources::Sources;
 
 /// Accounts and markets, and the mail between them.
 #[derive(Default)]
@@ -25,6 +26,7 @@ pub struct Partition {
     pub(crate) markets: Markets,
     pub(crate) mail: Mail,
     pub(crate) post: Post,
+    pub(crate) sources: Sources,
 }
 
 impl Partition {
@@ -110,6 +112,8 @@ impl Partition {
             Command::AddApiKey(add) => accounts.add_api_key(add, events),
             Command::ChangeApiKey(change) => accounts.change_api_key(change, events),
             Command::ResealApiKey(reseal) => accounts.reseal_api_key(reseal, events),
+            Command::RegisterSource(register) => self.register_source(register, events),
+            Command::FromSource(from) => self.take_entry(from, events),
             Command::Tick => Ok(()),
             Command::Skip(skip) => {
                 events.push(Event::Skipped { reason: skip.reason.clone() });
@@ -375,6 +379,7 @@ fn owner(command: &Command) -> AccountId {
         Command::CancelAllOrders(cancel) => cancel.account,
         Command::ReplaceOrder(replace) => replace.place.account,
         Command::AmendOrder(amend) => amend.account,
+        Command::FromSource(from) => from.order.account(),
         Command::AddAsset(_)
         | Command::AddMarket(_)
         | Command::ChangeMarket(_)
@@ -389,6 +394,7 @@ fn owner(command: &Command) -> AccountId {
         | Command::Deliver(_)
         | Command::Confirm(_)
         | Command::SkipEnvelope(_)
+        | Command::RegisterSource(_)
         | Command::SettleWithdrawal(_)
         | Command::Tick
         | Command::Skip(_) => AccountId(0),

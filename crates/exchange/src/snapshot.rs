@@ -8,9 +8,9 @@ use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
-    Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Message, OrderId, Origin, PartitionId,
-    Partitions, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode, ReplacementId,
-    RequestWithdrawal, Side, Spread, TradeGroup, TradeId, WithdrawalId,
+    EntryId, Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Message, OrderId, Origin,
+    PartitionId, Partitions, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode, ReplacementId,
+    RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WithdrawalId,
 };
 use orderbook::{Order, Orders};
 
@@ -18,9 +18,12 @@ use crate::Partition;
 use crate::accounts::{ApiKey, Replacement, Withdrawal};
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
+use crate::sources::Source;
 
-/// The version that knows of other partitions. A state without any is written in one of the others.
-const VERSION: u8 = 3;
+/// The version that knows of sources of commands. A state without any is written in one of the others.
+const VERSION: u8 = 4;
+/// The version that knows of other partitions.
+const OTHERS_VERSION: u8 = 3;
 /// The version that knows all that one partition alone can have.
 const ALONE_VERSION: u8 = 2;
 /// The version in which every API key had one kind, no label and no address ranges. A state that has no others is still written
@@ -133,6 +136,15 @@ coded_struct!(OthersRecord {
     deposited_elsewhere,
     elsewhere,
 });
+
+/// A source of commands; behind everything else.
+struct SourceRecord {
+    terms: SourceTerms,
+    remember: u32,
+    mark: EntryId,
+    remembered: Vec<EntryId>,
+}
+coded_struct!(SourceRecord { terms, remember, mark, remembered });
 
 struct FirstKeyRecord {
     key: ApiKeyId,
@@ -287,8 +299,11 @@ impl Partition {
         let records: Vec<MarketRecord> =
             self.markets.list.iter().map(|market| self.market_record(market)).collect();
         records.encode(&mut out);
-        if version == VERSION {
+        if version == OTHERS_VERSION {
             self.others_record().encode(&mut out);
+        } else if version == VERSION {
+            (!self.post.is_alone()).then(|| self.others_record()).encode(&mut out);
+            self.sources.list.iter().map(source_record).collect::<Vec<_>>().encode(&mut out);
         }
         out
     }
@@ -366,8 +381,10 @@ impl Partition {
         let is_first = |key: &ApiKey| {
             key.kind == KeyKind::HmacSha256 && key.label.is_empty() && key.ip_ranges.is_empty()
         };
-        if !self.post.is_alone() {
+        if !self.sources.list.is_empty() {
             VERSION
+        } else if !self.post.is_alone() {
+            OTHERS_VERSION
         } else if self.accounts.keys.values().all(is_first) {
             FIRST_VERSION
         } else {
@@ -395,7 +412,7 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let found = u8::decode(&mut input)?;
-        if ![FIRST_VERSION, ALONE_VERSION, VERSION].contains(&found) {
+        if !(FIRST_VERSION..=VERSION).contains(&found) {
             return Err(SnapshotError::Version { found });
         }
         let mut partition =
@@ -465,8 +482,13 @@ impl Partition {
                 }
             }
         }
-        if found == VERSION {
+        if found == OTHERS_VERSION {
             partition.restore_others(OthersRecord::decode(&mut input)?)?;
+        } else if found == VERSION {
+            if let Some(others) = Option::decode(&mut input)? {
+                partition.restore_others(others)?;
+            }
+            partition.sources.list = Vec::decode(&mut input)?.into_iter().map(source_of).collect();
         }
         input.finish()?;
         Ok(partition)
@@ -492,6 +514,17 @@ fn key_record((id, key): (&ApiKeyId, &ApiKey)) -> KeyRecord {
 fn key_of(record: KeyRecord) -> (ApiKeyId, ApiKey) {
     let KeyRecord { key, account, kind, sealed, label, permissions, ip_ranges } = record;
     (key, ApiKey { account, kind, sealed, label, permissions, ip_ranges })
+}
+
+fn source_record(source: &Source) -> SourceRecord {
+    let Source { terms, remember, mark, remembered } = source;
+    let remembered = remembered.iter().copied().collect();
+    SourceRecord { terms: *terms, remember: *remember, mark: *mark, remembered }
+}
+
+fn source_of(record: SourceRecord) -> Source {
+    let SourceRecord { terms, remember, mark, remembered } = record;
+    Source { terms, remember, mark, remembered: remembered.into() }
 }
 
 fn resting_record(order: &Order) -> RestingRecord {

@@ -187,7 +187,9 @@ impl From<Reject> for AdminError {
             | Reject::MarketIsThere { .. }
             | Reject::MarketMoves { .. }
             | Reject::NotTheFirst { .. }
-            | Reject::HasJoined { .. } => StatusCode::CONFLICT,
+            | Reject::HasJoined { .. }
+            | Reject::UnknownSource { .. }
+            | Reject::TooManySources { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }

@@ -80,6 +80,8 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::MarketMoves { .. }
         | Reject::NotTheFirst { .. }
         | Reject::HasJoined { .. }
+        | Reject::UnknownSource { .. }
+        | Reject::TooManySources { .. }
         | Reject::DuplicateReference
         | Reject::ReferenceMissing
         | Reject::AmountNotPositive { .. }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, Envelope, IpRange,
-    KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, QtyLots, Reference,
-    SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, Envelope, FromSource,
+    IpRange, KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, QtyLots, Reference,
+    RegisterSource, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
 };
 
 /// A command with its place and its time, as the journal has it.
@@ -74,6 +74,10 @@ pub enum Command {
     Confirm(Confirm),
     /// Stands where an envelope was that must not be applied, see `rialto journal skip`. Never journaled itself.
     SkipEnvelope(SkipEnvelope),
+    /// Registers a source of commands.
+    RegisterSource(Box<RegisterSource>),
+    /// What an entry of a source asks for.
+    FromSource(Box<FromSource>),
 }
 
 /// Lists an asset under the next [`AssetId`].
@@ -407,6 +411,8 @@ impl Command {
             Self::Deliver(_) => "deliver",
             Self::Confirm(_) => "confirm",
             Self::SkipEnvelope(_) => "skip_envelope",
+            Self::RegisterSource(_) => "register_source",
+            Self::FromSource(from) => from.order.name(),
         }
     }
 
@@ -438,7 +444,10 @@ impl Command {
             | Self::JoinExchange(_)
             | Self::Deliver(_)
             | Self::Confirm(_)
-            | Self::SkipEnvelope(_) => TimeNs::NEVER,
+            | Self::SkipEnvelope(_)
+            | Self::RegisterSource(_)
+            // Its place counts also when it comes too late, so the partition looks at the deadline behind that.
+            | Self::FromSource(_) => TimeNs::NEVER,
         }
     }
 }

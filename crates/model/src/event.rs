@@ -7,9 +7,10 @@
 //! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, IpRange, KeyKind, KeyLabel,
-    MarketId, MarketTerms, OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference, Reject,
-    SelfTradePrevention, Side, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, EntryId, IpRange, KeyKind,
+    KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference,
+    Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId,
+    WithdrawalId,
 };
 
 /// What happened.
@@ -126,6 +127,39 @@ pub enum Event {
         market: MarketId,
         /// To which partition.
         to: PartitionId,
+    },
+    /// A source may hand in commands.
+    SourceRegistered {
+        /// By this number.
+        source: SourceId,
+        /// Which one it is.
+        terms: Box<SourceTerms>,
+        /// The last of its entries that this partition has applied; 0 before the first.
+        mark: EntryId,
+    },
+    /// What follows in this command came of an entry of a source, and so does what other partitions tell of this command later.
+    EntryTaken {
+        /// Which source.
+        source: SourceId,
+        /// The entry's place there.
+        entry: EntryId,
+    },
+    /// An entry of a source came again. Nothing was done: it was taken before.
+    EntryRepeated {
+        /// Which source.
+        source: SourceId,
+        /// The entry's place there.
+        entry: EntryId,
+    },
+    /// An entry of a source has a place that has gone by, and is none of the entries that are remembered. Nothing was done: the
+    /// queue has lost its order, or the entry is older than what is remembered.
+    EntryOutOfOrder {
+        /// Which source.
+        source: SourceId,
+        /// The entry's place there.
+        entry: EntryId,
+        /// The last place that was taken.
+        mark: EntryId,
     },
 }
 

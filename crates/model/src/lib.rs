@@ -8,6 +8,7 @@ mod message;
 mod order;
 mod partition;
 mod reject;
+mod source;
 mod terms;
 mod text;
 mod units;
@@ -32,11 +33,13 @@ pub use message::{
 pub use order::{MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup};
 pub use partition::{Origin, PartitionId, Partitions, Spread};
 pub use reject::Reject;
+pub use source::{FromSource, OrderCommand, RegisterSource, SourceTerms};
 pub use terms::{AssetTerms, FeeRounding, MarketTerms, TermsError};
 pub use text::{
-    AccountName, ApiKeyId, AssetName, ClientOrderId, KeyLabel, MarketName, Reference, Text, TextError,
+    AccountName, ApiKeyId, AssetName, ClientOrderId, KeyLabel, MarketName, Reference, SourceKey, SourceName,
+    Text, TextError,
 };
 pub use units::{
-    AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PriceTicks, QtyLots, Seq, TimeNs, TradeId,
-    WithdrawalId,
+    AccountId, Amount, AssetId, EntryId, EventSeq, MarketId, OrderId, PriceTicks, QtyLots, Seq, SourceId,
+    TimeNs, TradeId, WithdrawalId,
 };

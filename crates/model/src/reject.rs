@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, IpRange, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, TermsError,
-    TimeNs, WithdrawalId,
+    AccountId, Amount, AssetId, IpRange, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, SourceId,
+    TermsError, TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -186,6 +186,16 @@ pub enum Reject {
         /// Which one it is.
         partition: PartitionId,
     },
+    /// No such source is registered.
+    UnknownSource {
+        /// The one that was named.
+        source: SourceId,
+    },
+    /// There are as many sources as there can be.
+    TooManySources {
+        /// The limit.
+        max: u32,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -270,6 +280,8 @@ impl fmt::Display for Reject {
                 write!(out, "partition {partition} does not do this: ask the first one")
             }
             Self::HasJoined { partition } => write!(out, "this is partition {partition} already"),
+            Self::UnknownSource { source } => write!(out, "there is no source {source}: register it first"),
+            Self::TooManySources { max } => write!(out, "there are {max} sources, which is the limit"),
         }
     }
 }

@@ -128,6 +128,10 @@ pub type ApiKeyId = Text<64>;
 pub type KeyLabel = Text<64>;
 /// What the custody service calls a deposit or a withdrawal; the same reference is executed once.
 pub type Reference = Text<96>;
+/// What a source of commands is called in the settings.
+pub type SourceName = Text<64>;
+/// What the queue of a source is called where it is.
+pub type SourceKey = Text<128>;
 
 #[cfg(test)]
 mod tests {

@@ -160,6 +160,17 @@ counter! {
 }
 
 counter! {
+    /// A source of commands, as a partition numbers it, from 0.
+    SourceId(u32)
+}
+
+counter! {
+    /// An entry's place in its source, from 1: later ones are larger. Redis Streams count milliseconds in the upper 64 bits and the
+    /// entries of each in the lower ones.
+    EntryId(u128)
+}
+
+counter! {
     /// Nanoseconds since 1970-01-01 UTC, as the sequencer stamped them; never falls within one journal.
     TimeNs(u64)
 }

@@ -173,6 +173,11 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::CancelAllOrders(cancel) => cancel.account,
         Command::ReplaceOrder(replace) => replace.place.account,
         Command::AmendOrder(amend) => amend.account,
+        Command::FromSource(from) => from.order.account(),
+        Command::RegisterSource(register) => {
+            let named = register.partition;
+            return if named.0 < partitions.count() { named } else { PartitionId::FIRST };
+        }
         Command::SettleWithdrawal(settle) => {
             let named = settle.withdrawal.partition();
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };

@@ -297,6 +297,8 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::MarketMoves { .. } => "market_moves",
         Reject::NotTheFirst { .. } => "not_the_first",
         Reject::HasJoined { .. } => "has_joined",
+        Reject::UnknownSource { .. } => "unknown_source",
+        Reject::TooManySources { .. } => "too_many_sources",
     }
 }
 

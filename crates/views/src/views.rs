@@ -278,7 +278,13 @@ impl Views {
                 self.market_placed(*market);
             }
             Event::PartitionAdded { spread } => self.catalog.add_partition(*spread),
-            Event::ApiKeyResealed { .. } | Event::Rejected { .. } | Event::Skipped { .. } => {}
+            Event::ApiKeyResealed { .. }
+            | Event::SourceRegistered { .. }
+            | Event::EntryTaken { .. }
+            | Event::EntryRepeated { .. }
+            | Event::EntryOutOfOrder { .. }
+            | Event::Rejected { .. }
+            | Event::Skipped { .. } => {}
         }
     }
 

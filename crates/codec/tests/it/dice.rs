@@ -3,11 +3,12 @@
 use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, Confirm,
-    CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Event, IpRange, JoinExchange, LevelChanged,
-    MarketId, MarketTerms, MoveMarket, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId,
-    OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceOrder, PriceTicks, QtyLots, Reject,
-    ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Seq, SettleWithdrawal, Skip, SkipEnvelope,
-    Spread, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Event, FromSource, IpRange,
+    JoinExchange, LevelChanged, MarketId, MarketTerms, MoveMarket, OrderAccepted, OrderAmended, OrderEnded,
+    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceOrder, PriceTicks,
+    QtyLots, RegisterSource, Reject, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Seq,
+    SettleWithdrawal, Skip, SkipEnvelope, SourceId, SourceTerms, Spread, Text, TimeNs, TradeGroup, TradeId,
+    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::examples::{self, Named};
@@ -189,6 +190,14 @@ impl Dice<'_> {
         (0..self.byte() % 4).map(|_| range(self)).collect()
     }
 
+    fn source_terms(&mut self) -> SourceTerms {
+        SourceTerms { name: self.text(), key: self.text(), incarnation: self.u64() }
+    }
+
+    fn entry(&mut self) -> EntryId {
+        EntryId(u128::from_le_bytes(self.bytes()))
+    }
+
     pub fn command(&mut self) -> Command {
         // Which variant it is; its fields are thrown again.
         let variant = self.one_of(Command::NAMES);
@@ -292,6 +301,16 @@ impl Dice<'_> {
                 number: self.u64(),
                 reason: self.string(),
             }),
+            "RegisterSource" => Command::RegisterSource(Box::new(RegisterSource {
+                partition: PartitionId(self.byte()),
+                terms: self.source_terms(),
+                remember: self.u32(),
+            })),
+            "FromSource" => Command::FromSource(Box::new(FromSource {
+                source: SourceId(self.u32()),
+                entry: self.entry(),
+                order: self.one_of(&examples::order_commands()),
+            })),
             other => panic!("throw the dice for {other} too"),
         }
     }
@@ -339,6 +358,18 @@ impl Dice<'_> {
                 from: PartitionId(self.byte()),
                 time_ns: self.time(),
                 origin: Origin { partition: PartitionId(self.byte()), seq: Seq(self.u64()) },
+            },
+            "SourceRegistered" => Event::SourceRegistered {
+                source: SourceId(self.u32()),
+                terms: Box::new(self.source_terms()),
+                mark: self.entry(),
+            },
+            "EntryTaken" => Event::EntryTaken { source: SourceId(self.u32()), entry: self.entry() },
+            "EntryRepeated" => Event::EntryRepeated { source: SourceId(self.u32()), entry: self.entry() },
+            "EntryOutOfOrder" => Event::EntryOutOfOrder {
+                source: SourceId(self.u32()),
+                entry: self.entry(),
+                mark: self.entry(),
             },
             "ApiKeyResealed" => Event::ApiKeyResealed { account: self.account(), key: self.text() },
             "ApiKeyRevoked" => Event::ApiKeyRevoked { account: self.account(), key: self.text() },

@@ -3,14 +3,15 @@
 use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey,
-    Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, Envelope, Event,
-    ExpiryReason, FeeRounding, FromMarket, IpRange, JoinExchange, KeyKind, Letter, LevelChanged, Liquidity,
-    MarketId, MarketState, MarketStatus, MarketTerms, Message, MoveMarket, Notice, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId,
-    PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reject, ReplaceMode, ReplaceOrder, ReplacementId,
-    RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal,
-    Side, Skip, SkipEnvelope, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId,
-    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event,
+    ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
+    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Message, MoveMarket, Notice, OrderAccepted,
+    OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef,
+    Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode,
+    ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
+    SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
+    TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded, WithdrawalId,
+    WithdrawalRequested, WithdrawalSettled,
 };
 
 /// An enum that can say what its variants are called.
@@ -43,6 +44,7 @@ variants! {
     FeeRounding { Up, HalfUp, Down }
     CancelRestriction { None, OnlyNew, OnlyPartiallyFilled }
     ReplaceMode { StopOnFailure, AllowFailure }
+    OrderCommand { Place, Cancel, CancelAll, Replace, Amend }
     OrderRef { Id, Client, Both }
     KeyKind { HmacSha256, Ed25519 }
     IpRange { V4, V6 }
@@ -53,13 +55,13 @@ variants! {
         AddAsset, AddMarket, ChangeMarket, CreateAccount, CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal,
         SettleWithdrawal, PlaceOrder, CancelOrder, CancelAllOrders, ReplaceOrder, AmendOrder, Tick, Skip,
         AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
-        SkipEnvelope,
+        SkipEnvelope, RegisterSource, FromSource,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
         WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
         LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed, PartitionAdded, MarketPlaced, MarketMoving,
-        MarketLeft, Heard,
+        MarketLeft, Heard, SourceRegistered, EntryTaken, EntryRepeated, EntryOutOfOrder,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -68,7 +70,7 @@ variants! {
         InsufficientBalance, DuplicateClientOrderId, TooManyOpenOrders, BookFull, WouldTake, NoLiquidity,
         CancelRestricted, AmendChangesNothing, AmendIncreases, TooManyAmends, ReplaceNotAttempted, OrderGone,
         TooManyIpRanges, BadIpRange, UnknownPartition, TooManyPartitions, MarketIsThere, MarketMoves, NotTheFirst,
-        HasJoined,
+        HasJoined, UnknownSource, TooManySources,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -305,7 +307,40 @@ fn commands_of_partitions() -> Vec<Command> {
             number: 72,
             reason: "it broke an invariant".into(),
         }),
+        Command::RegisterSource(Box::new(RegisterSource {
+            partition: PartitionId(2),
+            terms: source_terms(),
+            remember: 118,
+        })),
+        Command::FromSource(Box::new(FromSource {
+            source: SourceId(119),
+            entry: entry(),
+            order: OrderCommand::Place(place()),
+        })),
     ]
+}
+
+fn source_terms() -> SourceTerms {
+    SourceTerms { name: text("orders"), key: text("{rialto}:orders"), incarnation: 120 }
+}
+
+/// As a Redis Stream has it: milliseconds, and which one of that millisecond.
+fn entry() -> EntryId {
+    EntryId((1_700_000_000_123 << 64) | 5)
+}
+
+pub fn order_commands() -> Vec<OrderCommand> {
+    let of_name = |name| commands_before_partitions().into_iter().find(|command| command.name() == name);
+    let orders = ["place_order", "cancel_order", "cancel_all_orders", "replace_order", "amend_order"];
+    let order = |name| match of_name(name).expect("there is one") {
+        Command::PlaceOrder(place) => OrderCommand::Place(place),
+        Command::CancelOrder(cancel) => OrderCommand::Cancel(cancel),
+        Command::CancelAllOrders(cancel) => OrderCommand::CancelAll(cancel),
+        Command::ReplaceOrder(replace) => OrderCommand::Replace(*replace),
+        Command::AmendOrder(amend) => OrderCommand::Amend(amend),
+        other => unreachable!("{} is no order", other.name()),
+    };
+    orders.map(order).to_vec()
 }
 
 fn spread() -> Spread {
@@ -555,6 +590,10 @@ pub fn events() -> Vec<Event> {
             time_ns: TimeNs(116),
             origin: Origin { partition: PartitionId(1), seq: Seq(117) },
         },
+        Event::SourceRegistered { source: SourceId(119), terms: Box::new(source_terms()), mark: entry() },
+        Event::EntryTaken { source: SourceId(121), entry: entry() },
+        Event::EntryRepeated { source: SourceId(122), entry: entry() },
+        Event::EntryOutOfOrder { source: SourceId(123), entry: EntryId(124), mark: entry() },
     ]
 }
 
@@ -601,6 +640,8 @@ pub fn rejects() -> Vec<Reject> {
         Reject::MarketMoves { to: PartitionId(2) },
         Reject::NotTheFirst { partition: PartitionId(3) },
         Reject::HasJoined { partition: PartitionId(4) },
+        Reject::UnknownSource { source: SourceId(5) },
+        Reject::TooManySources { max: 6 },
     ]
 }
 

@@ -11,9 +11,9 @@ use exchange::{Partition, SnapshotError};
 use expect_test::expect_file;
 use model::{AccountId, Command, Event, EventSeq, KeyKind, PartitionId, Seq, Sequenced, Side, TimeNs};
 
-use crate::spread;
 use crate::story::Story;
 use crate::world::World;
+use crate::{sources, spread};
 
 /// Version 1, and version 2, which has API keys of several kinds with labels and address ranges.
 const VERSIONS: [&str; 2] = ["v1", "v2"];
@@ -186,9 +186,9 @@ fn what_is_no_snapshot_is_refused() {
         longer.push(0);
         assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
         let mut newer = bytes;
-        newer[0] = 4;
+        newer[0] = 5;
         let error = Partition::restore(&newer).err().expect("a newer version is refused");
-        assert_eq!(error, SnapshotError::Version { found: 4 });
+        assert_eq!(error, SnapshotError::Version { found: 5 });
         assert!(error.to_string().contains("use a newer program"));
     }
 }
@@ -197,10 +197,34 @@ fn what_is_no_snapshot_is_refused() {
 /// that was asked for, envelopes that nobody has taken yet.
 #[test]
 fn a_partition_that_is_not_alone_opens_for_ever() {
-    let told = || spread::in_the_middle_of_things().iter().map(line).collect();
+    let restored = opens_for_ever("v3", spread::in_the_middle_of_things);
+    assert!(restored.unconfirmed(PartitionId(0)) > 0 && restored.unconfirmed(PartitionId(2)) > 0);
+}
+
+/// The same, with a source whose entries have come once, twice, too late and out of order.
+#[test]
+fn a_partition_with_sources_opens_for_ever() {
+    opens_for_ever("v4", || {
+        let mut journal = spread::in_the_middle_of_things();
+        let last = journal.last().expect("it has begun").clone();
+        let order = |command: &Command| sources::from_source(1, command).is_some();
+        let orders = journal.iter().map(|input| input.command.clone()).filter(order);
+        let mut commands = vec![sources::register(PartitionId(1), "orders", 2)];
+        for (number, command) in (1..).zip(orders.collect::<Vec<_>>()) {
+            commands.extend(
+                [0, 1, 3].map(|back| sources::from_source(number * 2 - back.min(number), &command).unwrap()),
+            );
+        }
+        journal.extend(commands.into_iter().map(|command| Sequenced { command, ..last.clone() }));
+        journal
+    });
+}
+
+fn opens_for_ever(version: &str, story: impl FnOnce() -> Vec<Sequenced<Command>>) -> Partition {
+    let told = || story().iter().map(line).collect();
     let mut partition = Partition::default();
     let mut events = Vec::new();
-    for (time_ns, command) in lines("v3", "journal.hex", told).iter().map(|line| read(line)) {
+    for (time_ns, command) in lines(version, "journal.hex", told).iter().map(|line| read(line)) {
         let input = Sequenced { seq: partition.seq().next(), time_ns, command };
         partition.apply(&input, &mut events);
     }
@@ -210,14 +234,14 @@ fn a_partition_that_is_not_alone_opens_for_ever() {
         bytes
     };
     let events: Vec<_> = events.iter().map(written).collect();
-    assert_eq!(lines("v3", "events.hex", || events.clone()), events);
+    assert_eq!(lines(version, "events.hex", || events.clone()), events);
     let state = partition.snapshot();
-    let golden = lines("v3", "snapshot.hex", || snapshot_lines(&state)).concat();
-    assert_eq!((golden[0], hex(&golden)), (3, hex(&state)));
+    let golden = lines(version, "snapshot.hex", || snapshot_lines(&state)).concat();
+    assert_eq!((format!("v{}", golden[0]), hex(&golden)), (version.to_owned(), hex(&state)));
     let restored = Partition::restore(&golden).unwrap();
     assert_eq!(hex(&restored.snapshot()), hex(&golden));
-    assert!(restored.unconfirmed(PartitionId(0)) > 0 && restored.unconfirmed(PartitionId(2)) > 0);
     for len in 0..golden.len() {
         assert!(Partition::restore(&golden[..len]).is_err(), "the first {len} bytes are no snapshot");
     }
+    restored
 }

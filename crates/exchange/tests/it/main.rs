@@ -6,6 +6,7 @@ mod golden;
 mod properties;
 mod random;
 mod scenarios;
+mod sources;
 mod spread;
 mod story;
 mod vectors;

@@ -206,6 +206,10 @@ impl Witness {
                 | Event::MarketMoving { .. }
                 | Event::MarketLeft { .. }
                 | Event::Heard { .. }
+                | Event::SourceRegistered { .. }
+                | Event::EntryTaken { .. }
+                | Event::EntryRepeated { .. }
+                | Event::EntryOutOfOrder { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Skipped { .. } => {}
             }

@@ -118,6 +118,18 @@ impl Story {
                 Event::ApiKeyRevoked { account, key } => {
                     lines.push(format!("{} has no key {key} any more", self.name_of(*account)));
                 }
+                Event::SourceRegistered { source, terms, mark } => {
+                    lines.push(format!("source {source} is {}, taken up to {mark}", terms.name));
+                }
+                Event::EntryTaken { source, entry } => {
+                    lines.push(format!("entry {entry} of source {source}"));
+                }
+                Event::EntryRepeated { source, entry } => {
+                    lines.push(format!("entry {entry} of source {source} again"));
+                }
+                Event::EntryOutOfOrder { source, entry, mark } => {
+                    lines.push(format!("entry {entry} of source {source} behind {mark}"));
+                }
                 Event::Skipped { reason } => lines.push(format!("skipped: {reason}")),
                 Event::Rejected { reject, .. } => {
                     lines.push(format!("rejected: {}", self.reject(market, reject)));

@@ -270,6 +270,10 @@ impl Picking<'_> {
             | Event::MarketMoving { .. }
             | Event::MarketLeft { .. }
             | Event::Heard { .. }
+            | Event::SourceRegistered { .. }
+            | Event::EntryTaken { .. }
+            | Event::EntryRepeated { .. }
+            | Event::EntryOutOfOrder { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}

@@ -142,6 +142,10 @@ impl<'a> Observer<'a> {
                 | Event::MarketMoving { .. }
                 | Event::MarketLeft { .. }
                 | Event::Heard { .. }
+                | Event::SourceRegistered { .. }
+                | Event::EntryTaken { .. }
+                | Event::EntryRepeated { .. }
+                | Event::EntryOutOfOrder { .. }
                 | Event::ApiKeyRevoked { .. }
                 | Event::Deposited(_)
                 | Event::WithdrawalRequested(_)

@@ -156,6 +156,10 @@ impl Naive {
             | Event::MarketMoving { .. }
             | Event::MarketLeft { .. }
             | Event::Heard { .. }
+            | Event::SourceRegistered { .. }
+            | Event::EntryTaken { .. }
+            | Event::EntryRepeated { .. }
+            | Event::EntryOutOfOrder { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::Deposited(_)
             | Event::WithdrawalRequested(_)

@@ -1,0 +1,120 @@
+//! Sources of commands that may hand in the same entry twice: how far each has come, and what is done with an entry.
+
+use std::collections::VecDeque;
+
+use model::{
+    EntryId, Event, FromSource, OrderCommand, RegisterSource, Reject, SourceId, SourceTerms, TimeNs,
+};
+
+use crate::Partition;
+
+/// One source, as this partition knows it.
+pub struct Source {
+    pub terms: SourceTerms,
+    /// How many entries are remembered one by one.
+    pub remember: u32,
+    /// The last entry that was taken; every place at or below it has gone by.
+    pub mark: EntryId,
+    /// The newest entries that were taken, in the order of their places, which is that in which they came.
+    pub remembered: VecDeque<EntryId>,
+}
+
+impl Source {
+    /// Forgets the oldest entries above what is to be remembered.
+    fn forget(&mut self) {
+        let remember = usize::try_from(self.remember).expect("fits");
+        let above = self.remembered.len().saturating_sub(remember);
+        drop(self.remembered.drain(..above));
+    }
+}
+
+/// All sources, by their numbers.
+#[derive(Default)]
+pub struct Sources {
+    pub list: Vec<Source>,
+}
+
+impl Sources {
+    /// Gives a source its number, or tells it again.
+    fn register(&mut self, register: &RegisterSource, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let RegisterSource { partition: _, terms, remember } = *register;
+        if terms.name.is_empty() || terms.key.is_empty() {
+            return Err(Reject::NameMissing);
+        }
+        let known = self.list.iter().position(|source| source.terms == terms);
+        let index = if let Some(index) = known {
+            self.list[index].remember = remember;
+            self.list[index].forget();
+            index
+        } else {
+            let max = RegisterSource::MAX_SOURCES;
+            if u32::try_from(self.list.len()).is_ok_and(|count| count >= max) {
+                return Err(Reject::TooManySources { max });
+            }
+            let (mark, remembered) = (EntryId(0), VecDeque::new());
+            self.list.push(Source { terms, remember, mark, remembered });
+            self.list.len().saturating_sub(1)
+        };
+        let source = SourceId(u32::try_from(index).expect("there are few sources"));
+        let mark = self.list[index].mark;
+        events.push(Event::SourceRegistered { source, terms: Box::new(terms), mark });
+        Ok(())
+    }
+
+    /// Whether an entry is new, and is taken with that; an event says what it is.
+    fn takes(&mut self, source: SourceId, entry: EntryId, events: &mut Vec<Event>) -> Result<bool, Reject> {
+        let index = usize::try_from(source.0).expect("fits");
+        let known = self.list.get_mut(index).ok_or(Reject::UnknownSource { source })?;
+        let is_new = entry > known.mark;
+        events.push(if is_new {
+            known.mark = entry;
+            known.remembered.push_back(entry);
+            known.forget();
+            Event::EntryTaken { source, entry }
+        } else if known.remembered.binary_search(&entry).is_ok() {
+            Event::EntryRepeated { source, entry }
+        } else {
+            Event::EntryOutOfOrder { source, entry, mark: known.mark }
+        });
+        Ok(is_new)
+    }
+}
+
+impl Partition {
+    pub(crate) fn register_source(
+        &mut self,
+        register: &RegisterSource,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
+        let (own, partition) = (self.post.own, register.partition);
+        if partition != own {
+            return Err(Reject::UnknownPartition { partition, count: self.post.partitions.count() });
+        }
+        self.sources.register(register, events)
+    }
+
+    /// Does what a new entry asks for; its place has gone by with that, whatever comes of it.
+    pub(crate) fn take_entry(&mut self, from: &FromSource, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let FromSource { source, entry, order } = from;
+        if !self.sources.takes(*source, *entry, events)? {
+            return Ok(());
+        }
+        let valid_until_ns: TimeNs = order.valid_until_ns();
+        if valid_until_ns < self.time_ns {
+            return Err(Reject::TooLate { valid_until_ns });
+        }
+        let Self { catalog, accounts, mail, .. } = self;
+        match order {
+            OrderCommand::Place(place) => accounts.place(catalog, place, mail),
+            OrderCommand::Cancel(cancel) => accounts.cancel(catalog, cancel, mail),
+            OrderCommand::CancelAll(cancel) => accounts.cancel_all(catalog, cancel, mail),
+            OrderCommand::Replace(replace) => accounts.replace(catalog, replace, mail, events),
+            OrderCommand::Amend(amend) => accounts.amend(catalog, amend, mail),
+        }
+    }
+
+    /// The last entry of a source that was taken; `None` of a source that is not registered.
+    pub fn source_mark(&self, source: &SourceTerms) -> Option<EntryId> {
+        self.sources.list.iter().find(|known| known.terms == *source).map(|known| known.mark)
+    }
+}
