@@ -2,6 +2,7 @@
 
 mod batch;
 mod command;
+mod contract;
 mod event;
 mod ip_range;
 mod message;
@@ -20,6 +21,7 @@ pub use command::{
     OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
     Sequenced, SettleWithdrawal, Skip, SkipEnvelope, SkipMark,
 };
+pub use contract::{Bracket, ContractTerms, ContractTermsError};
 pub use event::{
     ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
     Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
@@ -40,6 +42,6 @@ pub use text::{
     Text, TextError,
 };
 pub use units::{
-    AccountId, Amount, AssetId, EntryId, EventSeq, MarketId, OrderId, PriceTicks, QtyLots, Seq, SourceId,
-    TimeNs, TradeId, WithdrawalId,
+    AccountId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, OrderId, PriceTicks, QtyLots, Seq,
+    SourceId, TimeNs, TradeId, WithdrawalId,
 };

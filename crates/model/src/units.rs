@@ -90,6 +90,17 @@ quantity! {
     Amount(i128), "atoms"
 }
 
+quantity! {
+    /// A part of a position's value that one side pays the other at a settlement of funding, in units of 10^-8. Above zero long
+    /// positions pay short ones.
+    FundingRate(i64), "rates"
+}
+
+impl FundingRate {
+    /// All of the value.
+    pub const ONE: Self = Self(100_000_000);
+}
+
 macro_rules! counter {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
