@@ -20,7 +20,7 @@ coded_enum!(OrderKind, "a kind of order" {
     3 => MarketQuote { quote_amount },
 });
 coded_enum!(SelfTradePrevention, "a self-trade prevention mode" {
-    0 => None, 1 => ExpireMaker, 2 => ExpireTaker, 3 => ExpireBoth,
+    0 => None, 1 => ExpireMaker, 2 => ExpireTaker, 3 => ExpireBoth, 4 => Decrement, 5 => Transfer,
 });
 coded_enum!(MarketStatus, "a market status" { 0 => Trading, 1 => CancelOnly, 2 => Halt });
 coded_enum!(FeeRounding, "a fee rounding" { 0 => Up, 1 => HalfUp, 2 => Down });

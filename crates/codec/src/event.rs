@@ -1,12 +1,12 @@
 //! Events.
 
 use model::{
-    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
-    Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
+    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason,
+    LevelChanged, Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
     WithdrawalRequested, WithdrawalSettled,
 };
 
-use crate::{coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
 
 coded_enum!(Liquidity, "a liquidity" { 0 => Maker, 1 => Taker });
 coded_enum!(ExpiryReason, "an expiry reason" {
@@ -42,17 +42,44 @@ coded_struct!(OrderFilled {
     fee,
     released
 });
-coded_struct!(OrderPrevented {
-    order,
-    account,
-    market,
-    prevented_match,
-    liquidity,
-    counter_order,
-    price_ticks,
-    prevented_lots,
-    mode,
-});
+/// What is released stands only where the mode, which is told before it, can release anything: the first version knew no such
+/// mode.
+impl Coded for OrderPrevented {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let Self { order, account, market, prevented_match, liquidity, counter_order, .. } = self;
+        order.encode(out);
+        account.encode(out);
+        market.encode(out);
+        prevented_match.encode(out);
+        liquidity.encode(out);
+        counter_order.encode(out);
+        self.price_ticks.encode(out);
+        self.prevented_lots.encode(out);
+        self.mode.encode(out);
+        if self.mode.takes_from_both() {
+            self.released.encode(out);
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut prevented = Self {
+            order: Coded::decode(input)?,
+            account: Coded::decode(input)?,
+            market: Coded::decode(input)?,
+            prevented_match: Coded::decode(input)?,
+            liquidity: Coded::decode(input)?,
+            counter_order: Coded::decode(input)?,
+            price_ticks: Coded::decode(input)?,
+            prevented_lots: Coded::decode(input)?,
+            mode: Coded::decode(input)?,
+            released: Amount::ZERO,
+        };
+        if prevented.mode.takes_from_both() {
+            prevented.released = Coded::decode(input)?;
+        }
+        Ok(prevented)
+    }
+}
 coded_struct!(OrderAmended { order, account, market, qty_lots, client_order_id, released });
 coded_struct!(OrderEnded { order, account, market, reason, released });
 coded_struct!(Traded { market, trade, price_ticks, qty_lots, taker_side, maker_order, taker_order });

@@ -27,6 +27,7 @@ coded_enum!(FromMarket, "a message from a market" {
     5 => Amended { qty_lots, cut_lots, new_client_order_id },
     6 => CancelRefused { reject, replacement },
     7 => AmendRefused { reject },
+    8 => Transferred { prevented_match, side, liquidity, counter_order, price_ticks, qty_lots },
 });
 coded_enum!(Notice, "a notice" {
     0 => AssetListed(terms),
@@ -47,6 +48,7 @@ coded_enum!(Notice, "a notice" {
     15 => MarketReady { market, to, from },
     16 => MarketArrived { market, partition },
     17 => Heard,
+    18 => OrdersMarked { marks },
 });
 coded_enum!(Letter, "a letter" {
     0 => ToMarket { market, body },

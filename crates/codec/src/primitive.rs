@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::{
-    AccountId, Amount, AssetId, EntryId, EventSeq, MarketId, OrderId, PartitionId, PriceTicks, QtyLots,
-    ReplacementId, Seq, SourceId, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
+    AccountId, Amount, AssetId, EntryId, EventSeq, MarketId, Marks, OrderId, PartitionId, PriceTicks,
+    QtyLots, ReplacementId, Seq, SourceId, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// Something with a stable byte form.
@@ -131,6 +131,7 @@ coded_newtypes!(
     EntryId,
     EventSeq,
     MarketId,
+    Marks,
     OrderId,
     PartitionId,
     PriceTicks,

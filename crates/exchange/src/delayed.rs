@@ -81,7 +81,9 @@ fn trading() -> impl Strategy<Value = Command> {
         3 => Just(SelfTradePrevention::None),
         1 => Just(SelfTradePrevention::ExpireMaker),
         1 => Just(SelfTradePrevention::ExpireTaker),
-        1 => Just(SelfTradePrevention::ExpireBoth)
+        1 => Just(SelfTradePrevention::ExpireBoth),
+        1 => Just(SelfTradePrevention::Decrement),
+        1 => Just(SelfTradePrevention::Transfer)
     ];
     let place = (1..=ACCOUNTS, 0..MARKETS, side, 95_i64..105, 1_i64..20, force, stp).prop_map(
         |(account, market, side, price, qty, time_in_force, self_trade_prevention)| {

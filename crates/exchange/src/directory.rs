@@ -15,7 +15,8 @@
 
 use model::{
     AccountId, AddAsset, AddMarket, CreateAccount, Event, JoinExchange, Letter, LevelChanged, MarketId,
-    Message, MoveMarket, Notice, OrderId, PartitionId, Reject, RestingOrder, Side, Spread, WithdrawalId,
+    Marks, Message, MoveMarket, Notice, OrderId, PartitionId, Reject, RestingOrder, Side, Spread,
+    WithdrawalId,
 };
 
 use crate::Partition;
@@ -226,13 +227,16 @@ impl Partition {
             return;
         }
         let to = moving.to;
-        let (state, orders) = self.markets.take(market);
-        for (side, orders) in orders {
+        let leaving = self.markets.take(market);
+        for (side, orders) in leaving.orders {
             for orders in orders.chunks(RestingOrder::MAX_TOGETHER) {
                 self.post.notify(to, Notice::OrdersMove { market, side, orders: orders.to_vec() });
             }
         }
-        self.post.notify(to, Notice::MarketMoves { market, state });
+        for marks in leaving.marks.chunks(Marks::MAX_TOGETHER) {
+            self.post.notify(to, Notice::OrdersMarked { marks: marks.to_vec() });
+        }
+        self.post.notify(to, Notice::MarketMoves { market, state: leaving.state });
         events.push(Event::MarketLeft { market, to });
         self.post.notify_others(&Notice::MarketLeft { market, to });
         self.market_left(market, to, own);
@@ -331,6 +335,9 @@ impl Partition {
                 self.market_goes_on(*market, events);
             }
             Notice::OrdersMove { market, side, orders } => self.markets.put_orders(*market, *side, orders),
+            Notice::OrdersMarked { marks } => {
+                self.markets.mark(marks).expect("marks come behind their orders");
+            }
             Notice::MarketMoves { market, state } => {
                 let own = self.post.own;
                 self.moving(*market, own).is_here = true;

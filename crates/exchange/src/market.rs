@@ -3,7 +3,7 @@
 
 use model::{
     AccountId, Amount, CancelRestriction, EndReason, Event, ExpiryReason, FromMarket, LevelChanged,
-    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, OrderId, OrderKind, PlaceMessage,
+    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, OrderId, OrderKind, PlaceMessage,
     PriceTicks, QtyLots, Reject, ReplacementId, RestingOrder, SelfTradePrevention, Side, TimeInForce,
     ToMarket, TradeId, Traded,
 };
@@ -47,6 +47,15 @@ fn resting_order(order: &Order) -> RestingOrder {
     }
 }
 
+/// A market that goes to another partition.
+pub struct Leaving {
+    /// Its orders, in the order in which they would trade.
+    pub orders: [(Side, Vec<RestingOrder>); 2],
+    pub marks: Vec<(OrderId, Marks)>,
+    /// The rest of it.
+    pub state: MarketState,
+}
+
 /// All markets of a partition.
 #[derive(Default)]
 pub struct Markets {
@@ -75,9 +84,10 @@ impl Markets {
         &mut self.list[usize::try_from(market.0).expect("markets fit into memory")]
     }
 
-    /// Takes a market out, which goes to another partition, with its orders in the order in which they would trade.
-    pub fn take(&mut self, market: MarketId) -> (MarketState, [(Side, Vec<RestingOrder>); 2]) {
+    /// Takes a market out, which goes to another partition.
+    pub fn take(&mut self, market: MarketId) -> Leaving {
         let orders = [Side::Buy, Side::Sell].map(|side| (side, self.resting(market, side)));
+        let marks = self.marks(market);
         let Self { list, orders: slab, reports } = self;
         let listed = &mut list[usize::try_from(market.0).expect("markets fit into memory")];
         for order in orders.iter().flat_map(|(_, orders)| orders) {
@@ -92,7 +102,23 @@ impl Markets {
             update_id: listed.update_id,
         };
         *listed = Market::new(market, state.reference_ticks);
-        (state, orders)
+        Leaving { orders, marks, state }
+    }
+
+    /// The orders of a book that have marks.
+    pub fn marks(&self, market: MarketId) -> Vec<(OrderId, Marks)> {
+        let orders = [Side::Buy, Side::Sell].map(|side| self.market(market).book.queue(&self.orders, side));
+        let with_marks = orders.into_iter().flatten().filter(|order| order.marks != Marks::NONE);
+        with_marks.map(|order| (order.id, order.marks)).collect()
+    }
+
+    /// Gives orders that are on their books their marks. An order that is on none is an error.
+    pub fn mark(&mut self, marks: &[(OrderId, Marks)]) -> Result<(), Reject> {
+        for (order, marks) in marks {
+            let slot = self.orders.find(*order).ok_or(Reject::OrderGone { order: *order })?;
+            self.orders[slot].marks = *marks;
+        }
+        Ok(())
     }
 
     /// The orders of a book in the order in which they would trade.
@@ -296,7 +322,7 @@ impl Desk<'_> {
             return Err(Reject::MarketClosed);
         }
         let slot = self.orders.find(order).ok_or(Reject::OrderGone { order })?;
-        let is_new = self.orders[slot].filled_lots().is_zero();
+        let is_new = !self.orders[slot].has_traded();
         let allowed = match restriction {
             CancelRestriction::None => true,
             CancelRestriction::OnlyNew => is_new,
@@ -327,7 +353,7 @@ impl Desk<'_> {
         if resting.amends >= self.terms.max_amends_per_order {
             return Err(Reject::TooManyAmends { max: self.terms.max_amends_per_order });
         }
-        if new_qty <= resting.filled_lots() {
+        if new_qty <= resting.gone_lots() {
             self.listed.book.cancel(self.orders, slot, self.reports);
             self.report(None);
             let reason = EndReason::Expired(ExpiryReason::ExchangeCanceled);
@@ -352,9 +378,23 @@ impl Desk<'_> {
                     let taker = taker.expect("only an incoming order trades");
                     self.traded(taker, (maker, maker_account), price_ticks, qty_lots, maker_done);
                 }
-                Report::Prevented { maker, maker_account, price_ticks, maker_lots, taker_lots } => {
+                Report::Prevented {
+                    maker,
+                    maker_account,
+                    price_ticks,
+                    mode,
+                    maker_lots,
+                    taker_lots,
+                    maker_done,
+                } => {
                     let taker = taker.expect("only an incoming order meets its owner's own");
-                    self.prevented(taker, (maker, maker_account), price_ticks, maker_lots, taker_lots);
+                    self.prevented(
+                        taker,
+                        (maker, maker_account, maker_done),
+                        price_ticks,
+                        mode,
+                        (maker_lots, taker_lots),
+                    );
                 }
                 Report::LevelChanged { side, price_ticks, open_lots } => {
                     self.listed.update_id =
@@ -411,25 +451,38 @@ impl Desk<'_> {
     fn prevented(
         &mut self,
         taker: &Incoming,
-        (maker, maker_account): (OrderId, AccountId),
+        (maker, maker_account, maker_done): (OrderId, AccountId, bool),
         price_ticks: PriceTicks,
-        maker_lots: QtyLots,
-        taker_lots: QtyLots,
+        mode: SelfTradePrevention,
+        (maker_lots, taker_lots): (QtyLots, QtyLots),
     ) {
         let prevented_match = self.listed.next_prevented_match;
         self.listed.next_prevented_match = prevented_match.checked_add(1).expect("a counter never runs out");
-        let mode: SelfTradePrevention = taker.self_trade_prevention;
-        let prevented = |liquidity, counter_order, prevented_lots| FromMarket::Prevented {
-            prevented_match,
-            liquidity,
-            counter_order,
-            price_ticks,
-            prevented_lots,
-            mode,
+        let prevented = |side, liquidity, counter_order, lots| {
+            if mode == SelfTradePrevention::Transfer {
+                FromMarket::Transferred {
+                    prevented_match,
+                    side,
+                    liquidity,
+                    counter_order,
+                    price_ticks,
+                    qty_lots: lots,
+                }
+            } else {
+                FromMarket::Prevented {
+                    prevented_match,
+                    liquidity,
+                    counter_order,
+                    price_ticks,
+                    prevented_lots: lots,
+                    mode,
+                }
+            }
         };
-        self.tell(maker_account, maker, prevented(Liquidity::Maker, taker.id, maker_lots));
-        self.tell(taker.account, taker.id, prevented(Liquidity::Taker, maker, taker_lots));
-        if !maker_lots.is_zero() {
+        let to_maker = prevented(taker.side.opposite(), Liquidity::Maker, taker.id, maker_lots);
+        self.tell(maker_account, maker, to_maker);
+        self.tell(taker.account, taker.id, prevented(taker.side, Liquidity::Taker, maker, taker_lots));
+        if maker_done {
             self.tell(
                 maker_account,
                 maker,

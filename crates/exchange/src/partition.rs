@@ -210,9 +210,9 @@ impl Partition {
         }
     }
 
-    /// Books what the other side of a fill is on its way with.
+    /// Books what the other side of a fill or a transfer is on its way with.
     fn clear(&mut self, market: MarketId, body: &FromMarket, heard: Heard) {
-        let FromMarket::Filled { side, price_ticks, qty_lots, .. } = *body else { return };
+        let Some((side, price_ticks, qty_lots)) = body.moves() else { return };
         let terms = self.catalog.market(market).expect("only listed markets have fills");
         let (notional, base) = (terms.notional(price_ticks, qty_lots), terms.base_amount(qty_lots));
         // The account pays quote and receives base when it buys.

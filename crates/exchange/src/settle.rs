@@ -2,7 +2,8 @@
 
 use model::{
     AccountId, Amount, Event, FromMarket, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, Side, TradeId,
+    OrderEnded, OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, SelfTradePrevention, Side,
+    TradeId,
 };
 
 use crate::accounts::Accounts;
@@ -49,7 +50,11 @@ impl Accounts {
             }
             FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
                 let slot = open();
-                let (fee, released) = self.settle_fill(terms, slot, liquidity, price_ticks, qty_lots);
+                let fee_ppm = match liquidity {
+                    Liquidity::Maker => terms.maker_fee_ppm,
+                    Liquidity::Taker => terms.taker_fee_ppm,
+                };
+                let (fee, released) = self.settle_fill(terms, slot, fee_ppm, price_ticks, qty_lots);
                 assert_eq!(side, self.open.order(slot).side(), "both halves of an order agree");
                 push_filled(
                     events,
@@ -68,6 +73,11 @@ impl Accounts {
                 prevented_lots,
                 mode,
             } => {
+                let released = if mode.takes_from_both() {
+                    self.shrink(terms, open(), prevented_lots)
+                } else {
+                    Amount::ZERO
+                };
                 events.push(Event::OrderPrevented(OrderPrevented {
                     order,
                     account,
@@ -78,6 +88,32 @@ impl Accounts {
                     price_ticks,
                     prevented_lots,
                     mode,
+                    released,
+                }));
+            }
+            FromMarket::Transferred {
+                prevented_match,
+                side,
+                liquidity,
+                counter_order,
+                price_ticks,
+                qty_lots,
+            } => {
+                let slot = open();
+                let (fee, released) = self.settle_fill(terms, slot, 0, price_ticks, qty_lots);
+                assert!(fee.is_zero(), "a transfer costs no fee");
+                assert_eq!(side, self.open.order(slot).side(), "both halves of an order agree");
+                events.push(Event::OrderPrevented(OrderPrevented {
+                    order,
+                    account,
+                    market,
+                    prevented_match,
+                    liquidity,
+                    counter_order,
+                    price_ticks,
+                    prevented_lots: qty_lots,
+                    mode: SelfTradePrevention::Transfer,
+                    released,
                 }));
             }
             FromMarket::Ended { reason, replacement } => {
@@ -106,12 +142,12 @@ impl Accounts {
         }
     }
 
-    /// Pays and receives one fill. Returns the fee, and what came free because the price was better than the limit.
+    /// Pays and receives one fill, or a transfer. Returns the fee, and what came free because the price was better than the limit.
     fn settle_fill(
         &mut self,
         terms: &MarketTerms,
         slot: OpenOrderSlot,
-        liquidity: Liquidity,
+        fee_ppm: u32,
         price: PriceTicks,
         qty: QtyLots,
     ) -> (Amount, Amount) {
@@ -131,10 +167,6 @@ impl Accounts {
         order.held -= was_held;
         let released = was_held - paid;
 
-        let fee_ppm = match liquidity {
-            Liquidity::Maker => terms.maker_fee_ppm,
-            Liquidity::Taker => terms.taker_fee_ppm,
-        };
         let fee = fee_rounded(received, fee_ppm, terms.fee_rounding);
         let seat = self.open.seat(seat);
         let (from, to) = match side {
@@ -147,10 +179,11 @@ impl Accounts {
         (fee, released)
     }
 
-    /// Gives back what `cut` lots of an order have held.
+    /// Gives back what `cut` lots of an order have held. Without a limit nobody knows how much that is: such an order gives back
+    /// what it did not need when it ends, which is in the same step.
     fn shrink(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, cut: QtyLots) -> Amount {
         let order = self.open.order_mut(slot);
-        let limit = order.limit_ticks().expect("only resting orders are amended, and they have a limit");
+        let Some(limit) = order.limit_ticks() else { return Amount::ZERO };
         let released = match order.side() {
             Side::Buy => terms.notional(limit, cut),
             Side::Sell => terms.base_amount(cut),

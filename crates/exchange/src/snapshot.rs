@@ -8,7 +8,7 @@ use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
-    EntryId, Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Message, OrderId, Origin,
+    EntryId, Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Marks, Message, OrderId, Origin,
     PartitionId, Partitions, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode, ReplacementId,
     RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WithdrawalId,
 };
@@ -20,8 +20,10 @@ use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
 use crate::sources::Source;
 
-/// The version that knows of sources of commands. A state without any is written in one of the others.
-const VERSION: u8 = 4;
+/// The newest version, for what few states have: that, behind its length in bytes, and then the rest as one of the others.
+const VERSION: u8 = 5;
+/// The version that knows of sources of commands.
+const SOURCES_VERSION: u8 = 4;
 /// The version that knows of other partitions.
 const OTHERS_VERSION: u8 = 3;
 /// The version that knows all that one partition alone can have.
@@ -108,6 +110,13 @@ struct ReplacementRecord {
     place: PlaceOrder,
 }
 coded_struct!(ReplacementRecord { number, mode, place });
+
+/// What few states have.
+#[derive(PartialEq, Eq, Default)]
+struct RareRecord {
+    marks: Vec<(OrderId, Marks)>,
+}
+coded_struct!(RareRecord { marks });
 
 /// What there is only where there are other partitions; behind everything else.
 struct OthersRecord {
@@ -224,7 +233,14 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         assert!(self.mail.is_empty(), "a snapshot is taken between commands");
         let mut out = Vec::new();
-        let version = self.snapshot_version();
+        let rare = self.rare_record();
+        if rare != RareRecord::default() {
+            let mut bytes = Vec::new();
+            rare.encode(&mut bytes);
+            VERSION.encode(&mut out);
+            bytes.encode(&mut out);
+        }
+        let version = self.common_version();
         version.encode(&mut out);
         self.seq.encode(&mut out);
         self.time_ns.encode(&mut out);
@@ -301,11 +317,21 @@ impl Partition {
         records.encode(&mut out);
         if version == OTHERS_VERSION {
             self.others_record().encode(&mut out);
-        } else if version == VERSION {
+        } else if version == SOURCES_VERSION {
             (!self.post.is_alone()).then(|| self.others_record()).encode(&mut out);
             self.sources.list.iter().map(source_record).collect::<Vec<_>>().encode(&mut out);
         }
         out
+    }
+
+    fn rare_record(&self) -> RareRecord {
+        let marks = self.catalog.markets().flat_map(|(market, _)| self.markets.marks(market));
+        RareRecord { marks: marks.collect() }
+    }
+
+    fn restore_rare(&mut self, record: &RareRecord) -> Result<(), SnapshotError> {
+        self.markets.mark(&record.marks)?;
+        Ok(())
     }
 
     fn others_record(&self) -> OthersRecord {
@@ -376,13 +402,13 @@ impl Partition {
         Ok(())
     }
 
-    /// The first that can hold all that is there; the same for equal states.
-    fn snapshot_version(&self) -> u8 {
+    /// The first that can hold all that is there but what is rare; the same for equal states.
+    fn common_version(&self) -> u8 {
         let is_first = |key: &ApiKey| {
             key.kind == KeyKind::HmacSha256 && key.label.is_empty() && key.ip_ranges.is_empty()
         };
         if !self.sources.list.is_empty() {
-            VERSION
+            SOURCES_VERSION
         } else if !self.post.is_alone() {
             OTHERS_VERSION
         } else if self.accounts.keys.values().all(is_first) {
@@ -411,8 +437,16 @@ impl Partition {
     /// The state that [`Self::snapshot`] wrote.
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
-        let found = u8::decode(&mut input)?;
-        if !(FIRST_VERSION..=VERSION).contains(&found) {
+        let mut found = u8::decode(&mut input)?;
+        let mut rare = None;
+        if found == VERSION {
+            let bytes = Vec::<u8>::decode(&mut input)?;
+            let mut record = Reader::new(&bytes);
+            rare = Some(RareRecord::decode(&mut record)?);
+            record.finish()?;
+            found = u8::decode(&mut input)?;
+        }
+        if !(FIRST_VERSION..VERSION).contains(&found) {
             return Err(SnapshotError::Version { found });
         }
         let mut partition =
@@ -484,11 +518,14 @@ impl Partition {
         }
         if found == OTHERS_VERSION {
             partition.restore_others(OthersRecord::decode(&mut input)?)?;
-        } else if found == VERSION {
+        } else if found == SOURCES_VERSION {
             if let Some(others) = Option::decode(&mut input)? {
                 partition.restore_others(others)?;
             }
             partition.sources.list = Vec::decode(&mut input)?.into_iter().map(source_of).collect();
+        }
+        if let Some(rare) = rare {
+            partition.restore_rare(&rare)?;
         }
         input.finish()?;
         Ok(partition)

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::AssetTotals;
 use model::{
-    AccountId, Amount, AssetId, Envelope, FromMarket, Letter, MarketId, Message, Notice, OrderId,
-    PartitionId, Side, ToMarket,
+    AccountId, Amount, AssetId, Envelope, Letter, MarketId, Message, Notice, OrderId, PartitionId, Side,
+    ToMarket,
 };
 
 use crate::Partition;
@@ -62,9 +62,9 @@ impl<'a> Together<'a> {
         let mut sum = Amount::ZERO;
         for message in self.on_their_way().flat_map(|envelope| &envelope.messages) {
             let Message::Letter(Letter::ToAccount { market, body, .. }) = message else { continue };
-            let FromMarket::Filled { side, price_ticks, qty_lots, .. } = body else { continue };
+            let Some((side, price_ticks, qty_lots)) = body.moves() else { continue };
             let terms = self.partitions[0].catalog.market(*market).expect("only listed markets have fills");
-            let (notional, base) = (terms.notional(*price_ticks, *qty_lots), terms.base_amount(*qty_lots));
+            let (notional, base) = (terms.notional(price_ticks, qty_lots), terms.base_amount(qty_lots));
             let (quote, base) = match side {
                 Side::Buy => (notional, -base),
                 Side::Sell => (-notional, base),

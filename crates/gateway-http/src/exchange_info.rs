@@ -16,7 +16,7 @@ use crate::openapi::words;
 /// Kinds of orders that exist here.
 const ORDER_TYPES: [&str; 3] = ["LIMIT", "LIMIT_MAKER", "MARKET"];
 /// Modes of self-trade prevention that exist here.
-const STP_MODES: [&str; 4] = ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"];
+const STP_MODES: [&str; 6] = ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"];
 /// What an account needs to trade.
 const SPOT: &str = "SPOT";
 
@@ -66,7 +66,7 @@ pub(crate) struct SymbolInfo {
     #[schema(schema_with = words::stp_mode)]
     default_self_trade_prevention_mode: &'static str,
     #[schema(schema_with = words::stp_modes)]
-    allowed_self_trade_prevention_modes: [&'static str; 4],
+    allowed_self_trade_prevention_modes: [&'static str; 6],
 }
 
 #[derive(Serialize, ToSchema)]

@@ -737,6 +737,8 @@ pub(crate) const fn stp_name(mode: SelfTradePrevention) -> &'static str {
         SelfTradePrevention::ExpireMaker => "EXPIRE_MAKER",
         SelfTradePrevention::ExpireTaker => "EXPIRE_TAKER",
         SelfTradePrevention::ExpireBoth => "EXPIRE_BOTH",
+        SelfTradePrevention::Decrement => "DECREMENT",
+        SelfTradePrevention::Transfer => "TRANSFER",
     }
 }
 
@@ -840,6 +842,7 @@ mod tests {
                 price_ticks: PriceTicks(1_000_000),
                 prevented_lots: QtyLots(2),
                 mode: SelfTradePrevention::ExpireTaker,
+                released: Amount::ZERO,
             }),
             ended(ME, 5, EndReason::ExpiredInMatch),
         ]);

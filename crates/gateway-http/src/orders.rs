@@ -255,9 +255,8 @@ fn self_trade_prevention(params: &Params<'_>) -> Result<SelfTradePrevention, Api
         Some("EXPIRE_MAKER") => Ok(SelfTradePrevention::ExpireMaker),
         Some("EXPIRE_TAKER") => Ok(SelfTradePrevention::ExpireTaker),
         Some("EXPIRE_BOTH") => Ok(SelfTradePrevention::ExpireBoth),
-        Some("DECREMENT" | "TRANSFER") => {
-            Err(ApiError::new(-1013, "This symbol does not allow the specified self-trade prevention mode."))
-        }
+        Some("DECREMENT") => Ok(SelfTradePrevention::Decrement),
+        Some("TRANSFER") => Ok(SelfTradePrevention::Transfer),
         Some(_) => Err(ApiError::invalid_value("selfTradePreventionMode")),
     }
 }
@@ -427,7 +426,6 @@ mod tests {
         let extras = [
             ("icebergQty=0.1", -1013),
             ("pegPriceType=PRIMARY_PEG", -1013),
-            ("selfTradePreventionMode=DECREMENT", -1013),
             ("selfTradePreventionMode=SOMETIMES", -1130),
             ("newOrderRespType=SOME", -1130),
             ("strategyType=5", -1134),

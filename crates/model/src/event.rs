@@ -58,7 +58,7 @@ pub enum Event {
     OrderAccepted(OrderAccepted),
     /// An order has traded: execution type TRADE.
     OrderFilled(OrderFilled),
-    /// An order met one of its owner's own, and one of the two has to end.
+    /// An order met one of its owner's own, and at least one of the two loses by it.
     OrderPrevented(OrderPrevented),
     /// An order is smaller than before: execution type REPLACED.
     OrderAmended(OrderAmended),
@@ -321,11 +321,15 @@ pub struct OrderPrevented {
     pub counter_order: OrderId,
     /// The resting order's price.
     pub price_ticks: PriceTicks,
-    /// What this order loses by it; zero for the one that stays. The taker loses what it could still trade at this price:
-    /// all that is left of it, or what is left of its money would buy.
+    /// What this order loses by it; zero for the one that stays. A taker that expires loses what it could still trade at this
+    /// price: all that is left of it, or what is left of its money would buy. In the modes that take from both, both lose what
+    /// they would have traded.
     pub prevented_lots: QtyLots,
-    /// What the taker asked for.
+    /// What the taker asked for; `Decrement` where it asked for a transfer that cannot be.
     pub mode: SelfTradePrevention,
+    /// From held to free at once, in the modes that take from both. (An order that expires gives back its hold when it ends.) Of a
+    /// transfer, price x quantity changes hands besides.
+    pub released: Amount,
 }
 
 /// An order is smaller than before.

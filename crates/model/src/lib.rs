@@ -29,8 +29,8 @@ pub use event::{
 };
 pub use ip_range::{IpRange, IpRangeError};
 pub use message::{
-    Envelope, FromMarket, Letter, MarketState, Message, Notice, PlaceMessage, ReplacementId, RestingOrder,
-    ToMarket,
+    Envelope, FromMarket, Letter, MarketState, Marks, Message, Notice, PlaceMessage, ReplacementId,
+    RestingOrder, ToMarket,
 };
 pub use order::{MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup};
 pub use partition::{Origin, PartitionId, Partitions, Spread};

@@ -106,7 +106,7 @@ pub enum FromMarket {
         price_ticks: PriceTicks,
         /// What this order loses by it.
         prevented_lots: QtyLots,
-        /// What the taker asked for.
+        /// What the taker asked for; `Decrement` where it asked for a transfer that cannot be.
         mode: SelfTradePrevention,
     },
     /// The order has ended.
@@ -137,6 +137,40 @@ pub enum FromMarket {
         /// Why.
         reject: Reject,
     },
+    /// The order met one of another account of its trade group, and instead of trading they give each other what they would have
+    /// traded, without a fee.
+    Transferred {
+        /// Number of the encounter in that market.
+        prevented_match: u64,
+        /// Which way the order goes.
+        side: Side,
+        /// Maker or taker.
+        liquidity: Liquidity,
+        /// The other order.
+        counter_order: OrderId,
+        /// The resting order's price.
+        price_ticks: PriceTicks,
+        /// How much.
+        qty_lots: QtyLots,
+    },
+}
+
+impl FromMarket {
+    /// What changes hands by it, if anything does: the order's side, price and quantity.
+    #[inline]
+    pub const fn moves(&self) -> Option<(Side, PriceTicks, QtyLots)> {
+        match *self {
+            Self::Filled { side, price_ticks, qty_lots, .. }
+            | Self::Transferred { side, price_ticks, qty_lots, .. } => Some((side, price_ticks, qty_lots)),
+            Self::Accepted { .. }
+            | Self::Refused { .. }
+            | Self::Prevented { .. }
+            | Self::Ended { .. }
+            | Self::Amended { .. }
+            | Self::CancelRefused { .. }
+            | Self::AmendRefused { .. } => None,
+        }
+    }
 }
 
 /// An order that moves with its market: what the book knows of it.
@@ -161,6 +195,41 @@ pub struct RestingOrder {
 impl RestingOrder {
     /// Most orders in one message.
     pub const MAX_TOGETHER: usize = 8;
+}
+
+/// What few orders on a book have; most have [`Self::NONE`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(pub u8);
+
+impl Marks {
+    /// Nothing in particular.
+    pub const NONE: Self = Self(0);
+    /// It asks for [`SelfTradePrevention::Transfer`].
+    pub const TRANSFERS: Self = Self(1);
+    /// What is missing of it was prevented: nothing of it has traded.
+    pub const UNTRADED: Self = Self(2);
+    /// Most orders in one message.
+    pub const MAX_TOGETHER: usize = 32;
+
+    /// Whether it has all of these.
+    #[inline]
+    pub const fn has(self, marks: Self) -> bool {
+        self.0 & marks.0 == marks.0
+    }
+
+    /// With these too.
+    #[inline]
+    #[must_use]
+    pub const fn with(self, marks: Self) -> Self {
+        Self(self.0 | marks.0)
+    }
+
+    /// Without these.
+    #[inline]
+    #[must_use]
+    pub const fn without(self, marks: Self) -> Self {
+        Self(self.0 & !marks.0)
+    }
 }
 
 /// What a market is beside its orders, on its way from one partition to another.
@@ -282,6 +351,11 @@ pub enum Notice {
         side: Side,
         /// The orders.
         orders: Vec<RestingOrder>,
+    },
+    /// To the market's new home, behind all its orders: those that have [`Marks`]; at most [`Marks::MAX_TOGETHER`].
+    OrdersMarked {
+        /// The orders and their marks.
+        marks: Vec<(OrderId, Marks)>,
     },
     /// To the market's new home, behind all its orders: here it is.
     MarketMoves {

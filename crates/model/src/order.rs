@@ -102,6 +102,22 @@ pub enum SelfTradePrevention {
     ExpireTaker = 2,
     /// Both expire.
     ExpireBoth = 3,
+    /// Both lose what they would have traded; whoever has nothing left expires.
+    Decrement = 4,
+    /// As `Decrement`, and what they would have traded changes hands, without a fee and without a trade. Only between two
+    /// accounts of one trade group whose orders both ask for it; otherwise it is `Decrement`.
+    Transfer = 5,
+}
+
+impl SelfTradePrevention {
+    /// Whether both orders lose the same, instead of one or both expiring as a whole.
+    #[inline]
+    pub const fn takes_from_both(self) -> bool {
+        match self {
+            Self::Decrement | Self::Transfer => true,
+            Self::None | Self::ExpireMaker | Self::ExpireTaker | Self::ExpireBoth => false,
+        }
+    }
 }
 
 /// Accounts that count as one owner for self-trade prevention. 0 means the account stands alone.

@@ -1,7 +1,7 @@
 //! Placing an order: it trades with what rests on the other side, best price first and then oldest first, at the resting
 //! order's price; what is left rests or is given back, as the order says. Sources: semantics 1.3, 1.4, 1.7.
 
-use model::{AccountId, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
+use model::{AccountId, Marks, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
 
 use crate::side::Rank;
 use crate::{Book, Order, OrderSlot, Orders};
@@ -67,10 +67,16 @@ pub enum Report {
         maker_account: AccountId,
         /// The resting order's price.
         price_ticks: PriceTicks,
-        /// What the resting order loses by it: all that is open of it, or nothing.
+        /// What is done about it: what the incoming order asks for, or [`SelfTradePrevention::Decrement`] where it asks for a
+        /// transfer that cannot be.
+        mode: SelfTradePrevention,
+        /// What the resting order loses by it: all that is open of it, nothing, or what the two would have traded.
         maker_lots: QtyLots,
-        /// What the incoming order loses by it: all that it could still trade at this price, or nothing.
+        /// What the incoming order loses by it: all that it could still trade at this price, nothing, or what the two would have
+        /// traded.
         taker_lots: QtyLots,
+        /// Nothing of the resting order is left.
+        maker_done: bool,
     },
     /// What is open at a price is another amount now.
     LevelChanged {
@@ -103,7 +109,7 @@ pub enum Stop {
 pub struct Outcome {
     /// Why it stopped. An order that rests stopped at [`Stop::Price`] or [`Stop::BookEnded`].
     pub stop: Stop,
-    /// How much it traded.
+    /// How much it traded; what was prevented is not part of it.
     pub traded_lots: QtyLots,
     /// It rests with what is left.
     pub rests: bool,
@@ -121,33 +127,41 @@ impl Book {
             return Outcome { stop, traded_lots: QtyLots::ZERO, rests: false };
         }
 
-        let mut left = incoming.max_lots;
-        let mut left_tick_lots = incoming.max_tick_lots;
+        let mut left = Left {
+            lots: incoming.max_lots,
+            tick_lots: incoming.max_tick_lots,
+            prevented_lots: QtyLots::ZERO,
+        };
         let stop = loop {
-            if left.is_zero() {
+            if left.lots.is_zero() {
                 break Stop::Lots;
             }
             let Some(best) = self.side(counter).best() else { break Stop::BookEnded };
             if best > worst {
                 break Stop::Price;
             }
-            if let Some(stop) =
-                self.sweep_level(orders, incoming, best, &mut left, &mut left_tick_lots, reports)
-            {
+            if let Some(stop) = self.sweep_level(orders, incoming, best, &mut left, reports) {
                 break stop;
             }
         };
+        let traded_lots = incoming.max_lots - left.lots - left.prevented_lots;
 
         let rests = incoming.remainder == Remainder::Rests && matches!(stop, Stop::Price | Stop::BookEnded);
         if rests {
-            let order = Order::new(
+            let mut order = Order::new(
                 (incoming.id, incoming.account, incoming.trade_group),
                 (self.market, incoming.side, incoming.worst_ticks),
-                (left, incoming.max_lots, 0),
+                (left.lots, incoming.max_lots, 0),
             );
+            if incoming.self_trade_prevention == SelfTradePrevention::Transfer {
+                order.marks = order.marks.with(Marks::TRANSFERS);
+            }
+            if traded_lots.is_zero() && !left.prevented_lots.is_zero() {
+                order.marks = order.marks.with(Marks::UNTRADED);
+            }
             self.rest(orders, order, reports);
         }
-        Outcome { stop, traded_lots: incoming.max_lots - left, rests }
+        Outcome { stop, traded_lots, rests }
     }
 
     /// Trades with the level at `best` until it or the incoming order is at its end; says so in the latter case.
@@ -156,21 +170,20 @@ impl Book {
         orders: &mut Orders,
         incoming: &Incoming,
         best: Rank,
-        left: &mut QtyLots,
-        left_tick_lots: &mut TickLots,
+        left: &mut Left,
         reports: &mut Vec<Report>,
     ) -> Option<Stop> {
         let counter = incoming.side.opposite();
         let price_ticks = best.price(counter);
         let mut traded = false;
         let stop = loop {
-            if left.is_zero() {
+            if left.lots.is_zero() {
                 break Some(Stop::Lots);
             }
             let level = self.side_mut(counter).level_mut(best);
             let maker = level.front().expect("a level in use has somebody");
             // Before anything is prevented: what cannot trade here meets nobody.
-            let affordable = (*left).min(lots_for(*left_tick_lots, price_ticks));
+            let affordable = left.lots.min(lots_for(left.tick_lots, price_ticks));
             if affordable.is_zero() {
                 break Some(Stop::TickLots);
             }
@@ -185,9 +198,10 @@ impl Book {
                     });
                 }
                 let last_of_level = orders[maker].next == OrderSlot::NONE;
-                if self.prevent(orders, incoming, maker, affordable, reports) {
+                if self.prevent(orders, incoming, maker, affordable, left, reports) {
                     return Some(Stop::Prevented);
                 }
+                // Where the incoming order goes on, the resting one is done.
                 if last_of_level {
                     return None;
                 }
@@ -197,11 +211,8 @@ impl Book {
             let qty = affordable.min(orders[maker].open_lots);
             level.reduce(orders, maker, qty);
             let open_lots = level.open_lots();
-            *left -= qty;
-            if *left_tick_lots != TickLots::MAX {
-                let paid = i128::from(price_ticks.0).saturating_mul(i128::from(qty.0));
-                *left_tick_lots = left_tick_lots.saturating_sub(paid);
-            }
+            left.take(price_ticks, qty);
+            orders[maker].marks = orders[maker].marks.without(Marks::UNTRADED);
             let maker_done = orders[maker].open_lots.is_zero();
             reports.push(Report::Traded {
                 maker: orders[maker].id,
@@ -226,34 +237,51 @@ impl Book {
         stop
     }
 
-    /// The incoming order has met its owner's `maker`. True when this ends the incoming order.
+    /// The incoming order has met its owner's `maker`, of which it could trade `affordable`. True when this ends the incoming
+    /// order; otherwise it has ended the maker.
     fn prevent(
         &mut self,
         orders: &mut Orders,
         incoming: &Incoming,
         maker: OrderSlot,
-        left: QtyLots,
+        affordable: QtyLots,
+        left: &mut Left,
         reports: &mut Vec<Report>,
     ) -> bool {
-        let (maker_ends, taker_ends) = match incoming.self_trade_prevention {
-            SelfTradePrevention::None => unreachable!("without a mode nothing is prevented"),
-            SelfTradePrevention::ExpireMaker => (true, false),
-            SelfTradePrevention::ExpireTaker => (false, true),
-            SelfTradePrevention::ExpireBoth => (true, true),
-        };
-        let lost = |ends: bool, lots: QtyLots| if ends { lots } else { QtyLots::ZERO };
         let order = &orders[maker];
+        let (side, price_ticks, open) = (order.side, order.price_ticks, order.open_lots);
+        let mode = incoming.prevention_of(order);
+        let (maker_lots, taker_lots) = match mode {
+            SelfTradePrevention::None => unreachable!("without a mode nothing is prevented"),
+            SelfTradePrevention::ExpireMaker => (open, QtyLots::ZERO),
+            SelfTradePrevention::ExpireTaker => (QtyLots::ZERO, affordable),
+            SelfTradePrevention::ExpireBoth => (open, affordable),
+            SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => {
+                (open.min(affordable), open.min(affordable))
+            }
+        };
+        let maker_done = maker_lots == open;
         reports.push(Report::Prevented {
             maker: order.id,
             maker_account: order.account,
-            price_ticks: order.price_ticks,
-            maker_lots: lost(maker_ends, order.open_lots),
-            taker_lots: lost(taker_ends, left),
+            price_ticks,
+            mode,
+            maker_lots,
+            taker_lots,
+            maker_done,
         });
-        if maker_ends {
+        left.prevent(price_ticks, taker_lots);
+        if maker_done {
             self.cancel(orders, maker, reports);
+        } else if !maker_lots.is_zero() {
+            if orders[maker].gone_lots().is_zero() {
+                orders[maker].marks = orders[maker].marks.with(Marks::UNTRADED);
+            }
+            let level = self.side_mut(side).level_mut(Rank::new(side, price_ticks));
+            level.reduce(orders, maker, maker_lots);
+            reports.push(Report::LevelChanged { side, price_ticks, open_lots: level.open_lots() });
         }
-        taker_ends
+        taker_lots == affordable
     }
 
     /// Why `incoming` cannot trade in full at once; `None` when it can. Changes nothing.
@@ -289,7 +317,43 @@ impl Book {
     }
 }
 
+/// What an incoming order may still trade.
+struct Left {
+    lots: QtyLots,
+    tick_lots: TickLots,
+    /// What it has lost to self-trade prevention.
+    prevented_lots: QtyLots,
+}
+
+impl Left {
+    #[inline]
+    fn take(&mut self, price: PriceTicks, qty: QtyLots) {
+        self.lots -= qty;
+        if self.tick_lots != TickLots::MAX {
+            let paid = i128::from(price.0).saturating_mul(i128::from(qty.0));
+            self.tick_lots = self.tick_lots.saturating_sub(paid);
+        }
+    }
+
+    /// What is prevented counts against the bounds as if it had traded.
+    fn prevent(&mut self, price: PriceTicks, qty: QtyLots) {
+        self.take(price, qty);
+        self.prevented_lots += qty;
+    }
+}
+
 impl Incoming {
+    /// What is done when it meets this order of its owner's.
+    fn prevention_of(&self, maker: &Order) -> SelfTradePrevention {
+        let mode = self.self_trade_prevention;
+        let between_two = maker.marks.has(Marks::TRANSFERS) && self.account != maker.account;
+        if mode == SelfTradePrevention::Transfer && !between_two {
+            SelfTradePrevention::Decrement
+        } else {
+            mode
+        }
+    }
+
     #[inline]
     fn meets_its_own(&self, maker: &Order) -> bool {
         self.account == maker.account

@@ -22,6 +22,10 @@ pub struct NaiveOrder {
     pub open_lots: QtyLots,
     /// What it was for.
     pub qty_lots: QtyLots,
+    /// What has traded of it.
+    pub traded_lots: QtyLots,
+    /// What it asks for when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
 }
 
 /// A book without any structure.
@@ -74,15 +78,20 @@ impl NaiveBook {
     pub fn place(&mut self, incoming: &Incoming, reports: &mut Vec<Report>) -> Outcome {
         if incoming.remainder == Remainder::NoneAllowed {
             let trial = Incoming { remainder: Remainder::Expires, ..incoming.clone() };
-            let outcome = self.clone().place(&trial, &mut Vec::new());
+            let mut reports = Vec::new();
+            let outcome = self.clone().place(&trial, &mut reports);
             if outcome.traded_lots != incoming.max_lots {
-                return Outcome { traded_lots: QtyLots::ZERO, ..outcome };
+                // Where it would lose anything, that is why it cannot fill, wherever else it would come to its end.
+                let loses = |report: &Report| matches!(report, Report::Prevented { taker_lots, .. } if !taker_lots.is_zero());
+                let stop = if reports.iter().any(loses) { Stop::Prevented } else { outcome.stop };
+                return Outcome { stop, traded_lots: QtyLots::ZERO, ..outcome };
             }
         }
 
         let counter = incoming.side.opposite();
         let mut left = incoming.max_lots;
         let mut left_tick_lots = incoming.max_tick_lots;
+        let mut traded = QtyLots::ZERO;
         // The price at which something traded that nobody was told of yet.
         let mut untold: Option<PriceTicks> = None;
         let stop = loop {
@@ -118,32 +127,58 @@ impl NaiveBook {
                 if let Some(price) = untold.take() {
                     self.tell_level(counter, price, reports);
                 }
-                let mode = incoming.self_trade_prevention;
-                let maker_ends = mode != SelfTradePrevention::ExpireTaker;
-                let taker_ends = mode != SelfTradePrevention::ExpireMaker;
+                let mut mode = incoming.self_trade_prevention;
+                let both_transfer = maker.self_trade_prevention == SelfTradePrevention::Transfer;
+                if mode == SelfTradePrevention::Transfer
+                    && (!both_transfer || incoming.account == maker.account)
+                {
+                    mode = SelfTradePrevention::Decrement;
+                }
+                let would_trade = affordable.min(maker.open_lots);
+                let (maker_lots, taker_lots) = match mode {
+                    SelfTradePrevention::None => panic!("asked above"),
+                    SelfTradePrevention::ExpireMaker => (maker.open_lots, QtyLots::ZERO),
+                    SelfTradePrevention::ExpireTaker => (QtyLots::ZERO, affordable),
+                    SelfTradePrevention::ExpireBoth => (maker.open_lots, affordable),
+                    SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => {
+                        (would_trade, would_trade)
+                    }
+                };
                 reports.push(Report::Prevented {
                     maker: maker.id,
                     maker_account: maker.account,
                     price_ticks: maker.price_ticks,
-                    maker_lots: if maker_ends { maker.open_lots } else { QtyLots::ZERO },
-                    taker_lots: if taker_ends { affordable } else { QtyLots::ZERO },
+                    mode,
+                    maker_lots,
+                    taker_lots,
+                    maker_done: maker_lots == maker.open_lots,
                 });
-                if maker_ends {
-                    self.cancel(maker.id, reports);
+                let resting =
+                    self.arrived.iter_mut().find(|order| order.id == maker.id).expect("it was in the queue");
+                resting.open_lots -= maker_lots;
+                self.arrived.retain(|order| !order.open_lots.is_zero());
+                if !maker_lots.is_zero() {
+                    self.tell_level(counter, maker.price_ticks, reports);
                 }
-                if taker_ends {
+                left -= taker_lots;
+                if left_tick_lots != TickLots::MAX {
+                    left_tick_lots = left_tick_lots.saturating_sub(cost(maker.price_ticks, taker_lots));
+                }
+                if taker_lots == affordable {
                     break Stop::Prevented;
                 }
                 continue;
             }
             let qty = affordable.min(maker.open_lots);
             left -= qty;
+            traded += qty;
             if left_tick_lots != TickLots::MAX {
                 left_tick_lots = left_tick_lots.saturating_sub(cost(maker.price_ticks, qty));
             }
             let resting =
                 self.arrived.iter_mut().find(|order| order.id == maker.id).expect("it was in the queue");
             resting.open_lots -= qty;
+            resting.traded_lots += qty;
             reports.push(Report::Traded {
                 maker: maker.id,
                 maker_account: maker.account,
@@ -169,10 +204,12 @@ impl NaiveBook {
                 price_ticks: incoming.worst_ticks,
                 open_lots: left,
                 qty_lots: incoming.max_lots,
+                traded_lots: traded,
+                self_trade_prevention: incoming.self_trade_prevention,
             });
             self.tell_level(incoming.side, incoming.worst_ticks, reports);
         }
-        Outcome { stop, traded_lots: incoming.max_lots - left, rests }
+        Outcome { stop, traded_lots: traded, rests }
     }
 }
 

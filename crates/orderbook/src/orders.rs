@@ -1,6 +1,6 @@
 //! The resting orders of all books of a partition: one slab, found by number, linked by slot.
 
-use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
+use model::{AccountId, MarketId, Marks, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
 
 use crate::{IdIndex, fetch_ahead};
 
@@ -29,7 +29,7 @@ pub struct Order {
     pub price_ticks: PriceTicks,
     /// What can still trade; above zero.
     pub open_lots: QtyLots,
-    /// What it was for, amendments included; the part that has traded is `qty_lots - open_lots`.
+    /// What it was for, amendments included; the part that has traded or was prevented is `qty_lots - open_lots`.
     pub qty_lots: QtyLots,
     /// Whose it is, for self-trade prevention.
     pub trade_group: TradeGroup,
@@ -39,6 +39,8 @@ pub struct Order {
     pub side: Side,
     /// How often it was amended.
     pub amends: u16,
+    /// What few orders have.
+    pub marks: Marks,
     /// The order before it at its price.
     pub(crate) prev: OrderSlot,
     /// The order behind it at its price, or the next free slot.
@@ -46,20 +48,38 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order on its way to a book, linked to nobody yet: whose it is, where it goes, and how much of it is open, was
-    /// asked for, and how often it was amended.
+    /// An order on its way to a book, linked to nobody yet, without marks: whose it is, where it goes, and how much of it is
+    /// open, was asked for, and how often it was amended.
     pub fn new(
         (id, account, trade_group): (OrderId, AccountId, TradeGroup),
         (market, side, price_ticks): (MarketId, Side, PriceTicks),
         (open_lots, qty_lots, amends): (QtyLots, QtyLots, u16),
     ) -> Self {
-        let (prev, next) = (OrderSlot::NONE, OrderSlot::NONE);
-        Self { id, account, price_ticks, open_lots, qty_lots, trade_group, market, side, amends, prev, next }
+        let (marks, prev, next) = (Marks::NONE, OrderSlot::NONE, OrderSlot::NONE);
+        Self {
+            id,
+            account,
+            price_ticks,
+            open_lots,
+            qty_lots,
+            trade_group,
+            market,
+            side,
+            amends,
+            marks,
+            prev,
+            next,
+        }
     }
 
-    /// What has traded so far.
-    pub fn filled_lots(&self) -> QtyLots {
+    /// What has traded so far or was prevented.
+    pub fn gone_lots(&self) -> QtyLots {
         self.qty_lots - self.open_lots
+    }
+
+    /// Whether any of it has traded.
+    pub fn has_traded(&self) -> bool {
+        !self.gone_lots().is_zero() && !self.marks.has(Marks::UNTRADED)
     }
 }
 

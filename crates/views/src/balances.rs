@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
     AccountId, Amount, AssetId, Deposited, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled,
-    Reference, Side, TimeNs, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    OrderPrevented, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TimeNs, WithdrawalId,
+    WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::catalog::account_index;
@@ -150,13 +151,20 @@ impl Balances {
         self.post(accepted.account, paid_in(accepted.side, terms), -accepted.held, accepted.held);
     }
 
+    /// What is prevented costs nothing, but of a transfer, which is a fill without a fee.
+    pub(crate) fn order_prevented(&mut self, prevented: &OrderPrevented, side: Side, terms: &MarketTerms) {
+        let (account, pays_in) = (prevented.account, paid_in(side, terms));
+        self.release(account, pays_in, prevented.released);
+        if prevented.mode == SelfTradePrevention::Transfer {
+            let (paid, received) =
+                paid_and_received(side, prevented.price_ticks, prevented.prevented_lots, terms);
+            self.post(account, pays_in, Amount::ZERO, -paid);
+            self.post(account, paid_in(side.opposite(), terms), received, Amount::ZERO);
+        }
+    }
+
     pub(crate) fn order_filled(&mut self, filled: &OrderFilled, terms: &MarketTerms) {
-        let base = terms.base_amount(filled.qty_lots);
-        let quote = terms.notional(filled.price_ticks, filled.qty_lots);
-        let (paid, received) = match filled.side {
-            Side::Buy => (quote, base),
-            Side::Sell => (base, quote),
-        };
+        let (paid, received) = paid_and_received(filled.side, filled.price_ticks, filled.qty_lots, terms);
         let received_in = paid_in(filled.side.opposite(), terms);
         self.post(filled.account, paid_in(filled.side, terms), filled.released, -(paid + filled.released));
         self.post(filled.account, received_in, received - filled.fee, Amount::ZERO);
@@ -204,6 +212,15 @@ impl Balances {
             balance.free >= Amount::ZERO && balance.held >= Amount::ZERO,
             "no balance is ever negative: account {account}, asset {asset}, {balance:?}"
         );
+    }
+}
+
+/// What changes hands at this price, as this side sees it.
+fn paid_and_received(side: Side, price: PriceTicks, qty: QtyLots, terms: &MarketTerms) -> (Amount, Amount) {
+    let (base, quote) = (terms.base_amount(qty), terms.notional(price, qty));
+    match side {
+        Side::Buy => (quote, base),
+        Side::Sell => (base, quote),
     }
 }
 

@@ -295,22 +295,30 @@ impl Orders {
         order.count_by_amount();
         order.cumulative_quote += notional;
         order.held -= filled.released;
-        order.held -= match order.side {
-            Side::Buy => notional,
-            Side::Sell => terms.base_amount(filled.qty_lots),
-        };
+        order.pay(filled.price_ticks, filled.qty_lots, terms);
         order.updated_ns = time_ns;
         order.check();
     }
 
-    pub(crate) fn prevented(&mut self, prevented: &OrderPrevented, time_ns: TimeNs) {
+    /// Answers which way the order goes.
+    pub(crate) fn prevented(
+        &mut self,
+        prevented: &OrderPrevented,
+        terms: &MarketTerms,
+        time_ns: TimeNs,
+    ) -> Side {
         let slot = self.open_slot(prevented.order);
         let order = &mut self.slab[slot];
         order.prevented_lots += prevented.prevented_lots;
         order.count_by_amount();
+        order.held -= prevented.released;
+        if prevented.mode == SelfTradePrevention::Transfer {
+            order.pay(prevented.price_ticks, prevented.prevented_lots, terms);
+        }
         order.prevented_match = Some(prevented.prevented_match);
         order.updated_ns = time_ns;
         order.check();
+        order.side
     }
 
     /// Answers which way the order goes.
@@ -459,6 +467,14 @@ impl Order {
         if matches!(self.kind, OrderKind::MarketQuote { .. }) {
             self.qty_lots = self.executed_lots + self.prevented_lots;
         }
+    }
+
+    /// Pays for this quantity out of what is held.
+    fn pay(&mut self, price: PriceTicks, qty: QtyLots, terms: &MarketTerms) {
+        self.held -= match self.side {
+            Side::Buy => terms.notional(price, qty),
+            Side::Sell => terms.base_amount(qty),
+        };
     }
 
     fn check(&self) {

@@ -3,8 +3,8 @@
 use codec::{Coded, DecodeError, Reader};
 use model::{
     ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged, MarketId,
-    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, PartitionId, PriceTicks, Seq, TimeNs,
-    Traded,
+    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, PartitionId,
+    PriceTicks, Seq, TimeNs, Traded,
 };
 
 use crate::ViewSettings;
@@ -250,7 +250,7 @@ impl Views {
             Event::OrderFilled(filled) => self.order_filled(filled),
             Event::Traded(traded) => self.traded(traded),
             Event::OrderAmended(amended) => self.order_amended(amended),
-            Event::OrderPrevented(prevented) => self.orders.prevented(prevented, time_ns),
+            Event::OrderPrevented(prevented) => self.order_prevented(prevented),
             Event::AssetAdded { asset, terms } => {
                 self.catalog.add_asset(*asset, *terms);
                 self.balances.add_asset();
@@ -380,6 +380,12 @@ impl Views {
         self.balances.order_filled(filled, terms);
         self.orders.filled(filled, terms, self.happened_ns);
         self.own_trades.filled(filled, self.happened_ns);
+    }
+
+    fn order_prevented(&mut self, prevented: &OrderPrevented) {
+        let terms = self.catalog.listed(prevented.market);
+        let side = self.orders.prevented(prevented, terms, self.happened_ns);
+        self.balances.order_prevented(prevented, side, terms);
     }
 
     fn order_amended(&mut self, amended: &OrderAmended) {

@@ -6,9 +6,9 @@ use model::{
     CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Event, FromSource, IpRange,
     JoinExchange, LevelChanged, MarketId, MarketTerms, MoveMarket, OrderAccepted, OrderAmended, OrderEnded,
     OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceOrder, PriceTicks,
-    QtyLots, RegisterSource, Reject, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Seq,
-    SettleWithdrawal, Skip, SkipEnvelope, SourceId, SourceTerms, Spread, Text, TimeNs, TradeGroup, TradeId,
-    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    QtyLots, RegisterSource, Reject, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    SelfTradePrevention, Seq, SettleWithdrawal, Skip, SkipEnvelope, SourceId, SourceTerms, Spread, Text,
+    TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::examples::{self, Named};
@@ -291,7 +291,8 @@ impl Dice<'_> {
             "Deliver" => {
                 let mut envelope = examples::envelope();
                 (envelope.number, envelope.taken) = (self.u64(), self.u64());
-                let messages = envelope.messages;
+                let mut messages = envelope.messages;
+                messages.extend(examples::later_messages().into_iter().map(|(_, message)| message));
                 envelope.messages = (0..self.byte() % 8).map(|_| self.one_of(&messages)).collect();
                 Command::Deliver(std::sync::Arc::new(envelope))
             }
@@ -415,17 +416,21 @@ impl Dice<'_> {
                 fee: self.amount(),
                 released: self.amount(),
             }),
-            "OrderPrevented" => Event::OrderPrevented(OrderPrevented {
-                order: self.order(),
-                account: self.account(),
-                market: self.market(),
-                prevented_match: self.u64(),
-                liquidity: self.one_of(&examples::liquidities()),
-                counter_order: self.order(),
-                price_ticks: self.price(),
-                prevented_lots: self.qty(),
-                mode: self.one_of(&examples::self_trade_preventions()),
-            }),
+            "OrderPrevented" => {
+                let mode: SelfTradePrevention = self.one_of(&examples::self_trade_preventions());
+                Event::OrderPrevented(OrderPrevented {
+                    order: self.order(),
+                    account: self.account(),
+                    market: self.market(),
+                    prevented_match: self.u64(),
+                    liquidity: self.one_of(&examples::liquidities()),
+                    counter_order: self.order(),
+                    price_ticks: self.price(),
+                    prevented_lots: self.qty(),
+                    mode,
+                    released: if mode.takes_from_both() { self.amount() } else { Amount::ZERO },
+                })
+            }
             "OrderAmended" => Event::OrderAmended(OrderAmended {
                 order: self.order(),
                 account: self.account(),

@@ -5,10 +5,10 @@ use model::{
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey,
     Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event,
     ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
-    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Message, MoveMarket, Notice, OrderAccepted,
-    OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef,
-    Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode,
-    ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
+    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice,
+    OrderAccepted, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented,
+    OrderRef, Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject,
+    ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
     SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
     TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded, WithdrawalId,
     WithdrawalRequested, WithdrawalSettled,
@@ -39,7 +39,7 @@ variants! {
     Side { Buy, Sell }
     TimeInForce { Gtc, Ioc, Fok }
     OrderKind { Limit, LimitMaker, Market, MarketQuote }
-    SelfTradePrevention { None, ExpireMaker, ExpireTaker, ExpireBoth }
+    SelfTradePrevention { None, ExpireMaker, ExpireTaker, ExpireBoth, Decrement, Transfer }
     MarketStatus { Trading, CancelOnly, Halt }
     FeeRounding { Up, HalfUp, Down }
     CancelRestriction { None, OnlyNew, OnlyPartiallyFilled }
@@ -153,7 +153,7 @@ pub fn order_kinds() -> Vec<OrderKind> {
 
 pub fn self_trade_preventions() -> Vec<SelfTradePrevention> {
     use SelfTradePrevention as Mode;
-    vec![Mode::None, Mode::ExpireMaker, Mode::ExpireTaker, Mode::ExpireBoth]
+    vec![Mode::None, Mode::ExpireMaker, Mode::ExpireTaker, Mode::ExpireBoth, Mode::Decrement, Mode::Transfer]
 }
 
 pub fn market_statuses() -> Vec<MarketStatus> {
@@ -468,6 +468,51 @@ pub fn envelope() -> Envelope {
     }
 }
 
+/// Messages that came after the first envelope's line was written, which has all of those before; each has a line of its own.
+pub fn later_messages() -> Vec<(&'static str, Message)> {
+    let (account, market, order) = (AccountId(7), MarketId(3), OrderId(110));
+    let to_account = |body| Message::Letter(Letter::ToAccount { account, market, order, body });
+    let notice = |notice| Message::Notice(Box::new(notice));
+    vec![
+        (
+            "Transferred",
+            to_account(FromMarket::Transferred {
+                prevented_match: 112,
+                side: Side::Buy,
+                liquidity: Liquidity::Maker,
+                counter_order: OrderId(113),
+                price_ticks: PriceTicks(114),
+                qty_lots: QtyLots(115),
+            }),
+        ),
+        (
+            "OrdersMarked",
+            notice(Notice::OrdersMarked {
+                marks: vec![
+                    (OrderId(116), Marks::TRANSFERS),
+                    (OrderId(117), Marks::TRANSFERS.with(Marks::UNTRADED)),
+                ],
+            }),
+        ),
+    ]
+}
+
+/// An encounter in which both orders lose the same: what the form of the first version had no room for.
+pub fn decremented() -> OrderPrevented {
+    OrderPrevented {
+        order: OrderId(118),
+        account: AccountId(7),
+        market: MarketId(3),
+        prevented_match: 119,
+        liquidity: Liquidity::Maker,
+        counter_order: OrderId(120),
+        price_ticks: PriceTicks(121),
+        prevented_lots: QtyLots(122),
+        mode: SelfTradePrevention::Decrement,
+        released: Amount(123),
+    }
+}
+
 pub fn events() -> Vec<Event> {
     let (order, account, market, asset) = (OrderId(6), AccountId(7), MarketId(3), AssetId(2));
     let trade = TradeId(8);
@@ -529,6 +574,7 @@ pub fn events() -> Vec<Event> {
             price_ticks: PriceTicks(57),
             prevented_lots: QtyLots(58),
             mode: SelfTradePrevention::ExpireMaker,
+            released: Amount::ZERO,
         }),
         Event::OrderAmended(OrderAmended {
             order,

@@ -186,9 +186,9 @@ fn what_is_no_snapshot_is_refused() {
         longer.push(0);
         assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
         let mut newer = bytes;
-        newer[0] = 5;
+        newer[0] = 6;
         let error = Partition::restore(&newer).err().expect("a newer version is refused");
-        assert_eq!(error, SnapshotError::Version { found: 5 });
+        assert_eq!(error, SnapshotError::Version { found: 6 });
         assert!(error.to_string().contains("use a newer program"));
     }
 }

@@ -56,7 +56,7 @@ fn random_plans_reach_everything() {
     let mut runner = TestRunner::deterministic();
     let strategy = plan(300);
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..60 {
+    for _ in 0..80 {
         let plan = strategy.new_tree(&mut runner).unwrap().current();
         let (mut partition, mut witness) = (Partition::default(), Witness::default());
         for (seq, step) in (1..).map(Seq).zip(&plan.steps) {

@@ -297,6 +297,8 @@ fn place(numbers: Numbers) -> impl Strategy<Value = PlaceOrder> {
         1 => Just(SelfTradePrevention::ExpireMaker),
         1 => Just(SelfTradePrevention::ExpireTaker),
         1 => Just(SelfTradePrevention::ExpireBoth),
+        1 => Just(SelfTradePrevention::Decrement),
+        1 => Just(SelfTradePrevention::Transfer),
     ];
     (account(), market(), side, kind, stp, client_id(), deadline()).prop_map(
         |(account, market, side, kind, self_trade_prevention, client_order_id, valid_until_ns)| PlaceOrder {
@@ -454,7 +456,7 @@ fn operator(numbers: Numbers) -> impl Strategy<Value = Command> {
         1 => key,
         2 => add_key,
         3 => change_key,
-        1 => reseal_key,
+        2 => reseal_key,
         1 => revoke_key,
         1 => Just(Command::Tick),
         1 => Just(Command::Skip(Skip { reason: "it broke an invariant".into() })),

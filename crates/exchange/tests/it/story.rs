@@ -282,6 +282,8 @@ impl Story {
                         "expire-maker" => SelfTradePrevention::ExpireMaker,
                         "expire-taker" => SelfTradePrevention::ExpireTaker,
                         "expire-both" => SelfTradePrevention::ExpireBoth,
+                        "decrement" => SelfTradePrevention::Decrement,
+                        "transfer" => SelfTradePrevention::Transfer,
                         other => panic!("no mode of self-trade prevention: {other}"),
                     }
                 }

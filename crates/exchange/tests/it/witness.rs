@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use exchange::Partition;
 use model::{
     AccountId, Amount, AssetId, EndReason, Event, FeeRounding, Liquidity, MarketId, MarketTerms,
-    OrderAccepted, OrderFilled, OrderId, OrderKind, PriceTicks, SelfTradePrevention, Side, TimeInForce,
-    TradeGroup, Traded,
+    OrderAccepted, OrderFilled, OrderId, OrderKind, OrderPrevented, PriceTicks, SelfTradePrevention, Side,
+    TimeInForce, TradeGroup, Traded,
 };
 
 /// An open order, as its owner could know it.
@@ -19,6 +19,7 @@ pub struct Known {
     /// Its quantity as amended; `None` for an order by amount.
     pub qty: Option<i64>,
     pub filled: i64,
+    pub prevented: i64,
     /// Price x quantity of its trades, in quote atoms.
     pub traded_for: i128,
     held: i128,
@@ -27,7 +28,7 @@ pub struct Known {
 
 impl Known {
     pub fn left(&self) -> Option<i64> {
-        self.qty.map(|qty| qty - self.filled)
+        self.qty.map(|qty| qty - self.filled - self.prevented)
     }
 }
 
@@ -144,26 +145,17 @@ impl Witness {
                         prevented.prevented_match, *next,
                         "prevented matches are numbered without gaps"
                     );
-                    let known = &self.open[&prevented.order];
-                    if let Some(left) = known.left() {
-                        let by_money = matches!(known.accepted.kind, OrderKind::Market { .. });
-                        let lost = prevented.prevented_lots.0;
-                        assert!(
-                            lost == 0 || lost == left || (by_money && lost < left),
-                            "all of it, or nothing"
-                        );
-                    }
                     if prevented.liquidity == Liquidity::Taker {
                         *next += 1;
-                        assert_eq!(
-                            prevented.mode, known.accepted.self_trade_prevention,
-                            "the taker's mode decides"
-                        );
                     }
+                    self.prevented(prevented);
                 }
                 Event::OrderAmended(amended) => {
                     let known = self.open.get_mut(&amended.order).expect("only open orders are amended");
-                    assert!(known.filled < amended.qty_lots.0, "something is left of an amended order");
+                    assert!(
+                        known.filled + known.prevented < amended.qty_lots.0,
+                        "something is left of an amended order"
+                    );
                     assert!(Some(amended.qty_lots.0) < known.qty, "an amendment makes an order smaller");
                     known.qty = Some(amended.qty_lots.0);
                     known.accepted.client_order_id = amended.client_order_id;
@@ -180,11 +172,13 @@ impl Witness {
                     );
                     assert_eq!(ended.released.0, known.held, "all that is still held comes free at the end");
                     if let Some(left) = known.left() {
-                        assert_eq!(
-                            ended.reason == EndReason::Filled,
-                            left == 0,
-                            "filled means nothing is left"
-                        );
+                        match ended.reason {
+                            EndReason::Filled => assert_eq!(left, 0, "filled means nothing is left"),
+                            EndReason::ExpiredInMatch => {}
+                            EndReason::Canceled | EndReason::Expired(_) => {
+                                assert!(left > 0, "something is left");
+                            }
+                        }
                     } else {
                         assert!(
                             ended.reason != EndReason::Filled || known.filled > 0,
@@ -238,6 +232,7 @@ impl Witness {
             accepted: accepted.clone(),
             qty,
             filled: 0,
+            prevented: 0,
             traded_for: 0,
             held: accepted.held.0,
             reference,
@@ -297,6 +292,58 @@ impl Witness {
         if let OrderKind::MarketQuote { quote_amount } = known.accepted.kind {
             assert!(known.traded_for <= quote_amount.0, "an order by amount stays within it");
         }
+    }
+
+    fn prevented(&mut self, prevented: &OrderPrevented) {
+        let known = &self.open[&prevented.order];
+        let other = &self.open[&prevented.counter_order].accepted;
+        let (taker, maker) = match prevented.liquidity {
+            Liquidity::Taker => (&known.accepted, other),
+            Liquidity::Maker => (other, &known.accepted),
+        };
+        let transfers = |order: &OrderAccepted| order.self_trade_prevention == SelfTradePrevention::Transfer;
+        let expected = if transfers(taker) && !(transfers(maker) && taker.account != maker.account) {
+            SelfTradePrevention::Decrement
+        } else {
+            taker.self_trade_prevention
+        };
+        assert_eq!(prevented.mode, expected, "the taker's mode decides, and a transfer takes two");
+        let lost = prevented.prevented_lots.0;
+        let (side, limit) = (known.accepted.side, known.accepted.kind.price_ticks());
+        if !prevented.mode.takes_from_both() {
+            if let Some(left) = known.left() {
+                let by_money = matches!(known.accepted.kind, OrderKind::Market { .. });
+                assert!(lost == 0 || lost == left || (by_money && lost < left), "all of it, or nothing");
+            }
+            assert!(prevented.released.is_zero(), "what expires is given back when it ends");
+            return;
+        }
+        assert!(
+            lost > 0 && known.left().is_none_or(|left| lost <= left),
+            "both lose what they would have traded"
+        );
+        let terms = self.markets[&prevented.market];
+        let lots = i128::from(lost);
+        let quote = |price: PriceTicks| lots * i128::from(price.0) * terms.quote_atoms_per_tick_lot.0;
+        let base = lots * terms.base_atoms_per_lot.0;
+        let (pays, receives) = match side {
+            Side::Buy => ((terms.quote, quote(prevented.price_ticks)), (terms.base, base)),
+            Side::Sell => ((terms.base, base), (terms.quote, quote(prevented.price_ticks))),
+        };
+        let paid = if prevented.mode == SelfTradePrevention::Transfer { pays.1 } else { 0 };
+        if let Some(limit) = limit {
+            let was_held = if side == Side::Buy { quote(limit) } else { base };
+            assert_eq!(prevented.released.0, was_held - paid, "no hold stays for what was prevented");
+        }
+        let from = self.purse(prevented.account, pays.0);
+        from.held -= paid;
+        from.hold(-prevented.released.0);
+        if paid != 0 {
+            self.purse(prevented.account, receives.0).free += receives.1;
+        }
+        let known = self.open.get_mut(&prevented.order).expect("seen above");
+        known.held -= paid + prevented.released.0;
+        known.prevented += lost;
     }
 
     /// A maker trades at its own price, when nobody has a better price, or has waited longer at this one. Orders are

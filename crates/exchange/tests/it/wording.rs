@@ -181,6 +181,8 @@ impl Story {
             SelfTradePrevention::ExpireMaker => "expire-maker",
             SelfTradePrevention::ExpireTaker => "expire-taker",
             SelfTradePrevention::ExpireBoth => "expire-both",
+            SelfTradePrevention::Decrement => "decrement",
+            SelfTradePrevention::Transfer => "transfer",
         };
         let price = self.price(taker.market, taker.price_ticks);
         let mut line = format!(
@@ -192,6 +194,10 @@ impl Story {
             if !side.prevented_lots.is_zero() {
                 write!(line, "; #{} loses {}", side.order, self.qty(side.market, side.prevented_lots))
                     .unwrap();
+            }
+            if !side.released.is_zero() {
+                let back = self.paid_in(side.market, self.side_of(side.order), side.released);
+                write!(line, "; {} gets back {back}", self.name_of(side.account)).unwrap();
             }
         }
         line

@@ -65,7 +65,10 @@ impl World {
         }
         let next_withdrawal = bytes.len() - behind - 8;
         let next_order = next_withdrawal - 8;
-        let seq = u64::from_le_bytes(bytes[1..9].try_into().unwrap());
+        // What is rare stands before the rest, behind its length.
+        let rare = if bytes[0] == 5 { 5 + u32::from_le_bytes(bytes[1..5].try_into().unwrap()) } else { 0 };
+        let rest = usize::try_from(rare).unwrap() + 1;
+        let seq = u64::from_le_bytes(bytes[rest..rest + 8].try_into().unwrap());
         assert_eq!(seq, self.partition.seq().0, "the snapshot begins with version and sequence");
         let at = u64::from_le_bytes(bytes[next_order..next_withdrawal].try_into().unwrap());
         assert!(
@@ -73,7 +76,7 @@ impl World {
             "the next order's number stands before the next withdrawal's"
         );
         bytes.drain(next_order..next_withdrawal);
-        bytes.drain(1..17);
+        bytes.drain(rest..rest + 16);
         bytes
     }
 

@@ -54,7 +54,7 @@ const RESPONSE_TYPE: Parameter =
     Parameter::optional("newOrderRespType", Kind::OneOf(&["ACK", "RESULT", "FULL"]));
 const STP_MODE: Parameter = Parameter::optional(
     "selfTradePreventionMode",
-    Kind::OneOf(&["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"]),
+    Kind::OneOf(&["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"]),
 );
 const PEG_PRICE_TYPE: Parameter =
     Parameter::optional("pegPriceType", Kind::OneOf(&["PRIMARY_PEG", "MARKET_PEG"]));

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 
 use model::{
     AccountId, Amount, AssetId, EndReason, Event, EventBatch, LevelChanged, MarketId, MarketTerms,
-    OrderFilled, OrderId, OrderPrevented, PartitionId, Seq, Side, TimeNs, TradeGroup,
+    OrderFilled, OrderId, OrderPrevented, PartitionId, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup,
 };
 use views::{AggTrade, Balance, BookTicker, Order, OrderStatus, Trade, Views};
 
@@ -218,6 +218,12 @@ impl Picking<'_> {
             }
             Event::OrderPrevented(prevented) => {
                 if self.interest.account(prevented.account) && !prevented.prevented_lots.is_zero() {
+                    self.released(views, prevented.account, prevented.order, prevented.released);
+                    if prevented.mode == SelfTradePrevention::Transfer {
+                        let terms = terms(prevented.market);
+                        self.balance(prevented.account, terms.base);
+                        self.balance(prevented.account, terms.quote);
+                    }
                     let group = views.catalog().account(prevented.account).map(|account| account.trade_group);
                     let execution = Execution::Prevented(prevented.clone(), group.unwrap_or_default());
                     self.report(views, place, prevented.order, execution);

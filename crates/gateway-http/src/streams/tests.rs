@@ -278,7 +278,9 @@ async fn random_flow_is_told_in_order_each_once_and_ends_at_what_the_views_have(
                 SelfTradePrevention::ExpireMaker,
                 SelfTradePrevention::ExpireTaker,
                 SelfTradePrevention::ExpireBoth,
-            ][usize::try_from(below(4)).unwrap()];
+                SelfTradePrevention::Decrement,
+                SelfTradePrevention::Transfer,
+            ][usize::try_from(below(6)).unwrap()];
             let qty = QtyLots(1 + below(20));
             match below(12) {
                 0 => world.place(account, side, OrderKind::Market { qty_lots: qty }, stp),

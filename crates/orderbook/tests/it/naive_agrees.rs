@@ -26,6 +26,8 @@ fn new_order() -> impl Strategy<Value = New> {
         1 => Just(SelfTradePrevention::ExpireMaker),
         1 => Just(SelfTradePrevention::ExpireTaker),
         1 => Just(SelfTradePrevention::ExpireBoth),
+        1 => Just(SelfTradePrevention::Decrement),
+        1 => Just(SelfTradePrevention::Transfer),
     ];
     let tick_lots = prop_oneof![6 => Just(TickLots::MAX), 1 => 0_i128..100_000];
     (1_u64..6, 0_u32..3, side, price(), 1_i64..50, tick_lots, remainder, stp).prop_map(

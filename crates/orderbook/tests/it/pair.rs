@@ -110,6 +110,9 @@ impl Pair {
             let theirs: Vec<_> =
                 self.naive.queue(side).iter().map(|o| (o.id, o.price_ticks, o.open_lots)).collect();
             assert_eq!(ours, theirs, "queue of {side:?}");
+            let ours_traded = self.book.queue(&self.orders, side).map(orderbook::Order::has_traded);
+            let theirs_traded = self.naive.queue(side).into_iter().map(|o| !o.traded_lots.is_zero());
+            assert!(ours_traded.eq(theirs_traded), "both know whether anything has traded");
             assert!(ours.iter().all(|(_, _, open)| open.0 > 0), "nothing on the book with nothing left");
             assert_eq!(
                 self.book.best(side),

@@ -278,10 +278,12 @@ impl Flow {
                 4 => limit(TimeInForce::Fok),
                 _ => limit(TimeInForce::Gtc),
             },
-            self_trade_prevention: match self.random.below(6) {
+            self_trade_prevention: match self.random.below(8) {
                 0 => SelfTradePrevention::ExpireMaker,
                 1 => SelfTradePrevention::ExpireTaker,
                 2 => SelfTradePrevention::ExpireBoth,
+                3 => SelfTradePrevention::Decrement,
+                4 => SelfTradePrevention::Transfer,
                 _ => SelfTradePrevention::None,
             },
             client_order_id: self.name(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use exchange::Partition;
 use model::{
     AccountId, Amount, AssetId, Event, Liquidity, MarketId, OrderFilled, OrderId, PartitionId, PriceTicks,
-    QtyLots, Reference, Side, TradeId, Traded, WithdrawalId,
+    QtyLots, Reference, SelfTradePrevention, Side, TradeId, Traded, WithdrawalId,
 };
 
 type Levels = BTreeMap<PriceTicks, QtyLots>;
@@ -75,6 +75,11 @@ impl Witness {
             }
             Event::OrderPrevented(met) => {
                 *self.prevented.entry((met.market, met.prevented_match)).or_default() += 1;
+                let side = self.side(met.order);
+                self.release(met.account, pays_with(state, met.market, side), met.released);
+                if met.mode == SelfTradePrevention::Transfer {
+                    self.pays(state, (met.account, met.market, side), met.price_ticks, met.prevented_lots);
+                }
             }
             Event::Traded(traded) => {
                 self.trades.entry((traded.market, traded.trade)).or_default().told.push(traded.clone());
@@ -125,18 +130,28 @@ impl Witness {
 
     fn filled(&mut self, state: &Partition, fill: &OrderFilled) {
         assert_eq!(self.side(fill.order), fill.side, "an order keeps its side");
-        let terms = state.catalog().market(fill.market).expect("only listed markets have fills");
-        let (notional, base) =
-            (terms.notional(fill.price_ticks, fill.qty_lots), terms.base_amount(fill.qty_lots));
-        let (paid, received, other) = match fill.side {
-            Side::Buy => (notional, base, terms.base),
-            Side::Sell => (base, notional, terms.quote),
-        };
-        let pays_with = pays_with(state, fill.market, fill.side);
-        self.release(fill.account, pays_with, fill.released);
-        self.balance(fill.account, pays_with).held -= paid;
-        self.balance(fill.account, other).free += received - fill.fee;
+        self.release(fill.account, pays_with(state, fill.market, fill.side), fill.released);
+        self.pays(state, (fill.account, fill.market, fill.side), fill.price_ticks, fill.qty_lots);
+        self.balance(fill.account, pays_with(state, fill.market, fill.side.opposite())).free -= fill.fee;
         self.trades.entry((fill.market, fill.trade)).or_default().fills.push(fill.clone());
+    }
+
+    /// Quote and base change hands, out of what is held.
+    fn pays(
+        &mut self,
+        state: &Partition,
+        (account, market, side): (AccountId, MarketId, Side),
+        price: PriceTicks,
+        qty: QtyLots,
+    ) {
+        let terms = state.catalog().market(market).expect("only listed markets have fills");
+        let (notional, base) = (terms.notional(price, qty), terms.base_amount(qty));
+        let (paid, received) = match side {
+            Side::Buy => (notional, base),
+            Side::Sell => (base, notional),
+        };
+        self.balance(account, pays_with(state, market, side)).held -= paid;
+        self.balance(account, pays_with(state, market, side.opposite())).free += received;
     }
 
     fn orders_agree(&self, states: &[&Partition]) {

@@ -247,7 +247,9 @@ impl Flow {
                 SelfTradePrevention::ExpireMaker,
                 SelfTradePrevention::ExpireTaker,
                 SelfTradePrevention::ExpireBoth,
-            ][self.random.index(4)],
+                SelfTradePrevention::Decrement,
+                SelfTradePrevention::Transfer,
+            ][self.random.index(6)],
             client_order_id: self.name(),
             valid_until_ns: TimeNs::NEVER,
         }

@@ -601,6 +601,9 @@ impl World {
             SelfTradePrevention::ExpireMaker => (true, false),
             SelfTradePrevention::ExpireTaker => (false, true),
             SelfTradePrevention::ExpireBoth => (true, true),
+            SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => {
+                unreachable!("none of the modes of this world takes from both")
+            }
         };
         for (order, counter_order, liquidity, ends) in
             [(taker, maker, Liquidity::Taker, taker_ends), (maker, taker, Liquidity::Maker, maker_ends)]
@@ -618,6 +621,7 @@ impl World {
                 price_ticks: PriceTicks(price),
                 prevented_lots: QtyLots(if ends { left } else { 0 }),
                 mode: stp,
+                released: Amount::ZERO,
             }));
         }
         if maker_ends {
