@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::Measurement;
 use crate::remote::accounts::Operator;
 use crate::remote::http::{Answer, Connection};
 use crate::remote::orders::Kind;
 use crate::remote::server::{Server, Setup, processor_time};
 use crate::remote::{RemoteError, allow_files, fresh_folder, one_thread};
+use crate::{Measurement, Target};
 use traders::Trader;
 
 /// How much is asked.
@@ -176,10 +176,17 @@ impl Tally {
             ));
         }
         remarks.extend(self.first_refusal.map(|refusal| format!("the first refusal: {refusal}")));
+        let measured = Measurement::new(name("orders"), self.orders, elapsed, self.orders_refused)
+            .with_latency(&self.order_nanos)
+            .with_remark(remarks.join("; "));
+        let orders = if load.connections == 1 {
+            measured
+        } else {
+            let target = Target::per_second(&measured, 40_000.0);
+            measured.with_target(target)
+        };
         Rest {
-            orders: Measurement::new(name("orders"), self.orders, elapsed, self.orders_refused)
-                .with_latency(&self.order_nanos)
-                .with_remark(remarks.join("; ")),
+            orders,
             cancels: Measurement::new(
                 name("cancels beside them"),
                 self.cancels,

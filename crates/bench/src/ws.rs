@@ -199,7 +199,7 @@ impl Tally {
             .with_latency(&self.order_nanos)
             .with_remark(remarks.join("; "));
         let target =
-            if single { Target::p50_us(&measured, 500.0) } else { Target::per_second(&measured, 30_000.0) };
+            if single { Target::p50_us(&measured, 350.0) } else { Target::per_second(&measured, 100_000.0) };
         Ws {
             orders: measured.with_target(target),
             cancels: Measurement::new(name("cancels beside them"), cancels, elapsed, self.refused.cancels)

@@ -56,6 +56,7 @@ impl Partition {
                     listed.book.fetch_back(&self.markets.orders, side, price);
                 }
             }
+            // Only a name is looked at five times.
             _ => {}
         }
     }

@@ -161,13 +161,13 @@ impl OpenOrders {
         self.seat_table.find(seat_hash(account, market), is_it).map(SeatSlot)
     }
 
-    /// The first of three looks ahead of an order that will be placed.
+    /// The first of three looks ahead of an order that will be placed: where its seat is named.
     #[inline]
     pub fn fetch_seat_cell(&self, account: AccountId, market: MarketId) {
         self.seat_table.fetch_ahead(seat_hash(account, market));
     }
 
-    /// The second.
+    /// The second look ahead of an order that will be placed: the seat.
     #[inline]
     pub fn fetch_seat(&self, account: AccountId, market: MarketId) {
         if let Some(slot) = self.seat_table.guess(seat_hash(account, market)) {
@@ -185,13 +185,13 @@ impl OpenOrders {
         Some(seat)
     }
 
-    /// The first of three looks ahead of an order that will be looked for.
+    /// The first of three looks ahead of an order that will be looked for: where its number leads.
     #[inline]
     pub fn fetch_index(&self, id: OrderId) {
         self.index.fetch_ahead(id);
     }
 
-    /// The second.
+    /// The second look ahead of an order that will be looked for: the order.
     #[inline]
     pub fn fetch_order(&self, id: OrderId) {
         if let Some(slot) = self.index.find(id) {
@@ -368,6 +368,14 @@ mod tests {
     #[test]
     fn an_open_order_takes_80_bytes() {
         assert_eq!(size_of::<OpenOrder>(), 80);
+    }
+
+    #[test]
+    fn the_hash_tells_seats_apart() {
+        let hashes: std::collections::BTreeSet<u32> = (1..=100)
+            .flat_map(|account| (0..100).map(move |market| seat_hash(AccountId(account), MarketId(market))))
+            .collect();
+        assert!(hashes.len() > 9_990, "{} different hashes of 10,000", hashes.len());
     }
 
     #[test]

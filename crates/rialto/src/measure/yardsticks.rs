@@ -251,6 +251,30 @@ impl Durable {
     }
 }
 
+/// An open loop, instead of orders that wait for each other.
+#[derive(Args)]
+pub struct Rates {
+    /// Instead of all that: so many orders a second over all connections, whatever the answers do; one rate after the other. An
+    /// order is timed from when it was due.
+    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["orders", "single_orders"])]
+    rate: Vec<u64>,
+    /// How long each rate is kept.
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..), requires = "rate")]
+    seconds: u64,
+}
+
+impl Rates {
+    /// The load, where rates are named.
+    fn load(&self, connections: u16) -> Option<OpenLoop> {
+        let load = OpenLoop {
+            connections: usize::from(connections),
+            rates: self.rate.clone(),
+            seconds: self.seconds,
+        };
+        (!self.rate.is_empty()).then_some(load)
+    }
+}
+
 #[derive(Args)]
 pub struct Rest {
     /// Connections that send orders at once.
@@ -262,23 +286,13 @@ pub struct Rest {
     /// Orders of the one client that sends one at a time.
     #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
     single_orders: u64,
-    /// Instead of all that: so many orders a second over all connections, whatever the answers do; one rate after the other. An
-    /// order is timed from when it was due.
-    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["orders", "single_orders"])]
-    rate: Vec<u64>,
-    /// How long each rate is kept.
-    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..), requires = "rate")]
-    seconds: u64,
+    #[command(flatten)]
+    rates: Rates,
 }
 
 impl Rest {
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
-        if !self.rate.is_empty() {
-            let load = OpenLoop {
-                connections: usize::from(self.connections),
-                rates: self.rate.clone(),
-                seconds: self.seconds,
-            };
+        if let Some(load) = self.rates.load(self.connections) {
             rest::open_loop::run(&program()?, folder, &load)?.into_iter().for_each(show);
             return Ok(());
         }
@@ -299,7 +313,7 @@ pub struct Ws {
     #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
     /// Requests that each of them has under way at the most.
-    #[arg(long, default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value = "16", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "rate")]
     window: u16,
     /// Orders over all connections.
     #[arg(long, default_value = "200000", value_parser = clap::value_parser!(u64).range(1..))]
@@ -307,23 +321,13 @@ pub struct Ws {
     /// Orders of the one client that sends one at a time.
     #[arg(long, default_value = "20000", value_parser = clap::value_parser!(u64).range(1..))]
     single_orders: u64,
-    /// Instead of all that: so many orders a second over all connections, whatever the answers do; one rate after the other. An
-    /// order is timed from when it was due.
-    #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["orders", "single_orders", "window"])]
-    rate: Vec<u64>,
-    /// How long each rate is kept.
-    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..), requires = "rate")]
-    seconds: u64,
+    #[command(flatten)]
+    rates: Rates,
 }
 
 impl Ws {
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
-        if !self.rate.is_empty() {
-            let load = OpenLoop {
-                connections: usize::from(self.connections),
-                rates: self.rate.clone(),
-                seconds: self.seconds,
-            };
+        if let Some(load) = self.rates.load(self.connections) {
             ws::open_loop::run(&program()?, folder, &load)?.into_iter().for_each(show);
             return Ok(());
         }
