@@ -3,10 +3,10 @@
 use model::{
     AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder,
     CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit, FeeRounding,
-    FromSource, IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderCommand,
-    OrderKind, OrderRef, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder, RequestWithdrawal,
-    ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms,
-    TimeInForce,
+    FromSource, IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderAction,
+    OrderCommand, OrderKind, OrderRef, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip,
+    SkipEnvelope, SourceTerms, TimeInForce,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -90,6 +90,9 @@ coded_struct!(SkipEnvelope { from, number, reason });
 
 coded_struct!(SourceTerms { name, key, incarnation });
 coded_struct!(RegisterSource { partition, terms, remember });
+coded_enum!(OrderAction, "an action of a source" {
+    0 => Place, 1 => Cancel, 2 => CancelAll, 3 => Replace, 4 => Amend,
+});
 coded_enum!(OrderCommand, "a command of a source" {
     0 => Place(place),
     1 => Cancel(cancel),

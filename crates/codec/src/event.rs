@@ -112,7 +112,9 @@ coded_enum!(Event, "an event" {
     24 => MarketLeft { market, to },
     25 => Heard { from, time_ns, origin },
     26 => SourceRegistered { source, terms, mark },
-    27 => EntryTaken { source, entry },
+    27 => EntryTaken { source, entry, action, account, market },
     28 => EntryRepeated { source, entry },
     29 => EntryOutOfOrder { source, entry, mark },
+    30 => EntryOpen { source, entry },
+    31 => EntryAnswered { source, entry },
 });

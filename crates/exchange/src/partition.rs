@@ -43,6 +43,7 @@ impl Partition {
             }
         } else {
             self.route_mail(events);
+            self.follow_entries(&input.command, events);
             self.post.seal(self.time_ns);
         }
         self.accounts.ledger.assert_settled();

@@ -320,6 +320,7 @@ impl Partition {
         } else if version == SOURCES_VERSION {
             (!self.post.is_alone()).then(|| self.others_record()).encode(&mut out);
             self.sources.list.iter().map(source_record).collect::<Vec<_>>().encode(&mut out);
+            self.sources.open.iter().map(|(seq, entry)| (*seq, *entry)).collect::<Vec<_>>().encode(&mut out);
         }
         out
     }
@@ -523,6 +524,7 @@ impl Partition {
                 partition.restore_others(others)?;
             }
             partition.sources.list = Vec::decode(&mut input)?.into_iter().map(source_of).collect();
+            partition.sources.open = Vec::decode(&mut input)?.into_iter().collect();
         }
         if let Some(rare) = rare {
             partition.restore_rare(&rare)?;

@@ -1,12 +1,14 @@
 //! Sources of commands that may hand in the same entry twice: how far each has come, and what is done with an entry.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{
-    EntryId, Event, FromSource, OrderCommand, RegisterSource, Reject, SourceId, SourceTerms, TimeNs,
+    Command, EntryId, Event, FromSource, OrderCommand, RegisterSource, Reject, Seq, SourceId, SourceTerms,
+    TimeNs,
 };
 
 use crate::Partition;
+use crate::post::Progress;
 
 /// One source, as this partition knows it.
 pub struct Source {
@@ -32,6 +34,8 @@ impl Source {
 #[derive(Default)]
 pub struct Sources {
     pub list: Vec<Source>,
+    /// Entries whose answer is not complete, by the command that they were: their markets are in other partitions.
+    pub open: BTreeMap<Seq, (SourceId, EntryId)>,
 }
 
 impl Sources {
@@ -62,7 +66,8 @@ impl Sources {
     }
 
     /// Whether an entry is new, and is taken with that; an event says what it is.
-    fn takes(&mut self, source: SourceId, entry: EntryId, events: &mut Vec<Event>) -> Result<bool, Reject> {
+    fn takes(&mut self, from: &FromSource, events: &mut Vec<Event>) -> Result<bool, Reject> {
+        let FromSource { source, entry, ref order } = *from;
         let index = usize::try_from(source.0).expect("fits");
         let known = self.list.get_mut(index).ok_or(Reject::UnknownSource { source })?;
         let is_new = entry > known.mark;
@@ -70,7 +75,8 @@ impl Sources {
             known.mark = entry;
             known.remembered.push_back(entry);
             known.forget();
-            Event::EntryTaken { source, entry }
+            let (action, account, market) = (order.action(), order.account(), order.market());
+            Event::EntryTaken { source, entry, action, account, market }
         } else if known.remembered.binary_search(&entry).is_ok() {
             Event::EntryRepeated { source, entry }
         } else {
@@ -95,8 +101,8 @@ impl Partition {
 
     /// Does what a new entry asks for; its place has gone by with that, whatever comes of it.
     pub(crate) fn take_entry(&mut self, from: &FromSource, events: &mut Vec<Event>) -> Result<(), Reject> {
-        let FromSource { source, entry, order } = from;
-        if !self.sources.takes(*source, *entry, events)? {
+        let order = &from.order;
+        if !self.sources.takes(from, events)? {
             return Ok(());
         }
         let valid_until_ns: TimeNs = order.valid_until_ns();
@@ -110,6 +116,20 @@ impl Partition {
             OrderCommand::CancelAll(cancel) => accounts.cancel_all(catalog, cancel, mail),
             OrderCommand::Replace(replace) => accounts.replace(catalog, replace, mail, events),
             OrderCommand::Amend(amend) => accounts.amend(catalog, amend, mail),
+        }
+    }
+
+    /// Tells where the answer to an entry stands when other partitions have a part in it.
+    pub(crate) fn follow_entries(&mut self, command: &Command, events: &mut Vec<Event>) {
+        let Progress { answers: Some(seq), more_to_come } = self.post.progress else { return };
+        if !more_to_come {
+            if let Some((source, entry)) = self.sources.open.remove(&seq) {
+                events.push(Event::EntryAnswered { source, entry });
+            }
+        } else if let Command::FromSource(from) = command {
+            let FromSource { source, entry, .. } = **from;
+            self.sources.open.insert(seq, (source, entry));
+            events.push(Event::EntryOpen { source, entry });
         }
     }
 

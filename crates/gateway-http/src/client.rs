@@ -9,8 +9,7 @@ use axum::http::HeaderValue;
 use axum::http::request::Parts;
 
 use crate::connection::Peer;
-use crate::errors::ApiError;
-use crate::gateway::{Gateway, now_ns};
+use crate::gateway::{Gateway, Refused, now_ns};
 
 /// The address of the client that sent a request; not yet counted.
 pub(crate) fn address_of(gateway: &Gateway, head: &Parts) -> IpAddr {
@@ -23,9 +22,9 @@ pub(crate) fn address_of(gateway: &Gateway, head: &Parts) -> IpAddr {
 pub(crate) struct Entered(pub(crate) IpAddr);
 
 impl FromRequestParts<Arc<Gateway>> for Entered {
-    type Rejection = ApiError;
+    type Rejection = Refused;
 
-    async fn from_request_parts(head: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, ApiError> {
+    async fn from_request_parts(head: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Refused> {
         let address = address_of(gateway, head);
         gateway.limited(gateway.limits.enter(address, now_ns()))?;
         Ok(Self(address))
@@ -36,9 +35,9 @@ impl FromRequestParts<Arc<Gateway>> for Entered {
 pub(crate) struct Dialled(pub(crate) IpAddr);
 
 impl FromRequestParts<Arc<Gateway>> for Dialled {
-    type Rejection = ApiError;
+    type Rejection = Refused;
 
-    async fn from_request_parts(head: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, ApiError> {
+    async fn from_request_parts(head: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Refused> {
         let Entered(address) = Entered::from_request_parts(head, gateway).await?;
         gateway.limited(gateway.limits.open_socket(address, now_ns()))?;
         Ok(Self(address))

@@ -26,7 +26,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::errors::ApiError;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Refused};
 use crate::limits::Limits;
 use crate::metrics::{Counted, Metrics, Side};
 use crate::settings::GatewaySettings;
@@ -279,7 +279,7 @@ impl Future for GuardedFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         catch_unwind(AssertUnwindSafe(|| self.inner.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Ok(ApiError::internal().into_response())))
+            .unwrap_or_else(|_| Poll::Ready(Ok(Refused(ApiError::internal()).into_response())))
     }
 }
 

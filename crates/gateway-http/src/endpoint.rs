@@ -16,7 +16,7 @@ use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::keys::Permissions;
 use crate::openapi::Shape;
-use crate::params::Params;
+use crate::params::{Named, Params};
 use crate::signature::Caller;
 
 /// A question as the handlers see it: signed and in time, if it has to be, with no parameter that is not known.
@@ -126,6 +126,12 @@ pub(crate) struct Parameter {
     pub(crate) kind: Kind,
     /// False also for what is needed only together with others.
     pub(crate) required: bool,
+}
+
+impl Named for Parameter {
+    fn name(&self) -> &str {
+        self.name
+    }
 }
 
 impl Parameter {

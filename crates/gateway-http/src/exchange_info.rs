@@ -223,7 +223,7 @@ pub(crate) fn coin_margined(gateway: &Gateway, ask: &Ask<'_>) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listings::tests::btcusdt;
+    use dialect::sample::btcusdt;
 
     #[test]
     fn a_symbol_has_the_fields_that_clients_read() {

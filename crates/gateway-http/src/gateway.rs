@@ -314,12 +314,12 @@ impl Received {
 }
 
 impl FromRequest<Arc<Gateway>> for Received {
-    type Rejection = ApiError;
+    type Rejection = Refused;
 
-    async fn from_request(request: Request, gateway: &Arc<Gateway>) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, gateway: &Arc<Gateway>) -> Result<Self, Refused> {
         let (mut head, body) = request.into_parts();
         let Entered(address) = Entered::from_request_parts(&mut head, gateway).await?;
-        Self::read(address, head, body, &gateway.settings).await
+        Ok(Self::read(address, head, body, &gateway.settings).await?)
     }
 }
 
@@ -443,10 +443,21 @@ impl IntoResponse for Json {
     }
 }
 
-impl IntoResponse for ApiError {
+/// A refusal as a whole response.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) ApiError);
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let mut response = Json::of_error(&self).into_response();
-        if let Some(seconds) = self.retry_after {
+        let Self(error) = self;
+        let mut response = Json::of_error(&error).into_response();
+        if let Some(seconds) = error.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response

@@ -1,8 +1,8 @@
 //! Binance's spot dialect over REST, and the operator's API: requests become commands, events and views become answers.
 //! No trading state of its own; what the rules of trading are, is decided in `exchange`.
 //!
-//! The way of an order: [`server`] routes it, `trading` has it signed ([`signature`]) and translated ([`orders`]), hands it to
-//! the sequencer, and answers with what came of it ([`order_replies`], [`rejects`]). Everything that only reads looks at the
+//! The way of an order: [`server`] routes it, `trading` has it signed ([`signature`]) and translated ([`dialect::orders`]), hands it to
+//! the sequencer, and answers with what came of it ([`order_replies`], [`dialect::rejects`]). Everything that only reads looks at the
 //! [`ReadModels`], which know at least what anybody was told before.
 
 #![allow(clippy::struct_field_names, reason = "wire types have the names of the wire")]
@@ -11,26 +11,20 @@ mod account;
 mod admin;
 mod client;
 mod connection;
-pub mod decimal;
 mod endpoint;
-pub mod errors;
 mod exchange_info;
 mod gateway;
 mod health;
 pub mod keys;
 mod limits;
-pub mod listings;
 mod market_data;
 pub mod market_pattern;
 pub mod master_key;
 mod metrics;
 mod openapi;
 pub mod order_replies;
-pub mod orders;
-mod params;
 mod public_key;
 mod read_model;
-pub mod rejects;
 mod sapi;
 mod server;
 mod settings;
@@ -41,6 +35,8 @@ mod tls;
 mod trading;
 mod wallet;
 mod ws_api;
+
+use dialect::{decimal, errors, listings, orders, params, rejects};
 
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
 pub use gateway::{Gateway, TimeUnit};

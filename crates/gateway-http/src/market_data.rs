@@ -675,7 +675,7 @@ pub(crate) const fn nothing(scale: u8) -> Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listings::tests::btcusdt;
+    use dialect::sample::btcusdt;
 
     #[test]
     fn time_zones_have_several_forms() {

@@ -749,7 +749,7 @@ mod tests {
     use views::{ViewSettings, Views};
 
     use super::*;
-    use crate::listings::tests::btcusdt;
+    use dialect::sample::btcusdt;
 
     const ME: AccountId = AccountId(1);
     const OTHER: AccountId = AccountId(2);

@@ -15,7 +15,7 @@ use crate::client::Entered;
 use crate::connection::Door;
 use crate::endpoint::{Endpoint, TABLE};
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Received, now_ns};
+use crate::gateway::{Gateway, Received, Refused, now_ns};
 use crate::health;
 use crate::limits::OrderCounts;
 use crate::metrics::Side;
@@ -77,8 +77,8 @@ fn public(gateway: Arc<Gateway>) -> Router {
         router = router.route(endpoint.path, on(filter, handler));
     }
     router
-        .fallback(async |_: Entered| ApiError::unknown_path())
-        .method_not_allowed_fallback(async |_: Entered| ApiError::wrong_verb())
+        .fallback(async |_: Entered| Refused(ApiError::unknown_path()))
+        .method_not_allowed_fallback(async |_: Entered| Refused(ApiError::wrong_verb()))
         .with_state(gateway)
 }
 
@@ -95,7 +95,7 @@ async fn answer(endpoint: &'static Endpoint, gateway: &Gateway, received: &Recei
         Err(error) => Err(error),
     };
     let placing = placing.filter(|_| answer.is_ok());
-    let mut response = answer.into_response();
+    let mut response = answer.map_err(Refused).into_response();
     let headers = response.headers_mut();
     let weight = gateway.limits.weight_used(received.address, now_ns());
     for name in ["x-mbx-used-weight", "x-mbx-used-weight-1m"] {

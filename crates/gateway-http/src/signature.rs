@@ -8,24 +8,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{AccountId, ApiKeyId, TimeNs};
+use model::{ApiKeyId, TimeNs};
 use ring::hmac;
+
+pub use dialect::Caller;
 
 use crate::errors::ApiError;
 use crate::keys::{ApiKey, Credential, KeyStore, Permissions};
 use crate::master_key::decode_hex;
 use crate::params::{Params, micros};
-
-/// Who sent a signed request, and until when it may be executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// Whose key signed.
-    pub account: AccountId,
-    /// Which one.
-    pub key: ApiKeyId,
-    /// timestamp + recvWindow.
-    pub valid_until_ns: TimeNs,
-}
 
 /// The recvWindow of a request that names none, in microseconds.
 const DEFAULT_RECV_WINDOW_US: u64 = 5_000_000;
@@ -169,6 +160,8 @@ fn check_time(timestamp_us: u64, window_us: u64, now_ns: TimeNs) -> Result<TimeN
 
 #[cfg(test)]
 mod tests {
+    use model::AccountId;
+
     use super::*;
     use crate::keys::{Grant, StoredKey};
     use crate::master_key::{MasterKey, encode_hex};

@@ -31,7 +31,7 @@ use crate::client::Dialled;
 use crate::connection::Peer;
 use crate::endpoint::{Endpoint, Kind, Parameter, TABLE};
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
+use crate::gateway::{Gateway, Json, Refused, TimeUnit, now_ns};
 use crate::keys::{ApiKey, Permissions};
 use crate::params::Params;
 use crate::settings::SocketSettings;
@@ -82,7 +82,7 @@ pub(crate) async fn open(
     Extension(peer): Extension<Arc<Peer>>,
     RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refused> {
     let upgrade = upgrade.map_err(|_| ApiError::wants_socket())?;
     let manner = Manner::of(query.as_deref())?;
     let settings = gateway.settings.clone();
@@ -341,12 +341,12 @@ impl ApiConnection {
     }
 
     fn status(&self, request: &Request<'_>) -> Result<Json, ApiError> {
-        request.params()?.allow(&[])?;
+        request.params()?.allow::<Parameter>(&[])?;
         Ok(self.status_of(&self.session()))
     }
 
     fn logout(&self, request: &Request<'_>) -> Result<Json, ApiError> {
-        request.params()?.allow(&[])?;
+        request.params()?.allow::<Parameter>(&[])?;
         let mut session = self.session();
         session.end();
         Ok(self.status_of(&session))
@@ -364,20 +364,20 @@ impl ApiConnection {
     }
 
     fn subscriptions(&self, request: &Request<'_>) -> Result<Json, ApiError> {
-        request.params()?.allow(&[])?;
+        request.params()?.allow::<Parameter>(&[])?;
         let session = self.session();
         let ids = session.subscriptions.keys();
         Ok(Json::ok(&ids.map(|id| Subscribed { subscription_id: *id }).collect::<Vec<_>>()))
     }
 
     fn subscribe(&self, request: &Request<'_>) -> Result<Json, ApiError> {
-        request.params()?.allow_signed(&[])?;
+        request.params()?.allow_signed::<Parameter>(&[])?;
         let key = self.logged_on(Permissions::READ)?;
         self.subscribe_to(key.account(), key.stored.key, Owner::Session)
     }
 
     fn subscribe_signed(&self, request: &Request<'_>) -> Result<Json, ApiError> {
-        request.params()?.allow_signed(&[])?;
+        request.params()?.allow_signed::<Parameter>(&[])?;
         let (_, caller) = self.signer(request, Permissions::READ)?;
         self.subscribe_to(caller.account, caller.key, Owner::Connection)
     }

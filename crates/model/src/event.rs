@@ -8,9 +8,9 @@
 
 use crate::{
     AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, EntryId, IpRange, KeyKind,
-    KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference,
-    Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId,
-    WithdrawalId,
+    KeyLabel, MarketId, MarketTerms, OrderAction, OrderId, OrderKind, Origin, PartitionId, PriceTicks,
+    QtyLots, Reference, Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup,
+    TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -139,6 +139,27 @@ pub enum Event {
     },
     /// What follows in this command came of an entry of a source, and so does what other partitions tell of this command later.
     EntryTaken {
+        /// Which source.
+        source: SourceId,
+        /// The entry's place there.
+        entry: EntryId,
+        /// What it asks for.
+        action: OrderAction,
+        /// On whose behalf.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+    },
+    /// The last event of a command that came of an entry: more of the answer will come from another partition, as
+    /// [`Event::Heard`] of this command, up to [`Event::EntryAnswered`].
+    EntryOpen {
+        /// Which source.
+        source: SourceId,
+        /// The entry's place there.
+        entry: EntryId,
+    },
+    /// With what was heard in this command, the answer to an entry is complete.
+    EntryAnswered {
         /// Which source.
         source: SourceId,
         /// The entry's place there.

@@ -35,7 +35,7 @@ pub use message::{
 pub use order::{MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup};
 pub use partition::{Origin, PartitionId, Partitions, Spread};
 pub use reject::Reject;
-pub use source::{FromSource, OrderCommand, RegisterSource, SourceTerms};
+pub use source::{FromSource, OrderAction, OrderCommand, RegisterSource, SourceTerms};
 pub use terms::{AssetTerms, FeeRounding, MarketTerms, TermsError};
 pub use text::{
     AccountName, ApiKeyId, AssetName, ClientOrderId, KeyLabel, MarketName, Reference, SourceKey, SourceName,

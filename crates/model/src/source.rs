@@ -52,7 +52,34 @@ pub enum OrderCommand {
     Amend(AmendOrder),
 }
 
+/// Which of them it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OrderAction {
+    /// Places an order.
+    Place = 0,
+    /// Cancels an order.
+    Cancel = 1,
+    /// Cancels all orders of an account in one market.
+    CancelAll = 2,
+    /// Cancels one order and places another.
+    Replace = 3,
+    /// Makes an order smaller without moving it.
+    Amend = 4,
+}
+
 impl OrderCommand {
+    /// Which one it is.
+    pub const fn action(&self) -> OrderAction {
+        match self {
+            Self::Place(_) => OrderAction::Place,
+            Self::Cancel(_) => OrderAction::Cancel,
+            Self::CancelAll(_) => OrderAction::CancelAll,
+            Self::Replace(_) => OrderAction::Replace,
+            Self::Amend(_) => OrderAction::Amend,
+        }
+    }
+
     /// What it is called in logs and metrics: as the same without a source.
     pub const fn name(&self) -> &'static str {
         match self {

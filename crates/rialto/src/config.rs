@@ -534,8 +534,8 @@ impl Config {
     pub fn assets(&self) -> anyhow::Result<Vec<AssetTerms>> {
         let terms = |asset: &Spanned<Asset>| {
             let Asset { name, scale } = asset.get_ref();
-            let named = gateway_http::listings::asset_name(name)
-                .map_err(|problem| anyhow!("the asset name {problem}"))?;
+            let named =
+                dialect::listings::asset_name(name).map_err(|problem| anyhow!("the asset name {problem}"))?;
             Ok(AssetTerms { name: named, scale: *scale })
         };
         self.assets.iter().map(terms).collect()

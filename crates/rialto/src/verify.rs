@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use codec::EventChain;
+use dialect::decimal::Decimal;
 use exchange::{Partition, Together};
-use gateway_http::decimal::Decimal;
 use journal::{DataDir, Durable, EventLogReader, JournalError, SnapshotStore, Storage, Survey};
 use model::{Amount, Event, Seq, TimeNs};
 

@@ -281,6 +281,8 @@ impl Views {
             Event::ApiKeyResealed { .. }
             | Event::SourceRegistered { .. }
             | Event::EntryTaken { .. }
+            | Event::EntryOpen { .. }
+            | Event::EntryAnswered { .. }
             | Event::EntryRepeated { .. }
             | Event::EntryOutOfOrder { .. }
             | Event::Rejected { .. }

@@ -365,7 +365,15 @@ impl Dice<'_> {
                 terms: Box::new(self.source_terms()),
                 mark: self.entry(),
             },
-            "EntryTaken" => Event::EntryTaken { source: SourceId(self.u32()), entry: self.entry() },
+            "EntryTaken" => Event::EntryTaken {
+                source: SourceId(self.u32()),
+                entry: self.entry(),
+                action: self.one_of(&examples::order_actions()),
+                account: self.account(),
+                market: self.market(),
+            },
+            "EntryOpen" => Event::EntryOpen { source: SourceId(self.u32()), entry: self.entry() },
+            "EntryAnswered" => Event::EntryAnswered { source: SourceId(self.u32()), entry: self.entry() },
             "EntryRepeated" => Event::EntryRepeated { source: SourceId(self.u32()), entry: self.entry() },
             "EntryOutOfOrder" => Event::EntryOutOfOrder {
                 source: SourceId(self.u32()),

@@ -6,7 +6,7 @@ use model::{
     Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event,
     ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
     Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice,
-    OrderAccepted, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented,
+    OrderAccepted, OrderAction, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented,
     OrderRef, Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject,
     ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
     SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
@@ -44,6 +44,7 @@ variants! {
     FeeRounding { Up, HalfUp, Down }
     CancelRestriction { None, OnlyNew, OnlyPartiallyFilled }
     ReplaceMode { StopOnFailure, AllowFailure }
+    OrderAction { Place, Cancel, CancelAll, Replace, Amend }
     OrderCommand { Place, Cancel, CancelAll, Replace, Amend }
     OrderRef { Id, Client, Both }
     KeyKind { HmacSha256, Ed25519 }
@@ -62,6 +63,7 @@ variants! {
         WithdrawalSettled, OrderAccepted, OrderFilled, OrderPrevented, OrderAmended, OrderEnded, Rejected, Traded,
         LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed, PartitionAdded, MarketPlaced, MarketMoving,
         MarketLeft, Heard, SourceRegistered, EntryTaken, EntryRepeated, EntryOutOfOrder,
+        EntryOpen, EntryAnswered,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -327,6 +329,10 @@ fn source_terms() -> SourceTerms {
 /// As a Redis Stream has it: milliseconds, and which one of that millisecond.
 fn entry() -> EntryId {
     EntryId((1_700_000_000_123 << 64) | 5)
+}
+
+pub fn order_actions() -> Vec<OrderAction> {
+    order_commands().iter().map(OrderCommand::action).collect()
 }
 
 pub fn order_commands() -> Vec<OrderCommand> {
@@ -637,9 +643,17 @@ pub fn events() -> Vec<Event> {
             origin: Origin { partition: PartitionId(1), seq: Seq(117) },
         },
         Event::SourceRegistered { source: SourceId(119), terms: Box::new(source_terms()), mark: entry() },
-        Event::EntryTaken { source: SourceId(121), entry: entry() },
+        Event::EntryTaken {
+            source: SourceId(121),
+            entry: entry(),
+            action: OrderAction::Amend,
+            account,
+            market,
+        },
         Event::EntryRepeated { source: SourceId(122), entry: entry() },
         Event::EntryOutOfOrder { source: SourceId(123), entry: EntryId(124), mark: entry() },
+        Event::EntryOpen { source: SourceId(125), entry: entry() },
+        Event::EntryAnswered { source: SourceId(126), entry: entry() },
     ]
 }
 

@@ -72,6 +72,7 @@ fn golden_lines_are_read_for_ever() {
     golden.has("Liquidity", &examples::liquidities());
     golden.has("ExpiryReason", &examples::expiry_reasons());
     golden.has("EndReason", &examples::end_reasons());
+    golden.has("OrderAction", &examples::order_actions());
     golden.has("OrderCommand", &examples::order_commands());
     golden.has("Command", &examples::commands());
     golden.has("Event", &examples::events());

@@ -35,6 +35,12 @@ pub fn from_source(entry: u128, command: &Command) -> Option<Command> {
     Some(Command::FromSource(Box::new(FromSource { source: SOURCE, entry: EntryId(entry), order })))
 }
 
+fn taken(number: u128, entry: &Command) -> Event {
+    let Command::FromSource(from) = entry else { panic!("it comes of a source: {entry:?}") };
+    let (account, market) = (from.order.account(), from.order.market());
+    Event::EntryTaken { source: SOURCE, entry: EntryId(number), action: from.order.action(), account, market }
+}
+
 fn apply(partition: &mut Partition, time_ns: TimeNs, command: Command) -> Vec<Event> {
     let mut events = Vec::new();
     partition.apply(&Sequenced { seq: partition.seq().next(), time_ns, command }, &mut events);
@@ -63,7 +69,7 @@ fn is_done_once(plan: &crate::random::Plan) -> Result<(), TestCaseError> {
             continue;
         };
         let mut told = apply(&mut sourced, step.time_ns, entry.clone());
-        prop_assert_eq!(told.remove(0), Event::EntryTaken { source: SOURCE, entry: EntryId(number) });
+        prop_assert_eq!(told.remove(0), taken(number, &entry));
         prop_assert_eq!(told, events);
         entries.push(entry);
         for (number, again) in (1..=number).rev().zip(entries.iter().rev()).take(8) {
@@ -111,7 +117,7 @@ fn a_source_keeps_its_number_and_its_mark() {
         reject: Reject::TooLate { valid_until_ns: TimeNs(8) },
     };
     for number in [10, 20, 40] {
-        let taken = Event::EntryTaken { source, entry: EntryId(number) };
+        let taken = taken(number, &from_source(number, &late()).unwrap());
         assert_eq!(entry(number), [taken, too_late.clone()], "it counts although it was refused");
     }
     assert_eq!(entry(20), [Event::EntryRepeated { source, entry: EntryId(20) }]);

@@ -19,6 +19,7 @@ use proptest::prelude::*;
 
 use crate::random::plan;
 use crate::scenarios::sorted_files;
+use crate::sources;
 use crate::story::Story;
 use crate::witness::Witness;
 
@@ -30,11 +31,14 @@ struct Cluster {
     journals: Vec<Vec<Sequenced<Command>>>,
     /// The command whose answer is not complete yet, and where.
     awaited: Option<(PartitionId, Seq)>,
+    /// The last entry of the source that hands in what accounts ask for, if one does.
+    entry: Option<u128>,
 }
 
 impl Cluster {
     fn new(count: u8) -> Self {
-        let mut cluster = Self { nodes: Vec::new(), time_ns: TimeNs(0), journals: Vec::new(), awaited: None };
+        let mut cluster =
+            Self { nodes: Vec::new(), time_ns: TimeNs(0), journals: Vec::new(), awaited: None, entry: None };
         cluster.nodes.push(Partition::default());
         cluster.journals.push(Vec::new());
         for _ in 1..count {
@@ -54,6 +58,14 @@ impl Cluster {
         self.nodes.push(node);
         self.journals.push(vec![join]);
         self.apply(Command::AddPartition);
+    }
+
+    /// What accounts ask for comes of a source from now on.
+    fn use_source(&mut self) {
+        self.entry = Some(0);
+        for partition in (0..).map(PartitionId).take(self.nodes.len()) {
+            self.give(partition, sources::register(partition, "orders", 4));
+        }
     }
 
     fn give(&mut self, to: PartitionId, command: Command) -> Vec<Event> {
@@ -132,9 +144,28 @@ impl Cluster {
             Command::AmendOrder(amend) => directory.home(amend.account),
             _ => PartitionId::FIRST,
         };
-        let mut told: Vec<_> = self.give(to, command).into_iter().map(|event| (to, event)).collect();
+        let entry = self.entry.and_then(|entry| sources::from_source(entry + 1, &command));
+        self.entry = self.entry.map(|last| last + u128::from(entry.is_some()));
+        let is_entry = entry.is_some();
+        let mut told: Vec<_> =
+            self.give(to, entry.unwrap_or(command)).into_iter().map(|event| (to, event)).collect();
+        let is_open = self.awaited.is_some();
         told.extend(self.carry());
         assert_eq!(self.awaited.take(), None, "every answer is complete in the end");
+        let mut count = |is: fn(&Event) -> bool| {
+            let before = told.len();
+            told.retain(|(_, event)| !is(event));
+            before - told.len()
+        };
+        let taken = count(|event| matches!(event, Event::EntryTaken { .. }));
+        let open = count(|event| matches!(event, Event::EntryOpen { .. }));
+        let answered = count(|event| matches!(event, Event::EntryAnswered { .. }));
+        let expected = (usize::from(is_entry), usize::from(is_entry && is_open));
+        assert_eq!(
+            (taken, open, answered),
+            (expected.0, expected.1, expected.1),
+            "an entry is taken and answered once"
+        );
         told
     }
 
@@ -289,12 +320,12 @@ struct Both {
 
 impl Both {
     fn new(count: u8) -> Self {
-        Self {
-            one: Partition::default(),
-            several: Cluster::new(count),
-            names: Names::default(),
-            has_moved: false,
+        let mut several = Cluster::new(count);
+        // Whether a source asks or a gateway makes no difference either.
+        if count == 3 {
+            several.use_source();
         }
+        Self { one: Partition::default(), several, names: Names::default(), has_moved: false }
     }
 
     fn apply(&mut self, time_ns: TimeNs, command: &Command) -> Vec<Event> {

@@ -202,6 +202,8 @@ impl Witness {
                 | Event::Heard { .. }
                 | Event::SourceRegistered { .. }
                 | Event::EntryTaken { .. }
+                | Event::EntryOpen { .. }
+                | Event::EntryAnswered { .. }
                 | Event::EntryRepeated { .. }
                 | Event::EntryOutOfOrder { .. }
                 | Event::ApiKeyRevoked { .. }

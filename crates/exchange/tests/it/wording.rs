@@ -121,8 +121,14 @@ impl Story {
                 Event::SourceRegistered { source, terms, mark } => {
                     lines.push(format!("source {source} is {}, taken up to {mark}", terms.name));
                 }
-                Event::EntryTaken { source, entry } => {
+                Event::EntryTaken { source, entry, .. } => {
                     lines.push(format!("entry {entry} of source {source}"));
+                }
+                Event::EntryOpen { source, entry } => {
+                    lines.push(format!("entry {entry} of source {source} waits for its answer"));
+                }
+                Event::EntryAnswered { source, entry } => {
+                    lines.push(format!("entry {entry} of source {source} is answered"));
                 }
                 Event::EntryRepeated { source, entry } => {
                     lines.push(format!("entry {entry} of source {source} again"));

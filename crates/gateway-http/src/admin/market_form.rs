@@ -327,7 +327,7 @@ impl MarketReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listings::tests::btcusdt;
+    use dialect::sample::btcusdt;
 
     fn form() -> MarketForm {
         MarketForm {

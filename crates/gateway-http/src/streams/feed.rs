@@ -278,6 +278,8 @@ impl Picking<'_> {
             | Event::Heard { .. }
             | Event::SourceRegistered { .. }
             | Event::EntryTaken { .. }
+            | Event::EntryOpen { .. }
+            | Event::EntryAnswered { .. }
             | Event::EntryRepeated { .. }
             | Event::EntryOutOfOrder { .. }
             | Event::ApiKeyRevoked { .. }

@@ -17,7 +17,7 @@ use serde_json::error::Category;
 use crate::client::Dialled;
 use crate::connection::Peer;
 use crate::errors::ApiError;
-use crate::gateway::{Gateway, TimeUnit, now_ns};
+use crate::gateway::{Gateway, Refused, TimeUnit, now_ns};
 use crate::params::Params;
 use crate::settings::SocketSettings;
 use crate::streams::hub::{Form, Hub, Listener};
@@ -36,7 +36,7 @@ pub(crate) async fn raw(
     _: Dialled,
     uri: Uri,
     upgrade: WebSocketUpgrade,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refused> {
     let tail = uri.path().strip_prefix("/ws").unwrap_or_default().replace("%40", "@").replace("%2B", "+");
     let names = tail.split('/').filter(|name| name.contains('@')).map(str::to_owned).collect();
     open(gateway, peer, &uri, upgrade, names, false)
@@ -49,7 +49,7 @@ pub(crate) async fn combined(
     _: Dialled,
     uri: Uri,
     upgrade: WebSocketUpgrade,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refused> {
     let params = Params::parse(uri.query().unwrap_or_default().as_bytes(), &[])?;
     // In a query a plus sign is a space.
     let streams = params.sent("streams").unwrap_or_default().replace(' ', "+");
@@ -64,16 +64,16 @@ fn open(
     upgrade: WebSocketUpgrade,
     names: Vec<String>,
     combined: bool,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refused> {
     let params = Params::parse(uri.query().unwrap_or_default().as_bytes(), &[])?;
     let unit = match params.sent("timeUnit") {
         None | Some("MILLISECOND" | "millisecond") => TimeUnit::Millis,
         Some("MICROSECOND" | "microsecond") => TimeUnit::Micros,
-        Some(_) => return Err(ApiError::invalid_value("timeUnit")),
+        Some(_) => return Err(ApiError::invalid_value("timeUnit").into()),
     };
     let most = gateway.settings.sockets.max_streams;
     if names.len() > most {
-        return Err(ApiError::too_many_parameters(most, names.len()));
+        return Err(ApiError::too_many_parameters(most, names.len()).into());
     }
     let settings = gateway.settings.clone();
     let driven_by = gateway.streams.clone();

@@ -16,11 +16,11 @@ use tempfile::TempDir;
 use views::{Page, ViewSettings, Views};
 
 use crate::gateway::TimeUnit;
-use crate::listings::tests::btcusdt;
 use crate::read_model::ReadModels;
 use crate::settings::SocketSettings;
 use crate::streams::Outbox;
 use crate::streams::hub::Right;
+use dialect::sample::btcusdt;
 
 const ALICE: AccountId = AccountId(1);
 const BOB: AccountId = AccountId(2);

@@ -215,7 +215,7 @@ pub fn set_prices(config: &mut Config, prices: &[(String, String)]) -> anyhow::R
 }
 
 fn price_ticks(market: &str, price: &str, terms: &MarketTerms) -> anyhow::Result<PriceTicks> {
-    let units = gateway_http::decimal::parse(price, terms.price_scale);
+    let units = dialect::decimal::parse(price, terms.price_scale);
     let ticks = units.ok().and_then(|units| i64::try_from(units).ok()).map(|units| units / terms.tick_size);
     ticks
         .map(PriceTicks)

@@ -14,7 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("exchange", &["orderbook", "ledger", "margin", "codec", "model"]),
     ("journal", &["codec", "model"]),
     ("sequencer", &["journal", "exchange", "codec", "model"]),
-    ("gateway-http", &["sequencer", "views", "model"]),
+    ("dialect", &["views", "model"]),
+    ("gateway-http", &["dialect", "sequencer", "views", "model"]),
 ];
 
 /// These may use whatever they need, and only `rialto` uses them.

@@ -144,6 +144,8 @@ impl<'a> Observer<'a> {
                 | Event::Heard { .. }
                 | Event::SourceRegistered { .. }
                 | Event::EntryTaken { .. }
+                | Event::EntryOpen { .. }
+                | Event::EntryAnswered { .. }
                 | Event::EntryRepeated { .. }
                 | Event::EntryOutOfOrder { .. }
                 | Event::ApiKeyRevoked { .. }

@@ -158,6 +158,8 @@ impl Naive {
             | Event::Heard { .. }
             | Event::SourceRegistered { .. }
             | Event::EntryTaken { .. }
+            | Event::EntryOpen { .. }
+            | Event::EntryAnswered { .. }
             | Event::EntryRepeated { .. }
             | Event::EntryOutOfOrder { .. }
             | Event::ApiKeyRevoked { .. }

@@ -60,7 +60,7 @@ impl Listings {
 
     /// True when what partition `by` knows belongs in the place of `current`. Where markets live the first partition says; that
     /// something is new, those who follow another one may read before.
-    pub(crate) fn supersede(&self, by: PartitionId, current: &Self) -> bool {
+    pub fn supersede(&self, by: PartitionId, current: &Self) -> bool {
         let count = |listings: &Self| listings.assets.len() + listings.markets.len();
         count(self) > count(current) || by == PartitionId::FIRST && count(self) == count(current)
     }
@@ -214,43 +214,9 @@ fn whole(units: i128, step: i128) -> Option<i64> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use model::{AssetName, FeeRounding, MarketStatus};
-
+mod tests {
     use super::*;
-
-    /// BTCUSDT with 8 and 6 decimals, ticks of 0.05 and lots of 0.001.
-    pub(crate) fn btcusdt() -> Listing {
-        let base = AssetTerms { name: AssetName::new("BTC").unwrap(), scale: 8 };
-        let quote = AssetTerms { name: AssetName::new("USDT").unwrap(), scale: 6 };
-        let terms = MarketTerms {
-            name: MarketName::new("BTCUSDT").unwrap(),
-            base: AssetId(0),
-            quote: AssetId(1),
-            price_scale: 2,
-            tick_size: 5,
-            base_atoms_per_lot: Amount(100_000),
-            quote_atoms_per_tick_lot: Amount(50),
-            min_price_ticks: PriceTicks(1),
-            max_price_ticks: PriceTicks(20_000_000),
-            min_qty_lots: QtyLots(1),
-            max_qty_lots: QtyLots(1_000_000),
-            min_notional: Amount(5_000_000),
-            max_notional: Amount(0),
-            max_open_orders: 100_000,
-            max_open_orders_per_account: 200,
-            max_amends_per_order: 10,
-            maker_fee_ppm: 1_000,
-            taker_fee_ppm: 1_500,
-            fee_rounding: FeeRounding::Up,
-            band_ppm: 100_000,
-            initial_reference_ticks: PriceTicks(1_000_000),
-            status: MarketStatus::Trading,
-        };
-        terms.check(&base, &quote).expect("the terms are sound");
-        let (home, moving_to) = (PartitionId::FIRST, None);
-        Listing { market: MarketId(0), home, moving_to, terms, base, quote }
-    }
+    use crate::sample::btcusdt;
 
     #[test]
     fn names_are_what_clients_may_send() {

@@ -6,13 +6,24 @@ use std::borrow::Cow;
 
 use model::TimeNs;
 
-use crate::endpoint::Parameter;
 use crate::errors::{self, ApiError};
 
-/// What every signed request has besides its own parameters; read by [`crate::signature`].
+/// What every signed request has besides its own parameters; read by whoever checks the signature.
 const OF_SIGNING: [&str; 3] = ["timestamp", "recvWindow", "signature"];
 /// More than any endpoint knows: what a hostile request can make us look at.
 const MAX_PARAMETERS: usize = 64;
+
+/// What a parameter is called, whatever else is known of it.
+pub trait Named {
+    /// Its name.
+    fn name(&self) -> &str;
+}
+
+impl Named for &str {
+    fn name(&self) -> &str {
+        self
+    }
+}
 
 struct Param<'r> {
     name: Cow<'r, str>,
@@ -35,7 +46,7 @@ impl<'r> Params<'r> {
     }
 
     /// Parameters that came one by one, each name once.
-    pub(crate) fn of_pairs(pairs: impl Iterator<Item = (&'r str, &'r str)>) -> Result<Self, ApiError> {
+    pub fn of_pairs(pairs: impl Iterator<Item = (&'r str, &'r str)>) -> Result<Self, ApiError> {
         let mut params = Vec::with_capacity(12);
         for (name, value) in pairs {
             if params.len() == MAX_PARAMETERS {
@@ -70,18 +81,18 @@ impl<'r> Params<'r> {
     }
 
     /// Refuses every parameter but those `known` to a public endpoint.
-    pub(crate) fn allow(&self, known: &[Parameter]) -> Result<(), ApiError> {
+    pub fn allow<N: Named>(&self, known: &[N]) -> Result<(), ApiError> {
         self.allow_besides(known, &[])
     }
 
     /// Refuses every parameter but those `known` to a signed endpoint and those that all signed requests have.
-    pub(crate) fn allow_signed(&self, known: &[Parameter]) -> Result<(), ApiError> {
+    pub fn allow_signed<N: Named>(&self, known: &[N]) -> Result<(), ApiError> {
         self.allow_besides(known, &OF_SIGNING)
     }
 
-    fn allow_besides(&self, known: &[Parameter], always: &[&str]) -> Result<(), ApiError> {
+    fn allow_besides<N: Named>(&self, known: &[N], always: &[&str]) -> Result<(), ApiError> {
         let is_known = |param: &&Param<'_>| {
-            known.iter().any(|known| known.name == param.name) || always.contains(&&*param.name)
+            known.iter().any(|known| known.name() == param.name) || always.contains(&&*param.name)
         };
         let sent = self.params.len();
         let read = self.params.iter().filter(is_known).count();
@@ -221,14 +232,9 @@ fn decode(raw: &[u8]) -> Result<Cow<'_, str>, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Kind;
 
     fn params<'r>(query: &'r str, body: &'r str) -> Result<Params<'r>, ApiError> {
         Params::parse(query.as_bytes(), body.as_bytes())
-    }
-
-    fn known<const N: usize>(names: [&'static str; N]) -> [Parameter; N] {
-        names.map(|name| Parameter::optional(name, Kind::Text))
     }
 
     fn code<T>(result: Result<T, ApiError>) -> Option<i32> {
@@ -242,7 +248,7 @@ mod tests {
         assert_eq!(params.sent("side"), Some("BUY"));
         assert_eq!(params.sent("price"), Some("1"));
         assert_eq!(params.sent("quantity"), None);
-        assert!(params.allow(&known(["symbol", "side", "price"])).is_ok());
+        assert!(params.allow(&(["symbol", "side", "price"])).is_ok());
     }
 
     #[test]
@@ -266,18 +272,20 @@ mod tests {
         assert_eq!(sent.optional("side"), Ok(None));
 
         let extra = params("symbol=A&foo=1", "").unwrap();
-        let error = extra.allow(&known(["symbol", "limit"])).unwrap_err();
+        let error = extra.allow(&(["symbol", "limit"])).unwrap_err();
         assert_eq!(error.code, -1104);
         assert_eq!(
             error.message,
             "Not all sent parameters were read; read '1' parameter(s) but was sent '2'."
         );
-        let error = extra.allow(&[]).unwrap_err();
+        let error = extra.allow::<&str>(&[]).unwrap_err();
         assert_eq!(
             (error.code, &*error.message),
             (-1101, "Too many parameters; expected '0' and received '2'.")
         );
-        assert!(params("timestamp=1&recvWindow=2&signature=3", "").unwrap().allow_signed(&[]).is_ok());
+        assert!(
+            params("timestamp=1&recvWindow=2&signature=3", "").unwrap().allow_signed::<&str>(&[]).is_ok()
+        );
 
         let flood: String = (0..100).map(|at| format!("p{at}=1")).collect::<Vec<_>>().join("&");
         assert_eq!(code(params(&flood, "")), Some(-1101));

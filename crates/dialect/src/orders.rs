@@ -3,14 +3,25 @@
 //! Source: rest-api.md "Trading endpoints", semantics 1.2, 1.4, 1.7.
 
 use model::{
-    AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction, ClientOrderId, OrderId, OrderKind, OrderRef,
-    PlaceOrder, ReplaceMode, ReplaceOrder, SelfTradePrevention, Side, TimeInForce,
+    AccountId, AmendOrder, ApiKeyId, CancelAllOrders, CancelOrder, CancelRestriction, ClientOrderId, OrderId,
+    OrderKind, OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, SelfTradePrevention, Side, TimeInForce,
+    TimeNs,
 };
 
 use crate::errors::{self, ApiError};
 use crate::listings::Listing;
 use crate::params::Params;
-use crate::signature::Caller;
+
+/// Who asks, and until when it may be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose key signed, or whom the sender is trusted to ask for.
+    pub account: AccountId,
+    /// Which key; empty where none is needed.
+    pub key: ApiKeyId,
+    /// timestamp + recvWindow.
+    pub valid_until_ns: TimeNs,
+}
 
 /// How much an answer tells of a new order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,7 +312,7 @@ mod tests {
     use model::{AccountId, Amount, PriceTicks, QtyLots, TimeNs};
 
     use super::*;
-    use crate::listings::tests::btcusdt;
+    use crate::sample::btcusdt;
 
     const CALLER: Caller =
         Caller { account: AccountId(7), key: model::ApiKeyId::EMPTY, valid_until_ns: TimeNs(99) };

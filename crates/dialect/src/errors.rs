@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::StatusCode;
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
