@@ -39,11 +39,13 @@ mod ws_api;
 use dialect::{decimal, errors, listings, orders, params, rejects};
 
 pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
+pub use dialect::Listings;
 pub use gateway::{Gateway, TimeUnit};
 pub use health::HealthSettings;
 pub use keys::{Grant, IssuedKey, KeyStore, Permissions, StoredKey};
 pub use limits::LimitSettings;
 pub use master_key::{KeyError, MasterKey, write_secret};
+pub use metrics::{RedisStreamStatus, RedisStreams};
 pub use read_model::{ReadModel, ReadModels};
 pub use server::{Port, serve, serve_admin};
 pub use settings::{GatewaySettings, SocketSettings};

@@ -81,6 +81,35 @@ struct OfPartition {
     partition: u64,
 }
 
+/// What a stream of Redis is at.
+#[derive(Clone, Debug)]
+pub struct RedisStreamStatus {
+    /// What it is called.
+    pub name: String,
+    /// Whether this instance reads it.
+    pub is_active: bool,
+    /// Entries that are durable and acknowledged, those that came again included.
+    pub taken: u64,
+    /// Entries that came again.
+    pub repeated: u64,
+    /// Entries that were put aside.
+    pub dead_lettered: u64,
+    /// Entries that are read and not acknowledged.
+    pub in_flight: u64,
+    /// Results that were written.
+    pub replies: u64,
+    /// Commands whose results are not written yet.
+    pub reply_lag: u64,
+}
+
+/// Tells of the streams of Redis.
+pub type RedisStreams = Box<dyn Fn() -> Vec<RedisStreamStatus> + Send + Sync>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfStream {
+    stream: String,
+}
+
 type Durations = Family<At, Histogram, fn() -> Histogram>;
 
 /// What the gateway counts.
@@ -262,6 +291,9 @@ impl Metrics {
             refused,
         );
 
+        if let Some(streams) = gateway.redis_streams.get() {
+            register_redis_streams(&mut registry, &streams());
+        }
         let mut gauge = |name: &str, help: &str, number: u64| {
             registry.register(name, help, ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX)));
         };
@@ -343,6 +375,34 @@ fn register_partitions(registry: &mut Registry, gateway: &Gateway, counts: &[Cou
         }
         registry.register(name, help, family);
     }
+}
+
+/// What the streams of Redis are at.
+fn register_redis_streams(registry: &mut Registry, streams: &[RedisStreamStatus]) {
+    let labels = |status: &RedisStreamStatus| OfStream { stream: status.name.clone() };
+    let mut gauge = |name: &str, help: &str, of: &dyn Fn(&RedisStreamStatus) -> u64| {
+        let family = Family::<OfStream, Gauge>::default();
+        for status in streams {
+            family.get_or_create(&labels(status)).set(i64::try_from(of(status)).unwrap_or(i64::MAX));
+        }
+        registry.register(name, help, family);
+    };
+    gauge("rialto_redis_active", "Whether this instance reads the stream", &|status| {
+        u64::from(status.is_active)
+    });
+    gauge("rialto_redis_in_flight", "Entries that are read and not acknowledged", &|status| status.in_flight);
+    gauge("rialto_redis_reply_lag", "Commands whose results are not written yet", &|status| status.reply_lag);
+    let mut counter = |name: &str, help: &str, of: &dyn Fn(&RedisStreamStatus) -> u64| {
+        let family = Family::<OfStream, Counter>::default();
+        for status in streams {
+            family.get_or_create(&labels(status)).inc_by(of(status));
+        }
+        registry.register(name, help, family);
+    };
+    counter("rialto_redis_entries", "Entries that are durable and acknowledged", &|status| status.taken);
+    counter("rialto_redis_entries_repeated", "Entries that came again", &|status| status.repeated);
+    counter("rialto_redis_dead_letters", "Entries that were put aside", &|status| status.dead_lettered);
+    counter("rialto_redis_replies", "Results that were written", &|status| status.replies);
 }
 
 fn count(number: usize) -> u64 {

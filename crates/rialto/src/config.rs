@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use bridge_redis::{Replies, StreamSettings};
 use gateway_http::market_pattern::most_specific;
 use gateway_http::{
     CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
@@ -28,6 +29,13 @@ pub const WRONG_SETTINGS: u8 = 2;
 /// A settings file that cannot be used, and why.
 #[derive(Debug)]
 pub struct WrongSettings(String);
+
+impl WrongSettings {
+    /// With what is wrong, and what would be right.
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+}
 
 impl fmt::Display for WrongSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +62,7 @@ pub struct Config {
     pub sequencer: Sequencer,
     pub partitions: Partitions,
     pub views: Views,
+    pub redis: Redis,
     #[serde(rename = "asset")]
     pub assets: Vec<Spanned<Asset>>,
     #[serde(rename = "market")]
@@ -243,6 +252,72 @@ pub struct Views {
     pub trades_kept: usize,
 }
 
+/// The Redis that orders come in by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Redis {
+    /// Empty: none.
+    pub url: String,
+    /// The environment variable that holds the password; empty: none does.
+    pub password_env: String,
+    /// The file that holds the password; empty: none does. Relative to the data directory.
+    pub password_file: PathBuf,
+    #[serde(deserialize_with = "within::<10, 600_000, _, _>")]
+    pub timeout_ms: u64,
+    #[serde(rename = "stream")]
+    pub streams: Vec<Spanned<RedisStream>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisStream {
+    pub name: String,
+    pub key: String,
+    #[serde(default = "one", deserialize_with = "within::<0, 1_000_000_000, _, _>")]
+    pub incarnation: u64,
+    pub market: Option<String>,
+    #[serde(default = "group")]
+    pub group: String,
+    #[serde(default = "number::<100_000, _>", deserialize_with = "within::<1, 10_000_000, _, _>")]
+    pub remember_ids: u32,
+    #[serde(default = "number::<1_000, _>", deserialize_with = "within::<1, 100_000, _, _>")]
+    pub read_max: usize,
+    #[serde(default = "number::<10_000, _>", deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub in_flight_max: usize,
+    #[serde(default = "number::<5_000, _>", deserialize_with = "within::<100, 3_600_000, _, _>")]
+    pub lease_ms: u64,
+    #[serde(default)]
+    pub replies: RedisReplies,
+    #[serde(default = "number::<100_000, _>", deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub replies_max: usize,
+    #[serde(default = "number::<3_600, _>", deserialize_with = "within::<1, 31_536_000, _, _>")]
+    pub reply_ttl_s: u64,
+    #[serde(default = "number::<100_000, _>", deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub dead_letters_max: usize,
+}
+
+/// Where the results of a stream go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RedisReplies {
+    #[default]
+    Stream,
+    Key,
+    Off,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn group() -> String {
+    "rialto".to_owned()
+}
+
+fn number<const N: u64, T: TryFrom<u64>>() -> T {
+    T::try_from(N).ok().expect("defaults fit")
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -259,6 +334,7 @@ impl Default for Config {
             sequencer: Sequencer::default(),
             partitions: Partitions::default(),
             views: Views::default(),
+            redis: Redis::default(),
             assets: Vec::new(),
             markets: Vec::new(),
         }
@@ -403,6 +479,54 @@ impl Partitions {
     }
 }
 
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            password_env: String::new(),
+            password_file: PathBuf::new(),
+            timeout_ms: 5_000,
+            streams: Vec::new(),
+        }
+    }
+}
+
+impl RedisStream {
+    /// As the bridge takes it; the error says what is wrong.
+    fn settings(&self) -> Result<StreamSettings, String> {
+        let named = |field: &str, text: &str| {
+            if text.is_empty() { Err(format!("{field} must not be empty")) } else { Ok(()) }
+        };
+        named("name", &self.name)?;
+        named("key", &self.key)?;
+        named("group", &self.group)?;
+        let in_flight = u64::try_from(self.in_flight_max).unwrap_or(u64::MAX);
+        if u64::from(self.remember_ids) < in_flight {
+            return Err(format!(
+                "remember_ids = {} must be at least in_flight_max, which is {in_flight}: what comes again is told by it from what is new",
+                self.remember_ids
+            ));
+        }
+        Ok(StreamSettings {
+            name: self.name.parse().map_err(|error| format!("name = \"{}\": {error}", self.name))?,
+            key: self.key.parse().map_err(|error| format!("key = \"{}\": {error}", self.key))?,
+            incarnation: self.incarnation,
+            remember: self.remember_ids,
+            group: self.group.clone(),
+            market: self.market.clone(),
+            read_max: self.read_max,
+            in_flight_max: self.in_flight_max,
+            lease: Duration::from_millis(self.lease_ms),
+            replies: match self.replies {
+                RedisReplies::Off => Replies::Off,
+                RedisReplies::Stream => Replies::Stream { max: self.replies_max },
+                RedisReplies::Key => Replies::Key { ttl: Duration::from_secs(self.reply_ttl_s) },
+            },
+            dead_letters_max: self.dead_letters_max,
+        })
+    }
+}
+
 impl Default for Views {
     fn default() -> Self {
         let settings = ViewSettings::default();
@@ -501,6 +625,27 @@ impl Config {
                         partition.get_ref()
                     ),
                 ));
+            }
+        }
+        if self.redis.url.is_empty() && !self.redis.streams.is_empty() {
+            return Err(anyhow!("redis.url is empty: say where the Redis of [[redis.stream]] is"));
+        }
+        if !self.redis.password_env.is_empty() && self.redis.password_file != Path::new("") {
+            return Err(anyhow!("redis.password_env and redis.password_file: give one of the two"));
+        }
+        if let Some(settings) = self.redis(None) {
+            bridge_redis::Server::new(&settings).map_err(|problem| anyhow!("{problem}"))?;
+        }
+        for (index, stream) in self.redis.streams.iter().enumerate() {
+            let (start, stream) = (stream.span().start, stream.get_ref());
+            stream.settings().map_err(|problem| at(start, &problem))?;
+            for earlier in self.redis.streams[..index].iter().map(Spanned::get_ref) {
+                if earlier.name == stream.name || earlier.key == stream.key {
+                    return Err(at(
+                        start,
+                        &format!("the stream {} is there twice: names and keys differ", stream.name),
+                    ));
+                }
             }
         }
         let assets = self.assets()?;
@@ -616,6 +761,18 @@ impl Config {
         }
     }
 
+    /// `None` where there is no Redis. Streams that are not as they should be are left out: [`Self::check`] refuses them.
+    pub fn redis(&self, password: Option<String>) -> Option<bridge_redis::Settings> {
+        let redis = &self.redis;
+        let streams = redis.streams.iter().filter_map(|stream| stream.get_ref().settings().ok());
+        (!redis.url.is_empty()).then(|| bridge_redis::Settings {
+            url: redis.url.clone(),
+            password,
+            timeout: Duration::from_millis(redis.timeout_ms),
+            streams: streams.collect(),
+        })
+    }
+
     pub fn journal(&self) -> journal::Settings {
         journal::Settings {
             journal_segment_bytes: clamp_mib(self.journal.segment_mib),
@@ -693,6 +850,8 @@ mod tests {
         assert_eq!(written.journal(), nothing.journal());
         assert_eq!(written.sequencer(), nothing.sequencer());
         assert_eq!(written.views(), nothing.views());
+        assert_eq!((written.redis(None), nothing.redis(None)), (None, None));
+        assert_eq!(written.redis.timeout_ms, nothing.redis.timeout_ms);
         assert_eq!(
             (written.data_dir, written.public.listen, written.admin.listen, written.admin.token_file),
             (nothing.data_dir, nothing.public.listen, nothing.admin.listen, nothing.admin.token_file)
@@ -764,6 +923,10 @@ mod tests {
             "own_trades_kept",
             "own_trades_kept_per_account",
             "trades_kept",
+            "url",
+            "password_env",
+            "password_file",
+            "timeout_ms",
         ] {
             assert!(TEMPLATE.lines().any(|line| line.starts_with(&format!("{field} = "))), "{field}");
         }
@@ -789,6 +952,31 @@ mod tests {
             refused("[public]\nlisten = \"127.0.0.1:9\"\n[admin]\nlisten = \"127.0.0.1:9\"\n"),
             "public.listen and admin.listen are both 127.0.0.1:9: choose two ports"
         );
+    }
+
+    #[test]
+    fn streams_of_redis_are_checked_with_their_lines() {
+        let with = |stream: &str| format!("[redis]\nurl = \"redis://127.0.0.1\"\n[[redis.stream]]\n{stream}");
+        let good = "name = \"orders\"\nkey = \"{rialto}:orders\"\n";
+        let settings = Config::parse(&with(good)).unwrap().redis(Some("secret".to_owned())).unwrap();
+        let stream = &settings.streams[0];
+        assert_eq!(
+            (stream.key.as_str(), stream.group.as_str(), stream.incarnation),
+            ("{rialto}:orders", "rialto", 1)
+        );
+        assert_eq!(stream.replies, Replies::Stream { max: 100_000 });
+        let by_key = Config::parse(&with(&format!("{good}replies = \"key\"\nreply_ttl_s = 60\n"))).unwrap();
+        let streams = by_key.redis(None).unwrap().streams;
+        assert_eq!(streams[0].replies, Replies::Key { ttl: Duration::from_mins(1) });
+
+        assert!(
+            refused(&with(&format!("{good}remember_ids = 5\n")))
+                .starts_with("line 3: remember_ids = 5 must be at least")
+        );
+        assert!(refused(&with("name = \"\"\nkey = \"a\"\n")).contains("line 3: name must not be empty"));
+        assert!(refused(&with(&format!("{good}[[redis.stream]]\n{good}"))).contains("is there twice"));
+        assert!(refused("[[redis.stream]]\nname = \"a\"\nkey = \"b\"\n").starts_with("redis.url is empty"));
+        assert!(refused("[redis]\nurl = \"http://x\"\n").starts_with("redis.url: "));
     }
 
     #[test]

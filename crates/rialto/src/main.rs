@@ -14,6 +14,7 @@ mod open_files;
 mod operator;
 mod partitions;
 mod progress;
+mod redis;
 mod replay;
 mod serve;
 mod setup;

@@ -23,6 +23,7 @@ use views::{Catalog, ViewSettings, Views};
 
 use crate::config::{Config, is_loopback};
 use crate::partitions::Wanted;
+use crate::redis::Redis;
 use crate::terminal::say;
 use crate::views_replay::{ViewsInSnapshots, ViewsReplay};
 use crate::{certificates, demo, log, open_files, partitions, setup};
@@ -133,6 +134,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         say!("Recovered: {replayed} commands were applied again behind the last snapshot.");
     }
 
+    let redis = Redis::start(config, directory.storages(), sequencer.ingress(), &egress, &read_models)?;
     if egress.len() > 1 {
         say!("{} partitions: {}.", egress.len(), partitions::layout(egress.len(), &listed));
     }
@@ -144,6 +146,9 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         Arc::clone(&keys),
         streams.handle().clone(),
     );
+    if let Some(shown) = redis.shown() {
+        gateway.show_redis_streams(shown);
+    }
     let addresses = (public.local_addr()?, admin.local_addr()?);
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it
     // stands, and nothing is lost by that: nothing of anybody's has been taken.
@@ -172,7 +177,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         "started"
     );
     let ports = (port(public, public_tls), port(admin, admin_tls));
-    runtime.block_on(run(sequencer, gateway, token, ports, signals, show))
+    runtime.block_on(run(sequencer, redis, gateway, token, ports, signals, show))
 }
 
 /// Recovers all partitions at the same time, each with its views; the error is that of the first one that has one.
@@ -205,6 +210,7 @@ fn recover(
 /// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
 async fn run(
     sequencer: Sequencer,
+    mut redis: Redis,
     gateway: Arc<Gateway>,
     token: AdminToken,
     (public, admin): (Port, Port),
@@ -236,9 +242,19 @@ async fn run(
         stop.send_replace(true);
         let _ = traders.await;
         let _ = operator.await;
+        redis = tokio::task::spawn_blocking(move || {
+            redis.stop_reading();
+            redis
+        })
+        .await?;
         sequencer.ingress().stop();
     }
-    let ended = tokio::task::spawn_blocking(|| sequencer.join_all()).await?;
+    let ended = tokio::task::spawn_blocking(|| {
+        let ended = sequencer.join_all();
+        redis.join();
+        ended
+    })
+    .await?;
     let stopped =
         ended.context("the exchange has stopped; everything that was acknowledged is on the disk")?;
     let seq = stopped[0].seq;

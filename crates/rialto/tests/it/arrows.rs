@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["codec", "model"]),
     ("sequencer", &["journal", "exchange", "codec", "model"]),
     ("dialect", &["views", "model"]),
+    ("bridge-redis", &["dialect", "sequencer", "journal", "views", "model"]),
     ("gateway-http", &["dialect", "sequencer", "views", "model"]),
 ];
 

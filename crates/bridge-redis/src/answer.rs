@@ -1,0 +1,225 @@
+//! From the events of an entry to the fields of its result. Pure.
+
+use dialect::Listing;
+use dialect::rejects::{Asked, api_error};
+use model::{
+    AccountId, Amount, EndReason, EntryId, Event, MarketId, OrderAccepted, OrderAction, OrderAmended,
+    OrderEnded, OrderFilled, OrderId, QtyLots, Reject, TimeNs,
+};
+
+use crate::entry::text_of;
+
+/// What was told of an entry until now.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    entry: EntryId,
+    action: OrderAction,
+    account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    time_ns: TimeNs,
+    accepted: Option<OrderAccepted>,
+    fills: Vec<OrderFilled>,
+    amended: Option<OrderAmended>,
+    ended: Vec<OrderEnded>,
+    rejects: Vec<Reject>,
+}
+
+/// A result, ready to be written.
+pub type Fields = Vec<(&'static str, String)>;
+
+impl Answer {
+    /// Of an entry that was taken; nothing is told yet.
+    pub fn new(entry: EntryId, action: OrderAction, account: AccountId, market: MarketId) -> Self {
+        Self {
+            entry,
+            action,
+            account,
+            market,
+            time_ns: TimeNs(0),
+            accepted: None,
+            fills: Vec::new(),
+            amended: None,
+            ended: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+
+    /// Takes in what happened at that time. What happens to others is none of it.
+    pub fn hear(&mut self, time_ns: TimeNs, events: &[Event]) {
+        self.time_ns = time_ns;
+        for event in events {
+            match event {
+                Event::Heard { time_ns, .. } => self.time_ns = *time_ns,
+                Event::OrderAccepted(accepted) if accepted.account == self.account => {
+                    self.accepted = Some(accepted.clone());
+                }
+                Event::OrderFilled(filled) if filled.account == self.account => {
+                    self.fills.push(filled.clone());
+                }
+                Event::OrderAmended(amended) if amended.account == self.account => {
+                    self.amended = Some(amended.clone());
+                }
+                Event::OrderEnded(ended) if ended.account == self.account => self.ended.push(ended.clone()),
+                Event::Rejected { account, reject } if *account == self.account => {
+                    self.rejects.push(*reject);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whose entry it was.
+    pub const fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The entry that it answers.
+    pub fn entry(&self) -> String {
+        text_of(self.entry)
+    }
+
+    /// The result. `account` is what the account is called.
+    pub fn fields(&self, account: &str, listing: Option<&Listing>) -> Fields {
+        let mut fields: Fields = vec![
+            ("entry", self.entry()),
+            ("action", action_name(self.action).to_owned()),
+            ("account", account.to_owned()),
+            ("transactTime", self.time_ns.as_millis().to_string()),
+        ];
+        // A market that is not listed has no name, and nothing happens there.
+        let Some(listing) = listing else {
+            self.refused(&mut fields);
+            return fields;
+        };
+        fields.push(("symbol", listing.terms.name.to_string()));
+        match self.action {
+            OrderAction::Place => {
+                if !self.placed(listing, &mut fields) {
+                    self.refused(&mut fields);
+                }
+            }
+            OrderAction::Cancel | OrderAction::CancelAll => {
+                let ended = self.ended.iter().filter(|ended| ended.reason == EndReason::Canceled);
+                let ids: Vec<String> = ended.map(|ended| ended.order.to_string()).collect();
+                if ids.is_empty() {
+                    self.refused(&mut fields);
+                } else {
+                    fields.push(("result", "OK".to_owned()));
+                    fields.push(("status", "CANCELED".to_owned()));
+                    fields.push(("orderId", ids.join(",")));
+                }
+            }
+            OrderAction::Amend => match &self.amended {
+                None => self.refused(&mut fields),
+                Some(amended) => {
+                    fields.push(("result", "OK".to_owned()));
+                    fields.push(("orderId", amended.order.to_string()));
+                    fields.push(("clientOrderId", amended.client_order_id.to_string()));
+                    fields.push(("origQty", listing.quantity(amended.qty_lots).to_string()));
+                }
+            },
+            OrderAction::Replace => self.replaced(listing, &mut fields),
+        }
+        fields
+    }
+
+    /// What became of the new order; false when there is none.
+    fn placed(&self, listing: &Listing, fields: &mut Fields) -> bool {
+        let Some(accepted) = &self.accepted else { return false };
+        let (executed, quote) = self.executed(accepted.order, listing);
+        let end = self.ended.iter().find(|ended| ended.order == accepted.order).map(|ended| ended.reason);
+        fields.push(("result", "OK".to_owned()));
+        fields.push(("orderId", accepted.order.to_string()));
+        fields.push(("clientOrderId", accepted.client_order_id.to_string()));
+        fields.push(("status", status(end, executed).to_owned()));
+        if let Some(qty) = accepted.kind.qty_lots() {
+            fields.push(("origQty", listing.quantity(qty).to_string()));
+        }
+        fields.push(("executedQty", listing.quantity(executed).to_string()));
+        fields.push(("cummulativeQuoteQty", listing.quote_amount(quote).to_string()));
+        true
+    }
+
+    fn executed(&self, order: OrderId, listing: &Listing) -> (QtyLots, Amount) {
+        let fills = self.fills.iter().filter(|filled| filled.order == order);
+        fills.fold((QtyLots::ZERO, Amount::ZERO), |(lots, quote), filled| {
+            (lots + filled.qty_lots, quote + listing.terms.notional(filled.price_ticks, filled.qty_lots))
+        })
+    }
+
+    fn replaced(&self, listing: &Listing, fields: &mut Fields) {
+        let new = self.accepted.as_ref().map(|accepted| accepted.order);
+        let cancelled = self
+            .ended
+            .iter()
+            .find(|ended| ended.reason == EndReason::Canceled && Some(ended.order) != new)
+            .map(|ended| ended.order);
+        if let Some(cancelled) = cancelled {
+            fields.push(("cancelOrderId", cancelled.to_string()));
+        }
+        let was_placed = self.placed(listing, fields);
+        let not_attempted =
+            cancelled.is_none() && !was_placed && self.rejects.last() == Some(&Reject::ReplaceNotAttempted);
+        // One refusal alone came before either half was tried.
+        let was_tried = cancelled.is_some() || was_placed || self.rejects.len() > 1;
+        let half = |done| if done { "SUCCESS" } else { "FAILURE" };
+        if was_tried {
+            let new_result = if not_attempted { "NOT_ATTEMPTED" } else { half(was_placed) };
+            fields.push(("cancelResult", half(cancelled.is_some()).to_owned()));
+            fields.push(("newOrderResult", new_result.to_owned()));
+        }
+        if let Some(reject) = self.rejects.first() {
+            let is_of_cancel = was_tried && cancelled.is_none();
+            let error = api_error(if is_of_cancel { Asked::Cancel } else { Asked::Place }, reject);
+            if !was_placed {
+                fields.push(("result", "REFUSED".to_owned()));
+            }
+            fields.push(("code", error.code.to_string()));
+            fields.push(("msg", error.message.into_owned()));
+        }
+    }
+
+    fn refused(&self, fields: &mut Fields) {
+        let asked = match self.action {
+            OrderAction::Place | OrderAction::Replace => Asked::Place,
+            OrderAction::Cancel | OrderAction::CancelAll => Asked::Cancel,
+            OrderAction::Amend => Asked::Amend,
+        };
+        fields.push(("result", "REFUSED".to_owned()));
+        // A source is trusted to say whose order it is, so it is told when there is nobody of that name.
+        if let Some(Reject::UnknownAccount { account }) = self.rejects.first() {
+            fields.push(("code", crate::entry::UNKNOWN_ACCOUNT.to_string()));
+            fields.push(("msg", format!("There is no account {account}.")));
+        } else if let Some(reject) = self.rejects.first() {
+            let error = api_error(asked, reject);
+            fields.push(("code", error.code.to_string()));
+            fields.push(("msg", error.message.into_owned()));
+        } else {
+            // The operator had the command taken out.
+            fields.push(("code", "-1000".to_owned()));
+            fields.push(("msg", "The command was skipped by the operator.".to_owned()));
+        }
+    }
+}
+
+fn action_name(action: OrderAction) -> &'static str {
+    match action {
+        OrderAction::Place => "NEW",
+        OrderAction::Cancel => "CANCEL",
+        OrderAction::CancelAll => "CANCEL_ALL",
+        OrderAction::Replace => "CANCEL_REPLACE",
+        OrderAction::Amend => "AMEND",
+    }
+}
+
+fn status(end: Option<EndReason>, executed: QtyLots) -> &'static str {
+    match end {
+        None if executed.is_zero() => "NEW",
+        None => "PARTIALLY_FILLED",
+        Some(EndReason::Filled) => "FILLED",
+        Some(EndReason::Canceled) => "CANCELED",
+        Some(EndReason::Expired(_)) => "EXPIRED",
+        Some(EndReason::ExpiredInMatch) => "EXPIRED_IN_MATCH",
+    }
+}

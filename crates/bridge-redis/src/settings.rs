@@ -1,0 +1,62 @@
+//! What can be set.
+
+use std::time::Duration;
+
+use model::{SourceKey, SourceName};
+
+/// Where Redis is, and what is read there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `redis://HOST:PORT/DB`, or `rediss://` with TLS.
+    pub url: String,
+    /// What Redis wants to hear first, unless it stands in the URL.
+    pub password: Option<String>,
+    /// A connection that is not made in this time, and an answer that has not come, count as an error.
+    pub timeout: Duration,
+    /// Streams that orders come in by.
+    pub streams: Vec<StreamSettings>,
+}
+
+/// One stream that orders come in by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// What it is called in logs and metrics; with key and incarnation it is the source.
+    pub name: SourceName,
+    /// The stream's key.
+    pub key: SourceKey,
+    /// To be raised when the stream begins anew with ids below those that were read.
+    pub incarnation: u64,
+    /// How many of the newest entries each partition remembers one by one.
+    pub remember: u32,
+    /// The consumer group.
+    pub group: String,
+    /// The market that all entries are for; without it each names its own.
+    pub market: Option<String>,
+    /// Most entries of one read.
+    pub read_max: usize,
+    /// Most entries that are read and not acknowledged yet.
+    pub in_flight_max: usize,
+    /// How long the stream is held without a sign of life, before a spare takes over.
+    pub lease: Duration,
+    /// Where results go.
+    pub replies: Replies,
+    /// About how many dead letters are kept.
+    pub dead_letters_max: usize,
+}
+
+/// Where results go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replies {
+    /// Nowhere.
+    Off,
+    /// To a stream, of which about so many are kept.
+    Stream {
+        /// How many.
+        max: usize,
+    },
+    /// To a hash each, which lives so long.
+    Key {
+        /// How long.
+        ttl: Duration,
+    },
+}
