@@ -223,3 +223,131 @@ fn status(end: Option<EndReason>, executed: QtyLots) -> &'static str {
         Some(EndReason::ExpiredInMatch) => "EXPIRED_IN_MATCH",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dialect::sample::btcusdt;
+    use model::{
+        ClientOrderId, Liquidity, OrderKind, PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeId,
+    };
+
+    use super::*;
+
+    const MINE: AccountId = AccountId(7);
+    const MARKET: MarketId = MarketId(0);
+
+    fn accepted(order: u64) -> Event {
+        let (price_ticks, qty_lots, time_in_force) = (PriceTicks(1_000_000), QtyLots(500), TimeInForce::Gtc);
+        Event::OrderAccepted(OrderAccepted {
+            order: OrderId(order),
+            account: MINE,
+            market: MARKET,
+            side: Side::Buy,
+            kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force },
+            self_trade_prevention: SelfTradePrevention::None,
+            client_order_id: ClientOrderId::new("mine").unwrap(),
+            held: Amount(0),
+        })
+    }
+
+    fn filled(order: u64, account: AccountId, lots: i64) -> Event {
+        Event::OrderFilled(OrderFilled {
+            order: OrderId(order),
+            account,
+            market: MARKET,
+            trade: TradeId(1),
+            side: Side::Buy,
+            liquidity: Liquidity::Taker,
+            price_ticks: PriceTicks(1_000_000),
+            qty_lots: QtyLots(lots),
+            fee: Amount(0),
+            released: Amount(0),
+        })
+    }
+
+    fn ended(order: u64, reason: EndReason) -> Event {
+        let (order, released) = (OrderId(order), Amount(0));
+        Event::OrderEnded(OrderEnded { order, account: MINE, market: MARKET, reason, released })
+    }
+
+    fn rejected(reject: Reject) -> Event {
+        Event::Rejected { account: MINE, reject }
+    }
+
+    fn told(action: OrderAction, events: &[Event]) -> String {
+        let mut answer = Answer::new(EntryId((9 << 64) | 1), action, MINE, MARKET);
+        answer.hear(TimeNs(5_000_000), events);
+        let fields = answer.fields("alice", Some(&btcusdt()));
+        let text: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        text.join(" ")
+    }
+
+    #[track_caller]
+    fn says(action: OrderAction, events: &[Event], expected: &str) {
+        let text = told(action, events);
+        let head = "entry=9-1 action=";
+        assert!(text.starts_with(head) && text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn a_result_tells_what_became_of_the_order() {
+        let mut other = filled(3, AccountId(8), 100);
+        says(
+            OrderAction::Place,
+            &[accepted(4)],
+            "symbol=BTCUSDT result=OK orderId=4 clientOrderId=mine status=NEW origQty=0.50000000 executedQty=0.00000000 \
+             cummulativeQuoteQty=0.000000",
+        );
+        says(
+            OrderAction::Place,
+            &[accepted(4), other.clone(), filled(4, MINE, 100)],
+            "status=PARTIALLY_FILLED origQty=0.50000000 executedQty=0.10000000 cummulativeQuoteQty=5000.000000",
+        );
+        if let Event::OrderFilled(filled) = &mut other {
+            filled.account = MINE;
+        }
+        // Its own older order traded as well: that is no part of this one.
+        says(
+            OrderAction::Place,
+            &[accepted(4), other, filled(4, MINE, 500), ended(4, EndReason::Filled)],
+            "status=FILLED origQty=0.50000000 executedQty=0.50000000 cummulativeQuoteQty=25000.000000",
+        );
+        let late = rejected(Reject::TooLate { valid_until_ns: TimeNs(1) });
+        says(
+            OrderAction::Place,
+            &[late],
+            "result=REFUSED code=-1021 msg=Timestamp for this request is outside of the recvWindow.",
+        );
+    }
+
+    #[test]
+    fn cancels_and_replacements_tell_of_both_orders() {
+        let gone = [ended(4, EndReason::Canceled), ended(5, EndReason::Canceled)];
+        says(OrderAction::CancelAll, &gone, "result=OK status=CANCELED orderId=4,5");
+        let unknown = rejected(Reject::UnknownOrder);
+        says(
+            OrderAction::Cancel,
+            std::slice::from_ref(&unknown),
+            "result=REFUSED code=-2011 msg=Unknown order sent.",
+        );
+        let replace = |events: &[Event]| told(OrderAction::Replace, events);
+        let both = replace(&[ended(4, EndReason::Canceled), accepted(5)]);
+        assert!(both.contains("cancelOrderId=4 result=OK orderId=5"), "{both}");
+        assert!(both.ends_with("cancelResult=SUCCESS newOrderResult=SUCCESS"), "{both}");
+        let neither = replace(&[unknown.clone(), rejected(Reject::ReplaceNotAttempted)]);
+        assert!(
+            neither.contains("cancelResult=FAILURE newOrderResult=NOT_ATTEMPTED result=REFUSED code=-2011"),
+            "{neither}"
+        );
+        let new_alone = replace(&[unknown, accepted(5)]);
+        assert!(new_alone.contains("result=OK") && !new_alone.contains("REFUSED"), "{new_alone}");
+        assert!(new_alone.contains("cancelResult=FAILURE newOrderResult=SUCCESS code=-2011"), "{new_alone}");
+        let at_once = replace(&[rejected(Reject::MarketClosed)]);
+        assert!(at_once.ends_with("result=REFUSED code=-2010 msg=Market is closed."), "{at_once}");
+        let old_alone = replace(&[ended(4, EndReason::Canceled), rejected(Reject::DuplicateClientOrderId)]);
+        assert!(
+            old_alone.contains("cancelResult=SUCCESS newOrderResult=FAILURE result=REFUSED code=-2010"),
+            "{old_alone}"
+        );
+    }
+}

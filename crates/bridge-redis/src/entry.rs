@@ -218,3 +218,124 @@ pub fn entry_of(value: Value) -> Option<Entry> {
     }
     Some(Entry { id, fields: Some(fields) })
 }
+
+#[cfg(test)]
+mod tests {
+    use dialect::sample::btcusdt;
+    use model::{OrderAction, OrderKind, QtyLots};
+
+    use super::*;
+
+    const ID: EntryId = EntryId((1_700_000_000_123 << 64) | 5);
+
+    fn listings() -> Listings {
+        Listings::with(vec![btcusdt()])
+    }
+
+    fn entry(fields: &[(&str, &str)]) -> Entry {
+        let bytes = |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        Entry { id: ID, fields: Some(fields.iter().map(bytes).collect()) }
+    }
+
+    fn asked(market: Option<&str>, fields: &[(&str, &str)]) -> Result<OrderCommand, (i32, String)> {
+        let account = |name: &str| (name == "alice").then_some(AccountId(7));
+        command(&entry(fields), Origin { market, prefix: "r0-" }, &listings(), account)
+            .map_err(|error| (error.code, error.message.into_owned()))
+    }
+
+    const LIMIT: [(&str, &str); 7] = [
+        ("account", "alice"),
+        ("symbol", "BTCUSDT"),
+        ("side", "BUY"),
+        ("type", "LIMIT"),
+        ("timeInForce", "GTC"),
+        ("quantity", "0.5"),
+        ("price", "50000"),
+    ];
+
+    #[test]
+    fn an_entry_becomes_a_command() {
+        let Ok(OrderCommand::Place(place)) = asked(None, &LIMIT) else { panic!("it is an order") };
+        assert_eq!((place.account, place.kind.qty_lots()), (AccountId(7), Some(QtyLots(500))));
+        assert_eq!(place.client_order_id.as_str(), "r0-1700000000123-5", "the entry gives it a name");
+        assert_eq!(place.valid_until_ns, TimeNs::NEVER);
+        let until = [&LIMIT[..], &[("validUntil", "1700000000000"), ("newClientOrderId", "mine")]].concat();
+        let Ok(OrderCommand::Place(place)) = asked(Some("BTCUSDT"), &until) else { panic!("it is an order") };
+        assert_eq!(place.valid_until_ns, TimeNs::from_millis(1_700_000_000_000));
+        assert_eq!(place.client_order_id.as_str(), "mine");
+
+        let of = [("accountId", "9"), ("symbol", "BTCUSDT")];
+        let action = |more: &[(&str, &str)]| {
+            let order = asked(None, &[&of[..], more].concat()).unwrap();
+            assert_eq!(order.account(), AccountId(9));
+            order.action()
+        };
+        assert_eq!(action(&[("action", "CANCEL"), ("orderId", "4")]), OrderAction::Cancel);
+        assert_eq!(action(&[("action", "CANCEL_ALL")]), OrderAction::CancelAll);
+        assert_eq!(
+            action(&[("action", "AMEND"), ("origClientOrderId", "a"), ("newQty", "0.1")]),
+            OrderAction::Amend
+        );
+        let market = [("side", "SELL"), ("type", "MARKET"), ("quantity", "1")];
+        let replace = [
+            &[("action", "CANCEL_REPLACE"), ("cancelReplaceMode", "ALLOW_FAILURE"), ("cancelOrderId", "4")],
+            &market[..],
+        ]
+        .concat();
+        assert_eq!(action(&replace), OrderAction::Replace);
+        let Ok(OrderCommand::Place(place)) = asked(Some("BTCUSDT"), &[&of[..1], &market].concat()) else {
+            panic!("it is an order")
+        };
+        assert_eq!(place.kind, OrderKind::Market { qty_lots: QtyLots(1_000) });
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_reason() {
+        let without = |name: &str| -> Vec<(&str, &str)> {
+            LIMIT.into_iter().filter(|(field, _)| *field != name).collect()
+        };
+        let with = |field| [&LIMIT[..], &[field]].concat();
+        let mandatory = |name| {
+            (-1102, format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."))
+        };
+        assert_eq!(asked(None, &without("symbol")).unwrap_err(), mandatory("symbol"));
+        assert_eq!(asked(None, &without("side")).unwrap_err(), mandatory("side"));
+        assert_eq!(asked(None, &without("account")).unwrap_err().0, -1102);
+        assert_eq!(asked(None, &with(("account", "bob"))).unwrap_err().0, -1101, "a field twice");
+        assert_eq!(asked(None, &with(("accountId", "7"))).unwrap_err().0, -1128);
+        assert_eq!(asked(None, &with(("qty", "1"))).unwrap_err().0, -1104, "a field that nobody reads");
+        assert_eq!(asked(None, &with(("action", "BUY"))).unwrap_err().0, -1130);
+        assert_eq!(asked(Some("ETHUSDT"), &LIMIT).unwrap_err().0, -1130);
+        let bob = [&[("account", "bob")], &LIMIT[1..]].concat();
+        assert_eq!(asked(None, &bob).unwrap_err(), (UNKNOWN_ACCOUNT, "There is no account 'bob'.".into()));
+        let other = [&LIMIT[..1], &[("symbol", "FOO")], &LIMIT[2..]].concat();
+        assert_eq!(asked(None, &other).unwrap_err().0, UNKNOWN_SYMBOL);
+        let gone = Entry { id: ID, fields: None };
+        let refused = command(&gone, Origin { market: None, prefix: "" }, &listings(), |_| None).unwrap_err();
+        assert!(refused.message.contains("was deleted"));
+        let binary = Entry { id: ID, fields: Some(vec![(vec![0xFF], vec![])]) };
+        assert!(command(&binary, Origin { market: None, prefix: "" }, &listings(), |_| None).is_err());
+    }
+
+    #[test]
+    fn ids_are_those_of_redis() {
+        assert_eq!(text_of(ID), "1700000000123-5");
+        assert_eq!(id_of(b"1700000000123-5"), Some(ID));
+        assert_eq!(id_of(b"18446744073709551615-18446744073709551615"), Some(EntryId(u128::MAX)));
+        for wrong in ["", "5", "5-", "-5", "a-1", "5-1-2", "18446744073709551616-0"] {
+            assert_eq!(id_of(wrong.as_bytes()), None, "{wrong}");
+        }
+        let text = |text: &str| Value::BulkString(text.into());
+        let fields = Value::Array(vec![text("a"), text("b")]);
+        let list = Value::Array(vec![
+            Value::Array(vec![text("1-1"), fields]),
+            Value::Array(vec![text("1-2"), Value::Nil]),
+        ]);
+        let read = Value::Array(vec![Value::Array(vec![text("stream"), list])]);
+        let entries = entries_of(read).unwrap();
+        assert_eq!(entries[0].fields, Some(vec![(b"a".to_vec(), b"b".to_vec())]));
+        assert_eq!((entries[1].id, &entries[1].fields), (id_of(b"1-2").unwrap(), &None));
+        assert_eq!(entries_of(Value::Nil), Some(Vec::new()));
+        assert_eq!(entries_of(Value::Int(1)), None);
+    }
+}

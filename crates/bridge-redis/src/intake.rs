@@ -19,7 +19,7 @@ use sequencer::{Reply, Session, Submission, SubmitError};
 use crate::entry::{self, Entry};
 use crate::keys::Keys;
 use crate::lease::Lease;
-use crate::server::{Broken, is_busy_group, keep_serving, unexpected};
+use crate::server::{Broken, is_busy_group, keep_serving, send, unexpected};
 use crate::stats::SourceStats;
 use crate::{Context, Registered, StreamSettings};
 
@@ -187,7 +187,7 @@ impl Intake {
         }
         let mut last = pipe();
         self.acknowledge(&mut work, &mut last);
-        last.query::<()>(&mut work.connection)?;
+        send(&last, &mut work.connection)?;
         work.lease.release(&mut work.connection)?;
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Intake {
         let mut commands = pipe();
         self.acknowledge(work, &mut commands);
         if room == 0 || !work.waiting.is_empty() {
-            commands.query::<()>(&mut work.connection)?;
+            send(&commands, &mut work.connection)?;
             return Ok(Vec::new());
         }
         let read = commands

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Client, Connection, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult};
+use redis::{Client, Connection, ErrorKind, IntoConnectionInfo as _, Pipeline, RedisError, RedisResult};
 
 use crate::{Context, Settings};
 
@@ -88,6 +88,11 @@ pub(crate) fn keep_serving(context: &Context, what: &str, mut serve: impl FnMut(
         context.pause(pause);
         pause = (pause * 2).min(LONGEST);
     }
+}
+
+/// Sends commands whose answers say nothing, if there are any.
+pub(crate) fn send(commands: &Pipeline, connection: &mut Connection) -> RedisResult<()> {
+    if commands.is_empty() { Ok(()) } else { commands.query(connection) }
 }
 
 /// Whether Redis says that something is there already.

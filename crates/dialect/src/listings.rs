@@ -53,9 +53,14 @@ impl Listings {
                 quote: asset(terms.quote),
             })
             .collect();
+        Self { assets, ..Self::with(markets) }
+    }
+
+    /// Markets, and no assets by themselves.
+    pub fn with(markets: Vec<Listing>) -> Self {
         let by_symbol =
             markets.iter().enumerate().map(|(index, listing)| (listing.terms.name, index)).collect();
-        Self { assets, markets, by_symbol }
+        Self { assets: Vec::new(), markets, by_symbol }
     }
 
     /// True when what partition `by` knows belongs in the place of `current`. Where markets live the first partition says; that

@@ -11,12 +11,16 @@ use std::process::{Command, Stdio};
 use acceptance::{Server, lasting_addresses};
 
 /// What runs a script, with the packages that it needs.
-fn interpreter(script: &str) -> Command {
+pub fn interpreter(script: &str) -> Command {
     let named = |variable: &str, what: &str| {
         std::env::var_os(variable)
             .unwrap_or_else(|| panic!("{variable} must name {what}; tools/test makes one and sets it"))
     };
-    if Path::new(script).extension().is_some_and(|extension| extension == "mjs") {
+    let is = |kind: &str| Path::new(script).extension().is_some_and(|extension| extension == kind);
+    if is("php") {
+        return Command::new("php");
+    }
+    if is("mjs") {
         let mut node = Command::new("node");
         let modules = named("RIALTO_NODE_MODULES", "a folder with the packages of clients/npm/package.json");
         // Standard output is for the result; one of the packages tells of its connections there.

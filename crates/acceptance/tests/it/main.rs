@@ -12,6 +12,7 @@ mod operator;
 mod partitions;
 mod program;
 mod random;
+mod redis;
 mod refusals;
 mod yardsticks;
 
