@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use journal::{EventLogReader, JournalError};
+use journal::EventLogReader;
 use model::{AccountId, Event, EventBatch, PartitionId, Seq, SourceId};
 use redis::{Connection, cmd, pipe};
 
@@ -109,7 +109,7 @@ impl Replier {
             self.write(&mut work)?;
         }
         let storage = &self.context.exchange.storages[self.partition.index()];
-        let mut log = EventLogReader::open(storage, work.seen.next()).map_err(broken_log)?;
+        let mut log = EventLogReader::open(storage, work.seen.next())?;
         self.catch_up(&mut work, &mut log, released)?;
         loop {
             let Some(batches) = subscription.wait(LOOK) else {
@@ -130,7 +130,7 @@ impl Replier {
     /// Reads the files up to a command.
     fn catch_up(&mut self, work: &mut Work, log: &mut EventLogReader, until: Seq) -> Result<(), Broken> {
         while work.seen < until {
-            match log.next().map_err(broken_log)? {
+            match log.next()? {
                 Some(frame) => {
                     let batch =
                         sequencer::decode_batch(&frame).map_err(|error| Broken::Log(error.to_string()))?;
@@ -252,8 +252,4 @@ impl Replier {
         (work.written, self.done, work.position_at) = (work.seen, work.seen, Instant::now());
         Ok(())
     }
-}
-
-fn broken_log(error: JournalError) -> Broken {
-    Broken::Log(error.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use journal::JournalError;
 use redis::{Client, Connection, ErrorKind, IntoConnectionInfo as _, Pipeline, RedisError, RedisResult};
 
 use crate::{Context, Settings};
@@ -26,6 +27,12 @@ pub(crate) enum Broken {
 impl From<RedisError> for Broken {
     fn from(error: RedisError) -> Self {
         Self::Redis(error)
+    }
+}
+
+impl From<JournalError> for Broken {
+    fn from(error: JournalError) -> Self {
+        Self::Log(error.to_string())
     }
 }
 

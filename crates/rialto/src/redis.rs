@@ -53,7 +53,7 @@ impl Redis {
     /// What the metrics show of it.
     pub fn shown(&self) -> Option<RedisStreams> {
         let stats = self.0.as_ref()?.stats();
-        let status = |source: &Arc<bridge_redis::SourceStats>| RedisStreamStatus {
+        let shown = |source: &Arc<bridge_redis::SourceStats>| RedisStreamStatus {
             name: source.name.clone(),
             is_active: source.active(),
             taken: source.taken(),
@@ -63,7 +63,7 @@ impl Redis {
             replies: source.replies(),
             reply_lag: source.reply_lag(),
         };
-        Some(Box::new(move || stats.sources.iter().map(status).collect()))
+        Some(Box::new(move || stats.sources.iter().map(shown).collect()))
     }
 
     /// Reads nothing more, and waits for what was read. Before the sequencer is stopped.

@@ -6,12 +6,12 @@ use model::{
     Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event,
     ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
     Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice,
-    OrderAccepted, OrderAction, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented,
-    OrderRef, Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject,
-    ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
-    SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
-    TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded, WithdrawalId,
-    WithdrawalRequested, WithdrawalSettled,
+    OrderAccepted, OrderAction, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind,
+    OrderPrevented, OrderRef, Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots,
+    RegisterSource, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey,
+    RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope,
+    SourceId, SourceTerms, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId,
+    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 /// An enum that can say what its variants are called.
