@@ -213,7 +213,8 @@ fn action_name(action: OrderAction) -> &'static str {
     }
 }
 
-fn status(end: Option<EndReason>, executed: QtyLots) -> &'static str {
+/// What an order's state is called.
+pub fn status(end: Option<EndReason>, executed: QtyLots) -> &'static str {
     match end {
         None if executed.is_zero() => "NEW",
         None => "PARTIALLY_FILLED",

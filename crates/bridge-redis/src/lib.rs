@@ -1,4 +1,5 @@
-//! The bridge to Redis and Valkey: orders come in through Streams, what came of them goes out to reply streams. It holds no
+//! The bridge to Redis and Valkey: orders come in through Streams, what came of them goes out to reply streams, and what is asked
+//! most is kept there. It holds no
 //! trading state: what was done is told by the event log, how far it has come stands in Redis beside what it wrote.
 //!
 //! ```text
@@ -16,6 +17,7 @@
 //! nobody else.
 
 mod answer;
+mod cache;
 mod entry;
 mod intake;
 mod keys;
@@ -38,9 +40,10 @@ use views::Views;
 
 pub use keys::Keys;
 pub use server::Server;
-pub use settings::{Replies, Settings, StreamSettings};
-pub use stats::{SourceStats, Stats};
+pub use settings::{CacheSettings, Replies, Settings, StreamSettings};
+pub use stats::{CacheStats, SourceStats, Stats};
 
+use crate::cache::Cache;
 use crate::intake::Intake;
 use crate::replies::Replier;
 
@@ -104,7 +107,8 @@ impl Context {
 pub struct Bridge {
     stop: Arc<AtomicBool>,
     intakes: Vec<JoinHandle<()>>,
-    repliers: Vec<JoinHandle<()>>,
+    /// They end with the events.
+    writers: Vec<JoinHandle<()>>,
     stats: Arc<Stats>,
 }
 
@@ -118,7 +122,7 @@ impl Bridge {
             instance: instance.into(),
             stop: Arc::default(),
         };
-        let (mut intakes, mut repliers, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut intakes, mut writers, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for stream in &settings.streams {
             let stream = Arc::new(stream.clone());
             let registered = register(&context.exchange.ingress, &stream)?;
@@ -128,14 +132,25 @@ impl Bridge {
                 for (partition, registered) in partitions() {
                     let name = format!("redis-replies-{partition}");
                     let replier = Replier::new(&context, &stream, partition, *registered, &stats);
-                    repliers.push(spawn(name, move || replier.run())?);
+                    writers.push(spawn(name, move || replier.run())?);
                 }
             }
             let intake = Intake::new(&context, &stream, &registered, &stats);
             intakes.push(spawn("redis-intake".into(), move || intake.run())?);
             all.push(stats);
         }
-        Ok(Self { stop: context.stop, intakes, repliers, stats: Arc::new(Stats { sources: all }) })
+        let mut cache = None;
+        if let Some(settings) = &settings.cache {
+            let settings = Arc::new(settings.clone());
+            let count = context.exchange.egress.len();
+            let stats = cache.insert(Arc::new(CacheStats::new(count)));
+            for partition in (0..).map(PartitionId).take(count) {
+                let cache = Cache::new(&context, &settings, partition, stats);
+                writers.push(spawn(format!("redis-cache-{partition}"), move || cache.run())?);
+            }
+        }
+        let stats = Arc::new(Stats { sources: all, cache });
+        Ok(Self { stop: context.stop, intakes, writers, stats })
     }
 
     /// What was counted until now.
@@ -152,11 +167,11 @@ impl Bridge {
         }
     }
 
-    /// Waits until the replies to everything are written, as far as Redis takes them. Behind the end of the sequencer.
+    /// Waits until the replies to everything and the cache are written, as far as Redis takes them. Behind the end of the sequencer.
     pub fn join(mut self) {
         self.stop_reading();
-        for replier in self.repliers.drain(..) {
-            let _ = replier.join();
+        for writer in self.writers.drain(..) {
+            let _ = writer.join();
         }
     }
 }

@@ -15,6 +15,23 @@ pub struct Settings {
     pub timeout: Duration,
     /// Streams that orders come in by.
     pub streams: Vec<StreamSettings>,
+    /// What is kept in Redis for whoever asks there.
+    pub cache: Option<CacheSettings>,
+}
+
+/// What is kept in Redis for whoever asks there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// What all keys begin with.
+    pub prefix: String,
+    /// Levels of each side of a book.
+    pub depth_levels: usize,
+    /// About how many trades of a market are kept.
+    pub trades_max: usize,
+    /// About how many events of a market or an account are kept.
+    pub events_max: usize,
+    /// The shortest time between two writes.
+    pub interval: Duration,
 }
 
 /// One stream that orders come in by.

@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::PartitionId;
 
 /// Of all sources.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// In the order of the settings.
     pub sources: Vec<Arc<SourceStats>>,
+    /// Where there is a cache.
+    pub cache: Option<Arc<CacheStats>>,
 }
 
 /// Of one source.
@@ -70,5 +76,36 @@ impl SourceStats {
     /// Commands of the partition that is furthest behind, whose results are not written yet.
     pub fn reply_lag(&self) -> u64 {
         self.reply_lag.iter().map(|lag| lag.load(Ordering::Relaxed)).max().unwrap_or_default()
+    }
+}
+
+/// Of the cache.
+#[derive(Debug)]
+pub struct CacheStats {
+    /// By partition: when Redis last had all that there was.
+    fresh: Mutex<Vec<Instant>>,
+    /// Commands that were sent.
+    pub(crate) commands: AtomicU64,
+}
+
+impl CacheStats {
+    pub(crate) fn new(partitions: usize) -> Self {
+        Self { fresh: Mutex::new(vec![Instant::now(); partitions]), commands: AtomicU64::new(0) }
+    }
+
+    /// Redis has all that there is.
+    pub(crate) fn fresh(&self, partition: PartitionId) {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)[partition.index()] = Instant::now();
+    }
+
+    /// How long ago Redis had all that there was, at the most.
+    pub fn age(&self) -> Duration {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.iter().map(Instant::elapsed).max().unwrap_or_default()
+    }
+
+    /// Commands that were sent.
+    pub fn commands(&self) -> u64 {
+        self.commands.load(Ordering::Relaxed)
     }
 }

@@ -29,7 +29,7 @@ use crate::limits::{Limits, Refusal};
 use crate::listings::{Listing, Listings};
 use crate::market_data::status_name;
 use crate::market_pattern::Pattern;
-use crate::metrics::{Metrics, RedisStreams};
+use crate::metrics::{Metrics, RedisStatus};
 use crate::params::Params;
 use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
 use crate::rejects::{Asked, api_error};
@@ -46,8 +46,8 @@ pub struct Gateway {
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Where orders come in by Redis.
-    pub(crate) redis_streams: OnceLock<RedisStreams>,
+    /// The bridge to Redis.
+    pub(crate) redis: OnceLock<RedisStatus>,
     pub(crate) started: Instant,
     /// The threads that drive the connections of the streams.
     pub(crate) streams: Handle,
@@ -78,16 +78,16 @@ impl Gateway {
             keys,
             limits,
             metrics,
-            redis_streams: OnceLock::new(),
+            redis: OnceLock::new(),
             started,
             streams,
             random,
         })
     }
 
-    /// Shows the streams of a Redis among the metrics. Once; further calls change nothing.
-    pub fn show_redis_streams(&self, streams: RedisStreams) {
-        let _ = self.redis_streams.set(streams);
+    /// Shows the bridge to Redis among the metrics. Once; further calls change nothing.
+    pub fn show_redis(&self, status: RedisStatus) {
+        let _ = self.redis.set(status);
     }
 
     /// What a limit says, counted when it says no.

@@ -102,8 +102,8 @@ pub struct RedisStreamStatus {
     pub reply_lag: u64,
 }
 
-/// Tells of the streams of Redis.
-pub type RedisStreams = Box<dyn Fn() -> Vec<RedisStreamStatus> + Send + Sync>;
+/// Tells of the streams of Redis, and how long ago the cache there was complete, where there is one.
+pub type RedisStatus = Box<dyn Fn() -> (Vec<RedisStreamStatus>, Option<Duration>) + Send + Sync>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfStream {
@@ -291,8 +291,13 @@ impl Metrics {
             refused,
         );
 
-        if let Some(streams) = gateway.redis_streams.get() {
-            register_redis_streams(&mut registry, &streams());
+        if let Some(status) = gateway.redis.get() {
+            let (streams, cache_age) = status();
+            register_redis_streams(&mut registry, &streams);
+            if let Some(age) = cache_age {
+                let help = "How long ago the cache in Redis had all that there was";
+                registry.register("rialto_redis_cache_age_seconds", help, ConstGauge::new(age.as_secs_f64()));
+            }
         }
         let mut gauge = |name: &str, help: &str, number: u64| {
             registry.register(name, help, ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX)));

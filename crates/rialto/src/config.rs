@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use bridge_redis::{Replies, StreamSettings};
+use bridge_redis::{CacheSettings, Replies, StreamSettings};
 use gateway_http::market_pattern::most_specific;
 use gateway_http::{
     CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
@@ -264,6 +264,7 @@ pub struct Redis {
     pub password_file: PathBuf,
     #[serde(deserialize_with = "within::<10, 600_000, _, _>")]
     pub timeout_ms: u64,
+    pub cache: Option<RedisCache>,
     #[serde(rename = "stream")]
     pub streams: Vec<Spanned<RedisStream>>,
 }
@@ -294,6 +295,28 @@ pub struct RedisStream {
     pub reply_ttl_s: u64,
     #[serde(default = "number::<100_000, _>", deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub dead_letters_max: usize,
+}
+
+/// What is kept in Redis for whoever asks there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisCache {
+    pub prefix: String,
+    #[serde(deserialize_with = "within::<1, 5_000, _, _>")]
+    pub depth_levels: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub trades_max: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub events_max: usize,
+    #[serde(deserialize_with = "within::<1, 60_000, _, _>")]
+    pub interval_ms: u64,
+}
+
+impl Default for RedisCache {
+    fn default() -> Self {
+        let prefix = "rialto".to_owned();
+        Self { prefix, depth_levels: 20, trades_max: 100, events_max: 1_000, interval_ms: 5 }
+    }
 }
 
 /// Where the results of a stream go.
@@ -486,6 +509,7 @@ impl Default for Redis {
             password_env: String::new(),
             password_file: PathBuf::new(),
             timeout_ms: 5_000,
+            cache: None,
             streams: Vec::new(),
         }
     }
@@ -624,6 +648,16 @@ impl Config {
                         "{pattern} = {}: there are {count} partitions, numbered from 0",
                         partition.get_ref()
                     ),
+                ));
+            }
+        }
+        if let Some(cache) = &self.redis.cache {
+            if self.redis.url.is_empty() {
+                return Err(anyhow!("redis.url is empty: say where the Redis of [redis.cache] is"));
+            }
+            if cache.prefix.is_empty() || cache.prefix.contains(['{', '}']) {
+                return Err(anyhow!(
+                    "redis.cache.prefix must not be empty and have no braces: it stands within the hash tags"
                 ));
             }
         }
@@ -770,6 +804,13 @@ impl Config {
             password,
             timeout: Duration::from_millis(redis.timeout_ms),
             streams: streams.collect(),
+            cache: redis.cache.as_ref().map(|cache| CacheSettings {
+                prefix: cache.prefix.clone(),
+                depth_levels: cache.depth_levels,
+                trades_max: cache.trades_max,
+                events_max: cache.events_max,
+                interval: Duration::from_millis(cache.interval_ms),
+            }),
         })
     }
 
@@ -976,6 +1017,13 @@ mod tests {
         assert!(refused(&with("name = \"\"\nkey = \"a\"\n")).contains("line 3: name must not be empty"));
         assert!(refused(&with(&format!("{good}[[redis.stream]]\n{good}"))).contains("is there twice"));
         assert!(refused("[[redis.stream]]\nname = \"a\"\nkey = \"b\"\n").starts_with("redis.url is empty"));
+        let cached = Config::parse("[redis]\nurl = \"redis://h\"\n[redis.cache]\ninterval_ms = 7\n").unwrap();
+        let cache = cached.redis(None).unwrap().cache.unwrap();
+        assert_eq!((cache.prefix.as_str(), cache.interval), ("rialto", Duration::from_millis(7)));
+        assert!(
+            refused("[redis]\nurl = \"redis://h\"\n[redis.cache]\nprefix = \"{a}\"\n").contains("no braces")
+        );
+        assert!(refused("[redis.cache]\n").starts_with("redis.url is empty"));
         assert!(refused("[redis]\nurl = \"http://x\"\n").starts_with("redis.url: "));
     }
 

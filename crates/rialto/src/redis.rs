@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use bridge_redis::{Bridge, Directory, Exchange};
-use gateway_http::{Listings, ReadModels, RedisStreamStatus, RedisStreams};
+use gateway_http::{Listings, ReadModels, RedisStatus, RedisStreamStatus};
 use journal::Storage;
 use model::PartitionId;
 use sequencer::{Egress, Ingress};
@@ -51,7 +51,7 @@ impl Redis {
     }
 
     /// What the metrics show of it.
-    pub fn shown(&self) -> Option<RedisStreams> {
+    pub fn shown(&self) -> Option<RedisStatus> {
         let stats = self.0.as_ref()?.stats();
         let shown = |source: &Arc<bridge_redis::SourceStats>| RedisStreamStatus {
             name: source.name.clone(),
@@ -63,7 +63,10 @@ impl Redis {
             replies: source.replies(),
             reply_lag: source.reply_lag(),
         };
-        Some(Box::new(move || stats.sources.iter().map(shown).collect()))
+        Some(Box::new(move || {
+            let cache_age = stats.cache.as_ref().map(|cache| cache.age());
+            (stats.sources.iter().map(shown).collect(), cache_age)
+        }))
     }
 
     /// Reads nothing more, and waits for what was read. Before the sequencer is stopped.

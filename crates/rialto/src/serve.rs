@@ -147,7 +147,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         streams.handle().clone(),
     );
     if let Some(shown) = redis.shown() {
-        gateway.show_redis_streams(shown);
+        gateway.show_redis(shown);
     }
     let addresses = (public.local_addr()?, admin.local_addr()?);
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it

@@ -10,7 +10,7 @@ use model::{Event, Seq};
 use redis::{cmd, pipe};
 
 use self::world::{STREAM, World};
-use crate::http::{Connection, PATIENCE};
+use crate::http::{Connection, PATIENCE, Signer};
 
 mod world;
 
@@ -29,8 +29,10 @@ fn orders_and_results(partitions: u8) {
     let with = |more: &[(&'static str, &'static str)]| [&BUY[..], more].concat();
     let sell = [("account", "bob"), ("symbol", "BTCUSDT"), ("side", "SELL"), ("type", "LIMIT")];
     let resting = [&sell[..], &[("timeInForce", "GTC"), ("quantity", "2"), ("price", "60000")]].concat();
-    let mut added = vec![
-        world.add(&resting),
+    let mut added = vec![world.add(&resting)];
+    // Accounts of different partitions do not wait for each other.
+    world.replies(1);
+    added.extend([
         world.add(&with(&[
             ("timeInForce", "GTC"),
             ("quantity", "0.5"),
@@ -45,7 +47,7 @@ fn orders_and_results(partitions: u8) {
             ("price", "1"),
             ("validUntil", "1"),
         ])),
-    ];
+    ]);
     let of_bob = [("account", "bob"), ("symbol", "BTCUSDT")];
     let replies = world.replies(4);
     let resting_order = replies[0].get("orderId").to_owned();
@@ -140,6 +142,115 @@ fn a_result_can_have_a_key_of_its_own() {
         ("entry", &elsewhere),
         ("reason", "This stream is for BTCUSDT; orders for ETHBTC go to another one."),
     ]);
+}
+
+/// What Redis shows of the exchange.
+fn shown(world: &World) -> BTreeMap<String, BTreeMap<String, String>> {
+    let market = |what: &str| format!("{{rialto:market:BTCUSDT}}:{what}");
+    let account = |name: &str, what: &str| format!("{{rialto:account:{name}}}:{what}");
+    let hash = |key: String| (key.clone(), world.redis.ask::<BTreeMap<String, String>>(&["HGETALL", &key]));
+    let set = |key: String| {
+        let found = world.redis.ask::<BTreeMap<String, String>>(&["ZRANGE", &key, "0", "-1", "WITHSCORES"]);
+        (key, found)
+    };
+    let mut all = BTreeMap::from([set(market("bids")), set(market("asks")), hash(market("ticker"))]);
+    for name in ["alice", "bob"] {
+        all.extend(["free", "held", "open"].map(|what| hash(account(name, what))));
+    }
+    // When it was looked at is no part of what there is.
+    all.get_mut(&market("ticker")).expect("just put there").remove("time");
+    let trades = market("trades");
+    let entries: Vec<(String, BTreeMap<String, String>)> = world.redis.ask(&["XRANGE", &trades, "-", "+"]);
+    all.extend(entries.into_iter().map(|(id, fields)| (format!("trade {id}"), fields)));
+    all
+}
+
+/// The cache follows what happens, keeps nobody from trading when Redis stands still, and is there again when Redis has forgotten
+/// everything.
+#[test]
+fn the_cache_follows_and_is_made_anew() {
+    for partitions in [1, 2] {
+        let mut world = World::new(partitions, "[redis.cache]\ndepth_levels = 2\n");
+        follows_and_is_made_anew(&mut world);
+    }
+}
+
+fn follows_and_is_made_anew(world: &mut World) {
+    let order = |account, side, quantity, price| {
+        [
+            ("account", account),
+            ("symbol", "BTCUSDT"),
+            ("side", side),
+            ("type", "LIMIT"),
+            ("timeInForce", "GTC"),
+        ]
+        .into_iter()
+        .chain([("quantity", quantity), ("price", price)])
+        .collect::<Vec<_>>()
+    };
+    for price in ["59000", "59001", "59002"] {
+        world.add(&order("alice", "BUY", "0.5", price));
+    }
+    // Accounts of different partitions do not wait for each other.
+    world.replies(3);
+    world.add(&order("bob", "SELL", "0.7", "59002"));
+    world.replies(4);
+    world.add(&order("bob", "SELL", "1", "60001"));
+    let last = world.add(&[("account", "alice"), ("symbol", "BTCUSDT"), ("action", "CANCEL_ALL")]);
+    world.drained();
+    world.add(&order("alice", "BUY", "0.25", "58500"));
+    let answered = world.replies(7);
+    assert!(answered.iter().any(|reply| reply.get("entry") == last && reply.get("result") == "OK"));
+    let rests = answered.last().expect("there are some").get("orderId").to_owned();
+
+    let is_there = |world: &World| {
+        let all = shown(world);
+        let of = |key: &str, field: &str| all[key].get(field).map_or("", String::as_str).to_owned();
+        all["{rialto:account:alice}:open"].len() == 1
+            && of("{rialto:market:BTCUSDT}:bids", "58500:0.25000000") == "58500"
+            && of("{rialto:account:alice}:held", "USDT") == "14625.00000000"
+    };
+    until("the cache has the last order", || is_there(world));
+    let all = shown(world);
+    let of = |key: &str, field: &str| all[key].get(field).map_or("", String::as_str);
+    // Bob met 0.5 at 59002, and 0.2 of his order rested there.
+    assert_eq!(all["{rialto:market:BTCUSDT}:asks"].len(), 2, "{all:#?}");
+    assert_eq!(of("{rialto:market:BTCUSDT}:asks", "59002:0.20000000"), "59002", "{all:#?}");
+    assert_eq!(of("{rialto:market:BTCUSDT}:ticker", "lastPrice"), "59002");
+    assert_eq!(of("{rialto:market:BTCUSDT}:ticker", "bidPrice"), "58500");
+    assert_eq!(of("trade 1-0", "qty"), "0.50000000");
+    assert_eq!(of("{rialto:account:bob}:held", "BTC"), "1.20000000");
+    assert!(of("{rialto:account:alice}:open", &rests).contains("\"executedQty\":\"0.00000000\""), "{all:#?}");
+    let events = world.entries("{rialto:account:alice}:events");
+    let filled = events.iter().find(|event| event.get("event") == "filled").expect("alice has bought");
+    filled.says(&[("symbol", "BTCUSDT"), ("price", "59002"), ("qty", "0.50000000"), ("feeAsset", "BTC")]);
+    let events = world.entries("{rialto:market:BTCUSDT}:events");
+    events.last().expect("there was a trade").says(&[("event", "trade"), ("id", "1"), ("side", "SELL")]);
+
+    // Redis stands still: whoever trades does not notice.
+    let (key, secret) = world.operator().create_key(2);
+    world.redis.signal("STOP");
+    let mut trader = Connection::open(&world.addresses.public).expect("it listens");
+    let bob = Signer::new(&key, &secret);
+    for _ in 0..20 {
+        let query = "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.001&price=70000";
+        trader.signed("POST", "/api/v3/order", &bob, query).expect("it answers").good();
+    }
+    world.redis.signal("CONT");
+    until("the cache has caught up", || shown(world)["{rialto:account:bob}:open"].len() == 22);
+
+    // Redis has lost everything.
+    let before = shown(world);
+    world.redis.kill();
+    world.redis.forget();
+    world.redis.start_again();
+    until("the cache is there again", || shown(world) == before);
+    // And an exchange that was killed finds its cache and goes on with it.
+    world.kill();
+    world.start_again();
+    world.add(&order("bob", "SELL", "0.25", "58500"));
+    until("the cache goes on", || shown(world).contains_key("trade 2-0"));
+    assert!(shown(world)["{rialto:account:alice}:open"].is_empty());
 }
 
 /// Producers as somebody would write them, in the languages of the documentation.

@@ -72,6 +72,19 @@ impl Redis {
         command.query(&mut self.connect()).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
+    /// Stops it from answering, or lets it go on: `STOP` and `CONT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "it runs");
+    }
+
+    /// Everything that it has is gone.
+    pub fn forget(&self) {
+        assert!(self.child.is_none(), "while it does not run");
+        fs::remove_dir_all(self.folder.join("appendonlydir")).expect("it was there");
+    }
+
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it runs");
