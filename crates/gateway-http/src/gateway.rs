@@ -29,7 +29,7 @@ use crate::limits::{Limits, Refusal};
 use crate::listings::{Listing, Listings};
 use crate::market_data::status_name;
 use crate::market_pattern::Pattern;
-use crate::metrics::{Metrics, RedisStatus};
+use crate::metrics::{Metrics, RedisStatus, SqlWriters};
 use crate::params::Params;
 use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
 use crate::rejects::{Asked, api_error};
@@ -48,6 +48,8 @@ pub struct Gateway {
     pub(crate) metrics: Arc<Metrics>,
     /// The bridge to Redis.
     pub(crate) redis: OnceLock<RedisStatus>,
+    /// Where a database is written to.
+    pub(crate) sql_writers: OnceLock<SqlWriters>,
     pub(crate) started: Instant,
     /// The threads that drive the connections of the streams.
     pub(crate) streams: Handle,
@@ -79,6 +81,7 @@ impl Gateway {
             limits,
             metrics,
             redis: OnceLock::new(),
+            sql_writers: OnceLock::new(),
             started,
             streams,
             random,
@@ -88,6 +91,11 @@ impl Gateway {
     /// Shows the bridge to Redis among the metrics. Once; further calls change nothing.
     pub fn show_redis(&self, status: RedisStatus) {
         let _ = self.redis.set(status);
+    }
+
+    /// Shows the writers of a database among the metrics. Once; further calls change nothing.
+    pub fn show_sql_writers(&self, writers: SqlWriters) {
+        let _ = self.sql_writers.set(writers);
     }
 
     /// What a limit says, counted when it says no.

@@ -45,7 +45,7 @@ pub use health::HealthSettings;
 pub use keys::{Grant, IssuedKey, KeyStore, Permissions, StoredKey};
 pub use limits::LimitSettings;
 pub use master_key::{KeyError, MasterKey, write_secret};
-pub use metrics::{RedisStatus, RedisStreamStatus};
+pub use metrics::{RedisStatus, RedisStreamStatus, SqlWriterStatus, SqlWriters};
 pub use read_model::{ReadModel, ReadModels};
 pub use server::{Port, serve, serve_admin};
 pub use settings::{GatewaySettings, SocketSettings};

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
@@ -109,6 +110,26 @@ pub type RedisStatus = Box<dyn Fn() -> (Vec<RedisStreamStatus>, Option<Duration>
 struct OfStream {
     stream: String,
 }
+
+/// What a writer of a database does.
+#[derive(Clone, Copy, Debug)]
+pub struct SqlWriterStatus {
+    /// Whether it writes: not while the database is away, and not after it has stopped.
+    pub is_up: bool,
+    /// Events that are not in the database yet.
+    pub lag_events: u64,
+    /// How old the oldest of them is.
+    pub lag: Duration,
+    /// Transactions since the start.
+    pub transactions: u64,
+    /// Rows written since the start.
+    pub rows: u64,
+    /// How often the database did not take something since the start.
+    pub failures: u64,
+}
+
+/// Tells of the writers of a database, by partition.
+pub type SqlWriters = Box<dyn Fn() -> Vec<SqlWriterStatus> + Send + Sync>;
 
 type Durations = Family<At, Histogram, fn() -> Histogram>;
 
@@ -337,6 +358,9 @@ impl Metrics {
         if gateway.egress.len() > 1 {
             register_partitions(&mut registry, gateway, &by_partition);
         }
+        if let Some(writers) = gateway.sql_writers.get() {
+            register_sql_writers(&mut registry, &writers());
+        }
         let mut gauge = |name: &str, help: &str, number: u64| {
             registry.register(name, help, ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX)));
         };
@@ -408,6 +432,42 @@ fn register_redis_streams(registry: &mut Registry, streams: &[RedisStreamStatus]
     counter("rialto_redis_entries_repeated", "Entries that came again", &|status| status.repeated);
     counter("rialto_redis_dead_letters", "Entries that were put aside", &|status| status.dead_lettered);
     counter("rialto_redis_replies", "Results that were written", &|status| status.replies);
+}
+
+/// What the writers of a database do, each for its partition.
+fn register_sql_writers(registry: &mut Registry, writers: &[SqlWriterStatus]) {
+    let labelled = || (0..).map(|partition| OfPartition { partition }).zip(writers);
+    let mut gauge = |name: &str, help: &str, of: &dyn Fn(&SqlWriterStatus) -> f64| {
+        let family = Family::<OfPartition, Gauge<f64, AtomicU64>>::default();
+        for (labels, writer) in labelled() {
+            family.get_or_create(&labels).set(of(writer));
+        }
+        registry.register(name, help, family);
+    };
+    gauge("rialto_sql_writer_up", "Whether the database takes what the writer has", &|writer| {
+        f64::from(u8::from(writer.is_up))
+    });
+    gauge("rialto_sql_lag_events", "Events that are not in the database yet", &|writer| {
+        // What is shown needs no more than 32 bits.
+        f64::from(u32::try_from(writer.lag_events).unwrap_or(u32::MAX))
+    });
+    gauge(
+        "rialto_sql_lag_seconds",
+        "How old the oldest event is that is not in the database yet",
+        &|writer| writer.lag.as_secs_f64(),
+    );
+    let mut counter = |name: &str, help: &str, of: &dyn Fn(&SqlWriterStatus) -> u64| {
+        let family = Family::<OfPartition, Counter>::default();
+        for (labels, writer) in labelled() {
+            family.get_or_create(&labels).inc_by(of(writer));
+        }
+        registry.register(name, help, family);
+    };
+    counter("rialto_sql_transactions", "Transactions written to the database", &|writer| writer.transactions);
+    counter("rialto_sql_rows", "Rows written to the database", &|writer| writer.rows);
+    counter("rialto_sql_failures", "How often the database did not take something", &|writer| {
+        writer.failures
+    });
 }
 
 fn count(number: usize) -> u64 {

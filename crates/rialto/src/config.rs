@@ -15,6 +15,7 @@ use gateway_http::{
 };
 use model::{AssetId, AssetTerms, IpRange, MarketTerms, PartitionId};
 use serde::{Deserialize, Deserializer};
+use sink_sql::{Password, SqlSettings};
 use toml::Spanned;
 use views::ViewSettings;
 
@@ -63,6 +64,7 @@ pub struct Config {
     pub partitions: Partitions,
     pub views: Views,
     pub redis: Redis,
+    pub sql: Sql,
     #[serde(rename = "asset")]
     pub assets: Vec<Spanned<Asset>>,
     #[serde(rename = "market")]
@@ -341,6 +343,36 @@ fn number<const N: u64, T: TryFrom<u64>>() -> T {
     T::try_from(N).ok().expect("defaults fit")
 }
 
+/// The database that is written to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sql {
+    /// Empty: none.
+    pub url: String,
+    /// The environment variable that holds the password; empty: none does.
+    pub password_env: String,
+    /// The file that holds the password; empty: none does. Relative to the data directory.
+    pub password_file: PathBuf,
+    /// The authorities to trust; empty: no TLS.
+    pub ca_file: PathBuf,
+    #[serde(deserialize_with = "within::<1, 1_000_000, _, _>")]
+    pub batch_max_events: usize,
+    #[serde(deserialize_with = "within::<1, 1_048_576, _, _>")]
+    pub batch_max_kib: usize,
+    #[serde(deserialize_with = "within::<1, 60_000, _, _>")]
+    pub min_pause_ms: u64,
+    #[serde(deserialize_with = "within::<1, 60_000, _, _>")]
+    pub max_pause_ms: u64,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub max_retry_s: u64,
+    #[serde(deserialize_with = "within::<1, 3_600, _, _>")]
+    pub connect_timeout_s: u64,
+    #[serde(deserialize_with = "within::<0, 3_600, _, _>")]
+    pub stop_timeout_s: u64,
+    #[serde(deserialize_with = "within::<0, 100_000_000, _, _>")]
+    pub rows_remembered: usize,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -358,6 +390,7 @@ impl Default for Config {
             partitions: Partitions::default(),
             views: Views::default(),
             redis: Redis::default(),
+            sql: Sql::default(),
             assets: Vec::new(),
             markets: Vec::new(),
         }
@@ -564,6 +597,27 @@ impl Default for Views {
     }
 }
 
+impl Default for Sql {
+    fn default() -> Self {
+        let settings = SqlSettings::default();
+        let millis = |pause: Duration| u64::try_from(pause.as_millis()).expect("milliseconds");
+        Self {
+            url: settings.url,
+            password_env: String::new(),
+            password_file: PathBuf::new(),
+            ca_file: PathBuf::new(),
+            batch_max_events: settings.batch_max_events,
+            batch_max_kib: settings.batch_max_bytes >> 10,
+            min_pause_ms: millis(settings.min_pause),
+            max_pause_ms: millis(settings.max_pause),
+            max_retry_s: settings.max_retry.as_secs(),
+            connect_timeout_s: settings.connect_timeout.as_secs(),
+            stop_timeout_s: settings.stop_timeout.as_secs(),
+            rows_remembered: settings.rows_remembered,
+        }
+    }
+}
+
 /// A whole number from `MIN` to `MAX`.
 fn within<'de, const MIN: u64, const MAX: u64, T, D>(input: D) -> Result<T, D::Error>
 where
@@ -636,6 +690,15 @@ impl Config {
                 "public.listen and admin.listen are both {}: choose two ports",
                 self.admin.listen
             ));
+        }
+        if let Some(sql) = self.sql() {
+            sql.engine().map_err(|error| anyhow!("sql.url: {error}"))?;
+            if !self.sql.password_env.is_empty() && self.sql.password_file != Path::new("") {
+                return Err(anyhow!("sql.password_env and sql.password_file: give one of the two"));
+            }
+            if sql.min_pause > sql.max_pause {
+                return Err(anyhow!("sql.min_pause_ms must be at most sql.max_pause_ms"));
+            }
         }
         let at =
             |start: usize, problem: &dyn fmt::Display| anyhow!("line {}: {problem}", line_of(text, start));
@@ -814,6 +877,38 @@ impl Config {
         })
     }
 
+    /// `None` where no database is written to.
+    pub fn sql(&self) -> Option<SqlSettings> {
+        let sql = &self.sql;
+        if sql.url.is_empty() {
+            return None;
+        }
+        // A path that begins with no slash is one in the data directory.
+        let url = match sql.url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            Some(path) => format!("sqlite:{}", self.beside_data(Path::new(path)).display()),
+            None => sql.url.clone(),
+        };
+        let named = |path: &Path| (path != Path::new("")).then(|| path.to_owned());
+        let password = match (sql.password_env.as_str(), named(&sql.password_file)) {
+            ("", None) => Password::None,
+            ("", Some(file)) => Password::File(self.beside_data(&file)),
+            (variable, _) => Password::Environment(variable.to_owned()),
+        };
+        Some(SqlSettings {
+            url,
+            password,
+            ca_file: named(&sql.ca_file),
+            batch_max_events: sql.batch_max_events,
+            batch_max_bytes: sql.batch_max_kib << 10,
+            min_pause: Duration::from_millis(sql.min_pause_ms),
+            max_pause: Duration::from_millis(sql.max_pause_ms),
+            max_retry: Duration::from_secs(sql.max_retry_s),
+            connect_timeout: Duration::from_secs(sql.connect_timeout_s),
+            stop_timeout: Duration::from_secs(sql.stop_timeout_s),
+            rows_remembered: sql.rows_remembered,
+        })
+    }
+
     pub fn journal(&self) -> journal::Settings {
         journal::Settings {
             journal_segment_bytes: clamp_mib(self.journal.segment_mib),
@@ -893,6 +988,12 @@ mod tests {
         assert_eq!(written.views(), nothing.views());
         assert_eq!((written.redis(None), nothing.redis(None)), (None, None));
         assert_eq!(written.redis.timeout_ms, nothing.redis.timeout_ms);
+        let with_url = |config: &Config| {
+            let sql = Sql { url: "sqlite:exchange.db".to_owned(), ..config.sql.clone() };
+            Config { sql, ..config.clone() }.sql()
+        };
+        assert_eq!(with_url(&written), with_url(&nothing));
+        assert_eq!((written.sql(), nothing.sql()), (None, None));
         assert_eq!(
             (written.data_dir, written.public.listen, written.admin.listen, written.admin.token_file),
             (nothing.data_dir, nothing.public.listen, nothing.admin.listen, nothing.admin.token_file)
@@ -968,6 +1069,15 @@ mod tests {
             "password_env",
             "password_file",
             "timeout_ms",
+            "ca_file",
+            "batch_max_events",
+            "batch_max_kib",
+            "min_pause_ms",
+            "max_pause_ms",
+            "max_retry_s",
+            "connect_timeout_s",
+            "stop_timeout_s",
+            "rows_remembered",
         ] {
             assert!(TEMPLATE.lines().any(|line| line.starts_with(&format!("{field} = "))), "{field}");
         }
@@ -1025,6 +1135,29 @@ mod tests {
         );
         assert!(refused("[redis.cache]\n").starts_with("redis.url is empty"));
         assert!(refused("[redis]\nurl = \"http://x\"\n").starts_with("redis.url: "));
+    }
+
+    #[test]
+    fn a_database_is_named_without_its_password() {
+        let sql = |text: &str| Config::parse(&format!("data_dir = \"data\"\n[sql]\n{text}"));
+        let settings = sql("url = \"sqlite:exchange.db\"\n").unwrap().sql().unwrap();
+        assert_eq!(settings.url, "sqlite:data/exchange.db");
+        let url = "url = \"postgres://rialto@127.0.0.1/rialto\"\n";
+        let settings = sql(&format!("{url}password_env = \"SECRET\"\n")).unwrap().sql().unwrap();
+        assert_eq!(settings.password, Password::Environment("SECRET".to_owned()));
+        let refused = |text: &str| sql(text).unwrap_err().to_string();
+        assert!(
+            refused("url = \"postgres://rialto:secret@127.0.0.1/rialto\"\n")
+                .contains("must not hold the password")
+        );
+        assert!(
+            refused("url = \"oracle://x\"\n").starts_with("sql.url: 'oracle://x' must look like postgres://")
+        );
+        assert!(
+            refused(&format!("{url}password_env = \"A\"\npassword_file = \"b\"\n"))
+                .contains("one of the two")
+        );
+        assert!(refused(&format!("{url}min_pause_ms = 60\n")).contains("at most sql.max_pause_ms"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod replay;
 mod serve;
 mod setup;
 mod skip;
+mod sql;
 mod terminal;
 mod tls_new;
 mod verify;
@@ -84,6 +85,9 @@ enum Command {
     /// Works on the journal of an exchange that is not running.
     #[command(subcommand)]
     Journal(Journal),
+    /// The database that is written to: its tables, and whether they are right.
+    #[command(subcommand)]
+    Sql(sql::Command),
     /// Certificates for host names of your own.
     #[command(subcommand)]
     Tls(TlsCommand),
@@ -202,6 +206,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Verify { data } => verify::run(&data),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
+        Command::Sql(command) => sql::run(&command),
         Command::Tls(TlsCommand::New(options)) => tls_new::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Operator(command) => operator::run(&command),

@@ -14,7 +14,7 @@ use gateway_http::{
     write_secret,
 };
 use journal::{DataDir, Storage};
-use model::{Command, MarketTerms, PartitionId};
+use model::{Command, MarketTerms, PartitionId, Seq};
 use sequencer::{Egress, Ingress, Lane, Recovered, Sequencer};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,6 +24,7 @@ use views::{Catalog, ViewSettings, Views};
 use crate::config::{Config, is_loopback};
 use crate::partitions::Wanted;
 use crate::redis::Redis;
+use crate::sql::Writers;
 use crate::terminal::say;
 use crate::views_replay::{ViewsInSnapshots, ViewsReplay};
 use crate::{certificates, demo, log, open_files, partitions, setup};
@@ -135,6 +136,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     }
 
     let redis = Redis::start(config, directory.storages(), sequencer.ingress(), &egress, &read_models)?;
+    let writers = Writers::start(config, directory.storages(), &egress)?;
     if egress.len() > 1 {
         say!("{} partitions: {}.", egress.len(), partitions::layout(egress.len(), &listed));
     }
@@ -148,6 +150,9 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     );
     if let Some(shown) = redis.shown() {
         gateway.show_redis(shown);
+    }
+    if let Some(shown) = writers.shown() {
+        gateway.show_sql_writers(shown);
     }
     let addresses = (public.local_addr()?, admin.local_addr()?);
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it
@@ -177,7 +182,11 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         "started"
     );
     let ports = (port(public, public_tls), port(admin, admin_tls));
-    runtime.block_on(run(sequencer, redis, gateway, token, ports, signals, show))
+    let ended = runtime.block_on(run(sequencer, redis, gateway, token, ports, signals, show));
+    // The event log has its end now, and the database shall have it too.
+    writers.stop();
+    say!("Stopped at command {}.", ended?);
+    Ok(())
 }
 
 /// Recovers all partitions at the same time, each with its views; the error is that of the first one that has one.
@@ -207,7 +216,7 @@ fn recover(
     })
 }
 
-/// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost.
+/// Serves until a signal comes or the sequencer ends; then stops in the order in which nothing is lost. Returns the last command.
 async fn run(
     sequencer: Sequencer,
     mut redis: Redis,
@@ -216,7 +225,7 @@ async fn run(
     (public, admin): (Port, Port),
     mut signals: Signals,
     show: Option<demo::Show>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Seq> {
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         // A sender that is gone stops as well.
@@ -262,8 +271,7 @@ async fn run(
         bail!("the exchange has stopped by itself at command {seq}");
     }
     tracing::info!(seq = seq.0, partitions = stopped.len(), "stopped");
-    say!("Stopped at command {seq}.");
-    Ok(())
+    Ok(seq)
 }
 
 fn port(listener: TcpListener, tls: Option<Arc<Tls>>) -> Port {

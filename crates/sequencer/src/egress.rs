@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use model::{Event, EventBatch, PartitionId, Seq, TimeNs};
+use model::{Event, EventBatch, EventSeq, PartitionId, Seq, TimeNs};
 
 use crate::Stats;
 
@@ -131,6 +131,7 @@ pub struct Egress {
 #[derive(Default)]
 struct EgressInner {
     released: AtomicU64,
+    released_events: AtomicU64,
     stats: Stats,
     subscribers: Mutex<Subscribers>,
 }
@@ -148,6 +149,11 @@ impl Egress {
         Seq(self.inner.released.load(Ordering::Acquire))
     }
 
+    /// The last event that is out: how far the event log comes, or is about to.
+    pub fn released_event_seq(&self) -> EventSeq {
+        EventSeq(self.inner.released_events.load(Ordering::Acquire))
+    }
+
     /// What was counted until now.
     pub fn stats(&self) -> &Stats {
         &self.inner.stats
@@ -163,14 +169,17 @@ impl Egress {
     }
 
     /// Where a recovered partition stands, before anything new is released.
-    pub(crate) fn start_at(&self, seq: Seq) {
+    pub(crate) fn start_at(&self, seq: Seq, event_seq: EventSeq) {
         self.inner.released.store(seq.0, Ordering::Release);
+        self.inner.released_events.store(event_seq.0, Ordering::Release);
     }
 
     /// Lets one durable batch out: first the position, then the subscribers, so that nobody who was told of a command
     /// finds a position before it.
     pub(crate) fn release(&self, batch: &Arc<EventBatch>) {
         self.inner.released.store(batch.last_seq().0, Ordering::Release);
+        let next = batch.next_event_seq().0;
+        self.inner.released_events.store(next.saturating_sub(1), Ordering::Release);
         // A subscription that was dropped leaves us the only owner of its mailbox.
         self.subscribers().mailboxes.retain(|shared| {
             if Arc::strong_count(shared) == 1 {

@@ -111,7 +111,7 @@ impl Worker {
         let Lane { recovered, egress, companion } = lane;
         let Recovered { partition, derive, journal, events, snapshots, storage, snapshot_seq, .. } =
             recovered;
-        egress.start_at(partition.seq());
+        egress.start_at(partition.seq(), derive.event_seq);
         let max_frame_bytes = journal.max_frame_bytes();
         assert!(
             links.is_alone() || max_frame_bytes > MAX_ENVELOPE_BYTES + MAX_COMMAND_BYTES,

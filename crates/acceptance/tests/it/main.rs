@@ -14,6 +14,7 @@ mod program;
 mod random;
 mod redis;
 mod refusals;
+mod sql;
 mod yardsticks;
 
 #[test]

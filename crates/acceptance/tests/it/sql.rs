@@ -1,0 +1,185 @@
+//! A real database beside a real exchange: killed and started again under load, written by two, asked as customers would ask it;
+//! and what stands in it is what the exchange has, to the atom.
+
+mod servers;
+
+use std::fs;
+use std::process::Command;
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
+
+use crate::crashes::money::{ASSETS, atoms, text};
+use crate::crashes::world::{Habits, World, settings};
+use crate::http::Connection;
+use crate::program::{Addresses, Ended, Program, rialto, serve};
+use crate::random::Random;
+use servers::{Engine, PASSWORD, PASSWORD_ENV, Server};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An exchange with traders, and its database.
+struct Beside {
+    world: World,
+    /// `None` once it was ended.
+    program: Option<Program>,
+    addresses: Addresses,
+    database: Server,
+}
+
+fn habits(partitions: u8) -> Habits {
+    Habits { partitions, ..Habits::NO_SNAPSHOTS }
+}
+
+impl Beside {
+    /// Trades a little before there is a database, which has to catch up with it.
+    fn new(engine: Engine, partitions: u8, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let (world, program, _) = World::new(&mut random, 4, habits(partitions));
+        program.terminate().well();
+        let database = Server::new(engine);
+        let text = settings(&world.data, habits(partitions));
+        fs::write(&world.config, format!("{text}{}", database.settings())).expect("a file");
+        let (program, addresses) = start(&world);
+        Self { world, program: Some(program), addresses, database }
+    }
+
+    fn sql(&self, command: &str) -> Ended {
+        sql(&self.world, command)
+    }
+
+    fn load(&mut self, things: u64, meanwhile: impl FnOnce(&mut Server)) {
+        let Self { world, addresses, database, .. } = self;
+        world.load(addresses, things, |_| meanwhile(database));
+    }
+
+    /// Waits until the database has all that has happened.
+    fn written(&mut self) {
+        let began = Instant::now();
+        loop {
+            let text = metrics(&self.addresses, &self.world.token);
+            let lags: Vec<f64> = values(&text, "rialto_sql_lag_events");
+            let up: Vec<f64> = values(&text, "rialto_sql_writer_up");
+            if !lags.is_empty() && lags.iter().all(|lag| *lag < 1.0) && up.iter().all(|up| *up > 0.0) {
+                return;
+            }
+            if began.elapsed() > PATIENCE {
+                let ended = self.program.take().expect("it runs").kill();
+                panic!("the database does not catch up: {lags:?} {up:?} {ended:?}");
+            }
+            park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// What the exchange says of itself, what its command says of the tables, and what a customer's sums say.
+    fn holds(&mut self) {
+        self.world.check(&self.addresses);
+        self.written();
+        let checked = self.sql("check").well();
+        assert!(checked.stdout.contains("The tables and the journal agree."), "{checked:?}");
+        let mut connection = Connection::open(&self.addresses.admin).expect("it listens");
+        let token = format!("Authorization: Bearer {}\r\n", self.world.token);
+        let sheet = connection.ask("GET", "/admin/v1/balance-sheet", &token, "").expect("it is there").good();
+        let sums = self.database.ask(
+            "SELECT a.name, (SELECT SUM(free) FROM balances b WHERE b.asset_id = a.asset_id), (SELECT SUM(held) FROM balances b WHERE \
+             b.asset_id = a.asset_id), (SELECT SUM(fee) FROM ledger_postings p WHERE p.asset_id = a.asset_id), (SELECT SUM(amount + fee) \
+             FROM ledger_postings p WHERE p.asset_id = a.asset_id) FROM assets a ORDER BY a.asset_id",
+        );
+        assert_eq!(sums.len(), ASSETS.len());
+        for row in &sums {
+            let line = sheet.as_array().expect("a list").iter().find(|line| line["asset"] == row[0]);
+            let told = |field: &str| atoms(line.expect("every asset")[field].as_str().expect("text"));
+            // MariaDB shows eighteen decimals of everything.
+            let found = |column: usize| text(atoms(row[column].trim_end_matches('0')));
+            assert_eq!(found(1), text(told("free")), "free {}", row[0]);
+            assert_eq!(found(2), text(told("held")), "held {}", row[0]);
+            assert_eq!(found(3), text(told("fees")), "fees {}", row[0]);
+            assert_eq!(found(4), text(told("deposited") - told("withdrawn")), "in and out {}", row[0]);
+        }
+    }
+}
+
+fn with_password(mut command: Command) -> Command {
+    command.env(PASSWORD_ENV, PASSWORD);
+    command
+}
+
+fn start(world: &World) -> (Program, Addresses) {
+    Program::spawn(with_password(serve(&world.config))).listening()
+}
+
+fn sql(world: &World, command: &str) -> Ended {
+    let mut asked = with_password(rialto(["sql", command, "--config"]));
+    asked.arg(&world.config);
+    crate::program::run(asked)
+}
+
+fn metrics(addresses: &Addresses, token: &str) -> String {
+    let mut connection = Connection::open(&addresses.admin).expect("it listens");
+    let token = format!("Authorization: Bearer {token}\r\n");
+    let answer = connection.ask("GET", "/metrics", &token, "").expect("it is there");
+    answer.body
+}
+
+/// The values of a metric, by partition.
+fn values(metrics: &str, name: &str) -> Vec<f64> {
+    let lines = metrics.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+    lines.map(|line| line.rsplit_once(' ').expect("a value").1.parse().expect("a number")).collect()
+}
+
+/// The database dies under load again and again, then the exchange dies; neither loses or doubles anything, and while the
+/// database is down orders are taken as ever.
+fn whatever_dies(engine: Engine, partitions: u8, seed: u64) {
+    let mut random = Random::new(seed);
+    let mut beside = Beside::new(engine, partitions, seed);
+    let refused = beside.sql("check");
+    refused.refused(&["the database has no tables", "rialto sql migrate"]);
+    beside.load(20, |_| {});
+    assert!(beside.sql("migrate").well().stdout.contains("The tables are made, version 1."));
+    beside.holds();
+
+    for _ in 0..3 {
+        let moment = Duration::from_millis(50 + random.below(400));
+        beside.load(60, |database| {
+            park_timeout(moment);
+            database.kill();
+            database.start();
+        });
+        beside.holds();
+    }
+    // Down for a whole round of trading.
+    beside.database.kill();
+    beside.load(20, |_| {});
+    beside.world.check(&beside.addresses);
+    let up = values(&metrics(&beside.addresses, &beside.world.token), "rialto_sql_writer_up");
+    assert!(up.iter().any(|up| *up < 1.0), "nobody noticed that the database is down");
+    beside.database.start();
+    beside.holds();
+
+    let program = beside.program.take().expect("it runs");
+    beside.load(60, |_| {
+        park_timeout(Duration::from_millis(200));
+        program.kill();
+    });
+    let (program, addresses) = start(&beside.world);
+    (beside.program, beside.addresses) = (Some(program), addresses);
+    beside.holds();
+    assert!(beside.sql("rebuild").well().stdout.contains("The tables are derived again"));
+    assert!(beside.sql("check").well().stdout.contains("agree"));
+    beside.program.take().expect("it runs").terminate();
+}
+
+#[test]
+fn postgres_dies_and_nothing_is_lost_or_doubled() {
+    whatever_dies(Engine::Postgres, 1, 11);
+}
+
+#[test]
+fn mariadb_dies_and_nothing_is_lost_or_doubled() {
+    whatever_dies(Engine::Mariadb, 1, 12);
+}
+
+#[test]
+fn three_partitions_write_one_database() {
+    whatever_dies(Engine::Postgres, 3, 13);
+}

@@ -1,0 +1,251 @@
+//! Real database servers in folders that go away, on ports of their own: started, killed, started again.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// What the exchange's user has to know.
+pub const PASSWORD: &str = "it's a secret";
+/// The variable that tells it.
+pub const PASSWORD_ENV: &str = "RIALTO_SQL_TEST_PASSWORD";
+
+/// Longer than a server takes to start anywhere.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Postgres,
+    Mariadb,
+}
+
+pub struct Server {
+    engine: Engine,
+    folder: TempDir,
+    port: u16,
+    /// `None` while it is down.
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Makes a database and starts it.
+    pub fn new(engine: Engine) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [address, _] = acceptance::lasting_addresses();
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
+        let mut server = Self { engine, folder, port, child: None };
+        match engine {
+            Engine::Postgres => server.make_postgres(),
+            Engine::Mariadb => server.make_mariadb(),
+        }
+        server.start();
+        server
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn make_postgres(&self) {
+        // It refuses to run as root.
+        if is_root() {
+            let (user, group) = postgres_user();
+            chown(self.folder.path(), Some(user), Some(group)).expect("root may");
+        }
+        let password = self.path("password");
+        fs::write(&password, PASSWORD).expect("a file");
+        let mut make = postgres_command("initdb");
+        make.args([
+            "--username=rialto",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ])
+        .arg(format!("--pwfile={}", password.display()))
+        .arg(self.path("data"));
+        done(&mut make);
+    }
+
+    fn make_mariadb(&self) {
+        let mut make = Command::new("mariadb-install-db");
+        make.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
+            .arg(format!("--user={}", user_name()))
+            .arg(format!("--datadir={}", self.path("data").display()));
+        done(&mut make);
+        let password = PASSWORD.replace('\'', "''");
+        fs::write(
+            self.path("init.sql"),
+            format!(
+                "CREATE DATABASE IF NOT EXISTS rialto;\nCREATE USER IF NOT EXISTS rialto@'127.0.0.1' IDENTIFIED BY '{password}';\n\
+                 GRANT ALL ON *.* TO rialto@'127.0.0.1';\n"
+            ),
+        )
+        .expect("a file");
+    }
+
+    /// Starts it where it was, and waits until it takes connections.
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "it is down");
+        let began = Instant::now();
+        loop {
+            let mut child = self.command().spawn().expect("it is installed");
+            while child.try_wait().expect("it is ours").is_none() {
+                assert!(began.elapsed() < PATIENCE, "it does not start: {}", self.log());
+                if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                    self.child = Some(child);
+                    return;
+                }
+                park_timeout(Duration::from_millis(10));
+            }
+            // Processes of the one that was killed still have its memory or its files.
+            assert!(began.elapsed() < PATIENCE, "it does not start: {}", self.log());
+            park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    fn command(&self) -> Command {
+        let data = self.path("data");
+        let mut command = match self.engine {
+            Engine::Postgres => {
+                let mut command = postgres_command("postgres");
+                command.arg("-D").arg(&data).arg("-k").arg(self.folder.path());
+                command.arg("-p").arg(self.port.to_string());
+                command.args(["-c", "listen_addresses=127.0.0.1"]);
+                command
+            }
+            Engine::Mariadb => {
+                let mut command = Command::new("mariadbd");
+                command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
+                command.arg(format!("--user={}", user_name()));
+                command.arg(format!("--datadir={}", data.display())).arg(format!("--port={}", self.port));
+                for (option, name) in [("socket", "socket"), ("pid-file", "pid"), ("init-file", "init.sql")] {
+                    command.arg(format!("--{option}={}", self.path(name).display()));
+                }
+                command
+            }
+        };
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a file");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+    }
+
+    /// What the settings file says of it.
+    pub fn settings(&self) -> String {
+        format!("[sql]\nurl = \"{}\"\npassword_env = \"{PASSWORD_ENV}\"\nmax_retry_s = 1\n", self.url(""))
+    }
+
+    /// Its address, with `password` behind the user where one is wanted.
+    fn url(&self, password: &str) -> String {
+        let (scheme, database) = match self.engine {
+            Engine::Postgres => ("postgres", "postgres"),
+            Engine::Mariadb => ("mysql", "rialto"),
+        };
+        format!("{scheme}://rialto{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Asks it, on a connection of its own: the text of each column.
+    pub fn ask(&self, sql: &str) -> Vec<Vec<String>> {
+        match self.engine {
+            Engine::Postgres => {
+                let mut config: postgres::Config = self.url("").parse().expect("an address");
+                let mut client = config.password(PASSWORD).connect(postgres::NoTls).expect("it runs");
+                let messages = client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+                let rows = messages.iter().filter_map(|message| match message {
+                    postgres::SimpleQueryMessage::Row(row) => Some(row),
+                    _ => None,
+                });
+                rows.map(|row| (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned()).collect())
+                    .collect()
+            }
+            Engine::Mariadb => {
+                use mysql::prelude::Queryable as _;
+                let opts = mysql::Opts::from_url(&self.url("")).expect("an address");
+                let opts = mysql::OptsBuilder::from_opts(opts).pass(Some(PASSWORD)).prefer_socket(false);
+                let mut connection = mysql::Conn::new(opts).expect("it runs");
+                let mut rows = Vec::new();
+                for statement in sql.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+                    let found: Vec<mysql::Row> =
+                        connection.query(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+                    rows = found;
+                }
+                let text = |value| match value {
+                    mysql::Value::NULL => String::new(),
+                    mysql::Value::Bytes(bytes) => String::from_utf8(bytes).expect("text"),
+                    other => other.as_sql(true),
+                };
+                rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect()
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
+
+fn is_root() -> bool {
+    user_name() == "root"
+}
+
+fn user_name() -> String {
+    let output = Command::new("id").arg("-un").output().expect("there is an id");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+fn postgres_user() -> (u32, u32) {
+    let number = |flag| {
+        let output = Command::new("id").args([flag, "postgres"]).output().expect("there is an id");
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.trim().parse().expect("Debian's package makes the user postgres")
+    };
+    (number("-u"), number("-g"))
+}
+
+/// A program of the newest PostgreSQL that is installed, as a user that it accepts.
+fn postgres_command(program: &str) -> Command {
+    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    versions.sort();
+    let newest =
+        versions.last().map_or_else(|| PathBuf::from(program), |version| version.join("bin").join(program));
+    let mut command = Command::new(newest);
+    if is_root() {
+        let (user, group) = postgres_user();
+        command.uid(user).gid(group);
+    }
+    command.current_dir(Path::new("/"));
+    command
+}
+
+fn done(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

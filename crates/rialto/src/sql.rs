@@ -1,0 +1,161 @@
+//! The database beside an exchange: its writers while it runs, and `rialto sql`. What is written, and how, is in `sink-sql`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use gateway_http::{SqlWriterStatus, SqlWriters};
+use journal::{DataDir, Storage};
+use model::{PartitionId, TimeNs};
+use sequencer::Egress;
+use sink_sql::{SqlSettings, State, Writer};
+
+use crate::config::{Config, WrongSettings};
+use crate::progress;
+use crate::terminal::say;
+
+/// The database of the settings' `[sql]`.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Makes the tables, or brings them to the version that this program writes.
+    Migrate(Options),
+    /// Empties the tables and derives them again from the event log.
+    Rebuild(Options),
+    /// Applies the journal again and holds the tables against what comes of it, to the atom. Works beside a running exchange.
+    Check(Options),
+}
+
+/// Which database, and of which exchange.
+#[derive(Args)]
+pub struct Options {
+    /// The settings file; `[sql]` in it names the database.
+    #[arg(long, default_value = "rialto.toml")]
+    config: PathBuf,
+}
+
+impl Options {
+    fn read(&self) -> anyhow::Result<(Config, SqlSettings)> {
+        let config = Config::read(&self.config)?;
+        let settings = config.sql().ok_or_else(|| {
+            WrongSettings::new(format!(
+                "{}: there is no url under [sql]: docs/sql.md shows what it looks like",
+                self.config.display()
+            ))
+        })?;
+        Ok((config, settings))
+    }
+}
+
+pub fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Migrate(options) => migrate(&options.read()?.1),
+        Command::Rebuild(options) => {
+            let (config, settings) = options.read()?;
+            rebuild(&config, &settings)
+        }
+        Command::Check(options) => {
+            let (config, settings) = options.read()?;
+            check(&config, &settings)
+        }
+    }
+}
+
+fn migrate(settings: &SqlSettings) -> anyhow::Result<()> {
+    match sink_sql::migrate(settings)? {
+        (from, to) if from == to => say!("The tables have version {to}; there is nothing to do."),
+        (0, to) => say!("The tables are made, version {to}."),
+        (from, to) => say!("The tables had version {from} and have version {to}."),
+    }
+    Ok(())
+}
+
+fn rebuild(config: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
+    let directory = DataDir::open_read_only(&config.data_dir)?;
+    let bar = progress::bar("Rebuilding", 0, false);
+    let rebuilt = sink_sql::rebuild(settings, directory.storages(), &mut |done, of| {
+        bar.set_length(of);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    say!("The tables are derived again: {} rows from {} events.", rebuilt.rows, rebuilt.events);
+    Ok(())
+}
+
+fn check(config: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
+    let directory = DataDir::open_read_only(&config.data_dir)?;
+    let bar = progress::bar("Checking", 0, false);
+    let checked = sink_sql::check(settings, directory.storages(), &mut |done, of| {
+        bar.set_length(of);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    for (partition, seq) in checked.up_to.iter().enumerate() {
+        let of = if checked.up_to.len() > 1 { format!(" of partition {partition}") } else { String::new() };
+        say!("up to         command {seq}{of}");
+    }
+    say!("balances      {}", checked.balances);
+    say!("orders        {}", checked.orders);
+    say!("trades        {}", checked.trades);
+    say!("postings      {}", checked.postings);
+    for difference in &checked.differences {
+        say!("{difference}");
+    }
+    if checked.count > 0 {
+        bail!(
+            "the tables and the journal differ in {} places: rialto sql rebuild derives the tables again",
+            checked.count
+        );
+    }
+    say!("The tables and the journal agree.");
+    Ok(())
+}
+
+/// The writers of a running exchange, by partition; none where no database is named.
+pub struct Writers(Vec<(Writer, Egress)>);
+
+impl Writers {
+    /// Starts one for each partition.
+    pub fn start(config: &Config, storages: &[Arc<dyn Storage>], egress: &[Egress]) -> anyhow::Result<Self> {
+        let Some(settings) = config.sql() else { return Ok(Self(Vec::new())) };
+        let partitions = (0..).map(PartitionId).zip(storages).zip(egress);
+        let writers = partitions.map(|((partition, storage), egress)| {
+            let of = egress.clone();
+            let released = Arc::new(move || of.released_event_seq());
+            let started = Writer::start(partition, Arc::clone(storage), Some(released), settings.clone());
+            Ok((started.context("cannot start the SQL writer's thread")?, egress.clone()))
+        });
+        Ok(Self(writers.collect::<anyhow::Result<_>>()?))
+    }
+
+    /// What the metrics show of them, if there are any.
+    pub fn shown(&self) -> Option<SqlWriters> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let watched: Vec<_> =
+            self.0.iter().map(|(writer, egress)| (Arc::clone(writer.status()), egress.clone())).collect();
+        Some(Box::new(move || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+            let now = TimeNs(u64::try_from(now).unwrap_or(u64::MAX));
+            let shown = watched.iter().map(|(status, egress)| SqlWriterStatus {
+                is_up: status.state() == State::Writing,
+                lag_events: egress.released_event_seq().0.saturating_sub(status.event_seq().0),
+                lag: status.lag(now),
+                transactions: status.transactions(),
+                rows: status.rows(),
+                failures: status.failures(),
+            });
+            shown.collect()
+        }))
+    }
+
+    /// Lets each write what the event log has, as long as the settings allow.
+    pub fn stop(self) {
+        let stopping = self.0.into_iter().map(|(writer, _)| std::thread::spawn(|| writer.stop()));
+        for stopping in stopping.collect::<Vec<_>>() {
+            let _ = stopping.join();
+        }
+    }
+}

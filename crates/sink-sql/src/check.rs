@@ -1,0 +1,431 @@
+//! Holds the tables against the exchange itself: the journal is applied again up to where each writer has written, and what the
+//! partition has then must be what stands in the tables, to the atom. Nothing of the code that writes the tables is used for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Display;
+use std::sync::Arc;
+
+use journal::Storage;
+use model::{
+    AccountId, Amount, AssetId, AssetTerms, Event, MarketId, MarketTerms, OrderId, PartitionId,
+    SelfTradePrevention, Seq,
+};
+use sequencer::{AuditStep, SequencerError};
+
+use crate::decimal::{self, Decimal};
+use crate::dialect::{Dialect, Rows, connect, number};
+use crate::position::{self, Position};
+use crate::settings::SqlSettings;
+use crate::{SqlError, schema};
+
+/// Balances asked for at once.
+const PAGE: usize = 10_000;
+/// Differences that are told; further ones are counted.
+const TOLD: usize = 20;
+
+/// What a check has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// By partition: the last command whose events are in the tables.
+    pub up_to: Vec<Seq>,
+    /// Balances compared.
+    pub balances: u64,
+    /// Orders, trades and postings in the tables.
+    pub orders: i64,
+    /// See `orders`.
+    pub trades: i64,
+    /// See `orders`.
+    pub postings: i64,
+    /// The first differences, in words.
+    pub differences: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Checked {
+    fn expect<T: PartialEq + Display>(&mut self, what: &dyn Display, wanted: &T, found: &T) {
+        if wanted == found {
+            return;
+        }
+        self.count += 1;
+        if self.differences.len() < TOLD {
+            self.differences.push(format!("{what}: {found} in the database, {wanted} by the journal"));
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Traded {
+    trades: i64,
+    base: Amount,
+    quote: Amount,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    free: Amount,
+    held: Amount,
+    fees: Amount,
+}
+
+/// What the journals lead to.
+#[derive(Default)]
+struct Expected {
+    assets: Vec<AssetTerms>,
+    markets: Vec<MarketTerms>,
+    /// How many the first partition has told of.
+    accounts: Option<usize>,
+    balances: HashMap<(AccountId, AssetId), (Amount, Amount)>,
+    sums: BTreeMap<AssetId, Sums>,
+    open: BTreeSet<OrderId>,
+    orders: i64,
+    executed: BTreeMap<MarketId, Traded>,
+    traded: BTreeMap<MarketId, Traded>,
+    postings: BTreeMap<AssetId, i64>,
+    /// With several partitions an order's money is held before its market is asked, and the event comes with the answer: then only
+    /// what is free and held together is the same at every moment.
+    holds_are_told_later: bool,
+}
+
+/// Ends an audit early.
+enum End {
+    Reached,
+    Failed(SqlError),
+}
+
+impl From<SequencerError> for End {
+    fn from(error: SequencerError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Compares. `progress` is told how many of how many commands were applied again.
+pub fn check(
+    settings: &SqlSettings,
+    storages: &[Arc<dyn Storage>],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Checked, SqlError> {
+    let mut database = connect(settings)?;
+    schema::check(&mut *database)?;
+    // From here on everything is asked of the same moment.
+    for statement in database.words().begin_to_read {
+        database.execute(statement)?;
+    }
+    let (mut checked, mut expected, mut positions) = (Checked::default(), Expected::default(), Vec::new());
+    for partition in (0..storages.len()).map(|index| PartitionId(u8::try_from(index).expect("at most 32"))) {
+        let standing = position::read(&mut *database, partition, false)?;
+        positions.push(standing.map_or(Position::GENESIS, |standing| standing.position));
+    }
+    let total = positions.iter().map(|position| position.seq.0).sum();
+    let mut before = 0;
+    for (storage, position) in storages.iter().zip(&positions) {
+        checked.up_to.push(position.seq);
+        expected.add(storage, position, &mut |done| progress(before + done, total))?;
+        before += position.seq.0;
+    }
+    expected.compare_balances(&mut *database, &mut checked)?;
+    expected.compare_sums(&mut *database, &mut checked)?;
+    expected.compare_orders(&mut *database, &mut checked)?;
+    expected.compare_trades(&mut *database, &mut checked)?;
+    Ok(checked)
+}
+
+impl Expected {
+    /// Applies a journal up to a position.
+    fn add(
+        &mut self,
+        storage: &Arc<dyn Storage>,
+        position: &Position,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), SqlError> {
+        let mut own = BTreeSet::new();
+        if *position == Position::GENESIS {
+            self.accounts.get_or_insert(0);
+            return Ok(());
+        }
+        let ended = sequencer::audit(storage, &mut |step: AuditStep<'_>| {
+            for event in &step.batch.events {
+                self.see(event, &mut own);
+            }
+            let seq = step.batch.last_seq();
+            progress(seq.0);
+            if seq < position.seq {
+                return Ok(());
+            }
+            if (seq, step.chain) != (position.seq, position.chain) {
+                return Err(End::Failed(SqlError::Disagrees(format!(
+                    "it was written up to command {}, and the journal has another history there",
+                    position.seq
+                ))));
+            }
+            self.holds_are_told_later |= !step.partition.is_alone();
+            // The first partition is told of accounts that live elsewhere, too.
+            for (account, balances) in
+                own.iter().filter_map(|account| Some((*account, step.partition.balances(*account).ok()?)))
+            {
+                for balance in balances {
+                    if !(balance.free + balance.held).is_zero() {
+                        self.balances.insert((account, balance.asset), (balance.free, balance.held));
+                    }
+                }
+            }
+            for (asset, _) in step.partition.catalog().assets() {
+                let totals = step.partition.totals(asset).expect("it is listed");
+                let sums = self.sums.entry(asset).or_default();
+                sums.free += totals.free;
+                sums.held += totals.held;
+                sums.fees += totals.fees;
+            }
+            Err(End::Reached)
+        });
+        self.accounts.get_or_insert(own.len());
+        match ended {
+            Err(End::Reached) => Ok(()),
+            Err(End::Failed(error)) => Err(error),
+            Ok(stopped) => Err(SqlError::Disagrees(format!(
+                "it was written up to command {}, and the journal ends at command {}",
+                position.seq, stopped.seq
+            ))),
+        }
+    }
+
+    fn see(&mut self, event: &Event, own: &mut BTreeSet<AccountId>) {
+        match event {
+            Event::AssetAdded { asset, terms } if at(asset.0) == self.assets.len() => {
+                self.assets.push(*terms);
+            }
+            Event::MarketAdded { market, terms } if at(market.0) == self.markets.len() => {
+                self.markets.push(**terms);
+            }
+            Event::AccountCreated { account, .. } => {
+                own.insert(*account);
+            }
+            Event::OrderAccepted(accepted) => {
+                self.orders += 1;
+                self.open.insert(accepted.order);
+            }
+            Event::OrderEnded(ended) => {
+                self.open.remove(&ended.order);
+            }
+            Event::OrderFilled(filled) => {
+                let terms = self.markets[at(filled.market.0)];
+                let executed = self.executed.entry(filled.market).or_default();
+                executed.base += terms.base_amount(filled.qty_lots);
+                executed.quote += terms.notional(filled.price_ticks, filled.qty_lots);
+                for asset in [terms.base, terms.quote] {
+                    *self.postings.entry(asset).or_default() += 1;
+                }
+            }
+            Event::Traded(traded) => {
+                let terms = self.markets[at(traded.market.0)];
+                let sums = self.traded.entry(traded.market).or_default();
+                sums.trades += 1;
+                sums.base += terms.base_amount(traded.qty_lots);
+                sums.quote += terms.notional(traded.price_ticks, traded.qty_lots);
+            }
+            Event::OrderPrevented(prevented) if prevented.mode == SelfTradePrevention::Transfer => {
+                let terms = self.markets[at(prevented.market.0)];
+                for asset in [terms.base, terms.quote] {
+                    *self.postings.entry(asset).or_default() += 1;
+                }
+            }
+            Event::Deposited(deposited) => *self.postings.entry(deposited.asset).or_default() += 1,
+            Event::WithdrawalSettled(settled) if settled.paid_out => {
+                *self.postings.entry(settled.asset).or_default() += 1;
+            }
+            // Other terms of what is listed change no amount that was traded; the rest is no row.
+            Event::AssetAdded { .. }
+            | Event::MarketAdded { .. }
+            | Event::WithdrawalSettled(_)
+            | Event::WithdrawalRequested(_)
+            | Event::OrderPrevented(_)
+            | Event::OrderAmended(_)
+            | Event::ApiKeyCreated(_)
+            | Event::ApiKeyRevoked { .. }
+            | Event::Rejected { .. }
+            | Event::LevelChanged(_)
+            | Event::Skipped { .. }
+            | Event::ApiKeyAdded(_)
+            | Event::ApiKeyChanged(_)
+            | Event::ApiKeyResealed { .. }
+            | Event::SourceRegistered { .. }
+            | Event::EntryTaken { .. }
+            | Event::EntryRepeated { .. }
+            | Event::EntryOutOfOrder { .. }
+            | Event::EntryOpen { .. }
+            | Event::EntryAnswered { .. }
+            | Event::PartitionAdded { .. }
+            | Event::MarketPlaced { .. }
+            | Event::MarketMoving { .. }
+            | Event::Heard { .. }
+            | Event::MarketLeft { .. } => {}
+        }
+    }
+
+    fn amount(&self, text: Option<&str>, asset: AssetId) -> Result<Decimal, SqlError> {
+        let scale = self.assets.get(at(asset.0)).map_or(0, |terms| terms.scale);
+        let units = decimal::parse(text.unwrap_or("0"), scale);
+        let units = units.ok_or_else(|| {
+            SqlError::Disagrees(format!("{} is no amount of asset {asset}", text.unwrap_or_default()))
+        })?;
+        Ok(Decimal { units, scale })
+    }
+
+    fn shown(&self, amount: Amount, asset: AssetId) -> Decimal {
+        Decimal { units: amount.0, scale: self.assets[at(asset.0)].scale }
+    }
+
+    /// What is wanted and what is there of a balance or a sum of them, as far as it can be compared.
+    fn parts(&self, wanted: (Amount, Amount), is: (Amount, Amount)) -> Vec<(&'static str, Amount, Amount)> {
+        if self.holds_are_told_later {
+            vec![("free and held", wanted.0 + wanted.1, is.0 + is.1)]
+        } else {
+            vec![("free", wanted.0, is.0), ("held", wanted.1, is.1)]
+        }
+    }
+
+    fn compare_balances(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        let (mut last, mut found) = ((0, 0), 0_usize);
+        loop {
+            let rows = database.query(&format!(
+                "SELECT account_id, asset_id, free, held FROM balances WHERE (account_id, asset_id) > ({}, {}) ORDER BY \
+                 account_id, asset_id LIMIT {PAGE}",
+                last.0, last.1
+            ))?;
+            for row in &rows {
+                let (account, asset) = (AccountId(whole(row, 0)?), AssetId(narrow(row, 1)?));
+                last = (account.0, asset.0);
+                let wanted = self.balances.get(&(account, asset));
+                found += usize::from(wanted.is_some());
+                let is = [2, 3].map(|column| self.amount(row[column].as_deref(), asset));
+                let [free, held] = is;
+                let is = (Amount(free?.units), Amount(held?.units));
+                for (name, wanted, is) in self.parts(wanted.copied().unwrap_or_default(), is) {
+                    let what = format!("{name} of asset {asset} of account {account}");
+                    checked.expect(&what, &self.shown(wanted, asset), &self.shown(is, asset));
+                }
+                checked.balances += 1;
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        checked.expect(&"balances that are not zero", &self.balances.len(), &found);
+        let accounts = number(database, "SELECT COUNT(*) FROM accounts")?;
+        checked.expect(&"accounts", &count(self.accounts.unwrap_or_default()), &accounts);
+        Ok(())
+    }
+
+    fn compare_sums(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        let sum = database.words().sum;
+        let balances = format!(
+            "SELECT asset_id, {}, {} FROM balances GROUP BY asset_id ORDER BY asset_id",
+            sum("free"),
+            sum("held")
+        );
+        let balances = by_id(database.query(&balances)?)?;
+        let postings = format!(
+            "SELECT asset_id, {}, {}, COUNT(*) FROM ledger_postings GROUP BY asset_id ORDER BY asset_id",
+            sum("amount"),
+            sum("fee")
+        );
+        let postings = by_id(database.query(&postings)?)?;
+        for (asset, wanted) in &self.sums {
+            let Sums { free, held, fees } = *wanted;
+            let of = |rows: &HashMap<u32, Vec<Option<String>>>, column: usize| {
+                let text = rows.get(&asset.0).and_then(|row| row[column].clone());
+                self.amount(text.as_deref(), *asset).map(|sum| Amount(sum.units))
+            };
+            let mut sums = self.parts((free, held), (of(&balances, 1)?, of(&balances, 2)?));
+            sums.push(("postings", free + held, of(&postings, 1)?));
+            sums.push(("fees", fees, of(&postings, 2)?));
+            for (what, wanted, found) in sums {
+                let what = format!("the sum of {what} of asset {asset}");
+                checked.expect(&what, &self.shown(wanted, *asset), &self.shown(found, *asset));
+            }
+            let found = postings.get(&asset.0).map_or(Ok(0), |row| whole(row, 3))?;
+            checked.postings += found;
+            let wanted = self.postings.get(asset).copied().unwrap_or_default();
+            checked.expect(&format!("postings of asset {asset}"), &wanted, &found);
+        }
+        Ok(())
+    }
+
+    fn compare_orders(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        checked.orders = number(database, "SELECT COUNT(*) FROM orders")?;
+        checked.expect(&"orders", &self.orders, &checked.orders.clone());
+        let rows = database.query("SELECT order_id FROM orders WHERE ended_at IS NULL ORDER BY order_id")?;
+        let open = rows.iter().map(|row| whole(row, 0).map(OrderId)).collect::<Result<BTreeSet<_>, _>>()?;
+        for order in self.open.symmetric_difference(&open) {
+            let word = |open: &BTreeSet<_>| if open.contains(order) { "open" } else { "not open" };
+            checked.expect(&format!("order {order}"), &word(&self.open), &word(&open));
+        }
+        let sum = database.words().sum;
+        let executed = format!(
+            "SELECT market_id, {}, {} FROM orders GROUP BY market_id ORDER BY market_id",
+            sum("executed_quantity"),
+            sum("executed_quote")
+        );
+        let executed = by_id(database.query(&executed)?)?;
+        self.compare_traded(&self.executed, &executed, 1, "executed", checked)
+    }
+
+    fn compare_trades(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        let sum = database.words().sum;
+        let traded = format!(
+            "SELECT market_id, COUNT(*), {}, {} FROM trades GROUP BY market_id ORDER BY market_id",
+            sum("quantity"),
+            sum("quote_quantity")
+        );
+        let traded = by_id(database.query(&traded)?)?;
+        for (market, row) in &traded {
+            let found: i64 = whole(row, 1)?;
+            checked.trades += found;
+            let wanted = self.traded.get(&MarketId(*market)).map_or(0, |traded| traded.trades);
+            checked.expect(&format!("trades of market {market}"), &wanted, &found);
+        }
+        self.compare_traded(&self.traded, &traded, 2, "traded", checked)
+    }
+
+    fn compare_traded(
+        &self,
+        wanted: &BTreeMap<MarketId, Traded>,
+        found: &HashMap<u32, Vec<Option<String>>>,
+        column: usize,
+        word: &str,
+        checked: &mut Checked,
+    ) -> Result<(), SqlError> {
+        for (market, wanted) in wanted {
+            let terms = &self.markets[at(market.0)];
+            for (column, amount, asset) in
+                [(column, wanted.base, terms.base), (column + 1, wanted.quote, terms.quote)]
+            {
+                let text = found.get(&market.0).and_then(|row| row[column].as_deref());
+                let what = format!("asset {asset} {word} in market {market}");
+                checked.expect(&what, &self.shown(amount, asset), &self.amount(text, asset)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at(index: u32) -> usize {
+    usize::try_from(index).expect("fits")
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).expect("fits")
+}
+
+fn whole<T: std::str::FromStr>(row: &[Option<String>], column: usize) -> Result<T, SqlError> {
+    let number = row[column].as_deref().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| SqlError::Disagrees(format!("a row is not one of ours: {row:?}")))
+}
+
+fn narrow(row: &[Option<String>], column: usize) -> Result<u32, SqlError> {
+    whole(row, column)
+}
+
+fn by_id(rows: Rows) -> Result<HashMap<u32, Vec<Option<String>>>, SqlError> {
+    rows.into_iter().map(|row| Ok((narrow(&row, 0)?, row))).collect()
+}

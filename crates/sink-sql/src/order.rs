@@ -1,0 +1,288 @@
+//! An order as a row: how events change it, and its way to the table and back.
+
+use model::{
+    AccountId, Amount, ClientOrderId, EndReason, ExpiryReason, MarketId, OrderAccepted, OrderAmended,
+    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, SelfTradePrevention, Side, TimeInForce,
+};
+
+use crate::SqlError;
+use crate::decimal::{self, Decimal};
+use crate::listed::{Listed, Market};
+use crate::table::{Moment, Value};
+
+const NEW: &str = "NEW";
+const PARTIALLY_FILLED: &str = "PARTIALLY_FILLED";
+
+/// The words that rows have; a row that was read is held against them.
+const TYPES: [&str; 3] = ["LIMIT", "LIMIT_MAKER", "MARKET"];
+const TIMES_IN_FORCE: [&str; 3] = ["GTC", "IOC", "FOK"];
+const PREVENTIONS: [&str; 6] =
+    ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"];
+const OPEN: [&str; 2] = [NEW, PARTIALLY_FILLED];
+
+/// An order, in atoms of its assets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub id: OrderId,
+    pub account: AccountId,
+    pub market: MarketId,
+    client_order_id: ClientOrderId,
+    pub side: Side,
+    kind: &'static str,
+    time_in_force: &'static str,
+    self_trade_prevention: &'static str,
+    price: Option<Decimal>,
+    /// Of an order by amount: what has traded and what was prevented.
+    quantity: Amount,
+    quote_amount: Option<Amount>,
+    executed_quantity: Amount,
+    executed_quote: Amount,
+    prevented_quantity: Amount,
+    held: Amount,
+    amendments: i64,
+    status: &'static str,
+    end_reason: Option<&'static str>,
+    created_at: Moment,
+    updated_at: Moment,
+    ended_at: Option<Moment>,
+}
+
+pub const fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    }
+}
+
+impl Order {
+    pub fn accepted(accepted: &OrderAccepted, market: &Market<'_>, at: Moment) -> Self {
+        let (kind, time_in_force) = match accepted.kind {
+            OrderKind::Limit { time_in_force, .. } => ("LIMIT", time_in_force),
+            OrderKind::LimitMaker { .. } => ("LIMIT_MAKER", TimeInForce::Gtc),
+            OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => ("MARKET", TimeInForce::Gtc),
+        };
+        let quote_amount = match accepted.kind {
+            OrderKind::MarketQuote { quote_amount } => Some(quote_amount),
+            OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => None,
+        };
+        Self {
+            id: accepted.order,
+            account: accepted.account,
+            market: accepted.market,
+            client_order_id: accepted.client_order_id,
+            side: accepted.side,
+            kind,
+            time_in_force: match time_in_force {
+                TimeInForce::Gtc => "GTC",
+                TimeInForce::Ioc => "IOC",
+                TimeInForce::Fok => "FOK",
+            },
+            self_trade_prevention: match accepted.self_trade_prevention {
+                SelfTradePrevention::None => "NONE",
+                SelfTradePrevention::ExpireMaker => "EXPIRE_MAKER",
+                SelfTradePrevention::ExpireTaker => "EXPIRE_TAKER",
+                SelfTradePrevention::ExpireBoth => "EXPIRE_BOTH",
+                SelfTradePrevention::Decrement => "DECREMENT",
+                SelfTradePrevention::Transfer => "TRANSFER",
+            },
+            price: accepted.kind.price_ticks().map(|ticks| market.price(ticks)),
+            quantity: accepted.kind.qty_lots().map_or(Amount::ZERO, |lots| market.terms.base_amount(lots)),
+            quote_amount,
+            executed_quantity: Amount::ZERO,
+            executed_quote: Amount::ZERO,
+            prevented_quantity: Amount::ZERO,
+            held: accepted.held,
+            amendments: 0,
+            status: NEW,
+            end_reason: None,
+            created_at: at,
+            updated_at: at,
+            ended_at: None,
+        }
+    }
+
+    pub const fn is_open(&self) -> bool {
+        self.ended_at.is_none()
+    }
+
+    /// Refuses what no event can be about: then the row is not what the events have made.
+    fn change(&mut self, account: AccountId, market: MarketId, at: Moment) -> Result<(), SqlError> {
+        if !self.is_open() || (self.account, self.market) != (account, market) {
+            return Err(SqlError::Disagrees(format!(
+                "order {} of account {account} changes in market {market}, where the database has it {} of account {} in market {}",
+                self.id,
+                if self.is_open() { "open" } else { "over" },
+                self.account,
+                self.market
+            )));
+        }
+        self.updated_at = at;
+        Ok(())
+    }
+
+    fn release(&mut self, amount: Amount) -> Result<(), SqlError> {
+        self.held -= amount;
+        if self.held < Amount::ZERO {
+            let id = self.id;
+            return Err(SqlError::Disagrees(format!(
+                "order {id} gives back more than the database has held for it"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The quantity of an order by amount is known only as it goes.
+    fn count_by_amount(&mut self) {
+        if self.quote_amount.is_some() {
+            self.quantity = self.executed_quantity + self.prevented_quantity;
+        }
+    }
+
+    /// `paid` is what the fill has taken out of what was held.
+    pub fn filled(
+        &mut self,
+        filled: &OrderFilled,
+        (base, quote): (Amount, Amount),
+        paid: Amount,
+        at: Moment,
+    ) -> Result<(), SqlError> {
+        self.change(filled.account, filled.market, at)?;
+        self.executed_quantity += base;
+        self.executed_quote += quote;
+        self.count_by_amount();
+        self.status = PARTIALLY_FILLED;
+        self.release(paid + filled.released)
+    }
+
+    /// `paid` is what a transfer has taken out of what was held.
+    pub fn prevented(
+        &mut self,
+        prevented: &OrderPrevented,
+        base: Amount,
+        paid: Amount,
+        at: Moment,
+    ) -> Result<(), SqlError> {
+        self.change(prevented.account, prevented.market, at)?;
+        self.prevented_quantity += base;
+        self.count_by_amount();
+        self.release(paid + prevented.released)
+    }
+
+    pub fn amended(&mut self, amended: &OrderAmended, quantity: Amount, at: Moment) -> Result<(), SqlError> {
+        self.change(amended.account, amended.market, at)?;
+        self.quantity = quantity;
+        self.client_order_id = amended.client_order_id;
+        self.amendments += 1;
+        self.release(amended.released)
+    }
+
+    pub fn ended(&mut self, ended: &OrderEnded, at: Moment) -> Result<(), SqlError> {
+        self.change(ended.account, ended.market, at)?;
+        self.status = match ended.reason {
+            EndReason::Filled => "FILLED",
+            EndReason::Canceled => "CANCELED",
+            EndReason::Expired(_) => "EXPIRED",
+            EndReason::ExpiredInMatch => "EXPIRED_IN_MATCH",
+        };
+        self.end_reason = match ended.reason {
+            EndReason::Expired(reason) => Some(match reason {
+                ExpiryReason::UnfilledIoc => "UNFILLED_IOC",
+                ExpiryReason::UnfilledFok => "UNFILLED_FOK",
+                ExpiryReason::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
+                ExpiryReason::PriceRangeExceeded => "PRICE_RANGE_EXCEEDED",
+                ExpiryReason::ExchangeCanceled => "EXCHANGE_CANCELED",
+            }),
+            EndReason::Filled | EndReason::Canceled | EndReason::ExpiredInMatch => None,
+        };
+        self.ended_at = Some(at);
+        self.release(ended.released)?;
+        if self.held.is_zero() {
+            return Ok(());
+        }
+        Err(SqlError::Disagrees(format!(
+            "order {} has ended, and the database has something held for it",
+            self.id
+        )))
+    }
+
+    pub fn push<'a>(&'a self, market: &Market<'_>, out: &mut Vec<Value<'a>>) {
+        let base = |amount| Value::Amount(market.base_amount(amount));
+        let quote = |amount| Value::Amount(market.quote_amount(amount));
+        let name = (!self.client_order_id.is_empty()).then_some(&self.client_order_id);
+        let scale = market.paid_scale(self.side);
+        out.extend([
+            Value::id(self.id.0),
+            Value::id(self.account.0),
+            Value::id(self.market.0.into()),
+            Value::or_null(name, |name| Value::Text(name.as_str())),
+            Value::Text(side_word(self.side)),
+            Value::Text(self.kind),
+            Value::Text(self.time_in_force),
+            Value::Text(self.self_trade_prevention),
+            Value::or_null(self.price, Value::Amount),
+            base(self.quantity),
+            Value::or_null(self.quote_amount, quote),
+            base(self.executed_quantity),
+            quote(self.executed_quote),
+            base(self.prevented_quantity),
+            Value::Amount(Decimal { units: self.held.0, scale }),
+            Value::Int(self.amendments),
+            Value::Text(self.status),
+            Value::or_null(self.end_reason, Value::Text),
+            Value::Moment(self.created_at),
+            Value::Moment(self.updated_at),
+            Value::or_null(self.ended_at, Value::Moment),
+        ]);
+    }
+
+    /// From the columns of an open order, times in microseconds.
+    pub fn read(row: &[Option<String>], listed: &Listed) -> Result<Self, SqlError> {
+        let wrong = || {
+            SqlError::Disagrees(format!(
+                "the row of order {} is not one of ours: {row:?}",
+                row[0].as_deref().unwrap_or("?")
+            ))
+        };
+        let text = |column: usize| row.get(column).and_then(Option::as_deref).ok_or_else(wrong);
+        let number = |column| text(column)?.parse::<u64>().map_err(|_| wrong());
+        let word = |column, words: &[&'static str]| {
+            let found = text(column)?;
+            words.iter().find(|word| **word == found).copied().ok_or_else(wrong)
+        };
+        let moment = |column| text(column)?.parse().map(Moment).map_err(|_| wrong());
+        let id = u32::try_from(number(2)?).map_err(|_| wrong())?;
+        let market = listed.market(MarketId(id))?;
+        let amount = |column, scale| decimal::parse(text(column)?, scale).map(Amount).ok_or_else(wrong);
+        let (base, quote) = (market.base.scale, market.quote.scale);
+        let optional = |column: usize| row.get(column).is_some_and(Option::is_some);
+        let side = if word(4, &["BUY", "SELL"])? == "BUY" { Side::Buy } else { Side::Sell };
+        let price_scale = market.terms.price_scale;
+        let price =
+            |column| amount(column, price_scale).map(|price| Decimal { units: price.0, scale: price_scale });
+        let client_order_id =
+            if optional(3) { ClientOrderId::new(text(3)?) } else { Ok(ClientOrderId::EMPTY) };
+        Ok(Self {
+            id: OrderId(number(0)?),
+            account: AccountId(number(1)?),
+            market: MarketId(id),
+            client_order_id: client_order_id.map_err(|_| wrong())?,
+            side,
+            kind: word(5, &TYPES)?,
+            time_in_force: word(6, &TIMES_IN_FORCE)?,
+            self_trade_prevention: word(7, &PREVENTIONS)?,
+            price: optional(8).then(|| price(8)).transpose()?,
+            quantity: amount(9, base)?,
+            quote_amount: optional(10).then(|| amount(10, quote)).transpose()?,
+            executed_quantity: amount(11, base)?,
+            executed_quote: amount(12, quote)?,
+            prevented_quantity: amount(13, base)?,
+            held: amount(14, market.paid_scale(side))?,
+            amendments: i64::try_from(number(15)?).map_err(|_| wrong())?,
+            status: word(16, &OPEN)?,
+            end_reason: None,
+            created_at: moment(18)?,
+            updated_at: moment(19)?,
+            ended_at: None,
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! The writer against SQLite, which needs no server; `acceptance` has the others.
+
+// The sequencer's random commands: they hit and miss, trade, rest, are cancelled, are refused.
+#[path = "../../../sequencer/tests/it/flow.rs"]
+#[allow(dead_code, reason = "not all of it is needed here")]
+mod flow;
+mod queries;
+mod trouble;
+mod whole;
+mod world;
