@@ -8,6 +8,10 @@ use std::process::Command;
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
+use journal::DataDir;
+use model::PartitionId;
+use sink_sql::{State, Writer};
+
 use crate::crashes::money::{ASSETS, atoms, text};
 use crate::crashes::world::{Habits, World, settings};
 use crate::http::Connection;
@@ -51,6 +55,12 @@ impl Beside {
     fn load(&mut self, things: u64, meanwhile: impl FnOnce(&mut Server)) {
         let Self { world, addresses, database, .. } = self;
         world.load(addresses, things, |_| meanwhile(database));
+    }
+
+    /// Which writers write, by partition.
+    fn up(&self) -> Vec<String> {
+        let up = values(&metrics(&self.addresses, &self.world.token), "rialto_sql_writer_up");
+        up.iter().map(ToString::to_string).collect()
     }
 
     /// Waits until the database has all that has happened.
@@ -151,8 +161,7 @@ fn whatever_dies(engine: Engine, partitions: u8, seed: u64) {
     beside.database.kill();
     beside.load(20, |_| {});
     beside.world.check(&beside.addresses);
-    let up = values(&metrics(&beside.addresses, &beside.world.token), "rialto_sql_writer_up");
-    assert!(up.iter().any(|up| *up < 1.0), "nobody noticed that the database is down");
+    assert!(beside.up().contains(&"0".to_owned()), "nobody noticed that the database is down");
     beside.database.start();
     beside.holds();
 
@@ -182,4 +191,105 @@ fn mariadb_dies_and_nothing_is_lost_or_doubled() {
 #[test]
 fn three_partitions_write_one_database() {
     whatever_dies(Engine::Postgres, 3, 13);
+}
+
+/// A writer that somebody starts beside the exchange's has the database from then on: the exchange's stops before it changes
+/// another row, and trading goes on. At its next start the exchange has it again, and then it is the other one that stops.
+#[test]
+fn of_two_writers_one_stops() {
+    let mut beside = Beside::new(Engine::Postgres, 1, 14);
+    beside.sql("migrate").well();
+    beside.load(20, |_| {});
+    beside.holds();
+    let data = DataDir::open_read_only(&beside.world.data).expect("it is there");
+    let settings = beside.database.sql_settings();
+    let other = Writer::start(PartitionId::FIRST, data.storage().clone(), None, settings).expect("a thread");
+    wait_until("the other writes", || other.status().event_seq().0 > 0);
+    beside.load(20, |_| {});
+    wait_until("the exchange's writer has stopped", || beside.up() == ["0"]);
+    beside.world.check(&beside.addresses);
+    wait_until("the other has written it all", || {
+        beside.sql("check").stdout.contains("agree") && other.status().transactions() > 0
+    });
+    assert_eq!(other.status().state(), State::Writing);
+
+    let ended = beside.program.take().expect("it runs").terminate();
+    assert!(ended.stderr.contains("another writer has taken over partition 0"), "{ended:?}");
+    let (program, addresses) = start(&beside.world);
+    (beside.program, beside.addresses) = (Some(program), addresses);
+    beside.load(20, |_| {});
+    beside.holds();
+    wait_until("the other has stopped", || other.status().state() == State::Stopped);
+    beside.program.take().expect("it runs").terminate().well();
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+        park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// The queries of the page, which are the same in all databases.
+fn documented() -> Vec<String> {
+    let page = include_str!("../../../../docs/sql.md");
+    let blocks = page.split("```sql\n").skip(1).map(|block| block.split("```").next().expect("an end"));
+    let code: Vec<&str> = blocks.flat_map(str::lines).filter(|line| !line.starts_with("--")).collect();
+    let code = code.join("\n");
+    code.split(';').map(str::trim).filter(|query| !query.is_empty()).map(str::to_owned).collect()
+}
+
+/// Tables that are large enough for their indexes to be worth it. `numbers` is where the numbers `n` come from, `time` grows with
+/// them.
+fn fill(database: &Server, numbers: &str, time: &str) {
+    let ended = format!("CASE WHEN n % 50 = 0 THEN NULL ELSE {time} END");
+    // One who does more than the others.
+    let account = "CASE WHEN n % 50 = 0 THEN 7 ELSE n % 200 END";
+    for rows in [
+        format!(
+            "orders SELECT n, {account}, n % 5, NULL, 'BUY', 'LIMIT', 'GTC', 'NONE', 1, 1, NULL, 0, 0, 0, 0, 0, 'NEW', NULL, {time}, {time}, {ended}"
+        ),
+        format!("trades SELECT n % 5, n, 1, 1, 1, 'BUY', n, n + 1, {time}"),
+        format!(
+            "ledger_postings SELECT 0, n, 1, {account}, 0, 'TRADE_RECEIVED', 1, 0, 1, n % 5, n, n, NULL, NULL, {time}"
+        ),
+        format!("balances SELECT n, 0, 1, 0, {time}"),
+    ] {
+        database.ask(&format!("INSERT INTO {rows} FROM {numbers}"));
+    }
+}
+
+#[test]
+fn postgres_answers_documented_queries_by_an_index() {
+    let database = Server::new(Engine::Postgres);
+    sink_sql::migrate(&database.sql_settings()).expect("it is there");
+    fill(&database, "generate_series(1, 20000) n", "TIMESTAMP '2026-03-01' + n * INTERVAL '1 minute'");
+    database.ask("ANALYZE");
+    let queries = documented();
+    assert!(queries.len() >= 7, "{queries:?}");
+    for query in queries {
+        // Disks without moving parts.
+        let plan = database.ask(&format!("SET random_page_cost = 1.1; EXPLAIN {query}"));
+        let plan = plan.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{query}\n{plan}");
+        assert!(!(query.contains("LIMIT") && plan.contains("Sort")), "{query}\nis sorted:\n{plan}");
+    }
+}
+
+#[test]
+fn mariadb_answers_documented_queries_by_an_index() {
+    let database = Server::new(Engine::Mariadb);
+    sink_sql::migrate(&database.sql_settings()).expect("it is there");
+    fill(&database, "(SELECT seq AS n FROM seq_1_to_20000) numbers", "'2026-03-01' + INTERVAL n MINUTE");
+    database.ask("ANALYZE TABLE orders, trades, ledger_postings, balances");
+    for query in documented() {
+        for step in database.ask(&format!("EXPLAIN {query}")) {
+            // Which table, by which kind of access, with which key, and what has to be done besides.
+            let (access, key, extra) = (&step[3], &step[5], &step[9]);
+            assert!(["const", "eq_ref", "ref", "range"].contains(&access.as_str()), "{query}\n{step:?}");
+            assert!(!key.is_empty(), "{query}\n{step:?}");
+            assert!(!(query.contains("LIMIT") && extra.contains("filesort")), "{query}\nis sorted: {step:?}");
+        }
+    }
 }

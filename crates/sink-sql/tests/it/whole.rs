@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use model::{
-    AccountId, AddAsset, Amount, AssetId, AssetName, AssetTerms, Command, Deposit, Reference,
-    RequestWithdrawal, SettleWithdrawal, WithdrawalId,
+    AccountId, AccountName, AddAsset, Amount, AssetId, AssetName, AssetTerms, ClientOrderId, Command,
+    CreateAccount, Deposit, MarketId, OrderKind, PlaceOrder, PriceTicks, QtyLots, Reference,
+    RequestWithdrawal, SelfTradePrevention, SettleWithdrawal, Side, TimeInForce, TimeNs, TradeGroup,
+    WithdrawalId,
 };
 use sink_sql::{SqlSettings, migrate, rebuild};
 
@@ -169,4 +171,74 @@ fn the_largest_and_the_finest_amounts_are_exact() {
     );
     has("name=Text(\"it's_\\\\_'everything'\")");
     assert_eq!(world.check(&settings).count, 0);
+}
+
+/// Between two accounts of a group what would have traded changes hands: postings without a trade, and no fee.
+#[test]
+fn a_transfer_is_two_postings_a_side_and_no_trade() {
+    let mut world = World::new();
+    let mut commands = preparation();
+    let member = |name: &str| {
+        Command::CreateAccount(CreateAccount {
+            name: AccountName::new(name).unwrap(),
+            trade_group: TradeGroup(7),
+        })
+    };
+    let (one, other) = (AccountId(5), AccountId(6));
+    let deposit = |account, asset| {
+        let reference = Reference::new(&format!("group-{account}-{asset}")).unwrap();
+        Command::Deposit(Box::new(Deposit {
+            account,
+            asset: AssetId(asset),
+            amount: Amount(1_000_000),
+            reference,
+        }))
+    };
+    let place = |account, side, price, lots| {
+        Command::PlaceOrder(PlaceOrder {
+            account,
+            market: MarketId(0),
+            side,
+            kind: OrderKind::Limit {
+                price_ticks: PriceTicks(price),
+                qty_lots: QtyLots(lots),
+                time_in_force: TimeInForce::Gtc,
+            },
+            self_trade_prevention: SelfTradePrevention::Transfer,
+            client_order_id: ClientOrderId::EMPTY,
+            valid_until_ns: TimeNs::NEVER,
+        })
+    };
+    commands.extend([
+        member("one"),
+        member("other"),
+        deposit(one, 0),
+        deposit(other, 2),
+        place(one, Side::Sell, 500, 3),
+        // At a better price than its own: what it held on top comes free.
+        place(other, Side::Buy, 510, 2),
+    ]);
+    let end = world.run(commands);
+    let settings = world.settings("database");
+    migrate(&settings).unwrap();
+    world.write(&settings, end);
+    let checked = world.check(&settings);
+    assert_eq!((checked.differences, checked.trades), (Vec::new(), 0));
+    let tables = world.tables("database");
+    for (kind, count) in [("TRANSFER_PAID", 2), ("TRANSFER_RECEIVED", 2), ("TRADE_PAID", 0)] {
+        assert_eq!(tables.matches(kind).count(), count, "{kind} in\n{tables}");
+    }
+    // 2 lots of 1,000 atoms at 500 ticks of 10 atoms a lot.
+    assert!(
+        tables.contains(
+            "account_id=Integer(6) asset_id=Integer(2) free=Text(\"0.00990000\") held=Text(\"0.00000000\")"
+        ),
+        "{tables}"
+    );
+    assert!(
+        tables.contains(
+            "account_id=Integer(5) asset_id=Integer(0) free=Text(\"0.00997000\") held=Text(\"0.00001000\")"
+        ),
+        "{tables}"
+    );
 }

@@ -1,7 +1,6 @@
 //! Real database servers in folders that go away, on ports of their own: started, killed, started again.
 
 use std::fs;
-use std::net::TcpStream;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
+use mysql::prelude::Queryable as _;
+use sink_sql::{Password, SqlSettings};
 use tempfile::TempDir;
 
 /// What the exchange's user has to know.
@@ -77,7 +78,9 @@ impl Server {
         let mut make = Command::new("mariadb-install-db");
         make.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
             .arg(format!("--user={}", user_name()))
-            .arg(format!("--datadir={}", self.path("data").display()));
+            .arg(format!("--datadir={}", self.path("data").display()))
+            // Two of them in one place take each other's files for their own.
+            .arg(format!("--tmpdir={}", self.folder.path().display()));
         done(&mut make);
         let password = PASSWORD.replace('\'', "''");
         fs::write(
@@ -98,7 +101,8 @@ impl Server {
             let mut child = self.command().spawn().expect("it is installed");
             while child.try_wait().expect("it is ours").is_none() {
                 assert!(began.elapsed() < PATIENCE, "it does not start: {}", self.log());
-                if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                // It listens before it is ready.
+                if self.answers() {
                     self.child = Some(child);
                     return;
                 }
@@ -125,6 +129,7 @@ impl Server {
                 command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
                 command.arg(format!("--user={}", user_name()));
                 command.arg(format!("--datadir={}", data.display())).arg(format!("--port={}", self.port));
+                command.arg(format!("--tmpdir={}", self.folder.path().display()));
                 for (option, name) in [("socket", "socket"), ("pid-file", "pid"), ("init-file", "init.sql")] {
                     command.arg(format!("--{option}={}", self.path(name).display()));
                 }
@@ -149,43 +154,57 @@ impl Server {
 
     /// What the settings file says of it.
     pub fn settings(&self) -> String {
-        format!("[sql]\nurl = \"{}\"\npassword_env = \"{PASSWORD_ENV}\"\nmax_retry_s = 1\n", self.url(""))
+        format!("[sql]\nurl = \"{}\"\npassword_env = \"{PASSWORD_ENV}\"\nmax_retry_s = 1\n", self.url())
     }
 
-    /// Its address, with `password` behind the user where one is wanted.
-    fn url(&self, password: &str) -> String {
+    /// As a writer in this process takes them.
+    pub fn sql_settings(&self) -> SqlSettings {
+        let file = self.path("password-of-the-writer");
+        fs::write(&file, format!("{PASSWORD}\n")).expect("a file");
+        SqlSettings { url: self.url(), password: Password::File(file), ..SqlSettings::default() }
+    }
+
+    fn url(&self) -> String {
         let (scheme, database) = match self.engine {
             Engine::Postgres => ("postgres", "postgres"),
             Engine::Mariadb => ("mysql", "rialto"),
         };
-        format!("{scheme}://rialto{password}@127.0.0.1:{}/{database}", self.port)
+        format!("{scheme}://rialto@127.0.0.1:{}/{database}", self.port)
+    }
+
+    fn postgres(&self) -> Result<postgres::Client, postgres::Error> {
+        let mut config: postgres::Config = self.url().parse().expect("an address");
+        config.password(PASSWORD).connect(postgres::NoTls)
+    }
+
+    fn mariadb(&self) -> Result<mysql::Conn, mysql::Error> {
+        let opts = mysql::Opts::from_url(&self.url()).expect("an address");
+        mysql::Conn::new(mysql::OptsBuilder::from_opts(opts).pass(Some(PASSWORD)).prefer_socket(false))
+    }
+
+    fn answers(&self) -> bool {
+        match self.engine {
+            Engine::Postgres => self.postgres().is_ok(),
+            Engine::Mariadb => self.mariadb().is_ok(),
+        }
     }
 
     /// Asks it, on a connection of its own: the text of each column.
     pub fn ask(&self, sql: &str) -> Vec<Vec<String>> {
         match self.engine {
             Engine::Postgres => {
-                let mut config: postgres::Config = self.url("").parse().expect("an address");
-                let mut client = config.password(PASSWORD).connect(postgres::NoTls).expect("it runs");
-                let messages = client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+                let messages = self.postgres().expect("it runs").simple_query(sql);
+                let messages = messages.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
                 let rows = messages.iter().filter_map(|message| match message {
                     postgres::SimpleQueryMessage::Row(row) => Some(row),
                     _ => None,
                 });
-                rows.map(|row| (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned()).collect())
-                    .collect()
+                let text = |row: &postgres::SimpleQueryRow, at| row.get(at).unwrap_or_default().to_owned();
+                rows.map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect()
             }
             Engine::Mariadb => {
-                use mysql::prelude::Queryable as _;
-                let opts = mysql::Opts::from_url(&self.url("")).expect("an address");
-                let opts = mysql::OptsBuilder::from_opts(opts).pass(Some(PASSWORD)).prefer_socket(false);
-                let mut connection = mysql::Conn::new(opts).expect("it runs");
-                let mut rows = Vec::new();
-                for statement in sql.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
-                    let found: Vec<mysql::Row> =
-                        connection.query(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
-                    rows = found;
-                }
+                let rows: Result<Vec<mysql::Row>, _> = self.mariadb().expect("it runs").query(sql);
+                let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
                 let text = |value| match value {
                     mysql::Value::NULL => String::new(),
                     mysql::Value::Bytes(bytes) => String::from_utf8(bytes).expect("text"),
