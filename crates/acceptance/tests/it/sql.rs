@@ -4,13 +4,14 @@
 mod servers;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use journal::DataDir;
 use model::PartitionId;
-use sink_sql::{State, Writer};
+use sink_sql::{SqlSettings, State, Writer};
 
 use crate::crashes::money::{ASSETS, atoms, text};
 use crate::crashes::world::{Habits, World, settings};
@@ -292,4 +293,49 @@ fn mariadb_answers_documented_queries_by_an_index() {
             assert!(!(query.contains("LIMIT") && extra.contains("filesort")), "{query}\nis sorted: {step:?}");
         }
     }
+}
+
+/// With an authority named, a server is believed that has a certificate of it, and nobody else.
+fn speaks_tls(engine: Engine) {
+    let server = Server::with_tls(engine);
+    let plain = server.sql_settings();
+    let named = plain.url.replace("127.0.0.1", "localhost");
+    let folder = tempfile::tempdir().expect("a folder");
+    servers::certify(&folder.path().join("other"));
+    let with = |url: &str, ca_file: PathBuf| SqlSettings {
+        url: url.to_owned(),
+        ca_file: Some(ca_file),
+        ..plain.clone()
+    };
+
+    let refused =
+        |settings: &SqlSettings| sink_sql::migrate(settings).expect_err("it is not trusted").to_string();
+    let other = refused(&with(&named, folder.path().join("other/ca.pem")));
+    assert!(
+        other.starts_with("cannot connect to the database") && other.contains("invalid peer certificate"),
+        "{other}"
+    );
+    let missing = refused(&with(&named, folder.path().join("nothing.pem")));
+    assert!(missing.contains("nothing.pem") || missing.contains("No such file"), "{missing}");
+    assert_eq!(sink_sql::migrate(&with(&named, server.authority())).expect("it is trusted"), (0, 1));
+
+    let other = Server::new(engine);
+    let without = other.sql_settings();
+    let url = without.url.replace("127.0.0.1", "localhost");
+    let settings = SqlSettings { url, ca_file: Some(server.authority()), ..without };
+    let open = refused(&settings);
+    assert!(
+        open.starts_with("cannot connect to the database"),
+        "nothing goes over the network in the open: {open}"
+    );
+}
+
+#[test]
+fn postgres_is_believed_by_its_certificate() {
+    speaks_tls(Engine::Postgres);
+}
+
+#[test]
+fn mariadb_is_believed_by_its_certificate() {
+    speaks_tls(Engine::Mariadb);
 }

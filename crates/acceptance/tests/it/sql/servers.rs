@@ -30,6 +30,8 @@ pub struct Server {
     engine: Engine,
     folder: TempDir,
     port: u16,
+    /// Whether it has a certificate, see [`Self::authority`].
+    has_tls: bool,
     /// `None` while it is down.
     child: Option<Child>,
 }
@@ -37,16 +39,38 @@ pub struct Server {
 impl Server {
     /// Makes a database and starts it.
     pub fn new(engine: Engine) -> Self {
+        Self::make(engine, false)
+    }
+
+    /// As [`Self::new`], with a certificate for `localhost`.
+    pub fn with_tls(engine: Engine) -> Self {
+        Self::make(engine, true)
+    }
+
+    fn make(engine: Engine, has_tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let [address, _] = acceptance::lasting_addresses();
         let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
-        let mut server = Self { engine, folder, port, child: None };
+        let mut server = Self { engine, folder, port, has_tls, child: None };
         match engine {
             Engine::Postgres => server.make_postgres(),
             Engine::Mariadb => server.make_mariadb(),
         }
+        if has_tls {
+            let tls = server.path("tls");
+            certify(&tls);
+            if engine == Engine::Postgres && is_root() {
+                let (user, group) = postgres_user();
+                chown(tls.join("server.key"), Some(user), Some(group)).expect("root may");
+            }
+        }
         server.start();
         server
+    }
+
+    /// Whom to trust for its certificate.
+    pub fn authority(&self) -> PathBuf {
+        self.path("tls/ca.pem")
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -122,6 +146,14 @@ impl Server {
                 command.arg("-D").arg(&data).arg("-k").arg(self.folder.path());
                 command.arg("-p").arg(self.port.to_string());
                 command.args(["-c", "listen_addresses=127.0.0.1"]);
+                if self.has_tls {
+                    command.args(["-c", "ssl=on"]);
+                    for (option, name) in
+                        [("ssl_cert_file", "tls/server.pem"), ("ssl_key_file", "tls/server.key")]
+                    {
+                        command.arg("-c").arg(format!("{option}={}", self.path(name).display()));
+                    }
+                }
                 command
             }
             Engine::Mariadb => {
@@ -130,6 +162,11 @@ impl Server {
                 command.arg(format!("--user={}", user_name()));
                 command.arg(format!("--datadir={}", data.display())).arg(format!("--port={}", self.port));
                 command.arg(format!("--tmpdir={}", self.folder.path().display()));
+                if self.has_tls {
+                    for (option, name) in [("ssl-cert", "tls/server.pem"), ("ssl-key", "tls/server.key")] {
+                        command.arg(format!("--{option}={}", self.path(name).display()));
+                    }
+                }
                 for (option, name) in [("socket", "socket"), ("pid-file", "pid"), ("init-file", "init.sql")] {
                     command.arg(format!("--{option}={}", self.path(name).display()));
                 }
@@ -222,6 +259,12 @@ impl Drop for Server {
             self.kill();
         }
     }
+}
+
+/// Makes a certificate for `localhost`, and the authority of it, in a folder.
+pub fn certify(folder: &Path) {
+    let mut make = Command::new(acceptance::binary());
+    done(make.args(["tls", "new", "--host", "localhost", "--out"]).arg(folder));
 }
 
 fn is_root() -> bool {
