@@ -158,6 +158,12 @@ fn whatever_dies(engine: Engine, partitions: u8, seed: u64) {
         });
         beside.holds();
     }
+    // Standing still for a whole round of trading. (Of PostgreSQL's processes only the one that takes new connections does.)
+    beside.database.signal("STOP");
+    beside.load(20, |_| {});
+    beside.world.check(&beside.addresses);
+    beside.database.signal("CONT");
+    beside.holds();
     // Down for a whole round of trading.
     beside.database.kill();
     beside.load(20, |_| {});

@@ -189,6 +189,12 @@ impl Server {
         child.wait().expect("it is ours");
     }
 
+    /// Sends a signal to its process by name; `STOP` lets it stand still without going away.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        done(Command::new("kill").args([&format!("-{name}"), &pid]));
+    }
+
     /// What the settings file says of it.
     pub fn settings(&self) -> String {
         format!("[sql]\nurl = \"{}\"\npassword_env = \"{PASSWORD_ENV}\"\nmax_retry_s = 1\n", self.url())
