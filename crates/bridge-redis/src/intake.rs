@@ -20,6 +20,7 @@ use crate::entry::{self, Entry};
 use crate::keys::Keys;
 use crate::lease::Lease;
 use crate::server::{Broken, is_busy_group, keep_serving, send, unexpected};
+use crate::sorted_set::{self, Feed};
 use crate::stats::SourceStats;
 use crate::{Context, Registered, StreamSettings};
 
@@ -109,6 +110,8 @@ struct Work {
     waiting: Vec<Submission>,
     /// Entries to be acknowledged.
     done: Vec<EntryId>,
+    /// What fills the stream, where something else than producers does.
+    feed: Option<Feed>,
 }
 
 impl Intake {
@@ -152,6 +155,10 @@ impl Intake {
             next_token: 0,
             waiting: Vec::new(),
             done: Vec::new(),
+            feed: self.settings.sorted_set.as_ref().map(|set| {
+                let kept = self.settings.in_flight_max * 4;
+                Feed::new(set, self.settings.key.as_str(), kept)
+            }),
         };
         if !self.wait_for_lease(&mut work)? {
             return Ok(());
@@ -234,14 +241,28 @@ impl Intake {
             send(&commands, &mut work.connection)?;
             return Ok(Vec::new());
         }
+        let most = room.min(self.settings.read_max);
+        let is_idle = work.in_flight.is_empty() && after.is_none();
+        if after.is_none()
+            && let Some(feed) = &mut work.feed
+        {
+            // Acknowledgements first: it may take a while until somebody adds something.
+            send(&commands, &mut work.connection)?;
+            commands.clear();
+            let wait = if is_idle { READ_WAIT } else { Duration::ZERO };
+            // Whatever came, the stream is read: somebody may have filled it and died.
+            if feed.fill(&mut work.connection, most, wait)? == 0 && is_idle {
+                std::thread::sleep(feed.pause());
+            }
+        }
         let read = commands
             .cmd("XREADGROUP")
             .arg("GROUP")
             .arg(&self.settings.group)
             .arg(CONSUMER)
             .arg("COUNT")
-            .arg(room.min(self.settings.read_max));
-        if work.in_flight.is_empty() && after.is_none() {
+            .arg(most);
+        if is_idle && work.feed.is_none() {
             read.arg("BLOCK").arg(u64::try_from(READ_WAIT.as_millis()).expect("short"));
         }
         let behind = after.map_or_else(|| ">".to_owned(), entry::text_of);
@@ -339,6 +360,8 @@ impl Intake {
     fn translate(&mut self, entry: &Entry, listings: &mut Arc<Listings>) -> Result<OrderCommand, ApiError> {
         let origin = entry::Origin { market: self.settings.market.as_deref(), prefix: &self.prefix };
         let (directory, accounts) = (&self.context.exchange.directory, &mut self.accounts);
+        let unpacked = self.settings.sorted_set.is_some().then(|| unpacked(entry)).transpose()?;
+        let entry = unpacked.as_ref().unwrap_or(entry);
         let mut attempt = |listings: &Listings| {
             entry::command(entry, origin, listings, |name| {
                 if let Some(known) = accounts.get(name) {
@@ -416,6 +439,17 @@ impl Intake {
         );
         self.put_aside(work, &entry.unwrap_or(Entry { id, fields: None }), OUT_OF_ORDER, &reason)
     }
+}
+
+/// An entry that came from a sorted set, with the fields of the member that it has.
+fn unpacked(entry: &Entry) -> Result<Entry, ApiError> {
+    let Some(fields) = &entry.fields else { return Ok(entry.clone()) };
+    let member = fields.iter().find(|(name, _)| name == sorted_set::FIELD.as_bytes());
+    let mut fields = member
+        .and_then(|(_, member)| sorted_set::fields(member))
+        .ok_or_else(|| ApiError::new(-1135, "The member is no JSON object of texts and whole numbers."))?;
+    fields.retain(|(name, _)| name != b"ref");
+    Ok(Entry { id: entry.id, fields: Some(fields) })
 }
 
 /// The code of a dead letter whose place had gone by.

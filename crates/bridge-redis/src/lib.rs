@@ -25,6 +25,7 @@ mod lease;
 mod replies;
 mod server;
 mod settings;
+mod sorted_set;
 mod stats;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +41,7 @@ use views::Views;
 
 pub use keys::Keys;
 pub use server::Server;
-pub use settings::{CacheSettings, Replies, Settings, StreamSettings};
+pub use settings::{CacheSettings, Replies, Settings, SortedSet, StreamSettings, Take};
 pub use stats::{CacheStats, SourceStats, Stats};
 
 use crate::cache::Cache;

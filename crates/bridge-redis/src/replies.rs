@@ -17,6 +17,7 @@ use redis::{Connection, cmd, pipe};
 use crate::answer::{Answer, Fields};
 use crate::keys::Keys;
 use crate::server::{Broken, keep_serving};
+use crate::sorted_set::{FIELD, reference};
 use crate::stats::SourceStats;
 use crate::{Context, Registered, Replies, StreamSettings};
 
@@ -41,6 +42,9 @@ pub(crate) struct Replier {
     /// The names of accounts, which never change.
     names: HashMap<AccountId, String>,
 }
+
+/// An entry of the stream: its id, and its fields.
+type Found = (String, Vec<(String, Vec<u8>)>);
 
 /// What one connection has under way.
 struct Work {
@@ -204,8 +208,29 @@ impl Replier {
         answer.fields(name, directory.listings().market(answer.market))
     }
 
+    /// Gives results the names by which producers of a sorted set know their orders; who adds a member is told no id.
+    fn add_references(&self, work: &mut Work) -> Result<(), Broken> {
+        let mut look = pipe();
+        for (entry, _) in &work.ready {
+            look.cmd("XRANGE").arg(self.settings.key.as_str()).arg(entry).arg(entry);
+        }
+        let found: Vec<Vec<Found>> = look.query(&mut work.connection)?;
+        for ((_, fields), entries) in work.ready.iter_mut().zip(found) {
+            let members = entries.iter().flat_map(|(_, fields)| fields);
+            let reference =
+                members.filter(|(name, _)| name == FIELD).find_map(|(_, member)| reference(member));
+            if let Some(reference) = reference {
+                fields.push(("ref", reference));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes all results that are ready, and how far that is.
     fn write(&mut self, work: &mut Work) -> Result<(), Broken> {
+        if self.settings.sorted_set.is_some() && !work.ready.is_empty() {
+            self.add_references(work)?;
+        }
         let mut commands = pipe();
         commands.atomic();
         for (entry, fields) in &work.ready {

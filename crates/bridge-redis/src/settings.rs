@@ -41,6 +41,8 @@ pub struct StreamSettings {
     pub name: SourceName,
     /// The stream's key.
     pub key: SourceKey,
+    /// A sorted set from which the stream is filled.
+    pub sorted_set: Option<SortedSet>,
     /// To be raised when the stream begins anew with ids below those that were read.
     pub incarnation: u64,
     /// How many of the newest entries each partition remembers one by one.
@@ -59,6 +61,26 @@ pub struct StreamSettings {
     pub replies: Replies,
     /// About how many dead letters are kept.
     pub dead_letters_max: usize,
+}
+
+/// A sorted set that producers add orders to, as members of JSON; the lowest score comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortedSet {
+    /// Its key, which lies where the stream lies in a cluster.
+    pub key: String,
+    /// How members are taken out of it.
+    pub take: Take,
+}
+
+/// How members are taken out of a sorted set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// A script moves them into the stream: nothing is ever lost. It looks every 1 to 50 ms.
+    Script,
+    /// They are popped, then added to the stream; who dies in between loses them. Waits in Redis for the first.
+    Block,
+    /// The same, looking every 1 to 50 ms, where a proxy forbids waiting.
+    Poll,
 }
 
 /// Where results go.

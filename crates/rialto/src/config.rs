@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use bridge_redis::{CacheSettings, Replies, StreamSettings};
+use bridge_redis::{CacheSettings, Replies, SortedSet, StreamSettings, Take};
 use gateway_http::market_pattern::most_specific;
 use gateway_http::{
     CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
@@ -279,6 +279,9 @@ pub struct RedisStream {
     #[serde(default = "one", deserialize_with = "within::<0, 1_000_000_000, _, _>")]
     pub incarnation: u64,
     pub market: Option<String>,
+    pub sorted_set: Option<String>,
+    #[serde(default)]
+    pub sorted_set_take: RedisTake,
     #[serde(default = "group")]
     pub group: String,
     #[serde(default = "number::<100_000, _>", deserialize_with = "within::<1, 10_000_000, _, _>")]
@@ -329,6 +332,16 @@ pub enum RedisReplies {
     Stream,
     Key,
     Off,
+}
+
+/// How members are taken out of a sorted set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RedisTake {
+    #[default]
+    Script,
+    Block,
+    Poll,
 }
 
 fn one() -> u64 {
@@ -557,6 +570,9 @@ impl RedisStream {
         named("name", &self.name)?;
         named("key", &self.key)?;
         named("group", &self.group)?;
+        if self.sorted_set.as_ref() == Some(&self.key) {
+            return Err("sorted_set and key are the same: the stream is filled from the sorted set, and needs a key of its own".to_owned());
+        }
         let in_flight = u64::try_from(self.in_flight_max).unwrap_or(u64::MAX);
         if u64::from(self.remember_ids) < in_flight {
             return Err(format!(
@@ -567,6 +583,14 @@ impl RedisStream {
         Ok(StreamSettings {
             name: self.name.parse().map_err(|error| format!("name = \"{}\": {error}", self.name))?,
             key: self.key.parse().map_err(|error| format!("key = \"{}\": {error}", self.key))?,
+            sorted_set: self.sorted_set.as_ref().map(|key| SortedSet {
+                key: key.clone(),
+                take: match self.sorted_set_take {
+                    RedisTake::Script => Take::Script,
+                    RedisTake::Block => Take::Block,
+                    RedisTake::Poll => Take::Poll,
+                },
+            }),
             incarnation: self.incarnation,
             remember: self.remember_ids,
             group: self.group.clone(),
@@ -1124,6 +1148,13 @@ mod tests {
             refused(&with(&format!("{good}remember_ids = 5\n")))
                 .starts_with("line 3: remember_ids = 5 must be at least")
         );
+        assert!(
+            refused(&with(&format!("{good}sorted_set = \"{{rialto}}:orders\"\n")))
+                .contains("needs a key of its own")
+        );
+        let set = format!("{good}sorted_set = \"{{rialto}}:queue\"\nsorted_set_take = \"block\"\n");
+        let streams = Config::parse(&with(&set)).unwrap().redis(None).unwrap().streams;
+        assert_eq!(streams[0].sorted_set.as_ref().map(|set| set.take), Some(Take::Block));
         assert!(refused(&with("name = \"\"\nkey = \"a\"\n")).contains("line 3: name must not be empty"));
         assert!(refused(&with(&format!("{good}[[redis.stream]]\n{good}"))).contains("is there twice"));
         assert!(refused("[[redis.stream]]\nname = \"a\"\nkey = \"b\"\n").starts_with("redis.url is empty"));

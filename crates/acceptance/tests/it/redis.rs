@@ -144,6 +144,49 @@ fn a_result_can_have_a_key_of_its_own() {
     ]);
 }
 
+/// Producers that push with `ZADD`: the lowest score first, and nothing lost where a script moves them.
+#[test]
+fn orders_come_in_by_a_sorted_set() {
+    for take in ["script", "block", "poll"] {
+        let set = format!("{{rialto}}:queue-{take}");
+        let mut world = World::new(
+            1,
+            &format!("sorted_set = \"{set}\"\nsorted_set_take = \"{take}\"\nlease_ms = 500\nread_max = 50\n"),
+        );
+        let member = |number: usize| {
+            let (side, price) = if number.is_multiple_of(7) { ("SELL", "10") } else { ("BUY", "50000") };
+            let quantity = if number.is_multiple_of(7) { "100000" } else { "0.001" };
+            format!(
+                r#"{{"accountId":1,"symbol":"BTCUSDT","side":"{side}","type":"LIMIT","timeInForce":"IOC","price":"{price}","quantity":"{quantity}","ref":"{number}"}}"#
+            )
+        };
+        let mut add = pipe();
+        add.atomic().cmd("ZADD").arg(&set).arg(0.5).arg("nonsense").ignore();
+        for number in (0..A_ROUND).rev() {
+            add.cmd("ZADD").arg(&set).arg(number).arg(member(number)).ignore();
+        }
+        add.query::<()>(&mut world.redis.connect()).expect("Redis is there");
+        if take == "script" {
+            until("it is in the middle of it", || {
+                world.redis.ask::<usize>(&["XLEN", &format!("{STREAM}:replies")]) > 0
+            });
+            world.kill();
+            world.start_again();
+        }
+        let replies = world.replies(A_ROUND);
+        let references: Vec<&str> = replies.iter().map(|reply| reply.get("ref")).collect();
+        let expected: Vec<String> = (0..A_ROUND).map(|number| number.to_string()).collect();
+        assert_eq!(references, expected, "each once, in the order of scores");
+        let refused = replies.iter().filter(|reply| reply.get("result") == "REFUSED").count();
+        assert_eq!(refused, A_ROUND.div_ceil(7));
+        let dead = world.entries(&format!("{STREAM}:dead"));
+        assert_eq!(dead.len(), 1, "{dead:?}");
+        dead[0].says(&[("field:order", "nonsense"), ("code", "-1135")]);
+        assert_eq!(world.redis.ask::<usize>(&["ZCARD", &set]), 0);
+        world.terminate();
+    }
+}
+
 /// What Redis shows of the exchange.
 fn shown(world: &World) -> BTreeMap<String, BTreeMap<String, String>> {
     let market = |what: &str| format!("{{rialto:market:BTCUSDT}}:{what}");
