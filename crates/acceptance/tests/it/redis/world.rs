@@ -106,6 +106,8 @@ pub struct World {
     pub data: PathBuf,
     config: PathBuf,
     program: Option<Program>,
+    /// Another exchange beside it.
+    other: Option<Program>,
     pub addresses: Addresses,
     pub token: String,
 }
@@ -120,7 +122,16 @@ impl World {
         let (program, addresses) = Program::spawn(serve(&config)).listening();
         let token = fs::read_to_string(data.join("admin.token")).expect("it is made at the start");
         let program = Some(program);
-        let world = Self { folder, redis, data, config, program, addresses, token: token.trim().to_owned() };
+        let world = Self {
+            folder,
+            redis,
+            data,
+            config,
+            program,
+            other: None,
+            addresses,
+            token: token.trim().to_owned(),
+        };
         let mut operator = world.operator();
         for name in ["alice", "bob"] {
             let account = operator.create_account(name);
@@ -139,12 +150,13 @@ impl World {
     }
 
     /// Another exchange with files of its own, which reads the same stream.
-    pub fn other(&self, stream: &str) -> (Program, Addresses, String) {
+    pub fn other(&mut self, stream: &str) -> (Addresses, String) {
         let (data, config) = (self.folder.path().join("other"), self.folder.path().join("other.toml"));
         write_settings(&config, &data, &self.redis, 1, stream);
         let (program, addresses) = Program::spawn(serve(&config)).listening();
         let token = fs::read_to_string(data.join("admin.token")).expect("it is made at the start");
-        (program, addresses, token.trim().to_owned())
+        self.other = Some(program);
+        (addresses, token.trim().to_owned())
     }
 
     pub fn kill(&mut self) {
@@ -212,6 +224,15 @@ impl World {
     pub fn entries(&self, key: &str) -> Vec<Fields> {
         let entries: Vec<(String, Vec<(String, String)>)> = self.redis.ask(&["XRANGE", key, "-", "+"]);
         entries.into_iter().map(|(_, fields)| Fields(fields)).collect()
+    }
+}
+
+/// No test leaves a process behind, whatever became of it.
+impl Drop for World {
+    fn drop(&mut self) {
+        for program in [self.program.take(), self.other.take()].into_iter().flatten() {
+            program.kill();
+        }
     }
 }
 
