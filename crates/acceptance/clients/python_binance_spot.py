@@ -456,7 +456,7 @@ def refuse_everything():
     order(400, -2010, money, type="MARKET", side="SELL", quantity="110", without=["timeInForce", "price"])
     take = "Order would immediately match and take."
     order(400, -2010, take, type="LIMIT_MAKER", price="61500", without=["timeInForce"])
-    order(400, -1013, "Stop loss limit orders are not supported for this symbol.", type="STOP_LOSS_LIMIT", stopPrice="1")
+    order(400, -2010, "Order would trigger immediately.", type="STOP_LOSS_LIMIT", stopPrice="1")
 
     refused(400, -2013, "Order does not exist.", alice.get_order, symbol="BTCUSDT", orderId=999_999)
     refused(400, -2013, "Order does not exist.", alice.get_order, symbol="BTCUSDT", origClientOrderId="nobody")

@@ -6,7 +6,7 @@ use model::{
     FromSource, IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderAction,
     OrderCommand, OrderKind, OrderRef, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip,
-    SkipEnvelope, SourceTerms, TimeInForce,
+    SkipEnvelope, SourceTerms, TimeInForce, TriggerKind,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -18,7 +18,10 @@ coded_enum!(OrderKind, "a kind of order" {
     1 => LimitMaker { price_ticks, qty_lots },
     2 => Market { qty_lots },
     3 => MarketQuote { quote_amount },
+    4 => StopMarket { qty_lots, trigger, stop_ticks, trailing_bips },
+    5 => StopLimit { price_ticks, qty_lots, time_in_force, trigger, stop_ticks, trailing_bips },
 });
+coded_enum!(TriggerKind, "a kind of trigger" { 0 => StopLoss, 1 => TakeProfit });
 coded_enum!(SelfTradePrevention, "a self-trade prevention mode" {
     0 => None, 1 => ExpireMaker, 2 => ExpireTaker, 3 => ExpireBoth, 4 => Decrement, 5 => Transfer,
 });

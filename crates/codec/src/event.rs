@@ -2,8 +2,8 @@
 
 use model::{
     Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason,
-    LevelChanged, Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
-    WithdrawalRequested, WithdrawalSettled,
+    LevelChanged, Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented,
+    OrderTracks, OrderTriggered, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
@@ -82,6 +82,8 @@ impl Coded for OrderPrevented {
 }
 coded_struct!(OrderAmended { order, account, market, qty_lots, client_order_id, released });
 coded_struct!(OrderEnded { order, account, market, reason, released });
+coded_struct!(OrderTracks { order, account, market, price_ticks });
+coded_struct!(OrderTriggered { order, account, market, price_ticks, held });
 coded_struct!(Traded { market, trade, price_ticks, qty_lots, taker_side, maker_order, taker_order });
 coded_struct!(LevelChanged { market, update_id, side, price_ticks, open_lots });
 
@@ -117,4 +119,6 @@ coded_enum!(Event, "an event" {
     29 => EntryOutOfOrder { source, entry, mark },
     30 => EntryOpen { source, entry },
     31 => EntryAnswered { source, entry },
+    32 => OrderTracks(tracks),
+    33 => OrderTriggered(triggered),
 });

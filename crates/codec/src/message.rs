@@ -2,7 +2,7 @@
 
 use model::{
     Envelope, FromMarket, Letter, MarketState, Message, Notice, Origin, PlaceMessage, RestingOrder, Spread,
-    ToMarket,
+    ToMarket, WaitingOrder,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
@@ -11,12 +11,14 @@ coded_struct!(Spread { first_account, count });
 coded_struct!(Origin { partition, seq });
 coded_struct!(PlaceMessage { order, account, trade_group, side, kind, self_trade_prevention, held });
 coded_struct!(RestingOrder { order, account, trade_group, price_ticks, open_lots, qty_lots, amends });
+coded_struct!(WaitingOrder { number, place, amends, extreme_ticks });
 coded_struct!(MarketState { reference_ticks, next_trade, next_prevented_match, update_id });
 
 coded_enum!(ToMarket, "a message to a market" {
     0 => Place(place),
     1 => Cancel { order, account, restriction, replacement },
     2 => Amend { order, account, new_qty_lots, new_client_order_id },
+    3 => Held { order, held },
 });
 coded_enum!(FromMarket, "a message from a market" {
     0 => Accepted { kind, side, self_trade_prevention },
@@ -28,6 +30,8 @@ coded_enum!(FromMarket, "a message from a market" {
     6 => CancelRefused { reject, replacement },
     7 => AmendRefused { reject },
     8 => Transferred { prevented_match, side, liquidity, counter_order, price_ticks, qty_lots },
+    9 => Tracks { price_ticks },
+    10 => Triggered { price_ticks, missing },
 });
 coded_enum!(Notice, "a notice" {
     0 => AssetListed(terms),
@@ -49,6 +53,7 @@ coded_enum!(Notice, "a notice" {
     16 => MarketArrived { market, partition },
     17 => Heard,
     18 => OrdersMarked { marks },
+    19 => WaitingMove { market, orders },
 });
 coded_enum!(Letter, "a letter" {
     0 => ToMarket { market, body },

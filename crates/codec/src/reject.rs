@@ -62,4 +62,8 @@ coded_enum!(Reject, "a reject" {
     41 => HasJoined { partition },
     42 => UnknownSource { source },
     43 => TooManySources { max },
+    44 => TriggerMissing,
+    45 => WouldTrigger { last_ticks },
+    46 => TrailingDeltaOutOfRange { min_bips, max_bips },
+    47 => TooManyAlgoOrders { max },
 });

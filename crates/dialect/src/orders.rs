@@ -4,8 +4,8 @@
 
 use model::{
     AccountId, AmendOrder, ApiKeyId, CancelAllOrders, CancelOrder, CancelRestriction, ClientOrderId, OrderId,
-    OrderKind, OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, SelfTradePrevention, Side, TimeInForce,
-    TimeNs,
+    OrderKind, OrderRef, PlaceOrder, PriceTicks, ReplaceMode, ReplaceOrder, SelfTradePrevention, Side,
+    TimeInForce, TimeNs, TriggerKind,
 };
 
 use crate::errors::{self, ApiError};
@@ -197,13 +197,8 @@ fn kind(params: &Params<'_>, listing: &Listing) -> Result<OrderKind, ApiError> {
     let order_type = params.required("type")?;
     let not_here = |message: &'static str| Err(ApiError::new(-1013, message));
     match order_type {
-        "LIMIT" | "LIMIT_MAKER" | "MARKET" => {}
-        "STOP_LOSS" => return not_here("Stop loss orders are not supported for this symbol."),
-        "STOP_LOSS_LIMIT" => return not_here("Stop loss limit orders are not supported for this symbol."),
-        "TAKE_PROFIT" => return not_here("Take profit orders are not supported for this symbol."),
-        "TAKE_PROFIT_LIMIT" => {
-            return not_here("Take profit limit orders are not supported for this symbol.");
-        }
+        "LIMIT" | "LIMIT_MAKER" | "MARKET" | "STOP_LOSS" | "STOP_LOSS_LIMIT" | "TAKE_PROFIT"
+        | "TAKE_PROFIT_LIMIT" => {}
         _ => return Err(ApiError::invalid_order_type()),
     }
     if params
@@ -218,7 +213,9 @@ fn kind(params: &Params<'_>, listing: &Listing) -> Result<OrderKind, ApiError> {
         Some(name) => Err(ApiError::not_required(name)),
         None => Ok(()),
     };
-    unwanted(&["stopPrice", "trailingDelta"])?;
+    if let "LIMIT" | "LIMIT_MAKER" | "MARKET" = order_type {
+        unwanted(&["stopPrice", "trailingDelta"])?;
+    }
     if let Some(iceberg) = params.optional("icebergQty")?
         && !listing.qty_lots("icebergQty", iceberg)?.is_zero()
     {
@@ -229,13 +226,27 @@ fn kind(params: &Params<'_>, listing: &Listing) -> Result<OrderKind, ApiError> {
     match order_type {
         "LIMIT" => {
             unwanted(&["quoteOrderQty"])?;
-            let time_in_force = match params.required("timeInForce")? {
-                "GTC" => TimeInForce::Gtc,
-                "IOC" => TimeInForce::Ioc,
-                "FOK" => TimeInForce::Fok,
-                _ => return Err(ApiError::invalid_time_in_force()),
-            };
+            let time_in_force = time_in_force(params)?;
             Ok(OrderKind::Limit { qty_lots: quantity()?, price_ticks: price()?, time_in_force })
+        }
+        "STOP_LOSS" | "TAKE_PROFIT" => {
+            unwanted(&["timeInForce", "price", "quoteOrderQty"])?;
+            let (trigger, stop_ticks, trailing_bips) = trigger(params, listing, order_type)?;
+            Ok(OrderKind::StopMarket { qty_lots: quantity()?, trigger, stop_ticks, trailing_bips })
+        }
+        "STOP_LOSS_LIMIT" | "TAKE_PROFIT_LIMIT" => {
+            unwanted(&["quoteOrderQty"])?;
+            let time_in_force = time_in_force(params)?;
+            let (qty_lots, price_ticks) = (quantity()?, price()?);
+            let (trigger, stop_ticks, trailing_bips) = trigger(params, listing, order_type)?;
+            Ok(OrderKind::StopLimit {
+                price_ticks,
+                qty_lots,
+                time_in_force,
+                trigger,
+                stop_ticks,
+                trailing_bips,
+            })
         }
         "LIMIT_MAKER" => {
             unwanted(&["timeInForce", "quoteOrderQty"])?;
@@ -260,6 +271,43 @@ fn kind(params: &Params<'_>, listing: &Listing) -> Result<OrderKind, ApiError> {
     }
 }
 
+fn time_in_force(params: &Params<'_>) -> Result<TimeInForce, ApiError> {
+    match params.required("timeInForce")? {
+        "GTC" => Ok(TimeInForce::Gtc),
+        "IOC" => Ok(TimeInForce::Ioc),
+        "FOK" => Ok(TimeInForce::Fok),
+        _ => Err(ApiError::invalid_time_in_force()),
+    }
+}
+
+/// What an order waits for: on which side of the market, its stop price, and its distance when it trails; zero where one of the
+/// two is not sent.
+fn trigger(
+    params: &Params<'_>,
+    listing: &Listing,
+    order_type: &str,
+) -> Result<(TriggerKind, PriceTicks, u16), ApiError> {
+    let stop =
+        params.optional("stopPrice")?.map(|text| listing.price_ticks("stopPrice", text)).transpose()?;
+    let delta = params.optional_number("trailingDelta")?;
+    if stop.is_none() && delta.is_none() {
+        return Err(ApiError::either("stopPrice", "trailingDelta"));
+    }
+    // Sent, they are never zero: that would be as if they were not.
+    if stop == Some(PriceTicks::ZERO) {
+        return Err(ApiError::filter("PRICE_FILTER"));
+    }
+    let trailing_bips = match delta {
+        None => 0,
+        Some(delta) => {
+            let bips = u16::try_from(delta).ok().filter(|bips| *bips > 0);
+            bips.ok_or_else(|| ApiError::filter("TRAILING_DELTA"))?
+        }
+    };
+    let kind = if order_type.starts_with("STOP") { TriggerKind::StopLoss } else { TriggerKind::TakeProfit };
+    Ok((kind, stop.unwrap_or(PriceTicks::ZERO), trailing_bips))
+}
+
 fn self_trade_prevention(params: &Params<'_>) -> Result<SelfTradePrevention, ApiError> {
     match params.optional("selfTradePreventionMode")? {
         None | Some("NONE") => Ok(SelfTradePrevention::None),
@@ -282,7 +330,9 @@ fn response_type(params: &Params<'_>, kind: &OrderKind) -> Result<ResponseType, 
             OrderKind::Limit { .. } | OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => {
                 ResponseType::Full
             }
-            OrderKind::LimitMaker { .. } => ResponseType::Ack,
+            OrderKind::LimitMaker { .. } | OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => {
+                ResponseType::Ack
+            }
         }),
     }
 }
@@ -366,6 +416,32 @@ mod tests {
         let market = placing("side=SELL&type=MARKET&quantity=0.5&newOrderRespType=RESULT").unwrap();
         assert_eq!(market.response, ResponseType::Result);
         assert_eq!(market.command.kind, OrderKind::Market { qty_lots: QtyLots(500) });
+        let stop = placing("side=SELL&type=STOP_LOSS&quantity=0.5&stopPrice=50000").unwrap();
+        assert_eq!(stop.response, ResponseType::Ack);
+        let (qty_lots, ticks) = (QtyLots(500), PriceTicks(1_000_000));
+        assert_eq!(
+            stop.command.kind,
+            OrderKind::StopMarket {
+                qty_lots,
+                trigger: TriggerKind::StopLoss,
+                stop_ticks: ticks,
+                trailing_bips: 0,
+            }
+        );
+        let take = placing(
+            "side=BUY&type=TAKE_PROFIT_LIMIT&quantity=0.5&price=50000&timeInForce=IOC&trailingDelta=100",
+        );
+        assert_eq!(
+            take.unwrap().command.kind,
+            OrderKind::StopLimit {
+                price_ticks: ticks,
+                qty_lots,
+                time_in_force: TimeInForce::Ioc,
+                trigger: TriggerKind::TakeProfit,
+                stop_ticks: PriceTicks::ZERO,
+                trailing_bips: 100,
+            }
+        );
         let by_amount =
             placing("side=BUY&type=MARKET&quoteOrderQty=10.5&selfTradePreventionMode=EXPIRE_BOTH");
         let by_amount = by_amount.unwrap().command;
@@ -379,17 +455,38 @@ mod tests {
             ("side=UP&type=LIMIT", -1117, "Invalid side."),
             ("type=LIMIT", -1102, "Mandatory parameter 'side' was not sent, was empty/null, or malformed."),
             ("side=BUY&type=FOO", -1116, "Invalid orderType."),
-            ("side=BUY&type=STOP_LOSS", -1013, "Stop loss orders are not supported for this symbol."),
             (
-                "side=BUY&type=STOP_LOSS_LIMIT",
-                -1013,
-                "Stop loss limit orders are not supported for this symbol.",
+                "side=BUY&type=STOP_LOSS&quantity=1",
+                -1102,
+                "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!",
             ),
-            ("side=BUY&type=TAKE_PROFIT", -1013, "Take profit orders are not supported for this symbol."),
             (
-                "side=BUY&type=TAKE_PROFIT_LIMIT",
+                "side=BUY&type=STOP_LOSS&quantity=1&stopPrice=1&price=1",
+                -1106,
+                "Parameter 'price' sent when not required.",
+            ),
+            (
+                "side=BUY&type=TAKE_PROFIT&quoteOrderQty=1&stopPrice=1",
+                -1106,
+                "Parameter 'quoteOrderQty' sent when not required.",
+            ),
+            (
+                "side=BUY&type=STOP_LOSS_LIMIT&quantity=1&stopPrice=1&price=1",
+                -1102,
+                "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed.",
+            ),
+            (
+                "side=BUY&type=TAKE_PROFIT_LIMIT&quantity=1&stopPrice=1&timeInForce=GTC",
+                -1102,
+                "Mandatory parameter 'price' was not sent, was empty/null, or malformed.",
+            ),
+            ("side=BUY&type=STOP_LOSS&quantity=1&stopPrice=0", -1013, "Filter failure: PRICE_FILTER"),
+            ("side=BUY&type=STOP_LOSS&quantity=1&stopPrice=1.01", -1013, "Filter failure: PRICE_FILTER"),
+            ("side=BUY&type=STOP_LOSS&quantity=1&trailingDelta=0", -1013, "Filter failure: TRAILING_DELTA"),
+            (
+                "side=BUY&type=STOP_LOSS&quantity=1&trailingDelta=65536",
                 -1013,
-                "Take profit limit orders are not supported for this symbol.",
+                "Filter failure: TRAILING_DELTA",
             ),
             (
                 "side=BUY&type=LIMIT&quantity=1&price=1",

@@ -59,6 +59,10 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         Reject::AmendIncreases { .. } => answer("Order amend (quantity increase) is not supported."),
         // filters.md gives this one the code of amendments, not that of filters.
         Reject::TooManyAmends { .. } => answer("Filter failure: MAX_NUM_ORDER_AMENDS"),
+        Reject::TriggerMissing => ApiError::either("stopPrice", "trailingDelta"),
+        Reject::WouldTrigger { .. } => answer("Order would trigger immediately."),
+        Reject::TrailingDeltaOutOfRange { .. } => ApiError::filter("TRAILING_DELTA"),
+        Reject::TooManyAlgoOrders { .. } => ApiError::filter("MAX_NUM_ALGO_ORDERS"),
         Reject::ReplaceNotAttempted => ApiError::new(-2022, "Order cancel-replace failed."),
         // The account of a known key exists, and the rest is refused to operators only (see `admin`); the sentences are
         // those of the vocabulary.
@@ -204,6 +208,22 @@ mod tests {
             (Reject::TooManyAmends { max: 10 }, by_request, "Filter failure: MAX_NUM_ORDER_AMENDS"),
             (Reject::ReplaceNotAttempted, all(400, -2022), "Order cancel-replace failed."),
             (
+                Reject::TriggerMissing,
+                all(400, -1102),
+                "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!",
+            ),
+            (
+                Reject::WouldTrigger { last_ticks: PriceTicks(5) },
+                by_request,
+                "Order would trigger immediately.",
+            ),
+            (
+                Reject::TrailingDeltaOutOfRange { min_bips: 10, max_bips: 2_000 },
+                all(400, -1013),
+                "Filter failure: TRAILING_DELTA",
+            ),
+            (Reject::TooManyAlgoOrders { max: 5 }, all(400, -1013), "Filter failure: MAX_NUM_ALGO_ORDERS"),
+            (
                 Reject::OrderGone { order: OrderId(7) },
                 [(400, -2011), (400, -2011), (400, -2038)],
                 "Unknown order sent.",
@@ -229,6 +249,6 @@ mod tests {
         let mut kinds: Vec<_> = table().iter().map(|(reject, ..)| std::mem::discriminant(reject)).collect();
         kinds.dedup();
         // As many as the match in `api_error` names; a new one fails to compile there.
-        assert_eq!(kinds.len(), 35);
+        assert_eq!(kinds.len(), 39);
     }
 }

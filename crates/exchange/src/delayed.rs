@@ -15,7 +15,7 @@ use model::{
     CancelRestriction, ClientOrderId, Command, CreateAccount, Deposit, EndReason, Event, FeeRounding, Letter,
     MarketId, MarketStatus, MarketTerms, OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots,
     Reference, ReplaceMode, ReplaceOrder, SelfTradePrevention, Seq, Sequenced, Side, Text, TimeInForce,
-    TimeNs, TradeGroup,
+    TimeNs, TradeGroup, TriggerKind,
 };
 use proptest::prelude::*;
 
@@ -114,6 +114,10 @@ fn trading() -> impl Strategy<Value = Command> {
     prop_oneof![4 => place, 1 => cancel]
 }
 
+fn trigger() -> impl Strategy<Value = TriggerKind> {
+    prop_oneof![Just(TriggerKind::StopLoss), Just(TriggerKind::TakeProfit)]
+}
+
 /// As [`trading`], with all that an owner can ask for.
 fn anything() -> impl Strategy<Value = Command> {
     let order = prop_oneof![
@@ -131,6 +135,20 @@ fn anything() -> impl Strategy<Value = Command> {
         3 => Just(None),
         1 => Just(Some(OrderKind::Market { qty_lots: QtyLots(7) })),
         1 => Just(Some(OrderKind::MarketQuote { quote_amount: Amount(7_000) })),
+        2 => (trigger(), 98_i64..103).prop_map(|(trigger, stop)| Some(OrderKind::StopMarket {
+            qty_lots: QtyLots(7),
+            trigger,
+            stop_ticks: PriceTicks(stop),
+            trailing_bips: 0,
+        })),
+        1 => (trigger(), 95_i64..105).prop_map(|(trigger, price)| Some(OrderKind::StopLimit {
+            price_ticks: PriceTicks(price),
+            qty_lots: QtyLots(7),
+            time_in_force: TimeInForce::Gtc,
+            trigger,
+            stop_ticks: PriceTicks::ZERO,
+            trailing_bips: 100,
+        })),
     ];
     (trading(), order, restriction, mode, kind, 0_u8..5, 0_u8..8).prop_map(
         |(command, order, restriction, mode, kind, called, what)| {

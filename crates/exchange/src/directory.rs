@@ -8,7 +8,7 @@
 //!
 //! 1. The directory tells everybody: it leaves. From then on each account refuses what is asked of the market.
 //! 2. Each partition says to the old home that nothing more will come from it; behind everything it said before.
-//! 3. When all have said so, the old home sends the book to the new one, and tells everybody, behind its last answers.
+//! 3. When all have said so, and whoever holds more for an order whose price has come has said that, the old home sends the book to the new one, and tells everybody, behind its last answers.
 //! 4. Each partition says to the new home that it has heard all that the old one had to say.
 //! 5. When all have said so and the book is there, the market goes on. Its new home tells the directory, and that everybody:
 //!    who hears it has heard of no later move of the same market yet.
@@ -16,7 +16,7 @@
 use model::{
     AccountId, AddAsset, AddMarket, CreateAccount, Event, JoinExchange, Letter, LevelChanged, MarketId,
     Marks, Message, MoveMarket, Notice, OrderId, PartitionId, Reject, RestingOrder, Side, Spread,
-    WithdrawalId,
+    WaitingOrder, WithdrawalId,
 };
 
 use crate::Partition;
@@ -220,10 +220,17 @@ impl Partition {
 
     /// One partition has nothing more to ask of a market that lives here; when that was the last, it goes.
     fn market_quiet(&mut self, market: MarketId, from: PartitionId, events: &mut Vec<Event>) {
-        let (everybody, own) = (self.everybody(), self.post.own);
         let moving = self.post.moving.get_mut(&market).expect("a market is quiet because it moves");
         moving.quiet |= bit(from);
-        if moving.quiet != everybody {
+        self.market_goes(market, events);
+    }
+
+    /// A market that lives here goes when nobody has anything more to ask of it, and it has nothing more to ask of anybody.
+    pub(crate) fn market_goes(&mut self, market: MarketId, events: &mut Vec<Event>) {
+        let (everybody, own) = (self.everybody(), self.post.own);
+        let Some(moving) = self.post.moving.get(&market) else { return };
+        let is_home = self.catalog.home(market) == Some(own);
+        if !is_home || moving.quiet != everybody || !self.markets.market(market).triggered.is_empty() {
             return;
         }
         let to = moving.to;
@@ -235,6 +242,9 @@ impl Partition {
         }
         for marks in leaving.marks.chunks(Marks::MAX_TOGETHER) {
             self.post.notify(to, Notice::OrdersMarked { marks: marks.to_vec() });
+        }
+        for orders in leaving.waiting.chunks(WaitingOrder::MAX_TOGETHER) {
+            self.post.notify(to, Notice::WaitingMove { market, orders: orders.to_vec() });
         }
         self.post.notify(to, Notice::MarketMoves { market, state: leaving.state });
         events.push(Event::MarketLeft { market, to });
@@ -337,6 +347,12 @@ impl Partition {
             Notice::OrdersMove { market, side, orders } => self.markets.put_orders(*market, *side, orders),
             Notice::OrdersMarked { marks } => {
                 self.markets.mark(marks).expect("marks come behind their orders");
+            }
+            Notice::WaitingMove { market, orders } => {
+                let triggers = &mut self.markets.market_mut(*market).triggers;
+                for waiting in orders {
+                    triggers.insert(waiting);
+                }
             }
             Notice::MarketMoves { market, state } => {
                 let own = self.post.own;

@@ -46,7 +46,16 @@ impl Partition {
                     Side::Buy => terms.quote,
                     Side::Sell => terms.base,
                 };
-                if self.is_alone() {
+                let waiting = &self.markets.market(market).triggers;
+                if let Some(place) = waiting.find(open.id).filter(|_| self.is_alone()) {
+                    assert!(open.waits, "both halves of an order agree");
+                    assert_eq!(
+                        (place.account, place.side, place.kind.price_ticks(), place.held),
+                        (account, open.side(), open.limit_ticks(), open.held),
+                        "both halves of an order agree"
+                    );
+                } else if self.is_alone() {
+                    assert!(!open.waits, "both halves of an order agree");
                     let slot = self.markets.orders.find(open.id).expect("every open order rests on a book");
                     let resting = &self.markets.orders[slot];
                     assert_eq!(
@@ -104,10 +113,14 @@ impl Partition {
                 Some(in_book),
                 "resting orders are counted"
             );
-            resting = resting.saturating_add(in_book);
+            resting = resting.saturating_add(in_book).saturating_add(market.triggers.len());
+            assert!(
+                !self.is_alone() || market.triggered.is_empty(),
+                "whoever is triggered has had his turn when the command is done"
+            );
         }
         if self.is_alone() {
-            assert_eq!(open_orders, resting, "every resting order is open");
+            assert_eq!(open_orders, resting, "every order at a market is open");
             assert!(self.accounts.replacements.is_empty(), "no replacement waits between commands");
         }
     }

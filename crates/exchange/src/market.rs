@@ -1,13 +1,17 @@
-//! The markets' half of a partition: books, trades and reference prices. A market knows which account an order belongs to
+//! The markets' half of a partition: books, trades, reference prices, and the orders that wait for a price. A market knows which account an order belongs to
 //! and what was held for it, and nothing else of accounts.
+
+use std::collections::VecDeque;
 
 use model::{
     AccountId, Amount, CancelRestriction, EndReason, Event, ExpiryReason, FromMarket, LevelChanged,
     Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, OrderId, OrderKind, PlaceMessage,
     PriceTicks, QtyLots, Reject, ReplacementId, RestingOrder, SelfTradePrevention, Side, TimeInForce,
-    ToMarket, TradeId, Traded,
+    ToMarket, TradeId, Traded, WaitingOrder,
 };
-use orderbook::{Book, Incoming, Order, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots};
+use orderbook::{
+    Book, Incoming, Order, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots, Touched, Triggers,
+};
 
 use crate::catalog::Catalog;
 use crate::messages::Mail;
@@ -21,6 +25,21 @@ pub struct Market {
     pub next_prevented_match: u64,
     /// Number of the last change of a level.
     pub update_id: u64,
+    /// Orders that wait for a trade at their price.
+    pub triggers: Triggers,
+    /// Orders whose price has come, in the order in which they will enter the book.
+    pub triggered: VecDeque<Triggered>,
+}
+
+/// An order whose price has come. It enters the book when the order that traded is done, and those before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Triggered {
+    /// Not what it was, but what it is now.
+    pub place: PlaceMessage,
+    /// How often it was amended.
+    pub amends: u16,
+    /// Its account was asked to hold more, and has not answered yet.
+    pub asks: bool,
 }
 
 impl Market {
@@ -31,7 +50,25 @@ impl Market {
             next_trade: TradeId(1),
             next_prevented_match: 0,
             update_id: 0,
+            triggers: Triggers::default(),
+            triggered: VecDeque::new(),
         }
+    }
+
+    /// The last trade's price, if there was a trade.
+    fn last_ticks(&self) -> Option<PriceTicks> {
+        (self.next_trade != TradeId(1)).then_some(self.reference_ticks)
+    }
+
+    /// The orders that wait for their price, or for their turn.
+    pub fn off_the_book(&self) -> impl Iterator<Item = &PlaceMessage> {
+        self.triggers.iter().chain(self.triggered.iter().map(|triggered| &triggered.place))
+    }
+
+    /// How many orders have a right to a place on the book.
+    fn orders(&self) -> u32 {
+        let waiting = self.triggers.len().saturating_add(self.triggered.len());
+        self.book.open_orders().saturating_add(u32::try_from(waiting).unwrap_or(u32::MAX))
     }
 }
 
@@ -52,6 +89,8 @@ pub struct Leaving {
     /// Its orders, in the order in which they would trade.
     pub orders: [(Side, Vec<RestingOrder>); 2],
     pub marks: Vec<(OrderId, Marks)>,
+    /// Its orders that wait for a price.
+    pub waiting: Vec<WaitingOrder>,
     /// The rest of it.
     pub state: MarketState,
 }
@@ -80,7 +119,7 @@ impl Markets {
         self.list.push(Market::new(market, reference_ticks));
     }
 
-    fn market_mut(&mut self, market: MarketId) -> &mut Market {
+    pub fn market_mut(&mut self, market: MarketId) -> &mut Market {
         &mut self.list[usize::try_from(market.0).expect("markets fit into memory")]
     }
 
@@ -88,6 +127,7 @@ impl Markets {
     pub fn take(&mut self, market: MarketId) -> Leaving {
         let orders = [Side::Buy, Side::Sell].map(|side| (side, self.resting(market, side)));
         let marks = self.marks(market);
+        let waiting = self.market(market).triggers.list();
         let Self { list, orders: slab, reports } = self;
         let listed = &mut list[usize::try_from(market.0).expect("markets fit into memory")];
         for order in orders.iter().flat_map(|(_, orders)| orders) {
@@ -102,7 +142,7 @@ impl Markets {
             update_id: listed.update_id,
         };
         *listed = Market::new(market, state.reference_ticks);
-        Leaving { orders, marks, state }
+        Leaving { orders, marks, waiting, state }
     }
 
     /// The orders of a book that have marks.
@@ -180,6 +220,7 @@ impl Markets {
                     desk.tell(account, order, FromMarket::AmendRefused { reject });
                 }
             }
+            ToMarket::Held { order, held } => desk.held(order, held),
         }
     }
 }
@@ -207,13 +248,88 @@ impl Desk<'_> {
         let PlaceMessage { account, order, side, kind, self_trade_prevention, .. } = *place;
         self.tell(account, order, FromMarket::Accepted { kind, side, self_trade_prevention });
 
+        if kind.trigger().is_some() {
+            self.listed.triggers.add(*place, self.listed.last_ticks());
+            return;
+        }
+        self.work(place, 0);
+        self.work_triggered();
+    }
+
+    /// An order enters the book: it trades, and rests or ends.
+    fn work(&mut self, place: &PlaceMessage, amends: u16) {
+        let PlaceMessage { account, order, .. } = *place;
         let incoming = self.incoming(place);
         let outcome = self.listed.book.place(self.orders, &incoming, self.reports);
         self.report(Some(&incoming));
         if !outcome.rests {
             let reason = end_reason(&place.kind, &incoming, &outcome);
             self.tell(account, order, FromMarket::Ended { reason, replacement: None });
+        } else if amends != 0 {
+            let slot = self.orders.find(order).expect("it rests");
+            self.orders[slot].amends = amends;
         }
+    }
+
+    /// Lets the orders whose price has come enter the book, one after the other. What they trade may trigger others, which come
+    /// behind them; since each is triggered once, there is an end.
+    #[inline]
+    fn work_triggered(&mut self) {
+        while let Some(next) = self.listed.triggered.front()
+            && !next.asks
+        {
+            let Triggered { place, amends, .. } = self.listed.triggered.pop_front().expect("seen just now");
+            if self.terms.status == MarketStatus::Trading {
+                self.work(&place, amends);
+            } else {
+                // The market was closed while the account was asked.
+                let reason = EndReason::Expired(ExpiryReason::ExchangeCanceled);
+                self.tell(place.account, place.order, FromMarket::Ended { reason, replacement: None });
+            }
+        }
+    }
+
+    /// A trade has come to the price of orders that wait.
+    #[cold]
+    fn trigger(&mut self, price_ticks: PriceTicks) {
+        for touched in self.listed.triggers.see(price_ticks) {
+            match touched {
+                Touched::Tracks { order, account } => {
+                    self.tell(account, order, FromMarket::Tracks { price_ticks });
+                }
+                Touched::Triggered { mut place, amends } => {
+                    place.kind = place.kind.triggered();
+                    let missing = self.missing(&place, price_ticks);
+                    self.tell(place.account, place.order, FromMarket::Triggered { price_ticks, missing });
+                    let asks = !missing.is_zero();
+                    self.listed.triggered.push_back(Triggered { place, amends, asks });
+                }
+            }
+        }
+    }
+
+    /// What an order may cost beyond what is held for it, now that its price has come. A buy without a limit has the price that it
+    /// waited for; as any market order it may go to the edge of the band.
+    fn missing(&self, place: &PlaceMessage, price: PriceTicks) -> Amount {
+        match (place.side, place.kind) {
+            (Side::Buy, OrderKind::Market { qty_lots }) => {
+                let edge = self.terms.band_upper(self.terms.reference(price));
+                let cost =
+                    self.terms.checked_notional(edge, qty_lots).unwrap_or(MarketTerms::MAX_ORDER_NOTIONAL);
+                (cost - place.held).max(Amount::ZERO)
+            }
+            (_, _) => Amount::ZERO,
+        }
+    }
+
+    /// An account has held what an order asked for. The order may be gone by now.
+    fn held(&mut self, order: OrderId, held: Amount) {
+        let mut triggered = self.listed.triggered.iter_mut();
+        if let Some(triggered) = triggered.find(|triggered| triggered.place.order == order) {
+            triggered.place.held += held;
+            triggered.asks = false;
+        }
+        self.work_triggered();
     }
 
     fn check(&self, place: &PlaceMessage) -> Result<(), Reject> {
@@ -221,6 +337,11 @@ impl Desk<'_> {
             return Err(Reject::MarketClosed);
         }
         let book = &self.listed.book;
+        if let Some(last_ticks) = self.listed.last_ticks()
+            && place.kind.trigger().is_some_and(|trigger| trigger.is_reached(place.side, last_ticks))
+        {
+            return Err(Reject::WouldTrigger { last_ticks });
+        }
         let may_rest = match place.kind {
             OrderKind::LimitMaker { price_ticks, .. } => {
                 if book.crosses(place.side, price_ticks) {
@@ -230,6 +351,7 @@ impl Desk<'_> {
                 true
             }
             OrderKind::Limit { time_in_force, .. } => time_in_force == TimeInForce::Gtc,
+            OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => true,
             OrderKind::Market { .. } => false,
             OrderKind::MarketQuote { .. } => {
                 if book.best(place.side.opposite()).is_none() {
@@ -238,7 +360,7 @@ impl Desk<'_> {
                 false
             }
         };
-        if may_rest && book.open_orders() >= self.terms.max_open_orders {
+        if may_rest && self.listed.orders() >= self.terms.max_open_orders {
             return Err(Reject::BookFull { max: self.terms.max_open_orders });
         }
         Ok(())
@@ -286,6 +408,9 @@ impl Desk<'_> {
             (OrderKind::MarketQuote { quote_amount }, Side::Sell) => {
                 (band(), held_lots(), tick_lots(quote_amount), Remainder::Expires)
             }
+            (OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. }, _) => {
+                unreachable!("an order that waits enters the book as what it is then")
+            }
         };
         Incoming {
             id: place.order,
@@ -308,27 +433,46 @@ impl Desk<'_> {
         replacement: Option<ReplacementId>,
     ) {
         match self.cancelable(order, restriction) {
-            Ok(slot) => {
-                self.listed.book.cancel(self.orders, slot, self.reports);
-                self.report(None);
+            Ok(standing) => {
+                match standing {
+                    Standing::Rests(slot) => {
+                        self.listed.book.cancel(self.orders, slot, self.reports);
+                        self.report(None);
+                    }
+                    Standing::Waits => {
+                        self.listed.triggers.remove(order).expect("it waits");
+                    }
+                    Standing::Triggered => {
+                        self.listed.triggered.retain(|triggered| triggered.place.order != order);
+                    }
+                }
                 self.tell(account, order, FromMarket::Ended { reason: EndReason::Canceled, replacement });
+                // Those behind it may have waited for its account alone.
+                self.work_triggered();
             }
             Err(reject) => self.tell(account, order, FromMarket::CancelRefused { reject, replacement }),
         }
     }
 
-    fn cancelable(&self, order: OrderId, restriction: CancelRestriction) -> Result<OrderSlot, Reject> {
+    fn cancelable(&self, order: OrderId, restriction: CancelRestriction) -> Result<Standing, Reject> {
         if self.terms.status == MarketStatus::Halt {
             return Err(Reject::MarketClosed);
         }
-        let slot = self.orders.find(order).ok_or(Reject::OrderGone { order })?;
-        let is_new = !self.orders[slot].has_traded();
+        let (standing, is_new) = if let Some(slot) = self.orders.find(order) {
+            (Standing::Rests(slot), !self.orders[slot].has_traded())
+        } else if self.listed.triggers.find(order).is_some() {
+            (Standing::Waits, true)
+        } else if self.listed.triggered.iter().any(|triggered| triggered.place.order == order) {
+            (Standing::Triggered, true)
+        } else {
+            return Err(Reject::OrderGone { order });
+        };
         let allowed = match restriction {
             CancelRestriction::None => true,
             CancelRestriction::OnlyNew => is_new,
             CancelRestriction::OnlyPartiallyFilled => !is_new,
         };
-        if allowed { Ok(slot) } else { Err(Reject::CancelRestricted) }
+        if allowed { Ok(standing) } else { Err(Reject::CancelRestricted) }
     }
 
     fn amend(
@@ -341,18 +485,12 @@ impl Desk<'_> {
         if self.terms.status != MarketStatus::Trading {
             return Err(Reject::MarketClosed);
         }
-        let slot = self.orders.find(order).ok_or(Reject::OrderGone { order })?;
+        let Some(slot) = self.orders.find(order) else {
+            return self.amend_waiting(order, account, new_qty, new_client_order_id);
+        };
         let resting = &self.orders[slot];
         let qty = resting.qty_lots;
-        if new_qty == qty {
-            return Err(Reject::AmendChangesNothing);
-        }
-        if new_qty > qty {
-            return Err(Reject::AmendIncreases { qty_lots: qty });
-        }
-        if resting.amends >= self.terms.max_amends_per_order {
-            return Err(Reject::TooManyAmends { max: self.terms.max_amends_per_order });
-        }
+        self.check_amendment(qty, new_qty, resting.amends)?;
         if new_qty <= resting.gone_lots() {
             self.listed.book.cancel(self.orders, slot, self.reports);
             self.report(None);
@@ -365,6 +503,40 @@ impl Desk<'_> {
                 FromMarket::Amended { qty_lots: new_qty, cut_lots: qty - new_qty, new_client_order_id };
             self.tell(account, order, body);
         }
+        Ok(())
+    }
+
+    fn check_amendment(&self, qty: QtyLots, new_qty: QtyLots, amends: u16) -> Result<(), Reject> {
+        if new_qty == qty {
+            return Err(Reject::AmendChangesNothing);
+        }
+        if new_qty > qty {
+            return Err(Reject::AmendIncreases { qty_lots: qty });
+        }
+        if amends >= self.terms.max_amends_per_order {
+            return Err(Reject::TooManyAmends { max: self.terms.max_amends_per_order });
+        }
+        Ok(())
+    }
+
+    /// An order that waits becomes smaller. One whose price has come is as good as gone.
+    fn amend_waiting(
+        &mut self,
+        order: OrderId,
+        account: AccountId,
+        new_qty: QtyLots,
+        new_client_order_id: model::ClientOrderId,
+    ) -> Result<(), Reject> {
+        let triggers = &mut self.listed.triggers;
+        let (Some(place), Some(amends)) = (triggers.find(order), triggers.amends(order)) else {
+            return Err(Reject::OrderGone { order });
+        };
+        let (qty, held) = (place.kind.qty_lots().expect("an order that waits has a quantity"), place.held);
+        self.check_amendment(qty, new_qty, amends)?;
+        let left = held - held_for(held, qty, qty - new_qty);
+        self.listed.triggers.amend(order, new_qty, left);
+        let body = FromMarket::Amended { qty_lots: new_qty, cut_lots: qty - new_qty, new_client_order_id };
+        self.tell(account, order, body);
         Ok(())
     }
 
@@ -446,6 +618,9 @@ impl Desk<'_> {
                 FromMarket::Ended { reason: EndReason::Filled, replacement: None },
             );
         }
+        if self.listed.triggers.are_touched_by(price_ticks) {
+            self.trigger(price_ticks);
+        }
     }
 
     fn prevented(
@@ -492,6 +667,19 @@ impl Desk<'_> {
     }
 }
 
+/// Where an open order is.
+enum Standing {
+    Rests(OrderSlot),
+    Waits,
+    Triggered,
+}
+
+/// What is held for `part` of an order that is worth the same, lot by lot.
+pub fn held_for(held: Amount, qty: QtyLots, part: QtyLots) -> Amount {
+    let for_part = held.0.checked_div(qty.0.into()).and_then(|lot| lot.checked_mul(part.0.into()));
+    Amount(for_part.expect("an order has a quantity, and holds enough for it"))
+}
+
 /// Why an order that does not rest has ended. Sources: semantics 1.1, 1.10 and section 8.
 fn end_reason(kind: &OrderKind, incoming: &Incoming, outcome: &Outcome) -> EndReason {
     let expired = match kind {
@@ -501,6 +689,9 @@ fn end_reason(kind: &OrderKind, incoming: &Incoming, outcome: &Outcome) -> EndRe
             ExpiryReason::PriceRangeExceeded
         }
         OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => ExpiryReason::InsufficientLiquidity,
+        OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => {
+            unreachable!("an order that waits enters the book as what it is then")
+        }
     };
     let by_amount = matches!(kind, OrderKind::MarketQuote { .. });
     let nothing_traded = outcome.traded_lots.is_zero();

@@ -53,6 +53,8 @@ pub struct OpenOrder {
     pub held: Amount,
     pub client_order_id: ClientOrderId,
     limit: SidedLimit,
+    /// It waits for a price, as far as its account has heard.
+    pub waits: bool,
     prev: u32,
     next: u32,
 }
@@ -284,7 +286,7 @@ impl OpenOrders {
         })
     }
 
-    /// Adds an order whose number is above all that were there before.
+    /// Adds an order whose number is above all that were there before, and that does not wait for a price.
     pub fn insert(
         &mut self,
         id: OrderId,
@@ -293,11 +295,12 @@ impl OpenOrders {
         limit_ticks: Option<PriceTicks>,
         held: Amount,
         named: &Named,
-    ) {
+    ) -> OpenOrderSlot {
         let last = self.seat(seat).last;
         let client_order_id = *named.name;
         let limit = SidedLimit::new(side, limit_ticks);
-        let order = OpenOrder { id, seat, held, client_order_id, limit, prev: last, next: NONE };
+        let order =
+            OpenOrder { id, seat, held, client_order_id, limit, waits: false, prev: last, next: NONE };
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[at(slot)] = order;
             slot
@@ -317,6 +320,7 @@ impl OpenOrders {
         if !client_order_id.is_empty() {
             self.client_ids.insert(named.hash, slot);
         }
+        OpenOrderSlot(slot)
     }
 
     /// Gives an order another name, which no open order of the account has.

@@ -6,7 +6,8 @@ use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
 use model::{
     AccountId, ApiKeyId, AssetId, Command, Envelope, Event, FromMarket, Letter, MarketId, Message, OrderId,
-    Origin, PartitionId, Partitions, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
+    Origin, PartitionId, Partitions, PlaceMessage, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
+    ToMarket,
 };
 
 use crate::accounts::{Accounts, ApiKey};
@@ -205,6 +206,10 @@ impl Partition {
                 self.clear(*market, body, Heard::FromHere);
                 self.post.say(to, Message::Letter(*letter));
             }
+            // Nobody waits for what becomes of an order that somebody else has triggered.
+            Letter::ToMarket { body: ToMarket::Held { .. }, .. } => {
+                self.post.say(to, Message::Letter(*letter));
+            }
             Letter::ToMarket { .. } | Letter::ReferencePrice { .. } => {
                 self.post.ask(to, Message::Letter(*letter));
             }
@@ -233,6 +238,9 @@ impl Partition {
         match letter {
             Letter::ToMarket { market, body } => {
                 self.markets.receive(&self.catalog, *market, body, &mut self.mail, events);
+                if let ToMarket::Held { .. } = body {
+                    self.market_goes(*market, events);
+                }
             }
             Letter::ToAccount { account, market, order, body } => {
                 let whose = (*account, *market, *order);
@@ -351,6 +359,12 @@ impl Partition {
         self.catalog.market(market)?;
         let queue = self.markets.market(market).book.queue(&self.markets.orders, side);
         Ok(queue.map(|order| (order.id, order.account, order.price_ticks, order.open_lots)))
+    }
+
+    /// The orders that wait for a price in a market that lives here, by their numbers.
+    pub fn waiting(&self, market: MarketId) -> Result<impl Iterator<Item = &PlaceMessage>, Reject> {
+        self.catalog.market(market)?;
+        Ok(self.markets.market(market).triggers.iter())
     }
 
     /// A hash over the whole state: equal on every machine that has applied the same journal.

@@ -3,6 +3,7 @@
 
 use model::{
     Amount, MarketTerms, OrderKind, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reject, Side, ToMarket,
+    Trigger,
 };
 
 use crate::accounts::Accounts;
@@ -26,6 +27,9 @@ impl Accounts {
         let open_orders = seat.map_or(0, |seat| self.open.seat(seat).open_orders);
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
+        }
+        if place.kind.trigger().is_some() {
+            self.check_algo_orders(seat)?;
         }
         Ok(seat)
     }
@@ -55,7 +59,10 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         let limit_ticks = place.kind.price_ticks();
-        self.open.insert(order, seat_slot, place.side, limit_ticks, held, &named);
+        let slot = self.open.insert(order, seat_slot, place.side, limit_ticks, held, &named);
+        if place.kind.trigger().is_some() {
+            self.open.order_mut(slot).waits = true;
+        }
         let trade_group = self.account(place.account)?.trade_group;
         let message = PlaceMessage {
             order,
@@ -70,17 +77,33 @@ impl Accounts {
         Ok(())
     }
 
+    /// `MAX_NUM_ALGO_ORDERS`: the account's orders here that wait for a price.
+    fn check_algo_orders(&self, seat: Option<SeatSlot>) -> Result<(), Reject> {
+        let max = MarketTerms::MAX_ALGO_ORDERS_PER_ACCOUNT;
+        let waiting = seat.map_or(0, |seat| self.open.at_seat(seat).filter(|open| open.waits).count());
+        if u32::try_from(waiting).is_ok_and(|waiting| waiting < max) {
+            Ok(())
+        } else {
+            Err(Reject::TooManyAlgoOrders { max })
+        }
+    }
+
     fn reference_price(&self, terms: &MarketTerms, place: &PlaceOrder) -> PriceTicks {
         let at = usize::try_from(place.market.0).expect("markets fit into memory");
         terms.reference(self.reference_prices[at])
     }
 }
 
-/// `PRICE_FILTER`, `LOT_SIZE` and `NOTIONAL`. Orders without a price count at the reference price.
+/// `PRICE_FILTER`, `LOT_SIZE`, `NOTIONAL` and `TRAILING_DELTA`. Orders without a price count at the price that they wait for, or
+/// at the reference price.
 fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -> Result<(), Reject> {
-    if let Some(price) = kind.price_ticks()
-        && (price < terms.min_price_ticks || terms.max_price_ticks < price)
-    {
+    let trigger = kind.trigger();
+    if let Some(trigger) = &trigger {
+        check_trigger(trigger)?;
+    }
+    let stop = trigger.and_then(|trigger| trigger.stop_ticks);
+    let outside = |price: PriceTicks| price < terms.min_price_ticks || terms.max_price_ticks < price;
+    if kind.price_ticks().is_some_and(outside) || stop.is_some_and(outside) {
         return Err(Reject::PriceOutOfRange {
             min_ticks: terms.min_price_ticks,
             max_ticks: terms.max_price_ticks,
@@ -92,10 +115,11 @@ fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -
         return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
     }
     let notional = match *kind {
-        OrderKind::Limit { price_ticks, qty_lots, .. } | OrderKind::LimitMaker { price_ticks, qty_lots } => {
-            terms.notional(price_ticks, qty_lots)
-        }
+        OrderKind::Limit { price_ticks, qty_lots, .. }
+        | OrderKind::LimitMaker { price_ticks, qty_lots }
+        | OrderKind::StopLimit { price_ticks, qty_lots, .. } => terms.notional(price_ticks, qty_lots),
         OrderKind::Market { qty_lots } => terms.notional(reference, qty_lots),
+        OrderKind::StopMarket { qty_lots, .. } => terms.notional(stop.unwrap_or(reference), qty_lots),
         OrderKind::MarketQuote { quote_amount } => quote_amount,
     };
     let max = if terms.max_notional.is_zero() { MarketTerms::MAX_ORDER_NOTIONAL } else { terms.max_notional };
@@ -104,6 +128,17 @@ fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -
         return Err(Reject::NotionalOutOfRange { min, max });
     }
     Ok(())
+}
+
+fn check_trigger(trigger: &Trigger) -> Result<(), Reject> {
+    let (min_bips, max_bips) = (MarketTerms::MIN_TRAILING_BIPS, MarketTerms::MAX_TRAILING_BIPS);
+    match trigger.trailing_bips {
+        None if trigger.stop_ticks.is_none() => Err(Reject::TriggerMissing),
+        Some(bips) if bips < min_bips || max_bips < bips => {
+            Err(Reject::TrailingDeltaOutOfRange { min_bips, max_bips })
+        }
+        None | Some(_) => Ok(()),
+    }
 }
 
 /// What the order can cost: quote atoms for a buy, base atoms for a sell. `available` is what is free.
@@ -123,8 +158,15 @@ fn hold_for(
     match (place.side, place.kind) {
         (
             Side::Buy,
-            OrderKind::Limit { price_ticks, qty_lots, .. } | OrderKind::LimitMaker { price_ticks, qty_lots },
+            OrderKind::Limit { price_ticks, qty_lots, .. }
+            | OrderKind::LimitMaker { price_ticks, qty_lots }
+            | OrderKind::StopLimit { price_ticks, qty_lots, .. },
         ) => Ok(terms.notional(price_ticks, qty_lots)),
+        // The rest is asked for when the price has come.
+        (Side::Buy, OrderKind::StopMarket { qty_lots, .. }) => {
+            let stop = place.kind.trigger().and_then(|trigger| trigger.stop_ticks);
+            Ok(terms.notional(stop.unwrap_or(reference), qty_lots))
+        }
         (Side::Buy, OrderKind::Market { qty_lots }) => between(
             terms.notional(reference, qty_lots),
             terms.notional(terms.band_upper(reference), qty_lots),
@@ -134,7 +176,9 @@ fn hold_for(
             Side::Sell,
             OrderKind::Limit { qty_lots, .. }
             | OrderKind::LimitMaker { qty_lots, .. }
-            | OrderKind::Market { qty_lots },
+            | OrderKind::Market { qty_lots }
+            | OrderKind::StopMarket { qty_lots, .. }
+            | OrderKind::StopLimit { qty_lots, .. },
         ) => Ok(terms.base_amount(qty_lots)),
         (Side::Sell, OrderKind::MarketQuote { quote_amount }) => {
             let base_for = |price| terms.base_amount(lots_rounded_up(terms, quote_amount, price));

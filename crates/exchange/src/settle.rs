@@ -2,13 +2,14 @@
 
 use model::{
     AccountId, Amount, Event, FromMarket, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, OrderId, OrderPrevented, PriceTicks, QtyLots, SelfTradePrevention, Side,
-    TradeId,
+    OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots,
+    SelfTradePrevention, Side, ToMarket, TradeId,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
+use crate::market::held_for;
 use crate::messages::Mail;
 use crate::open_orders::{Named, OpenOrderSlot};
 
@@ -121,9 +122,26 @@ impl Accounts {
                 events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
                 self.replace_after_cancel(catalog, replacement, mail, events);
             }
+            FromMarket::Tracks { price_ticks } => {
+                events.push(Event::OrderTracks(OrderTracks { order, account, market, price_ticks }));
+            }
+            FromMarket::Triggered { price_ticks, missing } => {
+                let held = self.triggered(open(), missing);
+                let triggered = OrderTriggered { order, account, market, price_ticks, held };
+                events.push(Event::OrderTriggered(triggered));
+                if !missing.is_zero() {
+                    mail.send_to_market(market, ToMarket::Held { order, held });
+                }
+            }
             FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
                 let slot = open();
-                let released = self.shrink(terms, slot, cut_lots);
+                // Without a limit it is one that waits, of which nothing has traded: each lot holds the same.
+                let released = if self.open.order(slot).limit_ticks().is_some() {
+                    self.shrink(terms, slot, cut_lots)
+                } else {
+                    let held = self.open.order(slot).held;
+                    self.give_back(slot, held_for(held, qty_lots + cut_lots, cut_lots))
+                };
                 // The name was free when the amendment was sent; where it is taken since, the old one stays.
                 let free = self.open.find_named(&Named::new(account, &new_client_order_id)).is_none();
                 if !new_client_order_id.is_empty() && free {
@@ -182,17 +200,35 @@ impl Accounts {
     /// Gives back what `cut` lots of an order have held. Without a limit nobody knows how much that is: such an order gives back
     /// what it did not need when it ends, which is in the same step.
     fn shrink(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, cut: QtyLots) -> Amount {
-        let order = self.open.order_mut(slot);
+        let order = self.open.order(slot);
         let Some(limit) = order.limit_ticks() else { return Amount::ZERO };
         let released = match order.side() {
             Side::Buy => terms.notional(limit, cut),
             Side::Sell => terms.base_amount(cut),
         };
+        self.give_back(slot, released)
+    }
+
+    /// Gives back a part of what is held for an order.
+    fn give_back(&mut self, slot: OpenOrderSlot, released: Amount) -> Amount {
+        let order = self.open.order_mut(slot);
         assert!(released <= order.held, "an order gives back no more than was held for it");
         order.held -= released;
         let pays_from = self.open.seat(self.open.order(slot).seat).pays_from(self.open.order(slot).side());
         self.ledger.release(pays_from, released);
         released
+    }
+
+    /// The price that an order waits for has come: holds what it is missing, as far as there is anything free.
+    fn triggered(&mut self, slot: OpenOrderSlot, missing: Amount) -> Amount {
+        let order = self.open.order(slot);
+        let pays_from = self.open.seat(order.seat).pays_from(order.side());
+        let held = missing.min(self.ledger.balance(pays_from).free);
+        self.ledger.hold(pays_from, held).expect("no more than is free");
+        let order = self.open.order_mut(slot);
+        order.held += held;
+        order.waits = false;
+        held
     }
 
     /// Ends an order: all that is still held for it is free.

@@ -9,13 +9,15 @@ use ledger::AssetTotals;
 use model::{
     AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
     EntryId, Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Marks, Message, OrderId, Origin,
-    PartitionId, Partitions, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode, ReplacementId,
-    RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WithdrawalId,
+    PartitionId, Partitions, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode,
+    ReplacementId, RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WaitingOrder,
+    WithdrawalId,
 };
 use orderbook::{Order, Orders};
 
 use crate::Partition;
 use crate::accounts::{ApiKey, Replacement, Withdrawal};
+use crate::market::Triggered;
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
 use crate::sources::Source;
@@ -115,8 +117,22 @@ coded_struct!(ReplacementRecord { number, mode, place });
 #[derive(PartialEq, Eq, Default)]
 struct RareRecord {
     marks: Vec<(OrderId, Marks)>,
+    /// By market, orders at their market that wait for a price.
+    waiting: Vec<(MarketId, Vec<WaitingOrder>)>,
+    /// By market, orders at their market whose price has come, while their accounts are asked.
+    triggered: Vec<(MarketId, Vec<TriggeredRecord>)>,
+    /// Orders that wait for a price, as far as their accounts have heard.
+    open_waiting: Vec<OrderId>,
 }
-coded_struct!(RareRecord { marks });
+coded_struct!(RareRecord { marks, waiting, triggered, open_waiting });
+
+#[derive(PartialEq, Eq)]
+struct TriggeredRecord {
+    place: PlaceMessage,
+    amends: u16,
+    asks: bool,
+}
+coded_struct!(TriggeredRecord { place, amends, asks });
 
 /// What there is only where there are other partitions; behind everything else.
 struct OthersRecord {
@@ -326,12 +342,47 @@ impl Partition {
     }
 
     fn rare_record(&self) -> RareRecord {
-        let marks = self.catalog.markets().flat_map(|(market, _)| self.markets.marks(market));
-        RareRecord { marks: marks.collect() }
+        let markets = || self.catalog.markets().map(|(market, _)| (market, self.markets.market(market)));
+        let waiting = markets().map(|(market, listed)| (market, listed.triggers.list()));
+        let triggered = markets().map(|(market, listed)| {
+            let records = listed.triggered.iter().map(|triggered| {
+                let Triggered { place, amends, asks } = *triggered;
+                TriggeredRecord { place, amends, asks }
+            });
+            (market, records.collect::<Vec<_>>())
+        });
+        let seats = self.accounts.list.iter().flat_map(|account| &account.seats);
+        let open = seats.flat_map(|(_, seat)| self.accounts.open.at_seat(*seat));
+        RareRecord {
+            marks: markets().flat_map(|(market, _)| self.markets.marks(market)).collect(),
+            waiting: waiting.filter(|(_, orders)| !orders.is_empty()).collect(),
+            triggered: triggered.filter(|(_, orders)| !orders.is_empty()).collect(),
+            open_waiting: open.filter(|open| open.waits).map(|open| open.id).collect(),
+        }
     }
 
-    fn restore_rare(&mut self, record: &RareRecord) -> Result<(), SnapshotError> {
-        self.markets.mark(&record.marks)?;
+    fn restore_rare(&mut self, record: RareRecord) -> Result<(), SnapshotError> {
+        let Self { catalog, accounts, markets, .. } = self;
+        markets.mark(&record.marks)?;
+        for (market, orders) in record.waiting {
+            catalog.market(market)?;
+            let triggers = &mut markets.market_mut(market).triggers;
+            for waiting in &orders {
+                triggers.insert(waiting);
+            }
+        }
+        for (market, orders) in record.triggered {
+            catalog.market(market)?;
+            let triggered = orders.into_iter().map(|record| {
+                let TriggeredRecord { place, amends, asks } = record;
+                Triggered { place, amends, asks }
+            });
+            markets.market_mut(market).triggered.extend(triggered);
+        }
+        for order in record.open_waiting {
+            let slot = accounts.open.find(order).ok_or(Reject::OrderGone { order })?;
+            accounts.open.order_mut(slot).waits = true;
+        }
         Ok(())
     }
 
@@ -527,7 +578,7 @@ impl Partition {
             partition.sources.open = Vec::decode(&mut input)?.into_iter().collect();
         }
         if let Some(rare) = rare {
-            partition.restore_rare(&rare)?;
+            partition.restore_rare(rare)?;
         }
         input.finish()?;
         Ok(partition)

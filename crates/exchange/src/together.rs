@@ -156,7 +156,7 @@ impl<'a> Together<'a> {
         Ok(())
     }
 
-    /// Every open order rests on a book, or a message on its way is about it; and both halves agree.
+    /// Every open order rests on a book or waits at a market, or a message on its way is about it; and both halves agree.
     fn check_orders(&self) -> Result<(), String> {
         let mentioned = self.mentioned();
         let mut open: BTreeMap<OrderId, (AccountId, MarketId)> = BTreeMap::new();
@@ -166,10 +166,13 @@ impl<'a> Together<'a> {
                     format!("order {order} is not numbered by the partition of its account")
                 })?;
                 open.insert(order, (account, market));
-                let resting = self.partitions.iter().find_map(|other| other.resting(order));
-                let Some((at_market, cost)) = resting else {
+                let found = self
+                    .partitions
+                    .iter()
+                    .find_map(|other| other.resting(order).or_else(|| other.off_the_book(order, market)));
+                let Some((at_market, cost)) = found else {
                     ensure(mentioned.contains(&order), || {
-                        format!("order {order} is open, and neither on a book nor on its way")
+                        format!("order {order} is open, and neither at a market nor on its way")
                     })?;
                     continue;
                 };
@@ -192,6 +195,12 @@ impl<'a> Together<'a> {
                         })?;
                     }
                 }
+                for place in partition.markets.market(market).off_the_book() {
+                    let owner = open.get(&place.order);
+                    ensure(owner == Some(&(place.account, market)), || {
+                        format!("order {} waits at a market, and its account does not know it", place.order)
+                    })?;
+                }
             }
         }
         Ok(())
@@ -209,7 +218,10 @@ impl<'a> Together<'a> {
                 }
                 Message::Letter(
                     Letter::ToMarket {
-                        body: ToMarket::Cancel { order, .. } | ToMarket::Amend { order, .. },
+                        body:
+                            ToMarket::Cancel { order, .. }
+                            | ToMarket::Amend { order, .. }
+                            | ToMarket::Held { order, .. },
                         ..
                     }
                     | Letter::ToAccount { order, .. },
@@ -219,6 +231,9 @@ impl<'a> Together<'a> {
                 Message::Notice(notice) => {
                     if let Notice::OrdersMove { orders, .. } = &**notice {
                         mentioned.extend(orders.iter().map(|order| order.order));
+                    }
+                    if let Notice::WaitingMove { orders, .. } = &**notice {
+                        mentioned.extend(orders.iter().map(|waiting| waiting.place.order));
                     }
                 }
                 Message::Letter(Letter::ReferencePrice { .. }) => {}
@@ -247,6 +262,13 @@ impl Partition {
             Side::Sell => terms.base_amount(resting.open_lots),
         };
         Some(((resting.account, resting.market), cost))
+    }
+
+    /// Whose an order is that waits at a market for its price, or for its turn, and where, and what is held for it.
+    fn off_the_book(&self, order: OrderId, market: MarketId) -> Option<((AccountId, MarketId), Amount)> {
+        let mut off_the_book = self.markets.get(market)?.off_the_book();
+        let place = off_the_book.find(|place| place.order == order)?;
+        Some(((place.account, market), place.held))
     }
 
     fn held_for(&self, order: OrderId) -> Option<Amount> {

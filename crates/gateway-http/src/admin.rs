@@ -189,7 +189,9 @@ impl From<Reject> for AdminError {
             | Reject::NotTheFirst { .. }
             | Reject::HasJoined { .. }
             | Reject::UnknownSource { .. }
-            | Reject::TooManySources { .. } => StatusCode::CONFLICT,
+            | Reject::TooManySources { .. }
+            | Reject::WouldTrigger { .. }
+            | Reject::TooManyAlgoOrders { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
@@ -202,7 +204,9 @@ impl From<Reject> for AdminError {
             | Reject::TooLate { .. }
             | Reject::PriceOutOfRange { .. }
             | Reject::QtyOutOfRange { .. }
-            | Reject::NotionalOutOfRange { .. } => StatusCode::BAD_REQUEST,
+            | Reject::NotionalOutOfRange { .. }
+            | Reject::TriggerMissing
+            | Reject::TrailingDeltaOutOfRange { .. } => StatusCode::BAD_REQUEST,
         };
         Self::new(status, reject.to_string())
     }

@@ -1,6 +1,7 @@
 //! `exchangeInfo`: what is listed, and the rules that an order has to keep. Lists only what exists.
 //! Sources: rest-api.md "Exchange information", filters.md; the fields that clients read: `clients`' parsers.
 
+use model::MarketTerms;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +15,8 @@ use crate::market_data::{Chosen, Symbol};
 use crate::openapi::words;
 
 /// Kinds of orders that exist here.
-const ORDER_TYPES: [&str; 3] = ["LIMIT", "LIMIT_MAKER", "MARKET"];
+const ORDER_TYPES: [&str; 7] =
+    ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
 /// Modes of self-trade prevention that exist here.
 const STP_MODES: [&str; 6] = ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"];
 /// What an account needs to trade.
@@ -46,7 +48,7 @@ pub(crate) struct SymbolInfo {
     base_commission_precision: u8,
     quote_commission_precision: u8,
     #[schema(schema_with = words::order_types)]
-    order_types: [&'static str; 3],
+    order_types: [&'static str; 7],
     iceberg_allowed: bool,
     oco_allowed: bool,
     oto_allowed: bool,
@@ -58,7 +60,7 @@ pub(crate) struct SymbolInfo {
     peg_instructions_allowed: bool,
     is_spot_trading_allowed: bool,
     is_margin_trading_allowed: bool,
-    filters: [Rule; 6],
+    filters: [Rule; 8],
     #[schema(schema_with = words::nothing)]
     permissions: [(); 0],
     #[schema(value_type = Vec<Vec<String>>)]
@@ -89,10 +91,19 @@ pub(crate) enum Rule {
     #[serde(rename_all = "camelCase")]
     MaxNumOrders { max_num_orders: u32 },
     #[serde(rename_all = "camelCase")]
+    MaxNumAlgoOrders { max_num_algo_orders: u32 },
+    #[serde(rename_all = "camelCase")]
+    TrailingDelta {
+        min_trailing_above_delta: u16,
+        max_trailing_above_delta: u16,
+        min_trailing_below_delta: u16,
+        max_trailing_below_delta: u16,
+    },
+    #[serde(rename_all = "camelCase")]
     MaxNumOrderAmends { max_num_order_amends: u16 },
 }
 
-fn filters(listing: &Listing) -> [Rule; 6] {
+fn filters(listing: &Listing) -> [Rule; 8] {
     let terms = &listing.terms;
     let min_qty = listing.quantity(terms.min_qty_lots);
     let max_qty = listing.quantity(terms.max_qty_lots);
@@ -120,6 +131,13 @@ fn filters(listing: &Listing) -> [Rule; 6] {
             avg_price_mins: 0,
         },
         Rule::MaxNumOrders { max_num_orders: terms.max_open_orders_per_account },
+        Rule::MaxNumAlgoOrders { max_num_algo_orders: MarketTerms::MAX_ALGO_ORDERS_PER_ACCOUNT },
+        Rule::TrailingDelta {
+            min_trailing_above_delta: MarketTerms::MIN_TRAILING_BIPS,
+            max_trailing_above_delta: MarketTerms::MAX_TRAILING_BIPS,
+            min_trailing_below_delta: MarketTerms::MIN_TRAILING_BIPS,
+            max_trailing_below_delta: MarketTerms::MAX_TRAILING_BIPS,
+        },
         Rule::MaxNumOrderAmends { max_num_order_amends: terms.max_amends_per_order },
     ]
 }
@@ -141,7 +159,7 @@ fn symbol_info(listing: &Listing, status: &'static str, with_permissions: bool) 
         oto_allowed: false,
         opo_allowed: false,
         quote_order_qty_market_allowed: true,
-        allow_trailing_stop: false,
+        allow_trailing_stop: true,
         cancel_replace_allowed: true,
         amend_allowed: true,
         peg_instructions_allowed: false,
@@ -235,7 +253,7 @@ mod tests {
         assert_eq!(info["isMarginTradingAllowed"], false);
         assert_eq!(info["permissions"], serde_json::json!([]));
         assert_eq!(info["permissionSets"], serde_json::json!([["SPOT"]]));
-        assert_eq!(info["orderTypes"], serde_json::json!(["LIMIT", "LIMIT_MAKER", "MARKET"]));
+        assert_eq!(info["orderTypes"], serde_json::json!(ORDER_TYPES));
         assert_eq!(
             info["filters"],
             serde_json::json!([
@@ -245,6 +263,9 @@ mod tests {
                 {"filterType": "NOTIONAL", "minNotional": "5.000000", "applyMinToMarket": true,
                     "maxNotional": "1000000000.000000", "applyMaxToMarket": true, "avgPriceMins": 0},
                 {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+                {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+                {"filterType": "TRAILING_DELTA", "minTrailingAboveDelta": 10, "maxTrailingAboveDelta": 2000,
+                    "minTrailingBelowDelta": 10, "maxTrailingBelowDelta": 2000},
                 {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10},
             ])
         );

@@ -5,7 +5,7 @@
 use axum::http::StatusCode;
 use model::{
     AccountId, Amount, ClientOrderId, EndReason, Event, ExpiryReason, OrderAccepted, OrderEnded, OrderId,
-    OrderKind, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, TimeInForce, TimeNs,
+    OrderKind, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, TimeInForce, TimeNs, TriggerKind,
 };
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -92,6 +92,12 @@ pub(crate) struct Conditional {
     #[schema(schema_with = words::expiry_reason)]
     expiry_reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    stop_price: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_delta: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     strategy_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy_type: Option<u64>,
@@ -116,7 +122,7 @@ pub struct Placed {
     ack: Ack,
     #[serde(flatten)]
     state: State,
-    working_time: u64,
+    working_time: i64,
     #[schema(schema_with = words::stp_mode)]
     self_trade_prevention_mode: &'static str,
     #[serde(flatten)]
@@ -302,7 +308,7 @@ pub(crate) struct AmendedOrder {
     r#type: &'static str,
     #[schema(schema_with = words::side)]
     side: &'static str,
-    working_time: u64,
+    working_time: i64,
     #[schema(schema_with = words::stp_mode)]
     self_trade_prevention_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -423,15 +429,17 @@ impl<'e> Outcome<'e> {
             }
         }
         let qty = accepted.kind.qty_lots().unwrap_or(fate.executed + fate.prevented);
+        let follows = accepted.kind.trigger().is_some_and(|trigger| trigger.stop_ticks.is_none());
         PlaceReply::Placed(Box::new(Placed {
             ack,
             state: state(listing, accepted.side, &accepted.kind, qty, &fate),
-            working_time: self.time(),
+            working_time: working_time(accepted.kind.trigger().is_none().then(|| self.time())),
             self_trade_prevention_mode: stp_name(accepted.self_trade_prevention),
             conditional: Conditional {
                 strategy_id: labels.id,
                 strategy_type: labels.kind,
-                ..conditional(listing, &fate)
+                // Without a stop price it follows the price from the start.
+                ..conditional(listing, &accepted.kind, Some(self.time()).filter(|_| follows), &fate)
             },
             fills: (response == ResponseType::Full).then_some(fills),
         }))
@@ -489,7 +497,7 @@ impl<'e> Outcome<'e> {
             transact_time: self.time(),
             state: state(listing, order.side, &order.kind, order.qty_lots, &fate),
             self_trade_prevention_mode: stp_name(order.self_trade_prevention),
-            conditional: conditional(listing, &fate),
+            conditional: conditional_of(listing, order, self.unit),
         }))
     }
 
@@ -599,9 +607,9 @@ impl<'e> Outcome<'e> {
                 time_in_force: state.time_in_force,
                 r#type: state.r#type,
                 side: state.side,
-                working_time: self.unit.of(order.accepted_ns),
+                working_time: working_time(order.working_ns().map(|time| self.unit.of(time))),
                 self_trade_prevention_mode: stp_name(order.self_trade_prevention),
-                expiry_reason: conditional(listing, &fate).expiry_reason,
+                expiry_reason: conditional_of(listing, order, self.unit).expiry_reason,
             },
         })
     }
@@ -611,21 +619,33 @@ impl<'e> Outcome<'e> {
 pub fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> OrderReply {
     let fate = Fate::of(order);
     let working = order.working_ns().map(|time| unit.of(time));
+    let stop = order.kind.trigger().and_then(|trigger| trigger.stop_ticks);
     OrderReply {
         symbol: Symbol(listing.terms.name),
         order_id: order.id.0,
         order_list_id: NO_LIST,
         client_order_id: Name(order.client_order_id),
         state: state(listing, order.side, &order.kind, order.qty_lots, &fate),
-        stop_price: listing.price(PriceTicks::ZERO),
+        stop_price: listing.price(stop.unwrap_or(PriceTicks::ZERO)),
         iceberg_qty: listing.quantity(QtyLots::ZERO),
         time: unit.of(order.accepted_ns),
         update_time: unit.of(order.updated_ns),
         is_working: working.is_some(),
-        working_time: working.map_or(-1, |time| i64::try_from(time).expect("times fit into 63 bits")),
+        working_time: working_time(working),
         self_trade_prevention_mode: stp_name(order.self_trade_prevention),
-        conditional: conditional(listing, &fate),
+        // The stop price stands among the fields that every order has.
+        conditional: Conditional { stop_price: None, ..conditional_of(listing, order, unit) },
     }
+}
+
+/// Since when an order has taken part in its market; -1 of one that waits for a price.
+fn working_time(time: Option<u64>) -> i64 {
+    time.map_or(-1, |time| i64::try_from(time).expect("times fit into 63 bits"))
+}
+
+fn conditional_of(listing: &Listing, order: &Order, unit: TimeUnit) -> Conditional {
+    let trailing_time = order.trailing_ns().map(|time| unit.of(time));
+    conditional(listing, &order.kind, trailing_time, &Fate::of(order))
 }
 
 /// What most answers tell of `order`.
@@ -671,10 +691,22 @@ fn state(listing: &Listing, side: Side, kind: &OrderKind, qty: QtyLots, fate: &F
         OrderKind::Limit { time_in_force, .. } => ("LIMIT", *time_in_force),
         OrderKind::LimitMaker { .. } => ("LIMIT_MAKER", TimeInForce::Gtc),
         OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => ("MARKET", TimeInForce::Gtc),
+        OrderKind::StopMarket { trigger: TriggerKind::StopLoss, .. } => ("STOP_LOSS", TimeInForce::Gtc),
+        OrderKind::StopMarket { trigger: TriggerKind::TakeProfit, .. } => ("TAKE_PROFIT", TimeInForce::Gtc),
+        OrderKind::StopLimit { trigger: TriggerKind::StopLoss, time_in_force, .. } => {
+            ("STOP_LOSS_LIMIT", *time_in_force)
+        }
+        OrderKind::StopLimit { trigger: TriggerKind::TakeProfit, time_in_force, .. } => {
+            ("TAKE_PROFIT_LIMIT", *time_in_force)
+        }
     };
     let by_amount = match kind {
         OrderKind::MarketQuote { quote_amount } => *quote_amount,
-        OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => Amount::ZERO,
+        OrderKind::Limit { .. }
+        | OrderKind::LimitMaker { .. }
+        | OrderKind::Market { .. }
+        | OrderKind::StopMarket { .. }
+        | OrderKind::StopLimit { .. } => Amount::ZERO,
     };
     State {
         price: listing.price(kind.price_ticks().unwrap_or(PriceTicks::ZERO)),
@@ -696,7 +728,8 @@ fn state(listing: &Listing, side: Side, kind: &OrderKind, qty: QtyLots, fate: &F
     }
 }
 
-fn conditional(listing: &Listing, fate: &Fate) -> Conditional {
+fn conditional(listing: &Listing, kind: &OrderKind, trailing_time: Option<u64>, fate: &Fate) -> Conditional {
+    let trigger = kind.trigger();
     let prevented = !fate.prevented.is_zero();
     Conditional {
         prevented_match_id: fate.prevented_match.filter(|_| prevented),
@@ -705,6 +738,9 @@ fn conditional(listing: &Listing, fate: &Fate) -> Conditional {
             Some(EndReason::Expired(reason)) => Some(expiry_name(reason)),
             None | Some(EndReason::Filled | EndReason::Canceled | EndReason::ExpiredInMatch) => None,
         },
+        stop_price: trigger.and_then(|trigger| trigger.stop_ticks).map(|stop| listing.price(stop)),
+        trailing_delta: trigger.and_then(|trigger| trigger.trailing_bips),
+        trailing_time,
         strategy_id: None,
         strategy_type: None,
     }

@@ -128,6 +128,10 @@ pub enum Event {
         /// To which partition.
         to: PartitionId,
     },
+    /// A trailing order follows the price from now on.
+    OrderTracks(OrderTracks),
+    /// An order that waited for a price takes part in its market from now on.
+    OrderTriggered(OrderTriggered),
     /// A source may hand in commands.
     SourceRegistered {
         /// By this number.
@@ -368,6 +372,34 @@ pub struct OrderAmended {
     pub client_order_id: ClientOrderId,
     /// From held to free.
     pub released: Amount,
+}
+
+/// A trailing order has seen its stop price: what it waits for now is a turn of the price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderTracks {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// The price from which on it follows.
+    pub price_ticks: PriceTicks,
+}
+
+/// An order's price has come; what becomes of it is told behind this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderTriggered {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// The price that triggered it.
+    pub price_ticks: PriceTicks,
+    /// From free to held, beside what was held already: a buy without a limit knows only now what it may cost.
+    pub held: Amount,
 }
 
 /// Why an order has ended.

@@ -24,15 +24,17 @@ pub use command::{
 pub use contract::{Bracket, ContractTerms, ContractTermsError};
 pub use event::{
     ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
-    Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, Traded,
-    WithdrawalRequested, WithdrawalSettled,
+    Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
+    OrderTriggered, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 pub use ip_range::{IpRange, IpRangeError};
 pub use message::{
     Envelope, FromMarket, Letter, MarketState, Marks, Message, Notice, PlaceMessage, ReplacementId,
-    RestingOrder, ToMarket,
+    RestingOrder, ToMarket, WaitingOrder,
 };
-pub use order::{MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup};
+pub use order::{
+    MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup, Trigger, TriggerKind,
+};
 pub use partition::{Origin, PartitionId, Partitions, Spread};
 pub use reject::Reject;
 pub use source::{FromSource, OrderAction, OrderCommand, RegisterSource, SourceTerms};

@@ -43,6 +43,13 @@ pub enum ToMarket {
         /// Its new name; empty keeps the old one.
         new_client_order_id: ClientOrderId,
     },
+    /// What an order that was triggered asked for is held, as far as there is anything free.
+    Held {
+        /// Which one.
+        order: OrderId,
+        /// How much more than before.
+        held: Amount,
+    },
 }
 
 /// An order that its account can pay for.
@@ -153,6 +160,18 @@ pub enum FromMarket {
         /// How much.
         qty_lots: QtyLots,
     },
+    /// The order, which trails, has seen its stop price.
+    Tracks {
+        /// The price that it follows from.
+        price_ticks: PriceTicks,
+    },
+    /// The price that the order waits for has come.
+    Triggered {
+        /// The price.
+        price_ticks: PriceTicks,
+        /// What it may cost beyond what is held for it. Where this is not zero the market waits for [`ToMarket::Held`].
+        missing: Amount,
+    },
 }
 
 impl FromMarket {
@@ -168,7 +187,9 @@ impl FromMarket {
             | Self::Ended { .. }
             | Self::Amended { .. }
             | Self::CancelRefused { .. }
-            | Self::AmendRefused { .. } => None,
+            | Self::AmendRefused { .. }
+            | Self::Tracks { .. }
+            | Self::Triggered { .. } => None,
         }
     }
 }
@@ -195,6 +216,24 @@ pub struct RestingOrder {
 impl RestingOrder {
     /// Most orders in one message.
     pub const MAX_TOGETHER: usize = 8;
+}
+
+/// An order that waits for a price, as a snapshot or another partition is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingOrder {
+    /// Its place among those that wait in its market, in the order in which they were accepted.
+    pub number: u64,
+    /// The order.
+    pub place: PlaceMessage,
+    /// How often it was amended.
+    pub amends: u16,
+    /// The best price since it follows the price; `None` while it does not.
+    pub extreme_ticks: Option<PriceTicks>,
+}
+
+impl WaitingOrder {
+    /// Most orders in one message.
+    pub const MAX_TOGETHER: usize = 4;
 }
 
 /// What few orders on a book have; most have [`Self::NONE`].
@@ -356,6 +395,13 @@ pub enum Notice {
     OrdersMarked {
         /// The orders and their marks.
         marks: Vec<(OrderId, Marks)>,
+    },
+    /// To the market's new home: some of the orders that wait for a price there; at most [`WaitingOrder::MAX_TOGETHER`].
+    WaitingMove {
+        /// Which market.
+        market: MarketId,
+        /// The orders.
+        orders: Vec<WaitingOrder>,
     },
     /// To the market's new home, behind all its orders: here it is.
     MarketMoves {

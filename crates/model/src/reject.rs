@@ -196,6 +196,25 @@ pub enum Reject {
         /// The limit.
         max: u32,
     },
+    /// An order that waits has neither a stop price nor a distance at which it follows the price.
+    TriggerMissing,
+    /// The price that the order would wait for has come already.
+    WouldTrigger {
+        /// The last trade's price.
+        last_ticks: PriceTicks,
+    },
+    /// The distance at which an order follows the price is outside `TRAILING_DELTA`.
+    TrailingDeltaOutOfRange {
+        /// The smallest allowed, in hundredths of a per cent.
+        min_bips: u16,
+        /// The largest allowed, in hundredths of a per cent.
+        max_bips: u16,
+    },
+    /// The account has as many orders in this market that wait for a price as it may.
+    TooManyAlgoOrders {
+        /// The limit.
+        max: u32,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -282,6 +301,19 @@ impl fmt::Display for Reject {
             Self::HasJoined { partition } => write!(out, "this is partition {partition} already"),
             Self::UnknownSource { source } => write!(out, "there is no source {source}: register it first"),
             Self::TooManySources { max } => write!(out, "there are {max} sources, which is the limit"),
+            Self::TriggerMissing => write!(out, "it needs a stop price, a trailing distance, or both"),
+            Self::WouldTrigger { last_ticks } => {
+                write!(out, "the last price, {last_ticks} ticks, would trigger it at once")
+            }
+            Self::TrailingDeltaOutOfRange { min_bips, max_bips } => {
+                write!(
+                    out,
+                    "the trailing distance must be from {min_bips} to {max_bips} hundredths of a per cent"
+                )
+            }
+            Self::TooManyAlgoOrders { max } => {
+                write!(out, "the account has {max} orders here that wait for a price, which is the limit")
+            }
         }
     }
 }

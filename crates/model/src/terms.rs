@@ -229,6 +229,13 @@ impl MarketTerms {
     /// below 2^63, however often the two were changed while orders rested. (The n-th of them found n - 1 others, so it has at
     /// most 2^60 / n lots, and at most 2^44; for n up to 2^24 that comes to less than 2^63.)
     pub const MAX_OPEN_LOTS: i64 = 1 << 60;
+    /// Most orders of one account in one market that wait for a price. Source: `MAX_NUM_ALGO_ORDERS` of Binance's markets.
+    pub const MAX_ALGO_ORDERS_PER_ACCOUNT: u32 = 5;
+    /// The smallest distance at which an order may follow the price, in hundredths of a per cent. Source: `TRAILING_DELTA` of
+    /// Binance's markets.
+    pub const MIN_TRAILING_BIPS: u16 = 10;
+    /// The largest.
+    pub const MAX_TRAILING_BIPS: u16 = 2_000;
     /// Largest price x quantity, in quote atoms: 10^31, so that its product with a fee rate stays below 2^127.
     pub const MAX_ORDER_NOTIONAL: Amount = Amount(10_000_000_000_000_000_000_000_000_000_000);
 

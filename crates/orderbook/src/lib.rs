@@ -1,6 +1,8 @@
 //! Price-time priority. A [`Book`] matches an incoming order against what rests, and says what happened as [`Report`]s.
 //! It knows nothing of accounts' money: what an order may spend comes with the order.
 //!
+//! [`Triggers`] has the orders that wait for a price, and are on no book yet.
+//!
 //! [`naive`] is the same book written the obvious way; the property tests compare the two report for report.
 #![deny(
     clippy::float_arithmetic,
@@ -17,9 +19,11 @@ mod matching;
 pub mod naive;
 mod orders;
 mod side;
+mod triggers;
 
 pub use ahead::fetch_ahead;
 pub use book::Book;
 pub use id_index::IdIndex;
 pub use matching::{Incoming, Outcome, Remainder, Report, Stop, TickLots};
 pub use orders::{Order, OrderSlot, Orders};
+pub use triggers::{Touched, Triggers};

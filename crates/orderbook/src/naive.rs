@@ -1,9 +1,11 @@
 //! The same book written the obvious way: a list of orders in the order of their arrival, searched from end to end for
 //! everything. It is what the fast book must agree with, report for report, and it is never used for anything else.
 
-use model::{AccountId, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
+use model::{
+    AccountId, OrderId, PlaceMessage, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup, TriggerKind,
+};
 
-use crate::{Incoming, Outcome, Remainder, Report, Stop, TickLots};
+use crate::{Incoming, Outcome, Remainder, Report, Stop, TickLots, Touched};
 
 /// An order at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,4 +217,66 @@ impl NaiveBook {
 
 fn cost(price: PriceTicks, qty: QtyLots) -> TickLots {
     i128::from(price.0).saturating_mul(i128::from(qty.0))
+}
+
+/// Orders that wait for a price, in the order in which they were accepted, with the best price since they follow it. What
+/// [`crate::Triggers`] must agree with.
+#[derive(Clone, Debug, Default)]
+pub struct NaiveTriggers {
+    waiting: Vec<(PlaceMessage, Option<PriceTicks>)>,
+}
+
+impl NaiveTriggers {
+    /// As [`crate::Triggers::add`].
+    pub fn add(&mut self, place: PlaceMessage, last: Option<PriceTicks>) {
+        let trigger = place.kind.trigger().expect("it has one");
+        let nothing_yet = if place.side == Side::Buy { PriceTicks(i64::MAX) } else { PriceTicks(0) };
+        let extreme = if trigger.stop_ticks.is_none() { Some(last.unwrap_or(nothing_yet)) } else { None };
+        self.waiting.push((place, extreme));
+    }
+
+    /// As [`crate::Triggers::remove`].
+    pub fn remove(&mut self, order: OrderId) -> Option<PlaceMessage> {
+        let at = self.waiting.iter().position(|(place, _)| place.order == order)?;
+        Some(self.waiting.remove(at).0)
+    }
+
+    /// As [`crate::Triggers::see`].
+    pub fn see(&mut self, price: PriceTicks) -> Vec<Touched> {
+        let mut touched = Vec::new();
+        self.waiting.retain_mut(|(place, extreme)| {
+            let trigger = place.kind.trigger().expect("it has one");
+            let is_buy = place.side == Side::Buy;
+            if let Some(best) = extreme {
+                *best = if is_buy { price.min(*best) } else { price.max(*best) };
+                let bips = i128::from(trigger.trailing_bips.expect("it trails"));
+                let (best, price) = (i128::from(best.0), i128::from(price.0));
+                // As a part of the extreme, in hundredths of a per cent.
+                let back = if is_buy { price.saturating_sub(best) } else { best.saturating_sub(price) };
+                if back.saturating_mul(10_000) < best.saturating_mul(bips) {
+                    return true;
+                }
+            } else {
+                let stop = trigger.stop_ticks.expect("it waits for one");
+                let has_come = match (trigger.kind, place.side) {
+                    (TriggerKind::StopLoss, Side::Buy) | (TriggerKind::TakeProfit, Side::Sell) => {
+                        price >= stop
+                    }
+                    (TriggerKind::StopLoss, Side::Sell) | (TriggerKind::TakeProfit, Side::Buy) => {
+                        price <= stop
+                    }
+                };
+                if has_come && trigger.trailing_bips.is_some() {
+                    *extreme = Some(price);
+                    touched.push(Touched::Tracks { order: place.order, account: place.account });
+                }
+                if !has_come || trigger.trailing_bips.is_some() {
+                    return true;
+                }
+            }
+            touched.push(Touched::Triggered { place: *place, amends: 0 });
+            false
+        });
+        touched
+    }
 }

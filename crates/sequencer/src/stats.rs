@@ -299,6 +299,10 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::HasJoined { .. } => "has_joined",
         Reject::UnknownSource { .. } => "unknown_source",
         Reject::TooManySources { .. } => "too_many_sources",
+        Reject::TriggerMissing => "trigger_missing",
+        Reject::WouldTrigger { .. } => "would_trigger",
+        Reject::TrailingDeltaOutOfRange { .. } => "trailing_delta_out_of_range",
+        Reject::TooManyAlgoOrders { .. } => "too_many_algo_orders",
     }
 }
 

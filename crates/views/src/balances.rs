@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
     AccountId, Amount, AssetId, Deposited, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled,
-    OrderPrevented, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TimeNs, WithdrawalId,
-    WithdrawalRequested, WithdrawalSettled,
+    OrderPrevented, OrderTriggered, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TimeNs,
+    WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::catalog::account_index;
@@ -169,6 +169,10 @@ impl Balances {
         self.post(filled.account, paid_in(filled.side, terms), filled.released, -(paid + filled.released));
         self.post(filled.account, received_in, received - filled.fee, Amount::ZERO);
         self.total(received_in).fees += filled.fee;
+    }
+
+    pub(crate) fn order_triggered(&mut self, triggered: &OrderTriggered, side: Side, terms: &MarketTerms) {
+        self.post(triggered.account, paid_in(side, terms), -triggered.held, triggered.held);
     }
 
     pub(crate) fn order_amended(&mut self, amended: &OrderAmended, side: Side, terms: &MarketTerms) {

@@ -2,12 +2,12 @@
 //!
 //! Refused orders never were orders and are not here.
 
-use codec::{Coded, DecodeError, Reader, coded_struct};
+use codec::{Coded, DecodeError, Reader};
 use hashbrown::HashTable;
 use model::{
     AccountId, Amount, ClientOrderId, EndReason, ExpiryReason, MarketId, MarketTerms, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, PriceTicks, QtyLots,
-    SelfTradePrevention, Side, TimeInForce, TimeNs,
+    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderTracks, OrderTriggered,
+    PriceTicks, QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
 };
 
 use crate::ViewSettings;
@@ -72,6 +72,10 @@ pub struct Order {
     pub amends: u16,
     /// Its latest encounter with an order of its owner.
     pub prevented_match: Option<u64>,
+    /// When the price came that it waited for; 0 before that, and for an order that never waited.
+    triggered_ns: TimeNs,
+    /// Since when it has followed the price, as a trailing order does; 0 before that.
+    tracks_ns: TimeNs,
     /// True when looking for its name finds it; a later order of the same name takes that away.
     named: bool,
 }
@@ -110,10 +114,13 @@ impl Order {
     /// How long it may live; good till cancelled where its kind has no choice.
     pub const fn time_in_force(&self) -> TimeInForce {
         match self.kind {
-            OrderKind::Limit { time_in_force, .. } => time_in_force,
-            OrderKind::LimitMaker { .. } | OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => {
-                TimeInForce::Gtc
+            OrderKind::Limit { time_in_force, .. } | OrderKind::StopLimit { time_in_force, .. } => {
+                time_in_force
             }
+            OrderKind::LimitMaker { .. }
+            | OrderKind::Market { .. }
+            | OrderKind::MarketQuote { .. }
+            | OrderKind::StopMarket { .. } => TimeInForce::Gtc,
         }
     }
 
@@ -121,13 +128,25 @@ impl Order {
     pub const fn original_quote(&self) -> Amount {
         match self.kind {
             OrderKind::MarketQuote { quote_amount } => quote_amount,
-            OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => Amount::ZERO,
+            OrderKind::Limit { .. }
+            | OrderKind::LimitMaker { .. }
+            | OrderKind::Market { .. }
+            | OrderKind::StopMarket { .. }
+            | OrderKind::StopLimit { .. } => Amount::ZERO,
         }
     }
 
-    /// Since when it has taken part in its market. Every kind that there is does so from the start (stops will not).
-    pub const fn working_ns(&self) -> Option<TimeNs> {
-        Some(self.accepted_ns)
+    /// Since when it has taken part in its market; `None` while it waits for a price, and when it ended so.
+    pub fn working_ns(&self) -> Option<TimeNs> {
+        if self.kind.trigger().is_none() {
+            return Some(self.accepted_ns);
+        }
+        (self.triggered_ns != TimeNs(0)).then_some(self.triggered_ns)
+    }
+
+    /// Since when it has followed the price, as a trailing order does; `None` while it does not.
+    pub fn trailing_ns(&self) -> Option<TimeNs> {
+        (self.tracks_ns != TimeNs(0)).then_some(self.tracks_ns)
     }
 
     /// What may still trade; zero once it is over.
@@ -278,6 +297,12 @@ impl Orders {
             end: None,
             amends: 0,
             prevented_match: None,
+            triggered_ns: TimeNs(0),
+            // Without a stop price it follows from the start.
+            tracks_ns: match accepted.kind.trigger() {
+                Some(Trigger { stop_ticks: None, .. }) => time_ns,
+                Some(_) | None => TimeNs(0),
+            },
             named: true,
         });
     }
@@ -318,6 +343,21 @@ impl Orders {
         order.prevented_match = Some(prevented.prevented_match);
         order.updated_ns = time_ns;
         order.check();
+        order.side
+    }
+
+    pub(crate) fn tracks(&mut self, tracks: &OrderTracks, time_ns: TimeNs) {
+        let slot = self.open_slot(tracks.order);
+        let order = &mut self.slab[slot];
+        (order.tracks_ns, order.updated_ns) = (time_ns, time_ns);
+    }
+
+    /// Answers which way the order goes.
+    pub(crate) fn triggered(&mut self, triggered: &OrderTriggered, time_ns: TimeNs) -> Side {
+        let slot = self.open_slot(triggered.order);
+        let order = &mut self.slab[slot];
+        (order.triggered_ns, order.updated_ns) = (time_ns, time_ns);
+        order.held += triggered.held;
         order.side
     }
 
@@ -483,24 +523,62 @@ impl Order {
     }
 }
 
-coded_struct!(Order {
-    id,
-    account,
-    market,
-    side,
-    kind,
-    self_trade_prevention,
-    client_order_id,
-    original_client_order_id,
-    qty_lots,
-    executed_lots,
-    prevented_lots,
-    cumulative_quote,
-    held,
-    accepted_ns,
-    updated_ns,
-    end,
-    amends,
-    prevented_match,
-    named,
-});
+/// The times of an order that waits, or did, stand behind the rest: the first orders knew no such thing.
+impl Coded for Order {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.id.encode(out);
+        self.account.encode(out);
+        self.market.encode(out);
+        self.side.encode(out);
+        self.kind.encode(out);
+        self.self_trade_prevention.encode(out);
+        self.client_order_id.encode(out);
+        self.original_client_order_id.encode(out);
+        self.qty_lots.encode(out);
+        self.executed_lots.encode(out);
+        self.prevented_lots.encode(out);
+        self.cumulative_quote.encode(out);
+        self.held.encode(out);
+        self.accepted_ns.encode(out);
+        self.updated_ns.encode(out);
+        self.end.encode(out);
+        self.amends.encode(out);
+        self.prevented_match.encode(out);
+        self.named.encode(out);
+        if self.kind.trigger().is_some() {
+            self.triggered_ns.encode(out);
+            self.tracks_ns.encode(out);
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut order = Self {
+            id: Coded::decode(input)?,
+            account: Coded::decode(input)?,
+            market: Coded::decode(input)?,
+            side: Coded::decode(input)?,
+            kind: Coded::decode(input)?,
+            self_trade_prevention: Coded::decode(input)?,
+            client_order_id: Coded::decode(input)?,
+            original_client_order_id: Coded::decode(input)?,
+            qty_lots: Coded::decode(input)?,
+            executed_lots: Coded::decode(input)?,
+            prevented_lots: Coded::decode(input)?,
+            cumulative_quote: Coded::decode(input)?,
+            held: Coded::decode(input)?,
+            accepted_ns: Coded::decode(input)?,
+            updated_ns: Coded::decode(input)?,
+            end: Coded::decode(input)?,
+            amends: Coded::decode(input)?,
+            prevented_match: Coded::decode(input)?,
+            named: Coded::decode(input)?,
+            triggered_ns: TimeNs(0),
+            tracks_ns: TimeNs(0),
+        };
+        if order.kind.trigger().is_some() {
+            order.triggered_ns = Coded::decode(input)?;
+            order.tracks_ns = Coded::decode(input)?;
+        }
+        Ok(order)
+    }
+}

@@ -3,8 +3,8 @@
 use codec::{Coded, DecodeError, Reader};
 use model::{
     ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged, MarketId,
-    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, PartitionId,
-    PriceTicks, Seq, TimeNs, Traded,
+    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTriggered,
+    PartitionId, PriceTicks, Seq, TimeNs, Traded,
 };
 
 use crate::ViewSettings;
@@ -251,6 +251,8 @@ impl Views {
             Event::Traded(traded) => self.traded(traded),
             Event::OrderAmended(amended) => self.order_amended(amended),
             Event::OrderPrevented(prevented) => self.order_prevented(prevented),
+            Event::OrderTracks(tracks) => self.orders.tracks(tracks, time_ns),
+            Event::OrderTriggered(triggered) => self.order_triggered(triggered),
             Event::AssetAdded { asset, terms } => {
                 self.catalog.add_asset(*asset, *terms);
                 self.balances.add_asset();
@@ -388,6 +390,11 @@ impl Views {
         let terms = self.catalog.listed(prevented.market);
         let side = self.orders.prevented(prevented, terms, self.happened_ns);
         self.balances.order_prevented(prevented, side, terms);
+    }
+
+    fn order_triggered(&mut self, triggered: &OrderTriggered) {
+        let side = self.orders.triggered(triggered, self.happened_ns);
+        self.balances.order_triggered(triggered, side, self.catalog.listed(triggered.market));
     }
 
     fn order_amended(&mut self, amended: &OrderAmended) {

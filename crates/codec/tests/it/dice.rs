@@ -5,10 +5,11 @@ use model::{
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, Confirm,
     CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Event, FromSource, IpRange,
     JoinExchange, LevelChanged, MarketId, MarketTerms, MoveMarket, OrderAccepted, OrderAmended, OrderEnded,
-    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, Origin, PartitionId, PlaceOrder, PriceTicks,
-    QtyLots, RegisterSource, Reject, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
-    SelfTradePrevention, Seq, SettleWithdrawal, Skip, SkipEnvelope, SourceId, SourceTerms, Spread, Text,
-    TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, OrderTracks, OrderTriggered, Origin,
+    PartitionId, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject, ReplaceOrder, RequestWithdrawal,
+    ResealApiKey, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Skip, SkipEnvelope, SourceId,
+    SourceTerms, Spread, Text, TimeNs, TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested,
+    WithdrawalSettled,
 };
 
 use crate::examples::{self, Named};
@@ -95,14 +96,28 @@ impl Dice<'_> {
     }
 
     fn kind(&mut self) -> OrderKind {
-        match self.byte() % 4 {
+        match self.byte() % 6 {
             0 => OrderKind::Limit {
                 price_ticks: self.price(),
                 qty_lots: self.qty(),
                 time_in_force: self.one_of(&examples::times_in_force()),
             },
             1 => OrderKind::LimitMaker { price_ticks: self.price(), qty_lots: self.qty() },
-            2 => OrderKind::Market { qty_lots: self.qty() },
+            2 => OrderKind::StopMarket {
+                qty_lots: self.qty(),
+                trigger: self.one_of(&examples::trigger_kinds()),
+                stop_ticks: self.price(),
+                trailing_bips: self.u16(),
+            },
+            3 => OrderKind::StopLimit {
+                price_ticks: self.price(),
+                qty_lots: self.qty(),
+                time_in_force: self.one_of(&examples::times_in_force()),
+                trigger: self.one_of(&examples::trigger_kinds()),
+                stop_ticks: self.price(),
+                trailing_bips: self.u16(),
+            },
+            4 => OrderKind::Market { qty_lots: self.qty() },
             _ => OrderKind::MarketQuote { quote_amount: self.amount() },
         }
     }
@@ -375,6 +390,19 @@ impl Dice<'_> {
             "EntryOpen" => Event::EntryOpen { source: SourceId(self.u32()), entry: self.entry() },
             "EntryAnswered" => Event::EntryAnswered { source: SourceId(self.u32()), entry: self.entry() },
             "EntryRepeated" => Event::EntryRepeated { source: SourceId(self.u32()), entry: self.entry() },
+            "OrderTracks" => Event::OrderTracks(OrderTracks {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                price_ticks: self.price(),
+            }),
+            "OrderTriggered" => Event::OrderTriggered(OrderTriggered {
+                order: self.order(),
+                account: self.account(),
+                market: self.market(),
+                price_ticks: self.price(),
+                held: self.amount(),
+            }),
             "EntryOutOfOrder" => Event::EntryOutOfOrder {
                 source: SourceId(self.u32()),
                 entry: self.entry(),

@@ -7,11 +7,11 @@ use model::{
     ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
     Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice,
     OrderAccepted, OrderAction, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind,
-    OrderPrevented, OrderRef, Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots,
-    RegisterSource, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey,
-    RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope,
-    SourceId, SourceTerms, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId,
-    Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    OrderPrevented, OrderRef, OrderTracks, OrderTriggered, Origin, PartitionId, PlaceMessage, PlaceOrder,
+    PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal,
+    ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip,
+    SkipEnvelope, SourceId, SourceTerms, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup,
+    TradeId, Traded, TriggerKind, WaitingOrder, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 /// An enum that can say what its variants are called.
@@ -38,7 +38,8 @@ macro_rules! variants {
 variants! {
     Side { Buy, Sell }
     TimeInForce { Gtc, Ioc, Fok }
-    OrderKind { Limit, LimitMaker, Market, MarketQuote }
+    OrderKind { Limit, LimitMaker, Market, MarketQuote, StopMarket, StopLimit }
+    TriggerKind { StopLoss, TakeProfit }
     SelfTradePrevention { None, ExpireMaker, ExpireTaker, ExpireBoth, Decrement, Transfer }
     MarketStatus { Trading, CancelOnly, Halt }
     FeeRounding { Up, HalfUp, Down }
@@ -64,6 +65,7 @@ variants! {
         LevelChanged, Skipped, ApiKeyAdded, ApiKeyChanged, ApiKeyResealed, PartitionAdded, MarketPlaced, MarketMoving,
         MarketLeft, Heard, SourceRegistered, EntryTaken, EntryRepeated, EntryOutOfOrder,
         EntryOpen, EntryAnswered,
+        OrderTracks, OrderTriggered,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -72,7 +74,8 @@ variants! {
         InsufficientBalance, DuplicateClientOrderId, TooManyOpenOrders, BookFull, WouldTake, NoLiquidity,
         CancelRestricted, AmendChangesNothing, AmendIncreases, TooManyAmends, ReplaceNotAttempted, OrderGone,
         TooManyIpRanges, BadIpRange, UnknownPartition, TooManyPartitions, MarketIsThere, MarketMoves, NotTheFirst,
-        HasJoined, UnknownSource, TooManySources,
+        HasJoined, UnknownSource, TooManySources, TriggerMissing, WouldTrigger, TrailingDeltaOutOfRange,
+        TooManyAlgoOrders,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -150,7 +153,25 @@ pub fn order_kinds() -> Vec<OrderKind> {
         OrderKind::LimitMaker { price_ticks: PriceTicks(-2), qty_lots: QtyLots(i64::MAX) },
         OrderKind::Market { qty_lots: QtyLots(43) },
         OrderKind::MarketQuote { quote_amount: Amount(-3) },
+        OrderKind::StopMarket {
+            qty_lots: QtyLots(124),
+            trigger: TriggerKind::TakeProfit,
+            stop_ticks: PriceTicks(125),
+            trailing_bips: 126,
+        },
+        OrderKind::StopLimit {
+            price_ticks: PriceTicks(127),
+            qty_lots: QtyLots(128),
+            time_in_force: TimeInForce::Fok,
+            trigger: TriggerKind::StopLoss,
+            stop_ticks: PriceTicks(129),
+            trailing_bips: 130,
+        },
     ]
+}
+
+pub fn trigger_kinds() -> Vec<TriggerKind> {
+    vec![TriggerKind::StopLoss, TriggerKind::TakeProfit]
 }
 
 pub fn self_trade_preventions() -> Vec<SelfTradePrevention> {
@@ -491,6 +512,35 @@ pub fn later_messages() -> Vec<(&'static str, Message)> {
                 qty_lots: QtyLots(115),
             }),
         ),
+        ("Tracks", to_account(FromMarket::Tracks { price_ticks: PriceTicks(131) })),
+        (
+            "Triggered",
+            to_account(FromMarket::Triggered { price_ticks: PriceTicks(132), missing: Amount(133) }),
+        ),
+        (
+            "Held",
+            Message::Letter(Letter::ToMarket { market, body: ToMarket::Held { order, held: Amount(134) } }),
+        ),
+        (
+            "WaitingMove",
+            notice(Notice::WaitingMove {
+                market,
+                orders: vec![WaitingOrder {
+                    number: 135,
+                    place: PlaceMessage {
+                        order,
+                        account,
+                        trade_group: TradeGroup(136),
+                        side: Side::Sell,
+                        kind: order_kinds().pop().expect("there are some"),
+                        self_trade_prevention: SelfTradePrevention::Transfer,
+                        held: Amount(137),
+                    },
+                    amends: 138,
+                    extreme_ticks: Some(PriceTicks(139)),
+                }],
+            }),
+        ),
         (
             "OrdersMarked",
             notice(Notice::OrdersMarked {
@@ -654,6 +704,14 @@ pub fn events() -> Vec<Event> {
         Event::EntryOutOfOrder { source: SourceId(123), entry: EntryId(124), mark: entry() },
         Event::EntryOpen { source: SourceId(125), entry: entry() },
         Event::EntryAnswered { source: SourceId(126), entry: entry() },
+        Event::OrderTracks(OrderTracks { order, account, market, price_ticks: PriceTicks(140) }),
+        Event::OrderTriggered(OrderTriggered {
+            order,
+            account,
+            market,
+            price_ticks: PriceTicks(141),
+            held: Amount(142),
+        }),
     ]
 }
 
@@ -702,6 +760,10 @@ pub fn rejects() -> Vec<Reject> {
         Reject::HasJoined { partition: PartitionId(4) },
         Reject::UnknownSource { source: SourceId(5) },
         Reject::TooManySources { max: 6 },
+        Reject::TriggerMissing,
+        Reject::WouldTrigger { last_ticks: PriceTicks(7) },
+        Reject::TrailingDeltaOutOfRange { min_bips: 8, max_bips: 9 },
+        Reject::TooManyAlgoOrders { max: 10 },
     ]
 }
 

@@ -61,6 +61,7 @@ fn golden_lines_are_read_for_ever() {
     golden.has("Side", &examples::sides());
     golden.has("TimeInForce", &examples::times_in_force());
     golden.has("OrderKind", &examples::order_kinds());
+    golden.has("TriggerKind", &examples::trigger_kinds());
     golden.has("SelfTradePrevention", &examples::self_trade_preventions());
     golden.has("MarketStatus", &examples::market_statuses());
     golden.has("FeeRounding", &examples::fee_roundings());

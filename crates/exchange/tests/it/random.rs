@@ -7,7 +7,7 @@ use model::{
     Deposit, FeeRounding, IpRange, KeyKind, MarketId, MarketStatus, MarketTerms, OrderAccepted, OrderId,
     OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, Text,
-    TimeInForce, TimeNs, TradeGroup, WithdrawalId,
+    TimeInForce, TimeNs, TradeGroup, TriggerKind, WithdrawalId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -279,7 +279,26 @@ fn place(numbers: Numbers) -> impl Strategy<Value = PlaceOrder> {
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
     let force =
         prop_oneof![5 => Just(TimeInForce::Gtc), 1 => Just(TimeInForce::Ioc), 1 => Just(TimeInForce::Fok)];
+    let trigger = (
+        prop_oneof![Just(TriggerKind::StopLoss), Just(TriggerKind::TakeProfit)],
+        prop_oneof![1 => Just(0), 5 => price(numbers)],
+        prop_oneof![6 => Just(0_u16), 2 => Just(100_u16), 1 => Just(200_u16), 1 => select(vec![9_u16, 2_001])],
+    );
     let kind = prop_oneof![
+        3 => (qty(numbers), trigger.clone()).prop_map(|(qty, (trigger, stop, trailing_bips))| {
+            let (qty_lots, stop_ticks) = (QtyLots(qty), PriceTicks(stop));
+            OrderKind::StopMarket { qty_lots, trigger, stop_ticks, trailing_bips }
+        }),
+        3 => (price(numbers), qty(numbers), force.clone(), trigger).prop_map(
+            |(price, qty, time_in_force, (trigger, stop, trailing_bips))| OrderKind::StopLimit {
+                price_ticks: PriceTicks(price),
+                qty_lots: QtyLots(qty),
+                time_in_force,
+                trigger,
+                stop_ticks: PriceTicks(stop),
+                trailing_bips,
+            }
+        ),
         10 => (price(numbers), qty(numbers), force).prop_map(|(price, qty, time_in_force)| OrderKind::Limit {
             price_ticks: PriceTicks(price),
             qty_lots: QtyLots(qty),

@@ -253,6 +253,8 @@ impl Names {
                 prevented.counter_order = self.order(prevented.counter_order);
             }
             Event::OrderAmended(amended) => amended.order = self.order(amended.order),
+            Event::OrderTracks(tracks) => tracks.order = self.order(tracks.order),
+            Event::OrderTriggered(triggered) => triggered.order = self.order(triggered.order),
             Event::OrderEnded(ended) => ended.order = self.order(ended.order),
             Event::Traded(traded) => {
                 traded.maker_order = self.order(traded.maker_order);
@@ -381,6 +383,14 @@ impl Both {
                 let there: Vec<_> = self.several.home(market).queue(market, side).unwrap().collect();
                 assert_eq!(renamed.collect::<Vec<_>>(), there, "the same queue");
             }
+            let renamed = self.one.waiting(market).unwrap().map(|place| {
+                let order = self.names.order(place.order);
+                (order, (place.account, place.kind, place.held))
+            });
+            let there = self.several.home(market).waiting(market).unwrap();
+            let there = there.map(|place| (place.order, (place.account, place.kind, place.held)));
+            let (renamed, there) = (renamed.collect::<BTreeMap<_, _>>(), there.collect::<BTreeMap<_, _>>());
+            assert_eq!(renamed, there, "the same wait for a price");
         }
     }
 }

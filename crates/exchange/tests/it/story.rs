@@ -8,6 +8,8 @@
 //! > deposit alice 10 BTC ref tx-1
 //! > alice buy 2 @ 100 ioc stp expire-maker as my-id until 5
 //! > alice sell 2 market          > alice buy quote 500 market          > alice buy 2 @ 100 post-only on ETHUSDT
+//! > alice sell 2 @ 97 stop 98       > alice buy 2 market take 95       > alice sell 2 @ 90 stop 98 trail 500
+//! > alice sell 2 market stop - trail 100                in hundredths of a per cent; `-` is no stop price
 //! > alice cancel #3 my-id only new          > alice cancel all
 //! > alice replace #3 anyway with buy 2 @ 101
 //! > alice amend #3 to 1 as other-id
@@ -32,7 +34,7 @@ use model::{
     Deposit, FeeRounding, IpRange, KeyKind, KeyLabel, MarketId, MarketStatus, MarketTerms, OrderId,
     OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, Text,
-    TimeInForce, TimeNs, TradeGroup, WithdrawalId,
+    TimeInForce, TimeNs, TradeGroup, TriggerKind, WithdrawalId,
 };
 
 use crate::decimal;
@@ -263,6 +265,7 @@ impl Story {
         };
         let mut force = TimeInForce::Gtc;
         let mut post_only = false;
+        let (mut trigger, mut stop_text, mut trailing_bips) = (None, "-", 0);
         let mut place = PlaceOrder {
             account,
             market: MarketId(0),
@@ -277,6 +280,9 @@ impl Story {
                 "ioc" => force = TimeInForce::Ioc,
                 "fok" => force = TimeInForce::Fok,
                 "post-only" => post_only = true,
+                "stop" => (trigger, stop_text) = (Some(TriggerKind::StopLoss), words.next()),
+                "take" => (trigger, stop_text) = (Some(TriggerKind::TakeProfit), words.next()),
+                "trail" => trailing_bips = words.next().parse().unwrap(),
                 "stp" => {
                     place.self_trade_prevention = match words.next() {
                         "expire-maker" => SelfTradePrevention::ExpireMaker,
@@ -293,7 +299,23 @@ impl Story {
                 other => panic!("an order has no {other}"),
             }
         }
+        let stop_ticks =
+            if stop_text == "-" { PriceTicks::ZERO } else { PriceTicks(self.ticks(place.market, stop_text)) };
         place.kind = match price {
+            None if let Some(trigger) = trigger => OrderKind::StopMarket {
+                qty_lots: QtyLots(self.lots(place.market, number)),
+                trigger,
+                stop_ticks,
+                trailing_bips,
+            },
+            Some(price) if let Some(trigger) = trigger => OrderKind::StopLimit {
+                price_ticks: PriceTicks(self.ticks(place.market, price)),
+                qty_lots: QtyLots(self.lots(place.market, number)),
+                time_in_force: force,
+                trigger,
+                stop_ticks,
+                trailing_bips,
+            },
             _ if by_amount => OrderKind::MarketQuote { quote_amount: self.quote(place.market, number) },
             None => OrderKind::Market { qty_lots: QtyLots(self.lots(place.market, number)) },
             Some(price) => {

@@ -14,7 +14,7 @@ use model::{
     ClientOrderId, Command, CreateAccount, Deposit, EndReason, Event, ExpiryReason, FeeRounding, Liquidity,
     MarketId, MarketStatus, MarketTerms, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef,
     PlaceOrder, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side, Text, TimeInForce, TimeNs,
-    TradeGroup,
+    TradeGroup, TriggerKind,
 };
 use serde_json::{Value, json};
 
@@ -40,20 +40,53 @@ fn self_trade_prevention() {
 }
 
 #[test]
+fn stops_and_take_profits() {
+    assert_eq!(run("spot_stops.json"), 8);
+}
+
+/// A last price, an order that trails, and prices that come by one after the other.
+#[test]
+fn trailing_stops() {
+    let all: Value = serde_json::from_str(&file("spot_stops.json")).unwrap();
+    let cases = all["trailing"].as_array().unwrap();
+    assert_eq!(all["count"], all["cases"].as_array().unwrap().len() + cases.len() - 1, "E2 is not counted");
+    for case in cases {
+        println!("{}", name(case));
+        let accounts = json!([{ "acct": "A" }, { "acct": "Y" }, { "acct": "Z" }]);
+        let mut bench = Bench::new(&json!({}), &accounts);
+        bench.prints(case["last_price_at_entry"].as_str().unwrap());
+        bench.does(&case["order"]);
+        for price in case["prints"].as_array().unwrap() {
+            bench.prints(price.as_str().unwrap());
+        }
+        let expect = &case["expect"];
+        // Whatever came of it afterwards is not compared.
+        let events = bench.events.iter().filter(|event| event[0] != "TRADE" && event[0] != "EXPIRED");
+        assert_eq!(canonical(&events.cloned().collect()), canonical(&expect["events"]), "events");
+        assert_eq!(canonical(&json!(bench.extreme)), canonical(&expect["extreme"]), "extreme");
+    }
+}
+
+#[test]
 fn skipped_cases_are_listed() {
     let mut needs_more = Vec::new();
-    for file in ["spot_matching_fees.json", "spot_stp.json"] {
+    for file in ["spot_matching_fees.json", "spot_stp.json", "spot_stops.json"] {
         needs_more.extend(cases(file).iter().filter(|case| needs_more_than_there_is(case)).map(name));
     }
     let listed: Vec<_> = SKIPPED.iter().map(|(name, _)| (*name).to_string()).collect();
     assert_eq!(needs_more, listed);
 }
 
-fn cases(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
-    let all: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+fn cases(name: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(&file(name)).unwrap();
     let cases = all["cases"].as_array().unwrap().clone();
-    assert_eq!(all["count"], cases.len());
+    // The number of stops counts those that trail too, which are listed apart.
+    assert!(all.get("trailing").is_some() || all["count"] == cases.len());
     cases
 }
 
@@ -63,7 +96,7 @@ fn name(case: &Value) -> String {
 
 fn needs_more_than_there_is(case: &Value) -> bool {
     let commands = case["commands"].as_array().unwrap();
-    commands.iter().any(|command| command.get("iceberg").is_some() || command.get("stop").is_some())
+    commands.iter().any(|command| command.get("iceberg").is_some())
 }
 
 /// Runs what can be run, and says how many.
@@ -94,6 +127,8 @@ struct Bench {
     fates: BTreeMap<i64, Fate>,
     owners: BTreeMap<i64, AccountId>,
     events: Vec<Value>,
+    /// The best price that the order has seen that was triggered last.
+    extreme: Option<String>,
 }
 
 impl Bench {
@@ -147,6 +182,7 @@ impl Bench {
             fates: BTreeMap::new(),
             owners: BTreeMap::new(),
             events: Vec::new(),
+            extreme: None,
         };
         for asset in ["BASE", "QUOTE"] {
             let terms = AssetTerms { name: Text::new(asset).unwrap(), scale: 8 };
@@ -255,12 +291,26 @@ impl Bench {
         self.tell(label, op, &events);
     }
 
+    /// One trade at a price, between two who have nothing to do with the case.
+    fn prints(&mut self, price: &str) {
+        for (label, account, side) in [(-1, "Z", "SELL"), (-2, "Y", "BUY")] {
+            let told = self.events.len();
+            let command = json!({
+                "id": label, "acct": account, "side": side, "type": "LIMIT", "price": price, "qty": "1",
+            });
+            self.does(&command);
+            let kept = self.events.split_off(told);
+            self.events.extend(kept.into_iter().filter(|event| event[1] != label && event[0] != "TRADE"));
+        }
+    }
+
     fn place(&self, command: &Value) -> PlaceOrder {
         let text = |key: &str| command[key].as_str();
-        let price_ticks = || {
-            let units = decimal::units(text("price").unwrap(), self.terms.price_scale.into());
+        let ticks = |price: &str| {
+            let units = decimal::units(price, self.terms.price_scale.into());
             PriceTicks(i64::try_from(units).unwrap() / self.terms.tick_size)
         };
+        let price_ticks = || ticks(text("price").unwrap());
         let kind = match (text("type").unwrap(), text("quote")) {
             ("LIMIT", None) => OrderKind::Limit {
                 price_ticks: price_ticks(),
@@ -274,6 +324,25 @@ impl Bench {
             },
             ("LIMIT_MAKER", None) => {
                 OrderKind::LimitMaker { price_ticks: price_ticks(), qty_lots: self.lots(&command["qty"]) }
+            }
+            (stop @ ("STOP_LOSS" | "TAKE_PROFIT" | "STOP_LOSS_LIMIT" | "TAKE_PROFIT_LIMIT"), None) => {
+                let trigger =
+                    if stop.starts_with("STOP") { TriggerKind::StopLoss } else { TriggerKind::TakeProfit };
+                let stop_ticks = text("stop").map_or(PriceTicks::ZERO, ticks);
+                let trailing_bips = u16::try_from(command["delta"].as_u64().unwrap_or(0)).unwrap();
+                let qty_lots = self.lots(&command["qty"]);
+                if stop.ends_with("LIMIT") {
+                    OrderKind::StopLimit {
+                        price_ticks: price_ticks(),
+                        qty_lots,
+                        time_in_force: TimeInForce::Gtc,
+                        trigger,
+                        stop_ticks,
+                        trailing_bips,
+                    }
+                } else {
+                    OrderKind::StopMarket { qty_lots, trigger, stop_ticks, trailing_bips }
+                }
             }
             ("MARKET", None) => OrderKind::Market { qty_lots: self.lots(&command["qty"]) },
             ("MARKET", Some(amount)) => {
@@ -330,6 +399,14 @@ impl Bench {
                         continue;
                     }
                     self.prevention(maker_prevented.take().unwrap(), prevented)
+                }
+                Event::OrderTracks(tracks) => {
+                    json!(["TRACKING", self.labels[&tracks.order], self.price(tracks.price_ticks.0)])
+                }
+                Event::OrderTriggered(triggered) => {
+                    let known = self.world.witness.order(triggered.order);
+                    self.extreme = known.and_then(|known| known.extreme).map(|extreme| self.price(extreme.0));
+                    json!(["TRIGGERED", self.labels[&triggered.order], self.price(triggered.price_ticks.0)])
                 }
                 Event::OrderAmended(amended) => {
                     json!(["REPLACED", self.labels[&amended.order], self.qty(amended.qty_lots.0)])
@@ -476,6 +553,7 @@ fn expiry(reason: ExpiryReason) -> &'static str {
 /// Code and message on the wire. The gateway has the whole table; here are those that occur.
 fn message(op: &str, reject: &Reject) -> &'static str {
     match (op, reject) {
+        ("new", Reject::WouldTrigger { .. }) => "-2010 Order would trigger immediately.",
         ("new", Reject::WouldTake { .. }) => "-2010 Order would immediately match and take.",
         ("new", Reject::InsufficientBalance { .. }) => {
             "-2010 Account has insufficient balance for requested action."

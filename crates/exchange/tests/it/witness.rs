@@ -3,13 +3,13 @@
 //! every command. It also objects to what no trader would accept: a trade that was not the best one's turn, a price beyond a
 //! limit or a band, a fee that the terms do not say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use exchange::Partition;
 use model::{
     AccountId, Amount, AssetId, EndReason, Event, FeeRounding, Liquidity, MarketId, MarketTerms,
     OrderAccepted, OrderFilled, OrderId, OrderKind, OrderPrevented, PriceTicks, SelfTradePrevention, Side,
-    TimeInForce, TradeGroup, Traded,
+    TimeInForce, TradeGroup, Traded, TriggerKind,
 };
 
 /// An open order, as its owner could know it.
@@ -24,9 +24,20 @@ pub struct Known {
     pub traded_for: i128,
     held: i128,
     reference: PriceTicks,
+    /// It waits for a price.
+    waits: bool,
+    /// The best price since it follows the price.
+    pub extreme: Option<PriceTicks>,
+    /// Its place in the order of arrival at the book.
+    arrival: u64,
 }
 
 impl Known {
+    /// Whether it waits for a price.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
     pub fn left(&self) -> Option<i64> {
         self.qty.map(|qty| qty - self.filled - self.prevented)
     }
@@ -55,6 +66,12 @@ pub struct Witness {
     last_update: BTreeMap<MarketId, u64>,
     last_trade: BTreeMap<MarketId, u64>,
     next_prevented: BTreeMap<MarketId, u64>,
+    /// The price of each trade.
+    trades: BTreeMap<(MarketId, u64), PriceTicks>,
+    /// What trades have done to orders that wait and their owners have not been told yet: which order, by which price, and whether
+    /// it is triggered, or follows the price from then on.
+    touched: VecDeque<(OrderId, PriceTicks, bool)>,
+    arrivals: u64,
 }
 
 impl Witness {
@@ -118,6 +135,8 @@ impl Witness {
                     assert_eq!(traded.trade.0, *last + 1, "trades are numbered without gaps");
                     *last += 1;
                     told_by_markets.insert((traded.market, traded.trade.0), (traded.clone(), 0));
+                    self.trades.insert((traded.market, traded.trade.0), traded.price_ticks);
+                    self.price_comes_by(traded.market, traded.price_ticks);
                 }
                 Event::LevelChanged(changed) => {
                     let last = self.last_update.entry(changed.market).or_default();
@@ -149,6 +168,25 @@ impl Witness {
                         *next += 1;
                     }
                     self.prevented(prevented);
+                }
+                Event::OrderTracks(tracks) => {
+                    let touched = (tracks.order, tracks.price_ticks, false);
+                    assert_eq!(
+                        self.touched.pop_front(),
+                        Some(touched),
+                        "an order follows the price in its turn"
+                    );
+                }
+                Event::OrderTriggered(triggered) => {
+                    let touched = (triggered.order, triggered.price_ticks, true);
+                    assert_eq!(self.touched.pop_front(), Some(touched), "an order is triggered in its turn");
+                    let asset = self.pays_in(triggered.order);
+                    self.purse(triggered.account, asset).hold(triggered.held.0);
+                    self.arrivals += 1;
+                    let known = self.open.get_mut(&triggered.order).expect("only open orders are triggered");
+                    known.held += triggered.held.0;
+                    known.accepted.kind = known.accepted.kind.triggered();
+                    known.arrival = self.arrivals;
                 }
                 Event::OrderAmended(amended) => {
                     let known = self.open.get_mut(&amended.order).expect("only open orders are amended");
@@ -214,6 +252,39 @@ impl Witness {
             assert_eq!(*told, 2, "both accounts are told of a trade");
             self.references.insert(traded.market, traded.price_ticks);
         }
+        assert!(self.touched.is_empty(), "whoever waited for a price is told that it has come");
+    }
+
+    /// What a trade does to those that wait, oldest first.
+    fn price_comes_by(&mut self, market: MarketId, price: PriceTicks) {
+        for (order, known) in &mut self.open {
+            let accepted = &known.accepted;
+            let (Some(trigger), true) = (accepted.kind.trigger(), accepted.market == market && known.waits)
+            else {
+                continue;
+            };
+            let is_buy = accepted.side == Side::Buy;
+            if let Some(extreme) = &mut known.extreme {
+                *extreme = if is_buy { price.min(*extreme) } else { price.max(*extreme) };
+                let away = i128::from(extreme.0) * i128::from(trigger.trailing_bips.expect("it trails"));
+                let back = if is_buy { price.0 - extreme.0 } else { extreme.0 - price.0 };
+                if i128::from(back) * 10_000 >= away {
+                    known.waits = false;
+                    self.touched.push_back((*order, price, true));
+                }
+                continue;
+            }
+            let stop = trigger.stop_ticks.expect("it waits for one");
+            let above = (trigger.kind == TriggerKind::StopLoss) == is_buy;
+            if if above { price >= stop } else { price <= stop } {
+                if trigger.trailing_bips.is_some() {
+                    known.extreme = Some(price);
+                } else {
+                    known.waits = false;
+                }
+                self.touched.push_back((*order, price, !known.waits));
+            }
+        }
     }
 
     fn accepted(&mut self, accepted: &OrderAccepted) {
@@ -229,8 +300,29 @@ impl Witness {
             };
             assert_eq!(accepted.held.0, cost, "what a limit order can cost is held");
         }
-        let reference = self.references[&accepted.market].clamp(terms.min_price_ticks, terms.max_price_ticks);
+        let last = self.references[&accepted.market];
+        let reference = last.clamp(terms.min_price_ticks, terms.max_price_ticks);
+        let mut extreme = None;
+        if let Some(trigger) = accepted.kind.trigger() {
+            let qty = i128::from(qty.expect("an order that waits has a quantity"));
+            let waits_for = price.unwrap_or(i128::from(trigger.stop_ticks.unwrap_or(reference).0));
+            let cost = match accepted.side {
+                Side::Buy => waits_for * qty * tick_lot,
+                Side::Sell => qty * terms.base_atoms_per_lot.0,
+            };
+            assert_eq!(accepted.held.0, cost, "what it costs at the price that it waits for is held");
+            if trigger.stop_ticks.is_none() {
+                let nothing_yet =
+                    if accepted.side == Side::Buy { PriceTicks(i64::MAX) } else { PriceTicks(0) };
+                let traded = self.last_trade.get(&accepted.market).is_some_and(|trade| *trade > 0);
+                extreme = Some(if traded { last } else { nothing_yet });
+            }
+        }
+        self.arrivals += 1;
         let known = Known {
+            waits: accepted.kind.trigger().is_some(),
+            extreme,
+            arrival: self.arrivals,
             accepted: accepted.clone(),
             qty,
             filled: 0,
@@ -260,10 +352,21 @@ impl Witness {
             Liquidity::Taker => (traded.taker_order, traded.taker_side),
         };
         assert_eq!((filled.order, filled.side), (expected, way), "both tell of the same trade");
+        // The band is that of the last trade before an order enters the book, whenever that is.
+        let before = self.trades.get(&(filled.market, filled.trade.0 - 1)).copied();
+        let terms = self.markets[&filled.market];
+        let known = self.open.get_mut(&filled.order).expect("only open orders trade");
+        if filled.liquidity == Liquidity::Taker && known.filled == 0 {
+            let reference = before.unwrap_or(known.reference);
+            known.reference = reference.clamp(terms.min_price_ticks, terms.max_price_ticks);
+        }
         let known = &self.open[&filled.order];
+        assert!(!known.waits, "nobody trades before his price has come");
         assert_eq!((known.accepted.side, known.accepted.account), (filled.side, filled.account));
         match filled.liquidity {
-            Liquidity::Maker => self.is_first(known, filled.price_ticks),
+            Liquidity::Maker => {
+                self.is_first(known, filled.price_ticks, self.open[&traded.taker_order].arrival);
+            }
             Liquidity::Taker => self.may_take(known, filled.price_ticks, &self.open[&traded.maker_order]),
         }
 
@@ -350,11 +453,11 @@ impl Witness {
 
     /// A maker trades at its own price, when nobody has a better price, or has waited longer at this one. Orders are
     /// numbered in the order of arrival and keep their number while they keep their place.
-    fn is_first(&self, maker: &Known, price: PriceTicks) {
+    fn is_first(&self, maker: &Known, price: PriceTicks, taker_arrival: u64) {
         assert_eq!(maker.accepted.kind.price_ticks(), Some(price), "a trade has the resting order's price");
         let rank = |known: &Known| {
             let price = known.accepted.kind.price_ticks().map_or(0, |price| price.0);
-            (if maker.accepted.side == Side::Buy { -price } else { price }, known.accepted.order)
+            (if maker.accepted.side == Side::Buy { -price } else { price }, known.arrival)
         };
         let first = self
             .open
@@ -362,7 +465,9 @@ impl Witness {
             .filter(|known| {
                 (known.accepted.market, known.accepted.side) == (maker.accepted.market, maker.accepted.side)
             })
-            .filter(|known| known.left() != Some(0))
+            .filter(|known| known.left() != Some(0) && known.accepted.kind.trigger().is_none())
+            // Those whose price has come are on the book only when they have had their turn, behind this one.
+            .filter(|known| known.arrival < taker_arrival)
             .map(rank)
             .min();
         assert_eq!(first, Some(rank(maker)), "price first, then time");
@@ -379,6 +484,9 @@ impl Witness {
                 assert!(price >= price_ticks, "not below the limit");
             }
             (OrderKind::LimitMaker { .. }, _) => panic!("a LIMIT_MAKER order never takes"),
+            (OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. }, _) => {
+                panic!("its owner was not told that its price has come")
+            }
             (OrderKind::Market { .. } | OrderKind::MarketQuote { .. }, side) => {
                 let band = i128::from(self.markets[&accepted.market].band_ppm);
                 let (price, reference) = (i128::from(price.0), i128::from(taker.reference.0));
@@ -441,17 +549,19 @@ impl Witness {
                     .open
                     .values()
                     .filter(|known| (known.accepted.market, known.accepted.side) == (*market, side))
+                    .filter(|known| !known.waits)
                     .map(|known| {
                         let price =
                             known.accepted.kind.price_ticks().expect("only orders with a limit stay open");
                         let left = known.left().expect("they have a quantity");
                         assert!(left > 0, "an order with nothing left has ended");
-                        (known.accepted.order, known.accepted.account, price, left)
+                        (known.arrival, (known.accepted.order, known.accepted.account, price, left))
                     })
                     .collect();
-                ours.sort_by_key(|(order, _, price, _)| {
-                    (if side == Side::Buy { -*price } else { *price }, *order)
+                ours.sort_by_key(|(arrival, (_, _, price, _))| {
+                    (if side == Side::Buy { -*price } else { *price }, *arrival)
                 });
+                let ours: Vec<_> = ours.into_iter().map(|(_, order)| order).collect();
                 let theirs: Vec<_> = partition
                     .queue(*market, side)
                     .expect("the market was listed")

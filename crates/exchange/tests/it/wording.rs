@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use model::{
     AccountId, Amount, AssetId, EndReason, Event, ExpiryReason, IpRange, KeyKind, Liquidity, MarketId,
-    MarketStatus, MarketTerms, OrderAccepted, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented,
-    PriceTicks, QtyLots, Reject, SelfTradePrevention, Side,
+    MarketStatus, MarketTerms, OrderAccepted, OrderEnded, OrderFilled, OrderId, OrderPrevented, PriceTicks,
+    QtyLots, Reject, SelfTradePrevention, Side,
 };
 
 use crate::decimal;
@@ -24,7 +24,7 @@ impl Story {
         for event in events {
             match event {
                 Event::OrderAccepted(accepted) => {
-                    if matches!(accepted.kind, OrderKind::Market { .. } | OrderKind::MarketQuote { .. }) {
+                    if accepted.kind.price_ticks().is_none() {
                         let held = self.paid_in(accepted.market, accepted.side, accepted.held);
                         lines.push(format!("accepted #{}, {held} held", accepted.order));
                     }
@@ -49,6 +49,20 @@ impl Story {
                     if was_placed.is_some() || ended.reason != EndReason::Filled {
                         lines.push(self.ended(ended));
                     }
+                }
+                Event::OrderTracks(tracks) => {
+                    let price = self.price(tracks.market, tracks.price_ticks);
+                    lines.push(format!("#{} follows the price from {price}", tracks.order));
+                }
+                Event::OrderTriggered(triggered) => {
+                    let price = self.price(triggered.market, triggered.price_ticks);
+                    let side = self.side_of(triggered.order);
+                    let held = if triggered.held.is_zero() {
+                        String::new()
+                    } else {
+                        format!(", {} more held", self.paid_in(triggered.market, side, triggered.held))
+                    };
+                    lines.push(format!("triggered #{} at {price}{held}", triggered.order));
                 }
                 Event::OrderAmended(amended) => {
                     let known = self.world.witness.order(amended.order).expect("an amended order is open");
@@ -146,11 +160,15 @@ impl Story {
         for accepted in placed.values() {
             let known = self.world.witness.order(accepted.order).expect("it has not ended");
             let left = QtyLots(known.left().expect("a resting order has a quantity"));
-            let price = accepted.kind.price_ticks().expect("a resting order has a price");
-            let (qty, price) = (self.qty(accepted.market, left), self.price(accepted.market, price));
+            let qty = self.qty(accepted.market, left);
+            let price = accepted.kind.price_ticks().map_or_else(
+                || "market".to_string(),
+                |price| format!("@ {}", self.price(accepted.market, price)),
+            );
             let name = &accepted.client_order_id;
             let called = if name.is_empty() { String::new() } else { format!(" as {name}") };
-            lines.push(format!("rests #{} {qty} @ {price}{called}", accepted.order));
+            let how = if known.waits() { "waits" } else { "rests" };
+            lines.push(format!("{how} #{} {qty} {price}{called}", accepted.order));
         }
         lines
     }
@@ -290,6 +308,9 @@ impl Story {
             Reject::DepositLimit { left } => format!("only {} more can be deposited", quote(left)),
             Reject::AmountNotPositive { amount } => {
                 format!("the amount must be above zero, not {}", quote(amount))
+            }
+            Reject::WouldTrigger { last_ticks } => {
+                format!("the last price, {}, would trigger it at once", self.price(market, last_ticks))
             }
             Reject::WouldTake { best_ticks } => {
                 format!("it would trade at once at {}", self.price(market, best_ticks))

@@ -40,7 +40,18 @@ const NEW_CLIENT_ORDER_ID: Parameter = Parameter::optional("newClientOrderId", K
 const CANCEL_RESTRICTIONS: Parameter =
     Parameter::optional("cancelRestrictions", Kind::OneOf(&["ONLY_NEW", "ONLY_PARTIALLY_FILLED"]));
 const SIDE: Parameter = Parameter::required("side", Kind::OneOf(&["BUY", "SELL"]));
-const ORDER_TYPE: Parameter = Parameter::required("type", Kind::OneOf(&["LIMIT", "LIMIT_MAKER", "MARKET"]));
+const ORDER_TYPE: Parameter = Parameter::required(
+    "type",
+    Kind::OneOf(&[
+        "LIMIT",
+        "LIMIT_MAKER",
+        "MARKET",
+        "STOP_LOSS",
+        "STOP_LOSS_LIMIT",
+        "TAKE_PROFIT",
+        "TAKE_PROFIT_LIMIT",
+    ]),
+);
 const TIME_IN_FORCE: Parameter = Parameter::optional("timeInForce", Kind::OneOf(&["GTC", "IOC", "FOK"]));
 const QUANTITY: Parameter = Parameter::optional("quantity", Kind::Decimal);
 const QUOTE_ORDER_QTY: Parameter = Parameter::optional("quoteOrderQty", Kind::Decimal);

@@ -85,14 +85,22 @@ fn meaning(name: &str) -> Option<&'static str> {
         }
         "newClientOrderId" => "A name for what this request does; made up when left out",
         "cancelNewClientOrderId" => "A name for the cancel; made up when left out",
-        "timeInForce" => "Needed for LIMIT, and for nothing else",
+        "timeInForce" => "Needed for LIMIT, STOP_LOSS_LIMIT and TAKE_PROFIT_LIMIT, and for nothing else",
         "quantity" => "Of the base asset, a whole number of the market's steps",
         "quoteOrderQty" => "Of the quote asset: what a MARKET order spends or receives, instead of quantity",
-        "price" => "A whole number of the market's ticks; needed for LIMIT and LIMIT_MAKER",
+        "price" => {
+            "A whole number of the market's ticks; needed for LIMIT, LIMIT_MAKER, STOP_LOSS_LIMIT and TAKE_PROFIT_LIMIT"
+        }
         "newQty" => "Less than the quantity of the order",
         "strategyId" | "strategyType" => "A label; it is told in the answer",
-        "newOrderRespType" => "How much is told of a new order; ACK for LIMIT_MAKER, else FULL",
-        "stopPrice" | "trailingDelta" => "Refused: no orders wait for a price here",
+        "newOrderRespType" => "How much is told of a new order; FULL for LIMIT and MARKET, else ACK",
+        "stopPrice" => {
+            "The price at which an order that waits is triggered, or, with trailingDelta, follows the price from then on; \
+             STOP_LOSS and TAKE_PROFIT orders need this or trailingDelta"
+        }
+        "trailingDelta" => {
+            "By how many hundredths of a per cent the price must turn back from its best to trigger the order"
+        }
         "icebergQty" => "Refused unless 0: no order hides a part of itself here",
         "pegPriceType" | "pegOffsetValue" | "pegOffsetType" => "Refused: no order follows the market here",
         "cancelReplaceMode" => "Whether the new order is placed although the old one could not be cancelled",

@@ -13,7 +13,8 @@ fn list_of(words: &[&str]) -> Schema {
 }
 
 const SIDES: &[&str] = &["BUY", "SELL"];
-const ORDER_TYPES: &[&str] = &["LIMIT", "LIMIT_MAKER", "MARKET"];
+const ORDER_TYPES: &[&str] =
+    &["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
 const TIMES_IN_FORCE: &[&str] = &["GTC", "IOC", "FOK"];
 const ORDER_STATUSES: &[&str] =
     &["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"];

@@ -17,7 +17,7 @@ use crate::streams::hub::{Hub, Interest};
 /// What has happened to an order. Source: user-data-stream.md "Order Update".
 #[derive(Clone, Debug)]
 pub(crate) enum Execution {
-    /// It was accepted.
+    /// It was accepted; or a price has come that it waited for, so that it follows the price or takes part in its market.
     New,
     /// It has traded.
     Trade(OrderFilled),
@@ -229,6 +229,17 @@ impl Picking<'_> {
                     self.report(views, place, prevented.order, execution);
                 }
             }
+            Event::OrderTracks(tracks) => {
+                if self.interest.account(tracks.account) {
+                    self.report(views, place, tracks.order, Execution::New);
+                }
+            }
+            Event::OrderTriggered(triggered) => {
+                if self.interest.account(triggered.account) {
+                    self.released(views, triggered.account, triggered.order, triggered.held);
+                    self.report(views, place, triggered.order, Execution::New);
+                }
+            }
             Event::OrderAmended(amended) => {
                 if self.interest.account(amended.account) {
                     self.released(views, amended.account, amended.order, amended.released);
@@ -331,8 +342,8 @@ impl Picking<'_> {
         self.facts.push(Fact::Report(Box::new(report)));
     }
 
-    fn released(&mut self, views: &Views, account: AccountId, order: OrderId, released: Amount) {
-        if !released.is_zero()
+    fn released(&mut self, views: &Views, account: AccountId, order: OrderId, amount: Amount) {
+        if !amount.is_zero()
             && let Some(order) = views.orders().by_id(order)
             && let Some(terms) = views.catalog().market(order.market)
         {

@@ -34,6 +34,10 @@ struct ExecutionReport {
     p: Decimal,
     #[serde(rename = "P")]
     stop_price: Decimal,
+    #[serde(rename = "d", skip_serializing_if = "Option::is_none")]
+    trailing_delta: Option<u16>,
+    #[serde(rename = "D", skip_serializing_if = "Option::is_none")]
+    trailing_time: Option<u64>,
     #[serde(rename = "F")]
     iceberg_qty: Decimal,
     g: i8,
@@ -188,6 +192,7 @@ pub(super) fn execution_report(
         }
     };
     let is_open = matches!(status, OrderStatus::New | OrderStatus::PartiallyFilled);
+    let trigger = order.kind.trigger();
     json(&ExecutionReport {
         e: "executionReport",
         event_time: unit.of(time_ns),
@@ -198,7 +203,9 @@ pub(super) fn execution_report(
         f: state.time_in_force,
         q: state.orig_qty,
         p: state.price,
-        stop_price: listing.price(PriceTicks::ZERO),
+        stop_price: listing.price(trigger.and_then(|trigger| trigger.stop_ticks).unwrap_or(PriceTicks::ZERO)),
+        trailing_delta: trigger.and_then(|trigger| trigger.trailing_bips),
+        trailing_time: order.trailing_ns().map(|time| unit.of(time)),
         iceberg_qty: listing.quantity(QtyLots::ZERO),
         g: NO_LIST,
         original_client_order_id: Name(original),
@@ -215,7 +222,7 @@ pub(super) fn execution_report(
         t: fill.trade,
         v: order.prevented_match.filter(|_| !order.prevented_lots.is_zero()),
         execution_id: *execution_id,
-        w: is_open,
+        w: is_open && order.working_ns().is_some(),
         m: fill.is_maker,
         ignored: false,
         creation_time: unit.of(order.accepted_ns),

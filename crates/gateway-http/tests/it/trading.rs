@@ -387,3 +387,50 @@ fn a_read_that_follows_a_write_sees_it() {
     let depth = world.get("/api/v3/depth?symbol=BTCUSDT").ok();
     assert_eq!(depth["bids"], json!([["10000.00", "0.20000000"]]));
 }
+
+/// An order that waits is found, listed, shown as not working, and works once its price has come.
+#[test]
+fn an_order_waits_for_its_price_and_then_works() {
+    let (world, alice, bob) = World::open();
+    alice.rest("SELL", "1", "50000");
+    bob.place("side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=50000").ok();
+    let waits = "side=SELL&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.5&price=48000&stopPrice=49000";
+    let ack = bob.place(waits).ok();
+    assert_fields(&ack, "symbol orderId orderListId clientOrderId transactTime");
+    let id = ack["orderId"].as_u64().unwrap();
+    let found = bob.get(ORDER, &format!("symbol=BTCUSDT&orderId={id}")).ok();
+    assert_eq!((&found["type"], &found["status"]), (&"STOP_LOSS_LIMIT".into(), &"NEW".into()));
+    assert_eq!((&found["stopPrice"], &found["price"]), (&"49000.00".into(), &"48000.00".into()));
+    assert_eq!((&found["isWorking"], &found["workingTime"]), (&false.into(), &(-1).into()));
+    assert_eq!(bob.get("/api/v3/openOrders", "symbol=BTCUSDT").ok(), json!([found]));
+
+    // Nobody sees it in the book.
+    assert_eq!(world.get("/api/v3/depth?symbol=BTCUSDT").ok()["asks"], json!([]));
+    alice.rest("BUY", "1", "48500");
+    bob.place("side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.2&price=48500").ok();
+    let triggered = bob.get(ORDER, &format!("symbol=BTCUSDT&orderId={id}")).ok();
+    assert_eq!((&triggered["status"], &triggered["isWorking"]), (&"FILLED".into(), &true.into()));
+    assert_eq!(triggered["workingTime"], triggered["updateTime"]);
+    assert_eq!(triggered["executedQty"], "0.50000000");
+
+    // A trailing one says how far it trails, and since when.
+    let trailing =
+        bob.place("side=SELL&type=STOP_LOSS&quantity=0.1&trailingDelta=500&newOrderRespType=RESULT").ok();
+    assert_eq!((&trailing["type"], &trailing["trailingDelta"]), (&"STOP_LOSS".into(), &500.into()));
+    assert_eq!(
+        (&trailing["trailingTime"], &trailing["workingTime"]),
+        (&trailing["transactTime"], &(-1).into())
+    );
+    let later = bob.place("side=SELL&type=STOP_LOSS&quantity=0.1&trailingDelta=500&stopPrice=48000").ok();
+    let found = bob.get(ORDER, &format!("symbol=BTCUSDT&orderId={}", later["orderId"])).ok();
+    assert_eq!((found.get("trailingTime"), &found["trailingDelta"]), (None, &500.into()));
+    assert_eq!(found["stopPrice"], "48000.00");
+    let at_once = bob.place("side=SELL&type=STOP_LOSS&quantity=0.1&stopPrice=48500");
+    at_once.assert_error(400, -2010, "Order would trigger immediately.");
+
+    // It is cancelled like any other.
+    let cancelled = bob.send("DELETE", "/api/v3/openOrders", "symbol=BTCUSDT").ok();
+    assert_eq!(cancelled.as_array().unwrap().len(), 2);
+    assert_eq!(cancelled[0]["status"], "CANCELED");
+    assert_eq!(cancelled[1]["stopPrice"], "48000.00");
+}

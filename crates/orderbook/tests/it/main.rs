@@ -3,3 +3,4 @@
 mod known_bugs;
 mod naive_agrees;
 mod pair;
+mod triggers;

@@ -127,6 +127,9 @@ fn order_params(order: &Order, listing: &Listing, params: &mut Params) {
             params.push(quantity(qty_lots.0));
             "MARKET"
         }
+        OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => {
+            unreachable!("the traders of the simulation do not wait for prices")
+        }
         OrderKind::MarketQuote { quote_amount } => {
             params.push(("quoteOrderQty", decimal(quote_amount.0, listing.quote_scale)));
             "MARKET"

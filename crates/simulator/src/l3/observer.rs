@@ -130,6 +130,8 @@ impl<'a> Observer<'a> {
                 Event::Rejected { reject, .. } => self.refused(planned, *reject),
                 Event::OrderAccepted(_)
                 | Event::OrderPrevented(_)
+                | Event::OrderTracks(_)
+                | Event::OrderTriggered(_)
                 | Event::AssetAdded { .. }
                 | Event::MarketAdded { .. }
                 | Event::AccountCreated { .. }

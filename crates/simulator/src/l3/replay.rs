@@ -106,6 +106,9 @@ impl Sent {
                 OrderKind::Limit { .. } => &mut self.limit,
                 OrderKind::LimitMaker { .. } => &mut self.limit_maker,
                 OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => &mut self.market,
+                OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => {
+                    unreachable!("a replay places nothing that waits for a price")
+                }
             },
             Command::AmendOrder(_) => &mut self.amends,
             Command::ReplaceOrder(_) => &mut self.replaces,

@@ -358,6 +358,9 @@ fn record_order(record: &mut Record, terms: &MarketTerms, trader: TraderId, orde
             record.arrive(arriving(price_ticks.0, qty_lots.0), Some(price_ticks.0), true);
         }
         OrderKind::Market { qty_lots } => record.arrive(arriving(0, qty_lots.0), None, false),
+        OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => {
+            unreachable!("the traders of the simulation do not wait for prices")
+        }
         OrderKind::MarketQuote { quote_amount } => {
             let mut left = quote_amount;
             // Level by level, whole lots only.

@@ -9,7 +9,7 @@ use model::{
     Deposit, Event, FeeRounding, MarketId, MarketName, MarketStatus, MarketTerms, MoveMarket, OrderAccepted,
     OrderId, OrderKind, OrderRef, PartitionId, Partitions, PlaceOrder, PriceTicks, QtyLots, Reference,
     ReplaceMode, ReplaceOrder, RequestWithdrawal, SelfTradePrevention, SettleWithdrawal, Side, TimeInForce,
-    TimeNs, TradeGroup, WithdrawalId,
+    TimeNs, TradeGroup, TriggerKind, WithdrawalId,
 };
 
 use crate::random::Random;
@@ -270,7 +270,21 @@ impl Flow {
             account,
             market,
             side: [Side::Buy, Side::Sell][self.choice(2)],
-            kind: match self.random.below(10) {
+            kind: match self.random.below(12) {
+                10 => OrderKind::StopMarket {
+                    qty_lots,
+                    trigger: [TriggerKind::StopLoss, TriggerKind::TakeProfit][self.choice(2)],
+                    stop_ticks: price_ticks,
+                    trailing_bips: 0,
+                },
+                11 => OrderKind::StopLimit {
+                    price_ticks,
+                    qty_lots,
+                    time_in_force: TimeInForce::Gtc,
+                    trigger: [TriggerKind::StopLoss, TriggerKind::TakeProfit][self.choice(2)],
+                    stop_ticks: PriceTicks::ZERO,
+                    trailing_bips: 100,
+                },
                 0 => OrderKind::Market { qty_lots },
                 1 => OrderKind::MarketQuote { quote_amount: Amount(i128::from(qty_lots.0) * 1_000) },
                 2 => OrderKind::LimitMaker { price_ticks, qty_lots },

@@ -64,6 +64,10 @@ impl Witness {
                 self.release(order.account, pays_with(state, order.market, order.side), -order.held);
             }
             Event::OrderFilled(fill) => self.filled(state, fill),
+            Event::OrderTriggered(order) => {
+                let asset = pays_with(state, order.market, self.side(order.order));
+                self.release(order.account, asset, -order.held);
+            }
             Event::OrderAmended(order) => {
                 let asset = pays_with(state, order.market, self.side(order.order));
                 self.release(order.account, asset, order.released);

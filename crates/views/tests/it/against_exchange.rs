@@ -9,7 +9,7 @@ use model::{
     CreateAccount, CreateApiKey, Deposit, Event, EventBatch, EventSeq, KeyKind, KeyLabel, MarketId, OrderId,
     OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
     RequestWithdrawal, RevokeApiKey, SelfTradePrevention, Seq, Sequenced, SettleWithdrawal, Side,
-    TimeInForce, TimeNs, TradeGroup, WithdrawalId,
+    TimeInForce, TimeNs, TradeGroup, TriggerKind, WithdrawalId,
 };
 use views::{OrderStatus, ViewSettings, Views};
 
@@ -229,7 +229,22 @@ impl Flow {
         let qty_lots = QtyLots(1 + i64::try_from(self.random.below(400)).unwrap());
         let time_in_force =
             [TimeInForce::Gtc, TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok][self.random.index(4)];
-        let kind = match self.random.below(10) {
+        let trigger = [TriggerKind::StopLoss, TriggerKind::TakeProfit][self.random.index(2)];
+        let (stop_ticks, trailing_bips) = if self.random.below(3) == 0 {
+            (PriceTicks::ZERO, 200)
+        } else {
+            (price_ticks, [0, 200][self.random.index(2)])
+        };
+        let kind = match self.random.below(12) {
+            10 => OrderKind::StopMarket { qty_lots, trigger, stop_ticks, trailing_bips },
+            11 => OrderKind::StopLimit {
+                price_ticks,
+                qty_lots,
+                time_in_force,
+                trigger,
+                stop_ticks,
+                trailing_bips,
+            },
             0 => OrderKind::Market { qty_lots },
             1 => {
                 OrderKind::MarketQuote { quote_amount: Amount(1 + i128::from(self.random.below(2_000_000))) }
@@ -297,7 +312,15 @@ impl Flow {
                 }
             }
         }
-        assert_eq!(views.orders().open_count(), resting, "what is open rests on a book");
+        for place in partition.catalog().markets().flat_map(|(market, _)| partition.waiting(market).unwrap())
+        {
+            let order = views.orders().by_id(place.order).expect("what waits is known");
+            assert_eq!((order.account, order.kind.trigger()), (place.account, place.kind.trigger()));
+            assert_eq!((order.held, Some(order.open_lots())), (place.held, place.kind.qty_lots()));
+            assert_eq!(order.working_ns(), None, "whoever waits takes no part in the market");
+            resting += 1;
+        }
+        assert_eq!(views.orders().open_count(), resting, "what is open rests on a book, or waits");
         let open: usize = (1..=ACCOUNTS).map(|account| views.orders().open(AccountId(account)).len()).sum();
         assert_eq!(open, resting);
     }

@@ -128,6 +128,9 @@ impl Naive {
                 order.prevented += prevented.prevented_lots.0;
                 order.updated_ns = time_ns;
             }
+            Event::OrderTracks(_) | Event::OrderTriggered(_) => {
+                unreachable!("nobody in this world waits for a price")
+            }
             Event::OrderAmended(amended) => {
                 let order = self.orders.get_mut(&amended.order).unwrap();
                 order.qty = amended.qty_lots.0;
@@ -443,6 +446,10 @@ fn next_open(interval: Interval, offset: UtcOffset, open_ms: i128) -> i128 {
 pub fn shown_qty(order: &NaiveOrder) -> QtyLots {
     QtyLots(match order.accepted.kind {
         OrderKind::MarketQuote { .. } => order.executed + order.prevented,
-        OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => order.qty,
+        OrderKind::Limit { .. }
+        | OrderKind::LimitMaker { .. }
+        | OrderKind::Market { .. }
+        | OrderKind::StopMarket { .. }
+        | OrderKind::StopLimit { .. } => order.qty,
     })
 }

@@ -120,6 +120,9 @@ pub fn terms(name: &str, base: u32, quote: u32) -> MarketTerms {
     }
 }
 
+/// What follows the price is tested against the exchange itself.
+const NOBODY_WAITS: &str = "nobody in this world waits for a price";
+
 const MODES: [SelfTradePrevention; 4] = [
     SelfTradePrevention::None,
     SelfTradePrevention::ExpireMaker,
@@ -514,6 +517,7 @@ impl World {
         let qty = match kind {
             OrderKind::MarketQuote { .. } => i64::MAX,
             OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => qty_lots.0,
+            OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => unreachable!("{NOBODY_WAITS}"),
         };
         self.open.insert(id, Open { account, market, side, kind, stp, name, qty, done: 0, held });
         self.told.push(Event::OrderAccepted(OrderAccepted {
@@ -585,6 +589,7 @@ impl World {
                 self.level(market, side, price_ticks.0, left);
             }
             OrderKind::Limit { .. } => self.end(id, EndReason::Expired(ExpiryReason::UnfilledIoc)),
+            OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => unreachable!("{NOBODY_WAITS}"),
             OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => {
                 self.end(id, EndReason::Expired(ExpiryReason::InsufficientLiquidity));
             }
@@ -662,6 +667,9 @@ impl World {
                 ) => terms.notional(limit, qty_lots).0 - quote,
                 (Side::Buy, OrderKind::Market { .. }) => terms.notional(PriceTicks(600), qty_lots).0 - quote,
                 (Side::Buy, OrderKind::MarketQuote { .. }) | (Side::Sell, _) => 0,
+                (Side::Buy, OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. }) => {
+                    unreachable!("{NOBODY_WAITS}")
+                }
             };
             let ppm = match liquidity {
                 Liquidity::Maker => terms.maker_fee_ppm,

@@ -1,0 +1,349 @@
+//! Orders that wait for a price: stop-loss, take-profit and trailing orders. They are on no book; a price that comes by takes
+//! out those that it triggers, and touches no others. Which price that is (the last trade's, say) is the caller's matter.
+//! Source: semantics 1.6.
+//!
+//! An order with a stop price lies in a list sorted by that price. One that trails lies, once it follows the price, among those
+//! of its side and its distance. There, whoever came first has seen every price that those behind it have seen, so its extreme
+//! is at least as good: the extremes form runs, a new best price makes one run of the last few, and the first run is the first
+//! to be triggered. So a price costs a step for each distance in use and each order that it triggers, however many wait.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use model::{AccountId, OrderId, PlaceMessage, PriceTicks, QtyLots, Side, Trigger, WaitingOrder};
+
+/// An order that waits.
+#[derive(Clone, Debug)]
+struct Waiting {
+    place: PlaceMessage,
+    amends: u16,
+    /// Its place in the order of acceptance.
+    number: u64,
+    /// Its place among those of its side and distance; `None` while it waits for a stop price.
+    follows: Option<u64>,
+}
+
+/// What a price has done to an order that waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// It follows the price from now on.
+    Tracks {
+        /// Which order.
+        order: OrderId,
+        /// Whose it is.
+        account: AccountId,
+    },
+    /// It waits no longer.
+    Triggered {
+        /// The order.
+        place: PlaceMessage,
+        /// How often it was amended.
+        amends: u16,
+    },
+}
+
+/// The orders of one side and distance that follow the price.
+#[derive(Clone, Debug, Default)]
+struct Trail {
+    /// In the order in which they began to follow it.
+    orders: BTreeMap<u64, OrderId>,
+    /// The first of each run, and its extreme: the first runs have the best. Runs may have become empty.
+    runs: VecDeque<(u64, PriceTicks)>,
+}
+
+impl Trail {
+    /// Adds an order that has seen nothing better than `extreme`, and no price that the others have not seen.
+    fn push(&mut self, number: u64, order: OrderId, extreme: PriceTicks) {
+        while self.runs.back().is_some_and(|(first, _)| self.orders.range(first..).next().is_none()) {
+            self.runs.pop_back();
+        }
+        self.orders.insert(number, order);
+        if self.runs.back().is_none_or(|(_, last)| *last != extreme) {
+            self.runs.push_back((number, extreme));
+        }
+    }
+
+    /// A price has come by: it is the extreme of all that have seen nothing better.
+    fn follow(&mut self, side: Side, price: PriceTicks) {
+        let mut beaten = None;
+        while let Some((first, extreme)) = self.runs.back()
+            && beats(side, price, *extreme)
+        {
+            beaten = Some(*first);
+            self.runs.pop_back();
+        }
+        if let Some(first) = beaten {
+            self.runs.push_back((first, price));
+        }
+    }
+
+    /// Takes out the first run if `price` triggers it; `None` when there is nothing more to take out.
+    fn trigger(&mut self, side: Side, bips: u16, price: PriceTicks) -> Option<Vec<OrderId>> {
+        let (_, extreme) = *self.runs.front()?;
+        let behind = self.runs.get(1).map_or(u64::MAX, |(first, _)| *first);
+        let is_empty = self.orders.range(..behind).next().is_none();
+        if !is_empty && !is_turned(side, bips, extreme, price) {
+            return None;
+        }
+        self.runs.pop_front();
+        let rest = self.orders.split_off(&behind);
+        Some(std::mem::replace(&mut self.orders, rest).into_values().collect())
+    }
+
+    fn extreme(&self, number: u64) -> PriceTicks {
+        let at = self.runs.partition_point(|(first, _)| *first <= number);
+        self.runs[at.checked_sub(1).expect("whoever follows the price is in a run")].1
+    }
+}
+
+/// Whether a price is better than an extreme: higher for a sell, lower for a buy.
+fn beats(side: Side, price: PriceTicks, extreme: PriceTicks) -> bool {
+    match side {
+        Side::Buy => price < extreme,
+        Side::Sell => price > extreme,
+    }
+}
+
+/// Whether the price has turned back from an extreme by the distance.
+fn is_turned(side: Side, bips: u16, extreme: PriceTicks, price: PriceTicks) -> bool {
+    let price = i128::from(price.0).saturating_mul(i128::from(Trigger::BIPS));
+    let (extreme, one, bips) = (i128::from(extreme.0), i128::from(Trigger::BIPS), i128::from(bips));
+    match side {
+        Side::Buy => price >= extreme.saturating_mul(one.saturating_add(bips)),
+        Side::Sell => price <= extreme.saturating_mul(one.saturating_sub(bips)),
+    }
+}
+
+/// What an order that follows the price has seen before the first price: anything is better.
+const fn worst(side: Side) -> PriceTicks {
+    match side {
+        Side::Buy => PriceTicks(i64::MAX),
+        Side::Sell => PriceTicks(0),
+    }
+}
+
+/// All orders of one market that wait for one sort of price.
+#[derive(Clone, Debug)]
+pub struct Triggers {
+    waiting: BTreeMap<OrderId, Waiting>,
+    /// By stop price, those that wait for it or one above.
+    rising: BTreeSet<(PriceTicks, OrderId)>,
+    /// By stop price, those that wait for it or one below.
+    falling: BTreeSet<(PriceTicks, OrderId)>,
+    trails: BTreeMap<(Side, u16), Trail>,
+    next_number: u64,
+    /// A price above this one and below the next does nothing.
+    low: PriceTicks,
+    high: PriceTicks,
+}
+
+impl Default for Triggers {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            rising: BTreeSet::new(),
+            falling: BTreeSet::new(),
+            trails: BTreeMap::new(),
+            next_number: 0,
+            low: PriceTicks(i64::MIN),
+            high: PriceTicks(i64::MAX),
+        }
+    }
+}
+
+impl Triggers {
+    /// How many orders wait.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// All that wait, by their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &PlaceMessage> {
+        self.waiting.values().map(|waiting| &waiting.place)
+    }
+
+    /// An order that waits.
+    pub fn find(&self, order: OrderId) -> Option<&PlaceMessage> {
+        self.waiting.get(&order).map(|waiting| &waiting.place)
+    }
+
+    /// How often an order was amended that waits.
+    pub fn amends(&self, order: OrderId) -> Option<u16> {
+        self.waiting.get(&order).map(|waiting| waiting.amends)
+    }
+
+    /// Takes in an order that has a trigger. `last` is the last price that came by, which has not reached its stop price.
+    pub fn add(&mut self, place: PlaceMessage, last: Option<PriceTicks>) {
+        let trigger = place.kind.trigger().expect("only orders with a trigger wait");
+        let extreme = trigger.stop_ticks.is_none().then(|| last.unwrap_or(worst(place.side)));
+        let number = self.next_number;
+        self.insert(&WaitingOrder { number, place, amends: 0, extreme_ticks: extreme });
+    }
+
+    /// Takes in an order again, as [`Self::list`] had it. Those that follow the price must come as they stand there.
+    pub fn insert(&mut self, waiting: &WaitingOrder) {
+        let WaitingOrder { number, place, amends, extreme_ticks } = *waiting;
+        let (side, trigger) = (place.side, place.kind.trigger().expect("only orders with a trigger wait"));
+        let follows = match (extreme_ticks, trigger.trailing_bips, trigger.stop_ticks) {
+            (Some(extreme), Some(bips), _) => Some(self.follow(side, bips, place.order, extreme)),
+            (_, _, Some(stop)) => {
+                self.waits_at(side, trigger).insert((stop, place.order));
+                None
+            }
+            (_, _, None) => unreachable!("an order waits for a stop price, or follows the price"),
+        };
+        self.next_number = self.next_number.max(number).checked_add(1).expect("a counter never runs out");
+        self.waiting.insert(place.order, Waiting { place, amends, number, follows });
+        self.look();
+    }
+
+    fn waits_at(&mut self, side: Side, trigger: Trigger) -> &mut BTreeSet<(PriceTicks, OrderId)> {
+        if trigger.rises(side) { &mut self.rising } else { &mut self.falling }
+    }
+
+    /// From now on an order follows the price: its place among those that do.
+    fn follow(&mut self, side: Side, bips: u16, order: OrderId, extreme: PriceTicks) -> u64 {
+        let trail = self.trails.entry((side, bips)).or_default();
+        let last = trail.orders.last_key_value().map(|(number, _)| *number);
+        let number = last.map_or(0, |last| last.checked_add(1).expect("a counter never runs out"));
+        trail.push(number, order, extreme);
+        number
+    }
+
+    /// Takes an order out, if it waits.
+    pub fn remove(&mut self, order: OrderId) -> Option<PlaceMessage> {
+        let Waiting { place, follows, .. } = self.waiting.remove(&order)?;
+        let (side, trigger) = (place.side, place.kind.trigger().expect("only orders with a trigger wait"));
+        if let Some(number) = follows {
+            let trail = (side, trigger.trailing_bips.expect("only trailing orders follow the price"));
+            let orders = &mut self.trails.get_mut(&trail).expect("it is on a trail").orders;
+            orders.remove(&number);
+            if orders.is_empty() {
+                self.trails.remove(&trail);
+            }
+        } else {
+            let stop = trigger.stop_ticks.expect("whoever does not follow the price has a stop price");
+            self.waits_at(side, trigger).remove(&(stop, order));
+        }
+        self.look();
+        Some(place)
+    }
+
+    /// Makes an order smaller, which waits on in its place: `kind` and `held` are those of what is left of it.
+    pub fn amend(&mut self, order: OrderId, qty: QtyLots, held: model::Amount) {
+        let waiting = self.waiting.get_mut(&order).expect("it waits");
+        waiting.place.kind.set_qty_lots(qty);
+        waiting.place.held = held;
+        waiting.amends = waiting.amends.saturating_add(1);
+    }
+
+    /// Whether a price does anything to anybody.
+    #[inline]
+    pub fn are_touched_by(&self, price: PriceTicks) -> bool {
+        price <= self.low || self.high <= price
+    }
+
+    /// A price has come by: what it has done, in the order in which the orders were accepted.
+    pub fn see(&mut self, price: PriceTicks) -> Vec<Touched> {
+        let mut reached = Vec::new();
+        while let Some((stop, _)) = self.rising.first()
+            && *stop <= price
+        {
+            reached.extend(self.rising.pop_first().map(|(_, order)| order));
+        }
+        while let Some((stop, _)) = self.falling.last()
+            && *stop >= price
+        {
+            reached.extend(self.falling.pop_last().map(|(_, order)| order));
+        }
+        let mut triggered = Vec::new();
+        for ((side, bips), trail) in &mut self.trails {
+            trail.follow(*side, price);
+            while let Some(orders) = trail.trigger(*side, *bips, price) {
+                triggered.extend(orders);
+            }
+        }
+        self.trails.retain(|_, trail| !trail.orders.is_empty());
+
+        // Behind those that follow the price already, which have seen this one too.
+        let mut touched = Vec::new();
+        reached.sort_unstable_by_key(|order| self.waiting[order].number);
+        for order in reached {
+            let Waiting { place, number, .. } = &self.waiting[&order];
+            let (side, account, number) = (place.side, place.account, *number);
+            let trailing = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
+            if let Some(bips) = trailing {
+                let follows = self.follow(side, bips, order, price);
+                self.waiting.get_mut(&order).expect("seen above").follows = Some(follows);
+                touched.push((number, Touched::Tracks { order, account }));
+            } else {
+                triggered.push(order);
+            }
+        }
+        for order in triggered {
+            let Waiting { place, amends, number, .. } = self.waiting.remove(&order).expect("it waited");
+            touched.push((number, Touched::Triggered { place, amends }));
+        }
+        touched.sort_unstable_by_key(|(number, _)| *number);
+        self.look();
+        touched.into_iter().map(|(_, touched)| touched).collect()
+    }
+
+    /// Looks for the nearest prices that do anything.
+    fn look(&mut self) {
+        self.low = self.falling.last().map_or(PriceTicks(i64::MIN), |(stop, _)| *stop);
+        self.high = self.rising.first().map_or(PriceTicks(i64::MAX), |(stop, _)| *stop);
+        for ((side, bips), trail) in &self.trails {
+            let (Some((_, best)), Some((_, last))) = (trail.runs.front(), trail.runs.back()) else {
+                continue;
+            };
+            let (one, bips) = (i128::from(Trigger::BIPS), i128::from(*bips));
+            let turned = |factor: i128| i128::from(best.0).saturating_mul(factor);
+            match side {
+                // The next better price is lower; a turn is upwards.
+                Side::Buy => {
+                    let above = turned(one.saturating_add(bips));
+                    let turn = above.checked_add(one.saturating_sub(1)).and_then(|up| up.checked_div(one));
+                    let turn = turn.and_then(|turn| i64::try_from(turn).ok()).unwrap_or(i64::MAX);
+                    self.high = self.high.min(PriceTicks(turn));
+                    self.low = self.low.max(PriceTicks(last.0.saturating_sub(1)));
+                }
+                Side::Sell => {
+                    let turn = turned(one.saturating_sub(bips)).checked_div(one).unwrap_or(0);
+                    let turn = i64::try_from(turn).expect("no higher than the extreme");
+                    self.low = self.low.max(PriceTicks(turn));
+                    self.high = self.high.min(PriceTicks(last.0.saturating_add(1)));
+                }
+            }
+        }
+    }
+
+    /// All that wait, as they are to be taken in again; the same for equal states. Those that follow the price come behind the
+    /// others, best extreme first.
+    pub fn list(&self) -> Vec<WaitingOrder> {
+        let mut by_number: Vec<_> = self.waiting.values().collect();
+        by_number.sort_unstable_by_key(|waiting| waiting.number);
+        let listed = |(number, waiting): (u64, &&Waiting)| {
+            let Waiting { place, amends, follows, .. } = waiting;
+            let bips = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
+            let extreme_ticks = follows.map(|follows| {
+                self.trails[&(place.side, bips.expect("only trailing orders follow the price"))]
+                    .extreme(follows)
+            });
+            WaitingOrder { number, place: *place, amends: *amends, extreme_ticks }
+        };
+        let mut list: Vec<_> = (0..).zip(&by_number).map(listed).collect();
+        list.sort_by_key(|waiting| {
+            waiting.extreme_ticks.map(|extreme| match waiting.place.side {
+                Side::Buy => extreme,
+                Side::Sell => -extreme,
+            })
+        });
+        list
+    }
+}

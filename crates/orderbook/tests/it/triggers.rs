@@ -1,0 +1,100 @@
+//! Random orders that wait and random prices that come by, to the quick list and to the obvious one.
+
+use model::{
+    AccountId, Amount, OrderId, OrderKind, PlaceMessage, PriceTicks, QtyLots, SelfTradePrevention, Side,
+    TradeGroup, TriggerKind,
+};
+use orderbook::Triggers;
+use orderbook::naive::NaiveTriggers;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Add {
+        side: Side,
+        trigger: TriggerKind,
+        stop: i64,
+        bips: u16,
+    },
+    Remove(u64),
+    See(i64),
+    /// From now on with what a snapshot would give back.
+    Again,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let trigger = prop_oneof![Just(TriggerKind::StopLoss), Just(TriggerKind::TakeProfit)];
+    // No distance, near ones that are shared, and one that is never reached.
+    let bips = prop_oneof![2 => Just(0_u16), 3 => Just(50_u16), 2 => Just(100_u16), 1 => Just(101_u16), 1 => Just(9_999_u16)];
+    let stop = prop_oneof![1 => Just(0_i64), 2 => 960_i64..1_040];
+    prop_oneof![
+        4 => (side, trigger, stop, bips).prop_map(|(side, trigger, stop, bips)| Step::Add { side, trigger, stop, bips }),
+        1 => (1_u64..200).prop_map(Step::Remove),
+        6 => (970_i64..1_030).prop_map(Step::See),
+        1 => Just(Step::Again),
+    ]
+}
+
+fn waits(order: u64, side: Side, trigger: TriggerKind, stop: i64, trailing_bips: u16) -> PlaceMessage {
+    PlaceMessage {
+        order: OrderId(order),
+        account: AccountId(order % 5),
+        trade_group: TradeGroup::NONE,
+        side,
+        kind: OrderKind::StopMarket {
+            qty_lots: QtyLots(1),
+            trigger,
+            stop_ticks: PriceTicks(stop),
+            trailing_bips,
+        },
+        self_trade_prevention: SelfTradePrevention::None,
+        held: Amount(1),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn quick_and_naive_triggers_agree(steps in proptest::collection::vec(step(), 1..200)) {
+        let (mut ours, mut theirs) = (Triggers::default(), NaiveTriggers::default());
+        let (mut last, mut next) = (None, 1);
+        for step in &steps {
+            match *step {
+                Step::Add { side, trigger, stop, bips } => {
+                    let place = waits(next, side, trigger, stop, bips);
+                    let asks = place.kind.trigger().unwrap();
+                    let nothing = asks.stop_ticks.is_none() && asks.trailing_bips.is_none();
+                    if nothing || last.is_some_and(|last| asks.is_reached(side, last)) {
+                        continue;
+                    }
+                    ours.add(place, last);
+                    theirs.add(place, last);
+                    next += 1;
+                }
+                Step::Remove(order) => {
+                    let order = OrderId(order);
+                    let found = ours.find(order).copied();
+                    prop_assert_eq!(ours.remove(order), found);
+                    prop_assert_eq!(theirs.remove(order), found);
+                }
+                Step::See(price) => {
+                    let price = PriceTicks(price);
+                    last = Some(price);
+                    let expected = theirs.see(price);
+                    let touched = if ours.are_touched_by(price) { ours.see(price) } else { Vec::new() };
+                    prop_assert_eq!(touched, expected, "at {}", price);
+                }
+                Step::Again => {
+                    let list = ours.list();
+                    ours = Triggers::default();
+                    for waiting in &list {
+    ours.insert(waiting);
+}
+                    prop_assert_eq!(ours.list(), list);
+                }
+            }
+        }
+        prop_assert_eq!(ours.len(), ours.list().len());
+    }
+}
