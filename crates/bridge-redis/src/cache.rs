@@ -168,6 +168,18 @@ impl Changes {
                 }
             }
             Event::OrderPrevented(prevented) => self.order(prevented.account, prevented.order),
+            Event::OrderTracks(tracks) => self.order(tracks.account, tracks.order),
+            Event::OrderTriggered(triggered) => {
+                self.order(triggered.account, triggered.order);
+                if let Some(listing) = listing(triggered.market) {
+                    let fields = vec![
+                        ("symbol", listing.terms.name.to_string()),
+                        ("orderId", triggered.order.to_string()),
+                        ("price", listing.price(triggered.price_ticks).to_string()),
+                    ];
+                    self.tell(triggered.account, "triggered", time_ns, fields);
+                }
+            }
             Event::Deposited(deposited) => {
                 self.balances.insert(deposited.account);
             }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{
     AccountId, AccountName, Amount, AssetId, Deposited, Event, EventBatch, EventSeq, FeeRounding, MarketId,
-    MarketStatus, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented, PartitionId,
-    PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TradeGroup, TradeId, Traded, WithdrawalId,
-    WithdrawalRequested, WithdrawalSettled,
+    MarketStatus, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks,
+    OrderTriggered, PartitionId, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TradeGroup,
+    TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::SqlError;
@@ -172,6 +172,8 @@ impl Fold {
                 }
                 Event::OrderFilled(filled) => see(Some(filled.order), filled.account),
                 Event::OrderPrevented(prevented) => see(Some(prevented.order), prevented.account),
+                Event::OrderTracks(tracks) => see(Some(tracks.order), tracks.account),
+                Event::OrderTriggered(triggered) => see(Some(triggered.order), triggered.account),
                 Event::OrderAmended(amended) => see(Some(amended.order), amended.account),
                 Event::OrderEnded(ended) => see(Some(ended.order), ended.account),
                 Event::Deposited(deposited) => see(None, deposited.account),
@@ -242,6 +244,11 @@ impl Fold {
             Event::OrderEnded(ended) => self.order_ended(ended, now),
             Event::OrderAmended(amended) => self.order_amended(amended, now),
             Event::OrderPrevented(prevented) => self.order_prevented(prevented, now),
+            Event::OrderTracks(tracks) => {
+                let OrderTracks { order, account, market, .. } = *tracks;
+                self.order(order)?.touched(account, market, Amount::ZERO, now.happened_at)
+            }
+            Event::OrderTriggered(triggered) => self.order_triggered(triggered, now),
             Event::Traded(traded) => {
                 self.batch.trades.push((traded.clone(), now.batch_at));
                 Ok(())
@@ -318,6 +325,14 @@ impl Fold {
         order_row.filled(filled, (hands.base, hands.quote), hands.paid, now.happened_at)?;
         let trade = Some(trade);
         self.change_hands(account, &hands, released, fee, Origin { market, trade, order }, now)
+    }
+
+    fn order_triggered(&mut self, triggered: &OrderTriggered, now: Now) -> Result<(), SqlError> {
+        let OrderTriggered { order, account, market, held, .. } = *triggered;
+        let row = self.order(order)?;
+        row.touched(account, market, held, now.happened_at)?;
+        let side = row.side;
+        self.release(account, market, side, -held, now)
     }
 
     /// What is prevented costs nothing, but of a transfer, which is a fill without a fee and without a trade.

@@ -3,6 +3,7 @@
 use model::{
     AccountId, Amount, ClientOrderId, EndReason, ExpiryReason, MarketId, OrderAccepted, OrderAmended,
     OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, SelfTradePrevention, Side, TimeInForce,
+    TriggerKind,
 };
 
 use crate::SqlError;
@@ -14,7 +15,8 @@ const NEW: &str = "NEW";
 const PARTIALLY_FILLED: &str = "PARTIALLY_FILLED";
 
 /// The words that rows have; a row that was read is held against them.
-const TYPES: [&str; 3] = ["LIMIT", "LIMIT_MAKER", "MARKET"];
+const TYPES: [&str; 7] =
+    ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
 const TIMES_IN_FORCE: [&str; 3] = ["GTC", "IOC", "FOK"];
 const PREVENTIONS: [&str; 6] =
     ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"];
@@ -60,10 +62,24 @@ impl Order {
             OrderKind::Limit { time_in_force, .. } => ("LIMIT", time_in_force),
             OrderKind::LimitMaker { .. } => ("LIMIT_MAKER", TimeInForce::Gtc),
             OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => ("MARKET", TimeInForce::Gtc),
+            OrderKind::StopMarket { trigger: TriggerKind::StopLoss, .. } => ("STOP_LOSS", TimeInForce::Gtc),
+            OrderKind::StopMarket { trigger: TriggerKind::TakeProfit, .. } => {
+                ("TAKE_PROFIT", TimeInForce::Gtc)
+            }
+            OrderKind::StopLimit { trigger: TriggerKind::StopLoss, time_in_force, .. } => {
+                ("STOP_LOSS_LIMIT", time_in_force)
+            }
+            OrderKind::StopLimit { trigger: TriggerKind::TakeProfit, time_in_force, .. } => {
+                ("TAKE_PROFIT_LIMIT", time_in_force)
+            }
         };
         let quote_amount = match accepted.kind {
             OrderKind::MarketQuote { quote_amount } => Some(quote_amount),
-            OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => None,
+            OrderKind::Limit { .. }
+            | OrderKind::LimitMaker { .. }
+            | OrderKind::Market { .. }
+            | OrderKind::StopMarket { .. }
+            | OrderKind::StopLimit { .. } => None,
         };
         Self {
             id: accepted.order,
@@ -166,6 +182,19 @@ impl Order {
         self.prevented_quantity += base;
         self.count_by_amount();
         self.release(paid + prevented.released)
+    }
+
+    /// Its price has come, and `held` more is held for it; or, with nothing more held, it follows the price.
+    pub fn touched(
+        &mut self,
+        account: AccountId,
+        market: MarketId,
+        held: Amount,
+        at: Moment,
+    ) -> Result<(), SqlError> {
+        self.change(account, market, at)?;
+        self.held += held;
+        Ok(())
     }
 
     pub fn amended(&mut self, amended: &OrderAmended, quantity: Amount, at: Moment) -> Result<(), SqlError> {

@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS orders (
     market_id INTEGER NOT NULL,
     client_order_id VARCHAR(36),
     side VARCHAR(4) NOT NULL,
-    type VARCHAR(12) NOT NULL,
+    type VARCHAR(20) NOT NULL,
     time_in_force VARCHAR(3) NOT NULL,
     self_trade_prevention VARCHAR(12) NOT NULL,
     price AMOUNT,
