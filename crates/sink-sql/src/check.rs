@@ -239,6 +239,8 @@ impl Expected {
             | Event::WithdrawalSettled(_)
             | Event::WithdrawalRequested(_)
             | Event::OrderPrevented(_)
+            | Event::OrderTracks(_)
+            | Event::OrderTriggered(_)
             | Event::OrderAmended(_)
             | Event::ApiKeyCreated(_)
             | Event::ApiKeyRevoked { .. }
