@@ -8,6 +8,7 @@ mod demo;
 mod deploy_files;
 mod doctor;
 mod huge_pages;
+mod import;
 mod log;
 mod measure;
 mod open_files;
@@ -80,6 +81,8 @@ enum Command {
     Backup(backup::BackupOptions),
     /// Makes a data directory of a backup, and checks that it opens.
     Restore(backup::RestoreOptions),
+    /// Makes an exchange of what another one has in its database: assets, markets, accounts, keys, balances, open orders.
+    Import(import::Options),
     /// Measures partition, journal, REST, WebSocket API, streams and thousands of connections on this machine.
     Bench(measure::Options),
     /// Works on the journal of an exchange that is not running.
@@ -203,6 +206,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Init { file } => init(&file),
         Command::Replay(options) => replay::run(&options),
+        Command::Import(options) => import::run(&options),
         Command::Verify { data } => verify::run(&data),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),

@@ -190,7 +190,7 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
 }
 
 /// Recovers all partitions at the same time, each with its views; the error is that of the first one that has one.
-fn recover(
+pub fn recover(
     storages: &[Arc<dyn Storage>],
     config: &Config,
     view_settings: &ViewSettings,
@@ -342,7 +342,7 @@ fn homes(catalog: &Catalog) -> Vec<(String, PartitionId)> {
     catalog.markets().map(home).collect()
 }
 
-fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {
+pub fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {
     let stored = recovered.partition().api_keys().map(|(key, stored)| StoredKey {
         key: *key,
         account: stored.account,
@@ -355,7 +355,7 @@ fn stored_keys(recovered: &Recovered) -> Vec<StoredKey> {
 }
 
 /// The one in the file; a new exchange makes one.
-fn master_key(file: &Path, is_new: bool) -> anyhow::Result<MasterKey> {
+pub fn master_key(file: &Path, is_new: bool) -> anyhow::Result<MasterKey> {
     match (file.exists(), is_new) {
         (true, _) => Ok(MasterKey::from_file(file)?),
         (false, true) => {

@@ -75,8 +75,8 @@ fn execute_together(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result
     Ok(())
 }
 
-/// What partitions say to each other at a start may fill their outboxes for a moment.
-fn hand_in(ingress: &Ingress, mut submissions: Vec<Submission>) -> Result<(), SubmitError> {
+/// Hands in commands. What partitions say to each other at a start may fill their outboxes for a moment.
+pub fn hand_in(ingress: &Ingress, mut submissions: Vec<Submission>) -> Result<(), SubmitError> {
     loop {
         match ingress.submit_batch(&mut submissions) {
             Err(SubmitError::OutboxFull { .. }) => thread::park_timeout(NEXT_TRY),

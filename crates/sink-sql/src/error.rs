@@ -53,6 +53,12 @@ pub enum SqlError {
     /// A setting.
     #[error("{0}")]
     Settings(String),
+    /// A column of floating point where an exact number is wanted.
+    #[error(
+        "the column {0} is of floating point, whose numbers are rounded already. CAST({0} AS DECIMAL(36, 18)) AS {0} says that this \
+         is meant"
+    )]
+    Floating(String),
 }
 
 impl SqlError {
@@ -76,7 +82,7 @@ impl SqlError {
                 true
             }
             Self::EventLog(error) => matches!(error, JournalError::Io { .. }),
-            Self::TakenOver { .. } | Self::Disagrees(_) | Self::Event(_) => false,
+            Self::TakenOver { .. } | Self::Disagrees(_) | Self::Event(_) | Self::Floating(_) => false,
         }
     }
 }

@@ -24,6 +24,7 @@ mod rebuild;
 mod remembered;
 mod schema;
 mod settings;
+mod source;
 mod sqlite;
 mod status;
 mod table;
@@ -35,6 +36,7 @@ pub use decimal::Decimal;
 pub use error::SqlError;
 pub use rebuild::{Rebuilt, rebuild};
 pub use settings::{Engine, Password, SqlSettings};
+pub use source::Source;
 pub use status::{State, Status};
 pub use writer::{Released, Writer};
 

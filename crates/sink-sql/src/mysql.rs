@@ -43,7 +43,7 @@ const STATEMENT_BYTES: usize = 512 << 10;
 const DUPLICATE_INDEX: u16 = 1061;
 
 pub struct Mysql {
-    connection: Conn,
+    pub(crate) connection: Conn,
     /// Used again for each statement.
     statement: String,
 }

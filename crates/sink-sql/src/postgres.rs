@@ -40,7 +40,7 @@ const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const COPY_CHUNK_BYTES: usize = 64 << 10;
 
 pub struct Postgres {
-    client: Client,
+    pub(crate) client: Client,
     /// Tables of which there is a temporary one for rows on their way.
     staged: Vec<&'static str>,
 }

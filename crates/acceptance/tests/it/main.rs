@@ -5,6 +5,7 @@ mod clients;
 mod connections;
 mod crashes;
 mod http;
+mod import;
 mod keys;
 mod many;
 mod moving;

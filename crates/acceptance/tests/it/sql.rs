@@ -1,7 +1,7 @@
 //! A real database beside a real exchange: killed and started again under load, written by two, asked as customers would ask it;
 //! and what stands in it is what the exchange has, to the atom.
 
-mod servers;
+pub mod servers;
 
 use std::fs;
 use std::path::PathBuf;

@@ -207,7 +207,8 @@ impl Server {
         SqlSettings { url: self.url(), password: Password::File(file), ..SqlSettings::default() }
     }
 
-    fn url(&self) -> String {
+    /// Its address, without a password.
+    pub fn url(&self) -> String {
         let (scheme, database) = match self.engine {
             Engine::Postgres => ("postgres", "postgres"),
             Engine::Mariadb => ("mysql", "rialto"),
