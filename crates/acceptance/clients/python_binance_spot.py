@@ -169,7 +169,8 @@ def check_reference_data():
     for symbol, (base, quote) in MARKETS.items():
         market = public.get_symbol_info(symbol)
         same((market["status"], market["baseAsset"], market["quoteAsset"]), ("TRADING", base, quote), f"{symbol}")
-        same(market["orderTypes"], ["LIMIT", "LIMIT_MAKER", "MARKET"], f"order types of {symbol}")
+        types = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+        same(market["orderTypes"], types, f"order types of {symbol}")
         same((market["baseAssetPrecision"], market["quoteAssetPrecision"]), (8, 8), f"precision of {symbol}")
         same((market["isSpotTradingAllowed"], market["permissionSets"]), (True, [["SPOT"]]), f"permissions of {symbol}")
         filters = {rule["filterType"]: rule for rule in market["filters"]}
