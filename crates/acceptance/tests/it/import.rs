@@ -25,7 +25,7 @@ const POSTGRES: [(&str, &str); 7] = [
     ("ENUM('buy', 'sell')", "VARCHAR(4)"),
     ("DOUBLE", "DOUBLE PRECISION"),
     ("SIGNED", "BIGINT"),
-    ("`key`", "\"key\""),
+    ("`key`", "key"),
 ];
 
 impl Move {
