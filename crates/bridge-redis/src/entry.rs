@@ -19,12 +19,10 @@ pub const UNKNOWN_ACCOUNT: i32 = -2015;
 /// The code of a symbol that is not there.
 pub const UNKNOWN_SYMBOL: i32 = -1121;
 
+/// Fields of every entry.
+const EVERY: &[&str] = &["action", "account", "accountId", "symbol", "validUntil"];
+/// And of one that places an order.
 const PLACE: &[&str] = &[
-    "action",
-    "account",
-    "accountId",
-    "symbol",
-    "validUntil",
     "side",
     "type",
     "timeInForce",
@@ -37,50 +35,13 @@ const PLACE: &[&str] = &[
     "trailingDelta",
     "icebergQty",
 ];
-const REPLACE: &[&str] = &[
-    "action",
-    "account",
-    "accountId",
-    "symbol",
-    "validUntil",
-    "side",
-    "type",
-    "timeInForce",
-    "quantity",
-    "quoteOrderQty",
-    "price",
-    "newClientOrderId",
-    "selfTradePreventionMode",
-    "stopPrice",
-    "trailingDelta",
-    "icebergQty",
-    "cancelReplaceMode",
-    "cancelOrderId",
-    "cancelOrigClientOrderId",
-    "cancelRestrictions",
-];
-const CANCEL: &[&str] = &[
-    "action",
-    "account",
-    "accountId",
-    "symbol",
-    "validUntil",
-    "orderId",
-    "origClientOrderId",
-    "cancelRestrictions",
-];
-const CANCEL_ALL: &[&str] = &["action", "account", "accountId", "symbol", "validUntil"];
-const AMEND: &[&str] = &[
-    "action",
-    "account",
-    "accountId",
-    "symbol",
-    "validUntil",
-    "orderId",
-    "origClientOrderId",
-    "newQty",
-    "newClientOrderId",
-];
+/// And, where it is placed for another one.
+const REPLACE: &[&str] =
+    &["cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId", "cancelRestrictions"];
+/// And of one that cancels an order.
+const CANCEL: &[&str] = &["orderId", "origClientOrderId", "cancelRestrictions"];
+/// And of one that makes an order smaller.
+const AMEND: &[&str] = &["orderId", "origClientOrderId", "newQty", "newClientOrderId"];
 
 /// Which stream an entry is of, as far as that says something about it.
 #[derive(Clone, Copy, Debug)]
@@ -137,23 +98,23 @@ pub fn command(
     };
     match params.optional("action")? {
         None | Some("NEW") => {
-            params.allow(PLACE)?;
+            params.allow(&[EVERY, PLACE].concat())?;
             Ok(OrderCommand::Place(orders::place(&params, listing, caller, new_id)?.command))
         }
         Some("CANCEL") => {
-            params.allow(CANCEL)?;
+            params.allow(&[EVERY, CANCEL].concat())?;
             Ok(OrderCommand::Cancel(orders::cancel(&params, listing, caller, new_id)?.command))
         }
         Some("CANCEL_ALL") => {
-            params.allow(CANCEL_ALL)?;
+            params.allow(EVERY)?;
             Ok(OrderCommand::CancelAll(orders::cancel_all(listing, caller)))
         }
         Some("CANCEL_REPLACE") => {
-            params.allow(REPLACE)?;
+            params.allow(&[EVERY, PLACE, REPLACE].concat())?;
             Ok(OrderCommand::Replace(orders::replace(&params, listing, caller, new_id)?.command))
         }
         Some("AMEND") => {
-            params.allow(AMEND)?;
+            params.allow(&[EVERY, AMEND].concat())?;
             Ok(OrderCommand::Amend(orders::amend(&params, listing, caller, new_id)?))
         }
         Some(_) => Err(ApiError::invalid_value("action")),

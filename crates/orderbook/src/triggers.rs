@@ -234,7 +234,7 @@ impl Triggers {
         Some(place)
     }
 
-    /// Makes an order smaller, which waits on in its place: `kind` and `held` are those of what is left of it.
+    /// Makes an order smaller, which waits on in its place: `qty` is its total quantity now, `held` what is held for that.
     pub fn amend(&mut self, order: OrderId, qty: QtyLots, held: model::Amount) {
         let waiting = self.waiting.get_mut(&order).expect("it waits");
         waiting.place.kind.set_qty_lots(qty);

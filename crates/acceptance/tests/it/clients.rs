@@ -101,6 +101,11 @@ fn ccxt_trades() {
 }
 
 #[test]
+fn ccxt_sees_stops_wait_and_trigger() {
+    satisfies("ccxt_stops.py");
+}
+
+#[test]
 fn python_binance_trades() {
     satisfies("python_binance_spot.py");
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use exchange::Partition;
 use gateway_http::{Grant, KeyStore};
 use model::{
@@ -132,39 +132,41 @@ fn list_assets(
     exchange: &mut dyn Exchange,
     carried: &mut Carried,
 ) -> anyhow::Result<Count> {
-    let mut count = Count::default();
+    // All before the first is listed.
     for terms in &plan.assets {
-        let asset = match known.assets.get(&terms.name) {
-            Some(&(_, scale)) if scale != terms.scale => bail!(
+        if let Some((_, scale)) = known.assets.get(&terms.name)
+            && *scale != terms.scale
+        {
+            bail!(
                 "the exchange has the asset {} with scale {scale}, and the map brings it with {}: nothing was changed",
                 terms.name,
                 terms.scale
-            ),
-            Some(&(asset, _)) => {
-                count.there += 1;
-                asset
-            }
-            None => {
-                let command = Command::AddAsset(AddAsset { terms: *terms });
-                let events = exchange.all(vec![command])?.concat();
-                let added = events.iter().find_map(|event| match event {
-                    Event::AssetAdded { asset, .. } => Some(*asset),
-                    _ => None,
-                });
-                let Some(asset) = added else {
-                    bail!("the asset {} was refused: {}", terms.name, why(&events))
-                };
-                count.new += 1;
-                asset
-            }
-        };
-        carried.assets.push(asset);
+            );
+        }
+    }
+    let mut count = Count::default();
+    for terms in &plan.assets {
+        if let Some(&(asset, _)) = known.assets.get(&terms.name) {
+            count.there += 1;
+            carried.assets.push(asset);
+            continue;
+        }
+        let events = exchange.all(vec![Command::AddAsset(AddAsset { terms: *terms })])?.concat();
+        let asset = made(&events, |event| match event {
+            Event::AssetAdded { asset, .. } => Some(*asset),
+            _ => None,
+        });
+        carried.assets.push(asset.map_err(|why| anyhow!("the asset {} was refused: {why}", terms.name))?);
+        count.new += 1;
     }
     Ok(count)
 }
 
-fn why(events: &[Event]) -> String {
-    rejected(events).map_or_else(|| "the exchange does not say why".to_owned(), ToString::to_string)
+/// What a command has made, as `of` finds it in an event, or why it was refused.
+fn made<T>(events: &[Event], of: impl Fn(&Event) -> Option<T>) -> Result<T, String> {
+    let refused =
+        || rejected(events).map_or_else(|| "the exchange does not say why".to_owned(), ToString::to_string);
+    events.iter().find_map(of).ok_or_else(refused)
 }
 
 fn list_markets(
@@ -190,16 +192,16 @@ fn list_markets(
             Some(_) | None => Command::AddMarket(Box::new(AddMarket { terms })),
         };
         let events = exchange.all(vec![command])?.concat();
-        let added = events.iter().find_map(|event| match event {
+        let listed = made(&events, |event| match event {
             Event::MarketAdded { market, .. } => Some(*market),
             _ => None,
         });
-        match added {
-            Some(market) => {
+        match listed {
+            Ok(market) => {
                 count.new += 1;
                 carried.markets.push(market);
             }
-            None => carried.problems.add(format!("the market {} was refused: {}", terms.name, why(&events))),
+            Err(why) => carried.problems.add(format!("the market {} was refused: {why}", terms.name)),
         }
     }
     Ok(count)
@@ -225,18 +227,16 @@ fn open_accounts(
             continue;
         }
         let events = created.next().expect("each missing account was asked for");
-        let id = events.iter().find_map(|event| match event {
+        let opened = made(&events, |event| match event {
             Event::AccountCreated { account, .. } => Some(*account),
             _ => None,
         });
-        match id {
-            Some(id) => {
+        match opened {
+            Ok(id) => {
                 count.new += 1;
                 carried.accounts.push(id);
             }
-            None => {
-                carried.problems.add(format!("the account {} was refused: {}", account.name, why(&events)));
-            }
+            Err(why) => carried.problems.add(format!("the account {} was refused: {why}", account.name)),
         }
     }
     Ok(count)
@@ -316,11 +316,11 @@ fn place_orders(
         // Which entries were there is told by the mark alone, since they come in the order of their numbers.
         let register = RegisterSource { partition, terms, remember: 0 };
         let events = exchange.all(vec![Command::RegisterSource(Box::new(register))])?.concat();
-        let registered = events.iter().find_map(|event| match event {
+        let registered = made(&events, |event| match event {
             Event::SourceRegistered { source, .. } => Some(*source),
             _ => None,
         });
-        let Some(source) = registered else { bail!("the import cannot be registered: {}", why(&events)) };
+        let source = registered.map_err(|why| anyhow!("the import cannot be registered: {why}"))?;
         sources.insert(partition, source);
     }
     let commands = plan

@@ -186,6 +186,19 @@ fn the_rehearsal_finds_what_an_exchange_would_refuse() {
     assert!(tried.problems.shown[0].starts_with("the order 4 was refused: "), "{:?}", tried.problems.shown);
 }
 
+/// What cannot be the same asset is told before the first of the others is listed.
+#[test]
+fn an_asset_of_another_scale_stops_everything() {
+    let plan = plan(&BALANCES, &ORDERS);
+    let known = Known { assets: [(plan.assets[1].name, (AssetId(0), 8))].into(), ..Known::default() };
+    let keys = KeyStore::open(MasterKey::generate().unwrap(), []).unwrap();
+    let mut exchange = Rehearsal::default();
+    let refused = carry(&plan, &known, &keys, source_of("mysql://old/shop").unwrap(), &mut exchange);
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("the asset USDT with scale 8, and the map brings it with 6"), "{told}");
+    assert_eq!(exchange.partition.catalog().assets().count(), 0);
+}
+
 /// With the same problem in every row, it is told once, and the rest are counted.
 #[test]
 fn problems_are_not_told_a_million_times() {
