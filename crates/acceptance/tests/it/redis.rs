@@ -358,9 +358,10 @@ fn killed_again_and_again(partitions: u8) {
                 ])
                 .arg(&["newClientOrderId", &format!("{round}-{number}")]);
         }
+        // Counted first: a fast machine has answered all of them before their producer hears that they were taken.
+        let taken: usize = world.redis.ask(&["XLEN", &format!("{STREAM}:replies")]);
         let ids: Vec<String> = orders.query(&mut world.redis.connect()).expect("Redis is there");
         sent.extend(ids);
-        let taken: usize = world.redis.ask(&["XLEN", &format!("{STREAM}:replies")]);
         until("it is in the middle of it", || {
             world.redis.ask::<usize>(&["XLEN", &format!("{STREAM}:replies")]) > taken
         });
