@@ -1,12 +1,13 @@
 //! Commands and the vocabulary they share with events.
 
 use model::{
-    AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, AssetTerms, CancelAllOrders, CancelOrder,
-    CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit, FeeRounding,
-    FromSource, IpRange, JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveMarket, OrderAction,
-    OrderCommand, OrderKind, OrderRef, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip,
-    SkipEnvelope, SourceTerms, TimeInForce, TriggerKind,
+    AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, AssetTerms, Bracket,
+    CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm,
+    ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource, IpRange,
+    JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveFunds, MoveMarket, OrderAction, OrderCommand,
+    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SetIndexPrice, SettleWithdrawal,
+    Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -105,6 +106,40 @@ coded_enum!(OrderCommand, "a command of a source" {
 });
 coded_struct!(FromSource { source, entry, order });
 
+coded_struct!(Bracket { cap, max_leverage, maintenance_ppm });
+coded_struct!(IndexSource { market, weight });
+coded_struct!(ContractTerms {
+    brackets,
+    default_leverage,
+    max_position_lots,
+    funding_interval_hours,
+    funding_cap,
+    funding_floor,
+    interest,
+    impact_notional,
+    clearance_fee_ppm,
+    liquidation_step_lots,
+    fund,
+    sources,
+    stale_after_ns,
+    outlier_ppm,
+});
+coded_struct!(AddContract { terms, contract, partition });
+coded_enum!(Wallet, "a wallet" { 0 => Spot, 1 => Futures });
+coded_struct!(MoveFunds { account, asset, amount, to, valid_until_ns });
+coded_struct!(PlaceContractOrder {
+    account,
+    market,
+    side,
+    kind,
+    self_trade_prevention,
+    reduce_only,
+    client_order_id,
+    valid_until_ns,
+});
+coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
+coded_struct!(SetIndexPrice { market, source, price_ticks });
+
 coded_enum!(Command, "a command" {
     1 => AddAsset(add),
     2 => AddMarket(add),
@@ -134,4 +169,11 @@ coded_enum!(Command, "a command" {
     26 => SkipEnvelope(skip),
     27 => RegisterSource(register),
     28 => FromSource(from),
+    29 => AddContract(add),
+    30 => ChangeContract(change),
+    31 => MoveFunds(moves),
+    32 => PlaceContractOrder(place),
+    33 => ChangeLeverage(change),
+    34 => SetIndexPrice(set),
+    35 => Continue,
 });

@@ -1,9 +1,10 @@
 //! Events.
 
 use model::{
-    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason,
-    LevelChanged, Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented,
-    OrderTracks, OrderTriggered, Traded, WithdrawalRequested, WithdrawalSettled,
+    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited,
+    EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
+    MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
+    OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
@@ -87,6 +88,38 @@ coded_struct!(OrderTriggered { order, account, market, price_ticks, held });
 coded_struct!(Traded { market, trade, price_ticks, qty_lots, taker_side, maker_order, taker_order });
 coded_struct!(LevelChanged { market, update_id, side, price_ticks, open_lots });
 
+coded_struct!(FundsMoved { account, asset, amount, wallet });
+coded_struct!(ContractOrderAccepted {
+    order,
+    account,
+    market,
+    side,
+    kind,
+    self_trade_prevention,
+    reduce_only,
+    cause,
+    client_order_id,
+});
+coded_struct!(PositionNow { qty_lots, cost, wallet });
+coded_struct!(ContractFilled {
+    order,
+    account,
+    market,
+    trade,
+    side,
+    liquidity,
+    price_ticks,
+    qty_lots,
+    fee,
+    realized,
+    now,
+});
+coded_struct!(MarkPriceChanged { market, index_ticks, mark_ticks, rate, next_funding_ns });
+coded_struct!(FundingSettled { market, rate, mark_ticks });
+coded_struct!(FundingPaid { account, market, amount, wallet });
+coded_enum!(Forced, "a forced change" { 0 => TakenOver, 1 => Carried, 2 => Bankrupt, 3 => Deleveraged });
+coded_struct!(PositionForced { account, market, forced, side, price_ticks, qty_lots, realized, now });
+
 coded_enum!(Event, "an event" {
     1 => AssetAdded { asset, terms },
     2 => MarketAdded { market, terms },
@@ -121,4 +154,18 @@ coded_enum!(Event, "an event" {
     31 => EntryAnswered { source, entry },
     32 => OrderTracks(tracks),
     33 => OrderTriggered(triggered),
+    34 => ContractAdded { market, terms, contract },
+    35 => FundsMoved(moved),
+    36 => ContractOrderAccepted(accepted),
+    37 => ContractFilled(filled),
+    38 => LeverageChanged { account, market, leverage },
+    39 => MarkPriceChanged(changed),
+    40 => FundingSettled(settled),
+    41 => FundingPaid(paid),
+    42 => LiquidationBegun { account, asset },
+    43 => LiquidationEnded { account, asset },
+    44 => ClearancePaid { account, market, amount, wallet },
+    45 => FundReceived { account, market, amount, wallet },
+    46 => PositionForced(forced),
+    47 => IndexPriceSet { market, source, price_ticks },
 });

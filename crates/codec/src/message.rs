@@ -1,8 +1,8 @@
 //! Messages between partitions.
 
 use model::{
-    Envelope, FromMarket, Letter, MarketState, Message, Notice, Origin, PlaceMessage, RestingOrder, Spread,
-    ToMarket, WaitingOrder,
+    ContractOrder, Envelope, FromMarket, Letter, MarketState, Message, Notice, OrderCause, Origin,
+    PlaceMessage, RestingOrder, Spread, ToHolder, ToMarket, WaitingOrder,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
@@ -19,6 +19,28 @@ coded_enum!(ToMarket, "a message to a market" {
     1 => Cancel { order, account, restriction, replacement },
     2 => Amend { order, account, new_qty_lots, new_client_order_id },
     3 => Held { order, held },
+    4 => PlaceContract(place),
+    5 => TakeOver { account, price_ticks, qty_lots },
+    6 => PayFund { amount },
+    7 => Carries { carries },
+    8 => Winner { partition, winner },
+});
+coded_enum!(OrderCause, "the cause of an order" { 0 => Owner, 1 => Liquidation });
+coded_struct!(ContractOrder {
+    order,
+    account,
+    trade_group,
+    side,
+    kind,
+    self_trade_prevention,
+    reduce_only,
+    cause,
+});
+coded_enum!(ToHolder, "a message to the holder of a position" {
+    0 => Funding { amount },
+    1 => Forced { forced, side, price_ticks, qty_lots, is_last },
+    2 => CarryAsked { side, price_ticks, qty_lots },
+    3 => FundReceives { amount },
 });
 coded_enum!(FromMarket, "a message from a market" {
     0 => Accepted { kind, side, self_trade_prevention },
@@ -54,14 +76,19 @@ coded_enum!(Notice, "a notice" {
     17 => Heard,
     18 => OrdersMarked { marks },
     19 => WaitingMove { market, orders },
+    20 => ContractListed(add),
+    21 => ContractChanged(change),
 });
 coded_enum!(Letter, "a letter" {
     0 => ToMarket { market, body },
     1 => ToAccount { account, market, order, body },
     2 => ReferencePrice { market, price_ticks },
+    4 => ToHolder { account, market, body },
+    5 => MarkPrice { market, mark_ticks },
+    6 => WinnerAsked { market, side },
 });
 
-/// Behind the tags of [`Letter`].
+/// Among the tags of [`Letter`].
 const NOTICE: u8 = 3;
 
 impl Coded for Message {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::{
-    AccountId, Amount, AssetId, EntryId, EventSeq, MarketId, Marks, OrderId, PartitionId, PriceTicks,
-    QtyLots, ReplacementId, Seq, SourceId, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
+    AccountId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, Marks, OrderId, PartitionId,
+    PriceTicks, QtyLots, ReplacementId, Seq, SourceId, Text, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// Something with a stable byte form.
@@ -130,6 +130,7 @@ coded_newtypes!(
     AssetId,
     EntryId,
     EventSeq,
+    FundingRate,
     MarketId,
     Marks,
     OrderId,

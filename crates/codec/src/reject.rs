@@ -1,6 +1,6 @@
 //! Rejects and the terms' rules.
 
-use model::{Reject, TermsError};
+use model::{ContractTermsError, Reject, TermsError};
 
 use crate::{Coded, DecodeError, Reader, coded_enum};
 
@@ -15,6 +15,20 @@ impl Coded for TermsError {
             .get(usize::from(tag))
             .copied()
             .ok_or(DecodeError::UnknownTag { what: "a rule for terms", tag })
+    }
+}
+
+impl Coded for ContractTermsError {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let at = Self::ALL.iter().position(|rule| rule == self).expect("ALL lists every rule");
+        out.push(u8::try_from(at).expect("there are few rules"));
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let tag = u8::decode(input)?;
+        Self::ALL
+            .get(usize::from(tag))
+            .copied()
+            .ok_or(DecodeError::UnknownTag { what: "a rule for contracts", tag })
     }
 }
 
@@ -66,4 +80,18 @@ coded_enum!(Reject, "a reject" {
     45 => WouldTrigger { last_ticks },
     46 => TrailingDeltaOutOfRange { min_bips, max_bips },
     47 => TooManyAlgoOrders { max },
+    48 => BadContract { rule },
+    49 => IsContract { market },
+    50 => NotContract { market },
+    51 => NotAtContracts,
+    52 => InsufficientMargin { needed, available },
+    53 => PositionTooLarge { max },
+    54 => TooManyLots { max },
+    55 => NothingToReduce,
+    56 => LeverageOutOfRange { max },
+    57 => InLiquidation,
+    58 => UnknownIndexSource { source },
+    59 => WalletShort { available },
+    60 => ContractStays,
+    61 => LivesElsewhere { partition },
 });

@@ -12,7 +12,9 @@ use model::{
 
 use orderbook::fetch_ahead;
 
-use crate::open_orders::{Named, OpenOrderSlot, OpenOrders, SeatSlot};
+use crate::catalog::Catalog;
+use crate::futures::Futures;
+use crate::open_orders::{Balances, Named, OpenOrderSlot, OpenOrders, SeatSlot};
 
 /// An account.
 pub struct Account {
@@ -61,7 +63,8 @@ pub struct Accounts {
     pub list: Vec<Account>,
     pub names: BTreeMap<AccountName, AccountId>,
     pub ledger: Ledger,
-    pub open: OpenOrders,
+    pub open: OpenOrders<Balances, Amount>,
+    pub futures: Futures,
     pub keys: BTreeMap<ApiKeyId, ApiKey>,
     pub withdrawals: BTreeMap<WithdrawalId, Withdrawal>,
     /// References of all deposits there ever were, so that none is credited twice.
@@ -87,6 +90,7 @@ impl Default for Accounts {
             names: BTreeMap::new(),
             ledger: Ledger::default(),
             open: OpenOrders::default(),
+            futures: Futures::default(),
             keys: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
             deposit_references: BTreeSet::new(),
@@ -269,7 +273,7 @@ impl Accounts {
     fn add_seat(&mut self, account: AccountId, market: MarketId, terms: &MarketTerms) -> SeatSlot {
         let base = self.ledger.slot(account, terms.base);
         let quote = self.ledger.slot(account, terms.quote);
-        let seat = self.open.add_seat(account, market, base, quote);
+        let seat = self.open.add_seat(account, market, Balances { base, quote });
         let seats = &mut self.list[index(account).expect("accounts are numbered from 1")].seats;
         let at = seats.partition_point(|(other, _)| *other < market);
         seats.insert(at, (market, seat));
@@ -284,28 +288,44 @@ impl Accounts {
         }
     }
 
-    /// The open order that is meant, if it is this account's, in this market.
+    /// The number of the open order that is meant, if it is this account's, in this market.
     pub fn find_order(
         &self,
+        catalog: &Catalog,
         account: AccountId,
         market: MarketId,
         order: &OrderRef,
-    ) -> Result<OpenOrderSlot, Reject> {
-        let found = match order {
-            OrderRef::Id(id) | OrderRef::Both((id, _)) => self.open.find(*id),
-            OrderRef::Client(name) => self.open.find_named(&Named::new(account, name)),
-        };
-        let slot = found.ok_or(Reject::UnknownOrder)?;
-        let open = self.open.order(slot);
-        let seat = self.open.seat(open.seat);
-        let named = match order {
-            OrderRef::Both((_, name)) => open.client_order_id == *name,
-            OrderRef::Id(_) | OrderRef::Client(_) => true,
-        };
-        if seat.account == account && seat.market == market && named {
-            Ok(slot)
+    ) -> Result<OrderId, Reject> {
+        if catalog.contract(market).is_some() {
+            let slot = find_order(&self.futures.open, account, market, order)?;
+            Ok(self.futures.open.order(slot).id)
         } else {
-            Err(Reject::UnknownOrder)
+            Ok(self.open.order(find_order(&self.open, account, market, order)?).id)
         }
+    }
+}
+
+/// The open order that is meant, if it is this account's, in this market.
+pub fn find_order<S, H>(
+    orders: &OpenOrders<S, H>,
+    account: AccountId,
+    market: MarketId,
+    order: &OrderRef,
+) -> Result<OpenOrderSlot, Reject> {
+    let found = match order {
+        OrderRef::Id(id) | OrderRef::Both((id, _)) => orders.find(*id),
+        OrderRef::Client(name) => orders.find_named(&Named::new(account, name)),
+    };
+    let slot = found.ok_or(Reject::UnknownOrder)?;
+    let open = orders.order(slot);
+    let seat = orders.seat(open.seat);
+    let named = match order {
+        OrderRef::Both((_, name)) => open.client_order_id == *name,
+        OrderRef::Id(_) | OrderRef::Client(_) => true,
+    };
+    if seat.account == account && seat.market == market && named {
+        Ok(slot)
+    } else {
+        Err(Reject::UnknownOrder)
     }
 }

@@ -161,6 +161,13 @@ fn need(command: &Command) -> Need<'_> {
         | Command::Deliver(_)
         | Command::Confirm(_)
         | Command::SkipEnvelope(_)
-        | Command::RegisterSource(_) => Need::Nothing,
+        | Command::RegisterSource(_)
+        | Command::AddContract(_)
+        | Command::ChangeContract(_)
+        | Command::MoveFunds(_)
+        | Command::PlaceContractOrder(_)
+        | Command::ChangeLeverage(_)
+        | Command::SetIndexPrice(_)
+        | Command::Continue => Need::Nothing,
     }
 }

@@ -1,41 +1,54 @@
 //! Amending: an order becomes smaller and keeps its number and its priority. Source: semantics 1.4 and section 8.
 
-use model::{AmendOrder, Reject, ToMarket};
+use model::{AmendOrder, MarketTerms, OrderId, Reject, ToMarket};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, find_order};
 use crate::catalog::Catalog;
 use crate::messages::Mail;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, OpenOrders};
 
 impl Accounts {
     pub fn amend(&mut self, catalog: &Catalog, amend: &AmendOrder, mail: &mut Mail) -> Result<(), Reject> {
         let terms = catalog.open_market(amend.market)?;
         self.account(amend.account)?;
-        let slot = self.find_order(amend.account, amend.market, &amend.order)?;
-        let open = self.open.order(slot);
-        let (order, name) = (open.id, amend.new_client_order_id);
-        if amend.new_qty_lots < terms.min_qty_lots || terms.max_qty_lots < amend.new_qty_lots {
-            return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
-        }
-        if let Some(price) = open.limit_ticks()
-            // The price may be from before the terms were changed; an amendment that makes the order larger is refused later.
-            && terms.checked_notional(price, amend.new_qty_lots).is_some_and(|notional| notional < terms.min_notional)
-        {
-            return Err(Reject::NotionalOutOfRange { min: terms.min_notional, max: terms.max_notional });
-        }
-        if !name.is_empty()
-            && name != open.client_order_id
-            && self.open.find_named(&Named::new(amend.account, &name)).is_some()
-        {
-            return Err(Reject::DuplicateClientOrderId);
-        }
+        let order = if catalog.contract(amend.market).is_some() {
+            checked(&self.futures.open, terms, amend)?
+        } else {
+            checked(&self.open, terms, amend)?
+        };
         let body = ToMarket::Amend {
             order,
             account: amend.account,
             new_qty_lots: amend.new_qty_lots,
-            new_client_order_id: name,
+            new_client_order_id: amend.new_client_order_id,
         };
         mail.send_to_market(amend.market, body);
         Ok(())
     }
+}
+
+/// The number of the order that is amended, if its account can see nothing wrong with that.
+fn checked<S, H>(
+    orders: &OpenOrders<S, H>,
+    terms: &MarketTerms,
+    amend: &AmendOrder,
+) -> Result<OrderId, Reject> {
+    let open = orders.order(find_order(orders, amend.account, amend.market, &amend.order)?);
+    let name = amend.new_client_order_id;
+    if amend.new_qty_lots < terms.min_qty_lots || terms.max_qty_lots < amend.new_qty_lots {
+        return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
+    }
+    if let Some(price) = open.limit_ticks()
+        // The price may be from before the terms were changed; an amendment that makes the order larger is refused later.
+        && terms.checked_notional(price, amend.new_qty_lots).is_some_and(|notional| notional < terms.min_notional)
+    {
+        return Err(Reject::NotionalOutOfRange { min: terms.min_notional, max: terms.max_notional });
+    }
+    if !name.is_empty()
+        && name != open.client_order_id
+        && orders.find_named(&Named::new(amend.account, &name)).is_some()
+    {
+        return Err(Reject::DuplicateClientOrderId);
+    }
+    Ok(open.id)
 }

@@ -9,13 +9,13 @@ use model::{
 use crate::accounts::{Accounts, Replacement};
 use crate::catalog::Catalog;
 use crate::messages::Mail;
+use crate::open_orders::OpenOrders;
 
 impl Accounts {
     pub fn cancel(&mut self, catalog: &Catalog, cancel: &CancelOrder, mail: &mut Mail) -> Result<(), Reject> {
         catalog.open_market(cancel.market)?;
         self.account(cancel.account)?;
-        let slot = self.find_order(cancel.account, cancel.market, &cancel.order)?;
-        let order = self.open.order(slot).id;
+        let order = self.find_order(catalog, cancel.account, cancel.market, &cancel.order)?;
         let body = ToMarket::Cancel {
             order,
             account: cancel.account,
@@ -33,19 +33,12 @@ impl Accounts {
         mail: &mut Mail,
     ) -> Result<(), Reject> {
         catalog.open_market(cancel.market)?;
-        let seat = self.seat(cancel.account, cancel.market)?.ok_or(Reject::UnknownOrder)?;
-        let account = cancel.account;
-        let mut any = false;
-        for open in self.open.at_seat(seat) {
-            let body = ToMarket::Cancel {
-                order: open.id,
-                account,
-                restriction: CancelRestriction::None,
-                replacement: None,
-            };
-            mail.send_to_market(cancel.market, body);
-            any = true;
-        }
+        self.account(cancel.account)?;
+        let any = if catalog.contract(cancel.market).is_some() {
+            send_cancels(&self.futures.open, cancel, mail)
+        } else {
+            send_cancels(&self.open, cancel, mail)
+        };
         if any { Ok(()) } else { Err(Reject::UnknownOrder) }
     }
 
@@ -61,9 +54,8 @@ impl Accounts {
         let place = &replace.place;
         self.check_rules(catalog, place)?;
         let replacement = Replacement { mode: replace.mode, place: place.clone() };
-        match self.find_order(place.account, place.market, &replace.cancel) {
-            Ok(slot) => {
-                let order = self.open.order(slot).id;
+        match self.find_order(catalog, place.account, place.market, &replace.cancel) {
+            Ok(order) => {
                 let last = self.replacements.last_key_value().map_or(0, |(last, _)| last.0);
                 let waiting = ReplacementId(last.checked_add(1).expect("a counter never runs out"));
                 self.replacements.insert(waiting, replacement);
@@ -142,4 +134,16 @@ impl Accounts {
             self.replace_after_failure(catalog, &replacement, mail, events);
         }
     }
+}
+
+/// Sends a cancel for every open order of an account in a market, oldest first. False where there is none.
+fn send_cancels<S, H>(orders: &OpenOrders<S, H>, cancel: &CancelAllOrders, mail: &mut Mail) -> bool {
+    let (account, market) = (cancel.account, cancel.market);
+    let mut any = false;
+    for open in orders.find_seat(account, market).into_iter().flat_map(|seat| orders.at_seat(seat)) {
+        let (order, restriction) = (open.id, CancelRestriction::None);
+        mail.send_to_market(market, ToMarket::Cancel { order, account, restriction, replacement: None });
+        any = true;
+    }
+    any
 }

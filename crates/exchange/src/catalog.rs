@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AddAsset, AddMarket, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, PartitionId,
-    Reject,
+    AccountId, AddAsset, AddContract, AddMarket, AssetId, AssetName, AssetTerms, ContractTerms,
+    ContractTermsError, MarketId, MarketName, MarketTerms, PartitionId, Reject,
 };
 
 /// Assets and markets by number and by name.
@@ -14,6 +14,10 @@ pub struct Catalog {
     asset_names: BTreeMap<AssetName, AssetId>,
     markets: Vec<MarketTerms>,
     market_names: BTreeMap<MarketName, MarketId>,
+    /// By market: what a contract has beside the terms of every market. Shorter than `markets` while the last ones are spot markets.
+    contracts: Vec<Option<Box<ContractTerms>>>,
+    /// Accounts that are the insurance fund of some contract.
+    funds: BTreeSet<AccountId>,
     /// By market: where it lives.
     homes: Vec<PartitionId>,
     /// Those that accept nothing because they are on their way to another partition.
@@ -33,6 +37,25 @@ impl Catalog {
             .ok()
             .and_then(|at| self.markets.get(at))
             .ok_or(Reject::UnknownMarket { market })
+    }
+
+    /// What a contract has beside the terms of every market; `None` of a spot market.
+    #[inline]
+    pub fn contract(&self, market: MarketId) -> Option<&ContractTerms> {
+        self.contracts.get(usize::try_from(market.0).ok()?)?.as_deref()
+    }
+
+    /// All contracts, by number.
+    pub fn contracts(&self) -> impl Iterator<Item = (MarketId, &ContractTerms)> {
+        let numbered = (0..).map(MarketId).zip(&self.contracts);
+        numbered.filter_map(|(market, contract)| Some((market, contract.as_deref()?)))
+    }
+
+    /// A spot market's settings, unless the market is on its way to another partition.
+    #[inline]
+    pub(crate) fn open_spot_market(&self, market: MarketId) -> Result<&MarketTerms, Reject> {
+        let terms = self.open_market(market)?;
+        if self.contract(market).is_some() { Err(Reject::IsContract { market }) } else { Ok(terms) }
     }
 
     /// A market's settings, unless the market is on its way to another partition.
@@ -103,21 +126,78 @@ impl Catalog {
         Ok(market)
     }
 
+    pub(crate) fn add_contract(&mut self, add: &AddContract) -> Result<MarketId, Reject> {
+        self.check(&add.terms)?;
+        self.check_contract(add)?;
+        let market = self.add_market(&AddMarket { terms: add.terms }, add.partition)?;
+        self.make_contract(market, add)?;
+        Ok(market)
+    }
+
+    /// Makes a contract of a market that was just listed.
+    pub(crate) fn make_contract(&mut self, market: MarketId, add: &AddContract) -> Result<(), Reject> {
+        self.check_contract(add)?;
+        self.contracts.resize(self.markets.len(), None);
+        let at = usize::try_from(market.0).expect("markets fit into memory");
+        self.contracts[at] = Some(Box::new(add.contract.clone()));
+        self.funds = self.contracts().map(|(_, contract)| contract.fund).collect();
+        Ok(())
+    }
+
+    /// Whether an account is the insurance fund of any contract.
+    #[inline]
+    pub(crate) fn is_fund(&self, account: AccountId) -> bool {
+        self.funds.contains(&account)
+    }
+
+    pub(crate) fn change_contract(&mut self, change: &AddContract) -> Result<MarketId, Reject> {
+        let unknown = Reject::UnknownMarket { market: MarketId(u32::MAX) };
+        let market = self.market_named(&change.terms.name).ok_or(unknown)?;
+        if self.contract(market).is_none() {
+            return Err(Reject::NotContract { market });
+        }
+        self.check(&change.terms)?;
+        self.check_contract(change)?;
+        self.change_terms(market, &change.terms)?;
+        self.make_contract(market, change)?;
+        Ok(market)
+    }
+
+    fn check_contract(&self, add: &AddContract) -> Result<(), Reject> {
+        let AddContract { terms, contract, .. } = add;
+        contract.check(terms).map_err(|rule| Reject::BadContract { rule })?;
+        for market in contract.sources.iter().filter_map(|source| source.market) {
+            let is_like_it = self.market(market)?.quote == terms.quote && self.contract(market).is_none();
+            if !is_like_it {
+                return Err(Reject::BadContract { rule: ContractTermsError::Sources });
+            }
+        }
+        Ok(())
+    }
+
     /// Changes the terms of the market of that name, all but what resting orders are counted in.
     pub(crate) fn change_market(&mut self, change: &AddMarket) -> Result<MarketId, Reject> {
         let market = self
             .market_named(&change.terms.name)
             .ok_or(Reject::UnknownMarket { market: MarketId(u32::MAX) })?;
+        if self.contract(market).is_some() {
+            return Err(Reject::IsContract { market });
+        }
         self.check(&change.terms)?;
+        self.change_terms(market, &change.terms)?;
+        Ok(market)
+    }
+
+    fn change_terms(&mut self, market: MarketId, change: &MarketTerms) -> Result<(), Reject> {
         let terms = &mut self.markets[usize::try_from(market.0).expect("markets fit into memory")];
         let counted_in = |terms: &MarketTerms| {
             (terms.base, terms.quote, terms.price_scale, terms.tick_size, terms.base_atoms_per_lot)
         };
-        if counted_in(terms) != counted_in(&change.terms) {
+        if counted_in(terms) != counted_in(change) {
             return Err(Reject::TermsAreFixed);
         }
-        *terms = change.terms;
-        Ok(market)
+        *terms = *change;
+        Ok(())
     }
 
     fn check(&self, terms: &MarketTerms) -> Result<(), Reject> {

@@ -217,7 +217,11 @@ fn is_answer(event: &Event) -> bool {
 fn pair(message: &Letter) -> (u8, u32, u64) {
     match message {
         Letter::ToMarket { market, .. } => (0, market.0, 0),
-        Letter::ToAccount { market, account, .. } => (1, market.0, account.0),
+        Letter::ToAccount { market, account, .. } | Letter::ToHolder { market, account, .. } => {
+            (1, market.0, account.0)
+        }
+        Letter::MarkPrice { market, .. } => (3, market.0, 0),
+        Letter::WinnerAsked { market, .. } => (4, market.0, 0),
         Letter::ReferencePrice { market, .. } => (2, market.0, 0),
     }
 }

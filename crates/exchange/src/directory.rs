@@ -14,9 +14,9 @@
 //!    who hears it has heard of no later move of the same market yet.
 
 use model::{
-    AccountId, AddAsset, AddMarket, CreateAccount, Event, JoinExchange, Letter, LevelChanged, MarketId,
-    Marks, Message, MoveMarket, Notice, OrderId, PartitionId, Reject, RestingOrder, Side, Spread,
-    WaitingOrder, WithdrawalId,
+    AccountId, AddAsset, AddContract, AddMarket, ContractTermsError, CreateAccount, Event, JoinExchange,
+    Letter, LevelChanged, MarketId, Marks, Message, MoveMarket, Notice, OrderId, PartitionId, PriceTicks,
+    Reject, RestingOrder, Side, Spread, WaitingOrder, WithdrawalId,
 };
 
 use crate::Partition;
@@ -70,11 +70,79 @@ impl Partition {
         let market = self.catalog.add_market(add, home)?;
         self.accounts.reference_prices.push(add.terms.initial_reference_ticks);
         self.markets.add(market, add.terms.initial_reference_ticks);
+        self.accounts.futures.add_market(PriceTicks::ZERO);
         events.push(Event::MarketAdded { market, terms: Box::new(add.terms) });
         if home != PartitionId::FIRST {
             events.push(Event::MarketPlaced { market, partition: home });
         }
         Ok(())
+    }
+
+    pub(crate) fn list_contract(&mut self, add: &AddContract, events: &mut Vec<Event>) -> Result<(), Reject> {
+        self.check_first()?;
+        self.check_partition(add.partition)?;
+        self.check_fund(add)?;
+        self.contract_listed(add, events)?;
+        self.post.notify_others_and_ask(add.partition, &Notice::ContractListed(add.clone()));
+        Ok(())
+    }
+
+    /// The insurance fund is an account; the directory knows them all.
+    fn check_fund(&self, add: &AddContract) -> Result<(), Reject> {
+        if add.contract.fund < self.accounts.next_account() {
+            Ok(())
+        } else {
+            Err(Reject::BadContract { rule: ContractTermsError::Fund })
+        }
+    }
+
+    fn contract_listed(&mut self, add: &AddContract, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let AddContract { terms, contract, partition } = add;
+        let market = self.catalog.add_contract(add)?;
+        let first = terms.initial_reference_ticks;
+        self.accounts.reference_prices.push(first);
+        self.accounts.futures.add_market(first);
+        self.markets.add(market, first);
+        self.markets.market_mut(market).holders = Some(Box::default());
+        let (terms, contract) = (Box::new(*terms), Box::new(contract.clone()));
+        events.push(Event::ContractAdded { market, terms, contract });
+        if *partition != PartitionId::FIRST {
+            events.push(Event::MarketPlaced { market, partition: *partition });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn change_contract(
+        &mut self,
+        change: &AddContract,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
+        self.check_first()?;
+        self.check_fund(change)?;
+        let market = self.contract_changed(change, events)?;
+        let home = self.catalog.home(market).expect("a listed market has a home");
+        self.post.notify_others_and_ask(home, &Notice::ContractChanged(change.clone()));
+        Ok(())
+    }
+
+    fn contract_changed(
+        &mut self,
+        change: &AddContract,
+        events: &mut Vec<Event>,
+    ) -> Result<MarketId, Reject> {
+        let named = self.catalog.market_named(&change.terms.name);
+        let fund = named.and_then(|market| self.catalog.contract(market)).map(|contract| contract.fund);
+        let market = self.catalog.change_contract(change)?;
+        // Who was the fund is looked at like everybody else from now on.
+        let wallet = fund.and_then(|fund| self.accounts.ledger.find_wallet(fund, change.terms.quote));
+        self.accounts.futures.touched.extend(wallet);
+        // What a feed has said is not what another one says that may stand in its place now.
+        let holders = self.markets.market_mut(market).holders.as_mut().expect("a contract has holders");
+        holders.pricing.feeds.clear();
+        self.accounts.futures.terms_changed(market, &self.accounts.ledger);
+        let (terms, contract) = (Box::new(change.terms), Box::new(change.contract.clone()));
+        events.push(Event::ContractAdded { market, terms, contract });
+        Ok(market)
     }
 
     pub(crate) fn change_market(
@@ -141,8 +209,12 @@ impl Partition {
         }
         for (market, terms) in self.catalog.markets() {
             let partition = self.catalog.home(market).expect("a listed market has a home");
-            let add = AddMarket { terms: *terms };
-            self.post.notify(added, Notice::MarketListed { add, partition });
+            let terms = *terms;
+            let notice = match self.catalog.contract(market).cloned() {
+                Some(contract) => Notice::ContractListed(AddContract { terms, contract, partition }),
+                None => Notice::MarketListed { add: AddMarket { terms }, partition },
+            };
+            self.post.notify(added, notice);
         }
         self.tell_reference_prices(added);
         Ok(())
@@ -159,6 +231,10 @@ impl Partition {
             if self.catalog.home(market) == Some(self.post.own) {
                 let price_ticks = self.markets.market(market).reference_ticks;
                 self.post.say(to, Message::Letter(Letter::ReferencePrice { market, price_ticks }));
+                if self.catalog.contract(market).is_some() {
+                    let mark_ticks = self.accounts.futures.mark(market);
+                    self.post.say(to, Message::Letter(Letter::MarkPrice { market, mark_ticks }));
+                }
             }
         }
     }
@@ -183,6 +259,9 @@ impl Partition {
         let MoveMarket { market, to } = *to;
         self.catalog.market(market)?;
         self.check_partition(to)?;
+        if self.catalog.contract(market).is_some() {
+            return Err(Reject::ContractStays);
+        }
         if let Some(moving) = self.post.moving.get(&market) {
             return Err(Reject::MarketMoves { to: moving.to });
         }
@@ -306,6 +385,16 @@ impl Partition {
                 self.market_listed(add, *partition, events).expect(CHECKED);
                 self.hear_early(events);
                 self.heard(*partition);
+            }
+            Notice::ContractListed(add) => {
+                self.contract_listed(add, events).expect(CHECKED);
+                self.hear_early(events);
+                self.heard(add.partition);
+            }
+            Notice::ContractChanged(change) => {
+                let market = self.contract_changed(change, events).expect(CHECKED);
+                let home = self.catalog.home(market).expect("a listed market has a home");
+                self.heard(home);
             }
             Notice::MarketChanged(change) => {
                 let market = self.market_changed(change, events).expect(CHECKED);

@@ -90,6 +90,7 @@ impl Partition {
             }
         }
         let mut resting: usize = 0;
+        open_orders = open_orders.saturating_add(self.assert_futures());
         for market in &self.markets.list {
             if let (Some(bid), Some(ask)) = (market.book.best(Side::Buy), market.book.best(Side::Sell)) {
                 assert!(bid < ask, "no crossed book");

@@ -9,6 +9,7 @@
 //! | know | balances, holds, who owns which order | books, trades, reference prices |
 //! | decide | whether an order can be paid for | an order's life |
 //! | tell | what happened to orders and money | trades and levels |
+//! | of contracts | wallets, what positions have cost, margin, liquidation (`futures`, `place_contract`, `settle_contract`, `liquidation`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
 #![deny(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -24,17 +25,26 @@ mod catalog;
 mod client_ids;
 mod directory;
 mod fees;
+mod funding;
 mod funds;
+mod futures;
+mod holders;
 mod invariants;
+mod invariants_futures;
+mod liquidation;
+mod mark_price;
 mod market;
 mod messages;
 mod open_orders;
 mod partition;
 mod place;
+mod place_contract;
 mod post;
 mod settle;
+mod settle_contract;
 mod slot_table;
 mod snapshot;
+mod snapshot_futures;
 mod sources;
 mod together;
 

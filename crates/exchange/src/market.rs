@@ -4,16 +4,18 @@
 use std::collections::VecDeque;
 
 use model::{
-    AccountId, Amount, CancelRestriction, EndReason, Event, ExpiryReason, FromMarket, LevelChanged,
-    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, OrderId, OrderKind, PlaceMessage,
-    PriceTicks, QtyLots, Reject, ReplacementId, RestingOrder, SelfTradePrevention, Side, TimeInForce,
-    ToMarket, TradeId, Traded, WaitingOrder,
+    AccountId, Amount, CancelRestriction, ContractOrder, ContractTerms, EndReason, Event, ExpiryReason,
+    FromMarket, LevelChanged, Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, OrderId,
+    OrderKind, PlaceMessage, PriceTicks, QtyLots, Reject, ReplacementId, RestingOrder, SelfTradePrevention,
+    Side, TimeInForce, ToMarket, TradeId, Traded, WaitingOrder,
 };
 use orderbook::{
-    Book, Incoming, Order, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots, Touched, Triggers,
+    Before, Book, Incoming, Order, OrderSlot, Orders, Outcome, Remainder, Report, Stop, TickLots, Touched,
+    Triggers,
 };
 
 use crate::catalog::Catalog;
+use crate::holders::Holders;
 use crate::messages::Mail;
 
 /// One market.
@@ -29,6 +31,8 @@ pub struct Market {
     pub triggers: Triggers,
     /// Orders whose price has come, in the order in which they will enter the book.
     pub triggered: VecDeque<Triggered>,
+    /// What a contract is beside its book; `None` of a spot market.
+    pub holders: Option<Box<Holders>>,
 }
 
 /// An order whose price has come. It enters the book when the order that traded is done, and those before it.
@@ -52,6 +56,7 @@ impl Market {
             update_id: 0,
             triggers: Triggers::default(),
             triggered: VecDeque::new(),
+            holders: None,
         }
     }
 
@@ -190,25 +195,32 @@ impl Markets {
         listed.update_id = state.update_id;
     }
 
+    /// A market at work, of as many partitions.
+    #[inline]
+    pub fn desk<'a>(
+        &'a mut self,
+        catalog: &'a Catalog,
+        market: MarketId,
+        partition_count: u8,
+        mail: &'a mut Mail,
+        events: &'a mut Vec<Event>,
+    ) -> Desk<'a> {
+        let terms = catalog.market(market).expect("a message goes to a listed market");
+        let listed = &mut self.list[usize::try_from(market.0).expect("markets fit into memory")];
+        let contract = catalog.contract(market);
+        let (orders, reports) = (&mut self.orders, &mut self.reports);
+        Desk { market, terms, contract, partition_count, listed, orders, reports, mail, events }
+    }
+
     pub fn receive(
         &mut self,
         catalog: &Catalog,
-        market: MarketId,
+        (market, partition_count): (MarketId, u8),
         body: &ToMarket,
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
-        let terms = catalog.market(market).expect("a message goes to a listed market");
-        let listed = &mut self.list[usize::try_from(market.0).expect("markets fit into memory")];
-        let mut desk = Desk {
-            market,
-            terms,
-            listed,
-            orders: &mut self.orders,
-            reports: &mut self.reports,
-            mail,
-            events,
-        };
+        let mut desk = self.desk(catalog, market, partition_count, mail, events);
         match *body {
             ToMarket::Place(ref place) => desk.place(place),
             ToMarket::Cancel { order, account, restriction, replacement } => {
@@ -221,23 +233,32 @@ impl Markets {
                 }
             }
             ToMarket::Held { order, held } => desk.held(order, held),
+            ToMarket::PlaceContract(ref place) => desk.place_contract(place),
+            ToMarket::TakeOver { .. }
+            | ToMarket::PayFund { .. }
+            | ToMarket::Carries { .. }
+            | ToMarket::Winner { .. } => desk.receive_of_contract(body),
         }
     }
 }
 
 /// One market at work: what a message may touch.
-struct Desk<'a> {
-    market: MarketId,
-    terms: &'a MarketTerms,
-    listed: &'a mut Market,
-    orders: &'a mut Orders,
-    reports: &'a mut Vec<Report>,
-    mail: &'a mut Mail,
-    events: &'a mut Vec<Event>,
+pub struct Desk<'a> {
+    pub market: MarketId,
+    pub terms: &'a MarketTerms,
+    /// `None` of a spot market.
+    pub contract: Option<&'a ContractTerms>,
+    /// How many partitions there are.
+    pub partition_count: u8,
+    pub listed: &'a mut Market,
+    pub orders: &'a mut Orders,
+    pub reports: &'a mut Vec<Report>,
+    pub mail: &'a mut Mail,
+    pub events: &'a mut Vec<Event>,
 }
 
 impl Desk<'_> {
-    fn tell(&mut self, account: AccountId, order: OrderId, body: FromMarket) {
+    pub fn tell(&mut self, account: AccountId, order: OrderId, body: FromMarket) {
         self.mail.send_to_account(account, self.market, order, body);
     }
 
@@ -269,6 +290,75 @@ impl Desk<'_> {
             let slot = self.orders.find(order).expect("it rests");
             self.orders[slot].amends = amends;
         }
+    }
+
+    /// As [`Self::place`], at a contract. Whenever it comes to an order that only reduces, positions are looked at first.
+    fn place_contract(&mut self, order: &ContractOrder) {
+        let ContractOrder { account, side, self_trade_prevention, reduce_only, .. } = *order;
+        let mut place = PlaceMessage {
+            order: order.order,
+            account,
+            trade_group: order.trade_group,
+            side,
+            kind: order.kind,
+            self_trade_prevention,
+            held: Amount::ZERO,
+        };
+        let checked = match self.check(&place) {
+            Ok(()) if reduce_only => self.reducible(account, side, place.kind),
+            Ok(()) => Ok(place.kind),
+            Err(reject) => Err(reject),
+        };
+        place.kind = match checked {
+            Ok(kind) => kind,
+            Err(reject) => return self.tell(account, order.order, FromMarket::Refused { reject }),
+        };
+        let kind = place.kind;
+        self.tell(account, order.order, FromMarket::Accepted { kind, side, self_trade_prevention });
+
+        let mut incoming = self.incoming(&place);
+        if incoming.remainder == Remainder::NoneAllowed && !self.fills_without_reducing(&incoming) {
+            let reason = EndReason::Expired(ExpiryReason::UnfilledFok);
+            return self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });
+        }
+        let outcome = loop {
+            let outcome = self.listed.book.place(self.orders, &incoming, self.reports);
+            self.report(Some(&incoming));
+            if outcome.stop != Stop::Reduces {
+                break outcome;
+            }
+            incoming.max_lots = incoming.max_lots - outcome.traded_lots - outcome.prevented_lots;
+            incoming.before.traded_lots += outcome.traded_lots;
+            incoming.before.prevented_lots += outcome.prevented_lots;
+            if incoming.remainder == Remainder::NoneAllowed {
+                // It was seen above that the others fill it.
+                incoming.remainder = Remainder::Expires;
+            }
+        };
+        if !outcome.rests {
+            let reason = end_reason(&place.kind, &incoming, &outcome);
+            self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });
+        } else if reduce_only {
+            self.rests_to_reduce(account, order.order);
+        }
+    }
+
+    /// Whether the orders that do not only reduce fill an order: those that do may be smaller when their turn comes.
+    fn fills_without_reducing(&self, incoming: &Incoming) -> bool {
+        let mut missing = incoming.max_lots;
+        for order in self.listed.book.queue(self.orders, incoming.side.opposite()) {
+            let is_within = match incoming.side {
+                Side::Buy => order.price_ticks <= incoming.worst_ticks,
+                Side::Sell => order.price_ticks >= incoming.worst_ticks,
+            };
+            if !is_within || missing.is_zero() {
+                break;
+            }
+            if !order.marks.has(Marks::REDUCES) {
+                missing -= missing.min(order.open_lots);
+            }
+        }
+        missing.is_zero()
     }
 
     /// Lets the orders whose price has come enter the book, one after the other. What they trade may trigger others, which come
@@ -396,6 +486,10 @@ impl Desk<'_> {
             (OrderKind::LimitMaker { price_ticks, qty_lots }, _) => {
                 (price_ticks, qty_lots, TickLots::MAX, Remainder::Rests)
             }
+            // Nothing is held for orders at contracts.
+            (OrderKind::Market { qty_lots }, _) if self.contract.is_some() => {
+                (band(), qty_lots, TickLots::MAX, Remainder::Expires)
+            }
             (OrderKind::Market { qty_lots }, Side::Buy) => {
                 (band(), qty_lots, tick_lots(place.held), Remainder::Expires)
             }
@@ -422,6 +516,7 @@ impl Desk<'_> {
             max_tick_lots,
             remainder,
             self_trade_prevention: place.self_trade_prevention,
+            before: Before::default(),
         }
     }
 
@@ -541,7 +636,7 @@ impl Desk<'_> {
     }
 
     /// Tells the accounts and the public what the book reports.
-    fn report(&mut self, taker: Option<&Incoming>) {
+    pub fn report(&mut self, taker: Option<&Incoming>) {
         let mut reports = std::mem::take(self.reports);
         let reference_before = self.listed.reference_ticks;
         for report in reports.drain(..) {
@@ -583,6 +678,9 @@ impl Desk<'_> {
             }
         }
         *self.reports = reports;
+        if self.contract.is_some() {
+            self.keep_all_reducing();
+        }
         if self.listed.reference_ticks != reference_before {
             self.mail.send_reference_price(self.market, self.listed.reference_ticks);
         }
@@ -617,6 +715,10 @@ impl Desk<'_> {
                 maker,
                 FromMarket::Ended { reason: EndReason::Filled, replacement: None },
             );
+        }
+        if self.contract.is_some() {
+            self.change_quantity(maker_account, taker.side.opposite(), qty_lots);
+            self.change_quantity(taker.account, taker.side, qty_lots);
         }
         if self.listed.triggers.are_touched_by(price_ticks) {
             self.trigger(price_ticks);
@@ -701,6 +803,7 @@ fn end_reason(kind: &OrderKind, incoming: &Incoming, outcome: &Outcome) -> EndRe
         Stop::Lots if !by_amount => EndReason::Filled,
         Stop::TickLots if by_amount && !nothing_traded => EndReason::Filled,
         Stop::Prevented if incoming.remainder != Remainder::NoneAllowed => EndReason::ExpiredInMatch,
+        Stop::Reduces => unreachable!("an order goes on behind that"),
         Stop::Lots | Stop::TickLots | Stop::Prevented | Stop::BookEnded | Stop::Price => {
             EndReason::Expired(expired)
         }

@@ -1,7 +1,8 @@
-//! An account's half of its open orders: what is held, and what the owner calls them. The market has the other half.
+//! An account's half of its open orders: what is held, and what the owner calls them. The market has the other half. Spot and
+//! contracts keep theirs apart, each with what it has at stake.
 
 use ledger::BalanceSlot;
-use model::{AccountId, Amount, ClientOrderId, MarketId, OrderId, PriceTicks, Side};
+use model::{AccountId, ClientOrderId, MarketId, OrderId, PriceTicks, Side};
 use orderbook::{IdIndex, fetch_ahead};
 
 use crate::client_ids;
@@ -14,32 +15,38 @@ const NONE: u32 = u32::MAX;
 pub struct OpenOrderSlot(u32);
 
 /// Where a seat lies. Private to its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeatSlot(u32);
 
 fn at(slot: u32) -> usize {
     usize::try_from(slot).expect("slots fit into memory")
 }
 
-/// An account's place at one market: its two balances there, and its open orders, oldest first.
+/// An account's place at one market: what it has there, and its open orders, oldest first.
 #[derive(Clone, Debug)]
-pub struct Seat {
+pub struct Seat<S> {
     pub account: AccountId,
     pub market: MarketId,
-    pub base: BalanceSlot,
-    pub quote: BalanceSlot,
+    pub stake: S,
     pub open_orders: u32,
     first: u32,
     last: u32,
 }
 
-impl Seat {
+/// An account's two balances at a spot market.
+#[derive(Clone, Copy, Debug)]
+pub struct Balances {
+    pub base: BalanceSlot,
+    pub quote: BalanceSlot,
+}
+
+impl Seat<Balances> {
     /// The balance that an order of this side pays from.
     #[inline]
     pub fn pays_from(&self, side: Side) -> BalanceSlot {
         match side {
-            Side::Buy => self.quote,
-            Side::Sell => self.base,
+            Side::Buy => self.stake.quote,
+            Side::Sell => self.stake.base,
         }
     }
 }
@@ -47,10 +54,11 @@ impl Seat {
 /// An open order, as its account knows it: 80 bytes, of which there may be millions. The hash of its name is not among them: it
 /// is made again when the order ends.
 #[derive(Clone, Debug)]
-pub struct OpenOrder {
+pub struct OpenOrder<H> {
     pub id: OrderId,
     pub seat: SeatSlot,
-    pub held: Amount,
+    /// What is held for it, or reserved.
+    pub held: H,
     pub client_order_id: ClientOrderId,
     limit: SidedLimit,
     /// It waits for a price, as far as its account has heard.
@@ -59,7 +67,7 @@ pub struct OpenOrder {
     next: u32,
 }
 
-impl OpenOrder {
+impl<H> OpenOrder<H> {
     #[inline]
     pub fn side(&self) -> Side {
         self.limit.side()
@@ -128,10 +136,9 @@ fn seat_hash(account: AccountId, market: MarketId) -> u32 {
 }
 
 /// The seats and open orders of all accounts of a partition.
-#[derive(Default)]
-pub struct OpenOrders {
-    seats: Vec<Seat>,
-    slab: Vec<OpenOrder>,
+pub struct OpenOrders<S, H> {
+    seats: Vec<Seat<S>>,
+    slab: Vec<OpenOrder<H>>,
     free: Vec<u32>,
     index: IdIndex,
     client_ids: SlotTable,
@@ -139,16 +146,23 @@ pub struct OpenOrders {
     seat_table: SlotTable,
 }
 
-impl OpenOrders {
-    pub fn add_seat(
-        &mut self,
-        account: AccountId,
-        market: MarketId,
-        base: BalanceSlot,
-        quote: BalanceSlot,
-    ) -> SeatSlot {
+impl<S, H> Default for OpenOrders<S, H> {
+    fn default() -> Self {
+        Self {
+            seats: Vec::new(),
+            slab: Vec::new(),
+            free: Vec::new(),
+            index: IdIndex::default(),
+            client_ids: SlotTable::default(),
+            seat_table: SlotTable::default(),
+        }
+    }
+}
+
+impl<S, H> OpenOrders<S, H> {
+    pub fn add_seat(&mut self, account: AccountId, market: MarketId, stake: S) -> SeatSlot {
         let slot = SeatSlot(u32::try_from(self.seats.len()).expect("fewer than 2^32 seats"));
-        self.seats.push(Seat { account, market, base, quote, open_orders: 0, first: NONE, last: NONE });
+        self.seats.push(Seat { account, market, stake, open_orders: 0, first: NONE, last: NONE });
         self.seat_table.insert(seat_hash(account, market), slot.0);
         slot
     }
@@ -179,7 +193,7 @@ impl OpenOrders {
 
     /// The third: the order that the new one will come behind. The seat, where there is one.
     #[inline]
-    pub fn fetch_for_placing(&self, account: AccountId, market: MarketId) -> Option<&Seat> {
+    pub fn fetch_for_placing(&self, account: AccountId, market: MarketId) -> Option<&Seat<S>> {
         let seat = self.seat(self.find_seat(account, market)?);
         if let Some(last) = self.slab.get(at(seat.last)) {
             fetch_ahead(last);
@@ -216,7 +230,7 @@ impl OpenOrders {
 
     /// An open order, with its seat.
     #[inline]
-    pub fn seat_of(&self, id: OrderId) -> Option<(&Seat, &OpenOrder)> {
+    pub fn seat_of(&self, id: OrderId) -> Option<(&Seat<S>, &OpenOrder<H>)> {
         let order = &self.slab[at(self.index.find(id)?)];
         Some((self.seat(order.seat), order))
     }
@@ -239,22 +253,32 @@ impl OpenOrders {
 
     /// As [`Self::find_named`], without looking at the order: rarely another one.
     #[inline]
-    pub fn guess_named(&self, named: &Named) -> Option<&OpenOrder> {
+    pub fn guess_named(&self, named: &Named) -> Option<&OpenOrder<H>> {
         self.client_ids.guess(named.hash).map(|slot| &self.slab[at(slot)])
     }
 
     #[inline]
-    pub fn seat(&self, seat: SeatSlot) -> &Seat {
+    pub fn seat(&self, seat: SeatSlot) -> &Seat<S> {
         &self.seats[at(seat.0)]
     }
 
     #[inline]
-    pub fn order(&self, slot: OpenOrderSlot) -> &OpenOrder {
+    pub fn seat_mut(&mut self, seat: SeatSlot) -> &mut Seat<S> {
+        &mut self.seats[at(seat.0)]
+    }
+
+    /// All seats.
+    pub fn seats(&self) -> impl Iterator<Item = (SeatSlot, &Seat<S>)> {
+        (0..).map(SeatSlot).zip(&self.seats)
+    }
+
+    #[inline]
+    pub fn order(&self, slot: OpenOrderSlot) -> &OpenOrder<H> {
         &self.slab[at(slot.0)]
     }
 
     #[inline]
-    pub fn order_mut(&mut self, slot: OpenOrderSlot) -> &mut OpenOrder {
+    pub fn order_mut(&mut self, slot: OpenOrderSlot) -> &mut OpenOrder<H> {
         &mut self.slab[at(slot.0)]
     }
 
@@ -277,7 +301,7 @@ impl OpenOrders {
     }
 
     /// The open orders at a seat, oldest first.
-    pub fn at_seat(&self, seat: SeatSlot) -> impl Iterator<Item = &OpenOrder> {
+    pub fn at_seat(&self, seat: SeatSlot) -> impl Iterator<Item = &OpenOrder<H>> {
         let mut next = self.seat(seat).first;
         std::iter::from_fn(move || {
             let order = self.slab.get(at(next))?;
@@ -293,7 +317,7 @@ impl OpenOrders {
         seat: SeatSlot,
         side: Side,
         limit_ticks: Option<PriceTicks>,
-        held: Amount,
+        held: H,
         named: &Named,
     ) -> OpenOrderSlot {
         let last = self.seat(seat).last;
@@ -365,13 +389,13 @@ impl OpenOrders {
 
 #[cfg(test)]
 mod tests {
-    use model::MarketTerms;
+    use model::{Amount, MarketTerms};
 
     use super::*;
 
     #[test]
     fn an_open_order_takes_80_bytes() {
-        assert_eq!(size_of::<OpenOrder>(), 80);
+        assert_eq!(size_of::<OpenOrder<Amount>>(), 80);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
+use margin::Position;
 use model::{
-    AccountId, ApiKeyId, AssetId, Command, Envelope, Event, FromMarket, Letter, MarketId, Message, OrderId,
+    AccountId, Amount, ApiKeyId, AssetId, Command, Envelope, Event, Letter, MarketId, Message, OrderId,
     Origin, PartitionId, Partitions, PlaceMessage, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
-    ToMarket,
+    ToHolder, ToMarket,
 };
 
 use crate::accounts::{Accounts, ApiKey};
@@ -28,6 +29,8 @@ pub struct Partition {
     pub(crate) mail: Mail,
     pub(crate) post: Post,
     pub(crate) sources: Sources,
+    /// Funding is being settled at some contract that lives here.
+    pub(crate) settles: bool,
 }
 
 impl Partition {
@@ -36,18 +39,70 @@ impl Partition {
     pub fn apply(&mut self, input: &Sequenced<Command>, events: &mut Vec<Event>) {
         self.accept(input, events);
         if self.post.is_alone() {
-            while let Some(round) = self.mail.round() {
-                for letter in &round {
-                    self.deliver(letter, events);
-                }
-                self.mail.delivered(round);
-            }
+            self.deliver_mail(events);
+            self.work(events);
         } else {
             self.route_mail(events);
+            self.work(events);
             self.follow_entries(&input.command, events);
             self.post.seal(self.time_ns);
         }
         self.accounts.ledger.assert_settled();
+    }
+
+    /// Delivers all that is on its way, where there is no other partition.
+    fn deliver_mail(&mut self, events: &mut Vec<Event>) {
+        while let Some(round) = self.mail.round() {
+            for letter in &round {
+                self.deliver(letter, events);
+            }
+            self.mail.delivered(round);
+        }
+    }
+
+    /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern, liquidations.
+    #[inline]
+    fn work(&mut self, events: &mut Vec<Event>) {
+        if self.accounts.futures.has_work() || self.settles {
+            self.work_on(events);
+        }
+    }
+
+    #[cold]
+    fn work_on(&mut self, events: &mut Vec<Event>) {
+        let mut budget = Self::WORK;
+        loop {
+            if self.settles {
+                budget = self.go_on_with_settlements(budget, events);
+                self.settles = self.has_settlements();
+            }
+            let Self { catalog, accounts, mail, .. } = self;
+            accounts.futures.look_at_touched(catalog, &accounts.ledger);
+            budget = accounts.futures.look_at_changed(catalog, &accounts.ledger, budget);
+            // A step of a liquidation is worth many looks.
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.go_on_liquidating(catalog, mail, events, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            if self.mail.is_empty() && self.accounts.futures.touched.is_empty() {
+                break;
+            }
+            if self.post.is_alone() {
+                self.deliver_mail(events);
+            } else {
+                self.route_mail(events);
+            }
+        }
+    }
+
+    /// How many positions a command looks at beside what it is asked for.
+    const WORK: u32 = 1_024;
+    /// How many looks a step of a liquidation is worth.
+    const LOOKS_A_STEP: u32 = 16;
+
+    /// Whether bounded work is left over: then a [`Command::Continue`] should come when nothing else does.
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        self.settles || self.accounts.futures.has_work()
     }
 
     /// Takes a command up to the point where messages leave.
@@ -116,7 +171,17 @@ impl Partition {
             Command::ResealApiKey(reseal) => accounts.reseal_api_key(reseal, events),
             Command::RegisterSource(register) => self.register_source(register, events),
             Command::FromSource(from) => self.take_entry(from, events),
-            Command::Tick => Ok(()),
+            Command::AddContract(add) => self.list_contract(add, events),
+            Command::ChangeContract(change) => self.change_contract(change, events),
+            Command::MoveFunds(moves) => accounts.move_funds(catalog, moves, events),
+            Command::PlaceContractOrder(place) => accounts.place_contract(catalog, place, mail),
+            Command::ChangeLeverage(change) => accounts.change_leverage(catalog, change, events),
+            Command::SetIndexPrice(set) => self.set_index_price(set, events),
+            Command::Continue => Ok(()),
+            Command::Tick => {
+                self.take_prices(events);
+                Ok(())
+            }
             Command::Skip(skip) => {
                 events.push(Event::Skipped { reason: skip.reason.clone() });
                 Ok(())
@@ -137,11 +202,9 @@ impl Partition {
         } else {
             self.post.asks_more = envelope.more;
         }
-        if envelope
-            .messages
-            .iter()
-            .any(|message| matches!(message, Message::Letter(Letter::ToAccount { .. })))
-        {
+        if envelope.messages.iter().any(|message| {
+            matches!(message, Message::Letter(Letter::ToAccount { .. } | Letter::ToHolder { .. }))
+        }) {
             let Envelope { from, time_ns, origin, .. } = *envelope;
             events.push(Event::Heard { from, time_ns, origin });
         }
@@ -160,17 +223,22 @@ impl Partition {
 
     pub(crate) fn hear_letter(&mut self, letter: &Letter, events: &mut Vec<Event>) {
         match letter {
-            Letter::ToMarket { market, .. } | Letter::ReferencePrice { market, .. }
+            Letter::ToMarket { market, .. }
+            | Letter::ReferencePrice { market, .. }
+            | Letter::MarkPrice { market, .. }
+            | Letter::WinnerAsked { market, .. }
+            | Letter::ToHolder { market, .. }
                 if self.catalog.market(*market).is_err() =>
             {
                 self.post.early.push((self.post.origin, Message::Letter(*letter)));
             }
-            Letter::ToMarket { .. } => self.mail.push(*letter),
-            Letter::ToAccount { market, body, .. } => {
-                self.clear(*market, body, Heard::FromThere);
+            Letter::ToMarket { .. } | Letter::ToAccount { .. } | Letter::ToHolder { .. } => {
+                self.clear(letter, Heard::FromThere);
                 self.mail.push(*letter);
             }
-            Letter::ReferencePrice { .. } => self.deliver(letter, events),
+            Letter::ReferencePrice { .. } | Letter::MarkPrice { .. } | Letter::WinnerAsked { .. } => {
+                self.deliver(letter, events);
+            }
         }
     }
 
@@ -191,7 +259,8 @@ impl Partition {
                 self.catalog.home(*market).expect("a message goes to a listed market")
             }
             Letter::ToAccount { order, .. } => order.partition(),
-            Letter::ReferencePrice { .. } => {
+            Letter::ToHolder { account, .. } => self.post.partitions.home(*account),
+            Letter::ReferencePrice { .. } | Letter::MarkPrice { .. } | Letter::WinnerAsked { .. } => {
                 for to in self.post.others() {
                     self.post.say(to, Message::Letter(*letter));
                 }
@@ -202,49 +271,90 @@ impl Partition {
             return self.deliver(letter, events);
         }
         match letter {
-            Letter::ToAccount { market, body, .. } => {
-                self.clear(*market, body, Heard::FromHere);
+            Letter::ToHolder { .. } => {
+                self.post_funding(letter);
+                self.clear(letter, Heard::FromHere);
                 self.post.say(to, Message::Letter(*letter));
             }
-            // Nobody waits for what becomes of an order that somebody else has triggered.
-            Letter::ToMarket { body: ToMarket::Held { .. }, .. } => {
+            Letter::ToAccount { .. } => {
+                self.clear(letter, Heard::FromHere);
                 self.post.say(to, Message::Letter(*letter));
             }
-            Letter::ToMarket { .. } | Letter::ReferencePrice { .. } => {
+            // Nobody waits for what becomes of an order that somebody else has triggered, or of a liquidation.
+            Letter::ToMarket {
+                body:
+                    ToMarket::Held { .. }
+                    | ToMarket::TakeOver { .. }
+                    | ToMarket::PayFund { .. }
+                    | ToMarket::Carries { .. }
+                    | ToMarket::Winner { .. },
+                ..
+            } => {
+                self.clear(letter, Heard::FromHere);
+                self.post.say(to, Message::Letter(*letter));
+            }
+            Letter::ToMarket { .. }
+            | Letter::ReferencePrice { .. }
+            | Letter::MarkPrice { .. }
+            | Letter::WinnerAsked { .. } => {
                 self.post.ask(to, Message::Letter(*letter));
             }
         }
     }
 
-    /// Books what the other side of a fill or a transfer is on its way with.
-    fn clear(&mut self, market: MarketId, body: &FromMarket, heard: Heard) {
-        let Some((side, price_ticks, qty_lots)) = body.moves() else { return };
-        let terms = self.catalog.market(market).expect("only listed markets have fills");
-        let (notional, base) = (terms.notional(price_ticks, qty_lots), terms.base_amount(qty_lots));
-        // The account pays quote and receives base when it buys.
-        let (quote, base) = match side {
-            Side::Buy => (notional, -base),
-            Side::Sell => (-notional, base),
+    /// Books the money that a letter is on its way with.
+    fn clear(&mut self, letter: &Letter, heard: Heard) {
+        let market = letter.market();
+        let terms = self.catalog.market(market).expect("only listed markets move money");
+        let Some((base, quote)) = letter.carries(terms, self.catalog.contract(market).is_some()) else {
+            return;
         };
-        let (quote, base) = match heard {
-            Heard::FromHere => (quote, base),
-            Heard::FromThere => (-quote, -base),
+        let (base, quote) = match heard {
+            Heard::FromHere => (-base, -quote),
+            Heard::FromThere => (base, quote),
         };
         self.accounts.ledger.clear(terms.quote, quote);
         self.accounts.ledger.clear(terms.base, base);
     }
 
+    /// Funding comes out of what its contract has collected.
+    fn post_funding(&mut self, letter: &Letter) {
+        if let Letter::ToHolder { market, body: ToHolder::Funding { amount }, .. } = letter
+            && self.catalog.home(*market) == Some(self.post.own)
+        {
+            let asset = self.catalog.market(*market).expect("a contract is listed").quote;
+            self.accounts.ledger.settle_funding(asset, -*amount);
+        }
+    }
+
     pub(crate) fn deliver(&mut self, letter: &Letter, events: &mut Vec<Event>) {
         match letter {
             Letter::ToMarket { market, body } => {
-                self.markets.receive(&self.catalog, *market, body, &mut self.mail, events);
+                let count = self.post.partitions.count();
+                self.markets.receive(&self.catalog, (*market, count), body, &mut self.mail, events);
                 if let ToMarket::Held { .. } = body {
                     self.market_goes(*market, events);
                 }
             }
             Letter::ToAccount { account, market, order, body } => {
                 let whose = (*account, *market, *order);
-                self.accounts.receive(&self.catalog, whose, body, &mut self.mail, events);
+                if self.catalog.contract(*market).is_some() {
+                    self.accounts.receive_of_contract(&self.catalog, whose, body, events);
+                } else {
+                    self.accounts.receive(&self.catalog, whose, body, &mut self.mail, events);
+                }
+            }
+            Letter::ToHolder { account, market, body } => {
+                self.post_funding(letter);
+                let whose = (*account, *market);
+                self.accounts.receive_as_holder(&self.catalog, whose, body, &mut self.mail, events);
+            }
+            Letter::MarkPrice { market, mark_ticks } => {
+                self.accounts.futures.hear_mark(*market, *mark_ticks);
+            }
+            Letter::WinnerAsked { market, side } => {
+                let own = self.post.own;
+                self.accounts.answer_winner(&self.catalog, own, *market, *side, &mut self.mail);
             }
             Letter::ReferencePrice { market, price_ticks } => {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =
@@ -295,7 +405,30 @@ impl Partition {
 
     /// Whether an account that lives here has this order open.
     pub fn is_open(&self, order: OrderId) -> bool {
-        self.accounts.open.find(order).is_some()
+        self.accounts.open.find(order).is_some() || self.accounts.futures.open.find(order).is_some()
+    }
+
+    /// What is in an account's futures wallet.
+    pub fn wallet(&self, account: AccountId, asset: AssetId) -> Amount {
+        let wallet = self.accounts.ledger.find_wallet(account, asset);
+        wallet.map_or(Amount::ZERO, |wallet| self.accounts.ledger.wallet(wallet).amount)
+    }
+
+    /// An account's position at a contract.
+    pub fn position(&self, account: AccountId, market: MarketId) -> Position {
+        let seat = self.accounts.futures.open.find_seat(account, market);
+        seat.map_or(Position::NONE, |seat| self.accounts.futures.open.seat(seat).stake.position)
+    }
+
+    /// What positions of a contract are measured by; zero of a spot market.
+    pub fn mark_price(&self, market: MarketId) -> PriceTicks {
+        self.catalog.market(market).map_or(PriceTicks::ZERO, |_| self.accounts.futures.mark(market))
+    }
+
+    /// The sum of all long positions of a contract that lives here, which is that of all short ones.
+    pub fn open_interest(&self, market: MarketId) -> QtyLots {
+        let holders = self.markets.get(market).and_then(|listed| listed.holders.as_ref());
+        holders.map_or(QtyLots::ZERO, |holders| holders.open_interest())
     }
 
     /// The number of the last envelope that was said to another partition; 0 before the first.
@@ -394,6 +527,13 @@ fn owner(command: &Command) -> AccountId {
         Command::CancelAllOrders(cancel) => cancel.account,
         Command::ReplaceOrder(replace) => replace.place.account,
         Command::AmendOrder(amend) => amend.account,
+        Command::MoveFunds(moves) => moves.account,
+        Command::PlaceContractOrder(place) => place.account,
+        Command::ChangeLeverage(change) => change.account,
+        Command::AddContract(_)
+        | Command::ChangeContract(_)
+        | Command::SetIndexPrice(_)
+        | Command::Continue => AccountId(0),
         Command::FromSource(from) => from.order.account(),
         Command::AddAsset(_)
         | Command::AddMarket(_)

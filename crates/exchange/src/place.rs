@@ -21,7 +21,7 @@ impl Accounts {
     /// seat, where it has one.
     #[inline]
     pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<Option<SeatSlot>, Reject> {
-        let terms = catalog.open_market(place.market)?;
+        let terms = catalog.open_spot_market(place.market)?;
         let seat = self.seat(place.account, place.market)?;
         check_filters(terms, &place.kind, self.reference_price(terms, place))?;
         let open_orders = seat.map_or(0, |seat| self.open.seat(seat).open_orders);
@@ -96,7 +96,7 @@ impl Accounts {
 
 /// `PRICE_FILTER`, `LOT_SIZE`, `NOTIONAL` and `TRAILING_DELTA`. Orders without a price count at the price that they wait for, or
 /// at the reference price.
-fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -> Result<(), Reject> {
+pub fn check_filters(terms: &MarketTerms, kind: &OrderKind, reference: PriceTicks) -> Result<(), Reject> {
     let trigger = kind.trigger();
     if let Some(trigger) = &trigger {
         check_trigger(trigger)?;

@@ -188,8 +188,8 @@ impl Accounts {
         let fee = fee_rounded(received, fee_ppm, terms.fee_rounding);
         let seat = self.open.seat(seat);
         let (from, to) = match side {
-            Side::Buy => (seat.quote, seat.base),
-            Side::Sell => (seat.base, seat.quote),
+            Side::Buy => (seat.stake.quote, seat.stake.base),
+            Side::Sell => (seat.stake.base, seat.stake.quote),
         };
         self.ledger.pay(from, paid);
         self.ledger.release(from, released);

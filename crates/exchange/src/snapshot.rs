@@ -20,9 +20,12 @@ use crate::accounts::{ApiKey, Replacement, Withdrawal};
 use crate::market::Triggered;
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
+use crate::snapshot_futures::FuturesRecord;
 use crate::sources::Source;
 
-/// The newest version, for what few states have: that, behind its length in bytes, and then the rest as one of the others.
+/// The newest version, for contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
+const CONTRACTS_VERSION: u8 = 6;
+/// The version for what few states have: that, behind its length in bytes, and then the rest as one of the others.
 const VERSION: u8 = 5;
 /// The version that knows of sources of commands.
 const SOURCES_VERSION: u8 = 4;
@@ -220,7 +223,7 @@ impl fmt::Display for SnapshotError {
             Self::Version { found } => {
                 write!(
                     out,
-                    "the snapshot has version {found} and this program reads up to {VERSION}: use a newer program"
+                    "the snapshot has version {found} and this program reads up to {CONTRACTS_VERSION}: use a newer program"
                 )
             }
             Self::Decode(error) => write!(out, "the snapshot cannot be read: {error}"),
@@ -249,6 +252,13 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         assert!(self.mail.is_empty(), "a snapshot is taken between commands");
         let mut out = Vec::new();
+        let futures = self.futures_record();
+        if futures != FuturesRecord::default() {
+            let mut bytes = Vec::new();
+            futures.encode(&mut bytes);
+            CONTRACTS_VERSION.encode(&mut out);
+            bytes.encode(&mut out);
+        }
         let rare = self.rare_record();
         if rare != RareRecord::default() {
             let mut bytes = Vec::new();
@@ -490,12 +500,14 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let mut found = u8::decode(&mut input)?;
+        let mut futures = FuturesRecord::default();
+        if found == CONTRACTS_VERSION {
+            futures = behind_its_length(&mut input)?;
+            found = u8::decode(&mut input)?;
+        }
         let mut rare = None;
         if found == VERSION {
-            let bytes = Vec::<u8>::decode(&mut input)?;
-            let mut record = Reader::new(&bytes);
-            rare = Some(RareRecord::decode(&mut record)?);
-            record.finish()?;
+            rare = Some(behind_its_length(&mut input)?);
             found = u8::decode(&mut input)?;
         }
         if !(FIRST_VERSION..VERSION).contains(&found) {
@@ -510,7 +522,9 @@ impl Partition {
         }
         for terms in Vec::<MarketTerms>::decode(&mut input)? {
             partition.catalog.add_market(&AddMarket { terms }, PartitionId::FIRST)?;
+            partition.accounts.futures.add_market(PriceTicks::ZERO);
         }
+        partition.restore_contracts(&futures)?;
         let accounts = &mut partition.accounts;
         for record in Vec::<AccountRecord>::decode(&mut input)? {
             accounts.add(record.name, record.trade_group, true);
@@ -580,9 +594,19 @@ impl Partition {
         if let Some(rare) = rare {
             partition.restore_rare(rare)?;
         }
+        partition.restore_futures(futures)?;
         input.finish()?;
         Ok(partition)
     }
+}
+
+/// A record that stands behind its length in bytes.
+fn behind_its_length<T: Coded>(input: &mut Reader<'_>) -> Result<T, DecodeError> {
+    let bytes = Vec::<u8>::decode(input)?;
+    let mut record = Reader::new(&bytes);
+    let read = T::decode(&mut record)?;
+    record.finish()?;
+    Ok(read)
 }
 
 fn first_key_record((id, key): (&ApiKeyId, &ApiKey)) -> FirstKeyRecord {
@@ -645,11 +669,11 @@ fn rest(
 }
 
 fn totals_record(totals: &AssetTotals) -> TotalsRecord {
-    let AssetTotals { deposited, withdrawn, free, held, fees, in_transit, elsewhere: _ } = *totals;
+    let AssetTotals { deposited, withdrawn, free, held, fees, in_transit, .. } = *totals;
     TotalsRecord { deposited, withdrawn, free, held, fees, in_transit }
 }
 
 fn totals_of(record: &TotalsRecord) -> AssetTotals {
     let TotalsRecord { deposited, withdrawn, free, held, fees, in_transit } = *record;
-    AssetTotals { deposited, withdrawn, free, held, fees, in_transit, elsewhere: Amount::ZERO }
+    AssetTotals { deposited, withdrawn, free, held, fees, in_transit, ..AssetTotals::default() }
 }

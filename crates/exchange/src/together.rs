@@ -51,6 +51,9 @@ impl<'a> Together<'a> {
                 sum.fees += totals.fees;
                 sum.in_transit += totals.in_transit;
                 sum.elsewhere += totals.elsewhere;
+                sum.wallets += totals.wallets;
+                sum.open_cost += totals.open_cost;
+                sum.settling += totals.settling;
             }
         }
         sum
@@ -61,18 +64,15 @@ impl<'a> Together<'a> {
     pub fn in_flight(&self, asset: AssetId) -> Amount {
         let mut sum = Amount::ZERO;
         for message in self.on_their_way().flat_map(|envelope| &envelope.messages) {
-            let Message::Letter(Letter::ToAccount { market, body, .. }) = message else { continue };
-            let Some((side, price_ticks, qty_lots)) = body.moves() else { continue };
-            let terms = self.partitions[0].catalog.market(*market).expect("only listed markets have fills");
-            let (notional, base) = (terms.notional(price_ticks, qty_lots), terms.base_amount(qty_lots));
-            let (quote, base) = match side {
-                Side::Buy => (notional, -base),
-                Side::Sell => (-notional, base),
-            };
+            let Message::Letter(letter) = message else { continue };
+            let (catalog, market) = (&self.partitions[0].catalog, letter.market());
+            let terms = catalog.market(market).expect("only listed markets move money");
+            let carried = letter.carries(terms, catalog.contract(market).is_some());
+            let Some((base, quote)) = carried else { continue };
             if asset == terms.quote {
-                sum += quote;
+                sum -= quote;
             } else if asset == terms.base {
-                sum += base;
+                sum -= base;
             }
         }
         sum
@@ -236,7 +236,16 @@ impl<'a> Together<'a> {
                         mentioned.extend(orders.iter().map(|waiting| waiting.place.order));
                     }
                 }
-                Message::Letter(Letter::ReferencePrice { .. }) => {}
+                Message::Letter(Letter::ToMarket { body: ToMarket::PlaceContract(place), .. }) => {
+                    mentioned.insert(place.order);
+                }
+                Message::Letter(
+                    Letter::ToMarket { .. }
+                    | Letter::ReferencePrice { .. }
+                    | Letter::ToHolder { .. }
+                    | Letter::MarkPrice { .. }
+                    | Letter::WinnerAsked { .. },
+                ) => {}
             }
         }
         mentioned
@@ -247,10 +256,15 @@ impl Partition {
     /// Open orders as their accounts know them.
     fn open_orders(&self) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
         let seats = self.accounts.list.iter().flat_map(|account| &account.seats);
-        seats.flat_map(|(market, seat)| {
+        let spot = seats.flat_map(|(market, seat)| {
             let account = self.accounts.open.seat(*seat).account;
             self.accounts.open.at_seat(*seat).map(move |open| (account, *market, open.id))
-        })
+        });
+        let futures = &self.accounts.futures.open;
+        let at_contracts = futures
+            .seats()
+            .flat_map(|(slot, seat)| futures.at_seat(slot).map(|open| (seat.account, seat.market, open.id)));
+        spot.chain(at_contracts)
     }
 
     /// Whose a resting order is and where, and what it can still cost.
@@ -258,6 +272,8 @@ impl Partition {
         let resting = &self.markets.orders[self.markets.orders.find(order)?];
         let terms = self.catalog.market(resting.market).expect("orders rest at listed markets");
         let cost = match resting.side {
+            // Nothing is held at contracts: what is reserved counts in lots.
+            _ if self.catalog.contract(resting.market).is_some() => Amount(resting.open_lots.0.into()),
             Side::Buy => terms.notional(resting.price_ticks, resting.open_lots),
             Side::Sell => terms.base_amount(resting.open_lots),
         };
@@ -272,6 +288,9 @@ impl Partition {
     }
 
     fn held_for(&self, order: OrderId) -> Option<Amount> {
-        self.accounts.open.find(order).map(|slot| self.accounts.open.order(slot).held)
+        let futures = &self.accounts.futures.open;
+        let at_contract = || Some(Amount(futures.order(futures.find(order)?).held.left_lots.0.into()));
+        let spot = self.accounts.open.find(order).map(|slot| self.accounts.open.order(slot).held);
+        spot.or_else(at_contract)
     }
 }

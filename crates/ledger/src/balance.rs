@@ -2,7 +2,8 @@
 
 use model::{AccountId, Amount, AssetId, AssetTerms};
 
-use crate::AssetTotals;
+use crate::wallet::Wallets;
+use crate::{AssetTotals, Wallet, WalletSlot};
 
 /// What an account has of an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub struct Ledger {
     /// By account number, from 1: the balances it has, by asset.
     accounts: Vec<Vec<(AssetId, BalanceSlot)>>,
     totals: Vec<AssetTotals>,
+    wallets: Wallets,
     /// Assets that were posted to since the last check.
     touched: Vec<AssetId>,
 }
@@ -141,6 +143,71 @@ impl Ledger {
         totals.fees += fee;
     }
 
+    /// The account's futures wallet of an asset, where it has one.
+    pub fn find_wallet(&self, account: AccountId, asset: AssetId) -> Option<WalletSlot> {
+        self.wallets.find(account, asset)
+    }
+
+    /// The account's futures wallet of an asset; an empty one is opened where there is none.
+    pub fn wallet_slot(&mut self, account: AccountId, asset: AssetId) -> WalletSlot {
+        self.wallets.slot(account, asset)
+    }
+
+    /// A futures wallet.
+    #[inline]
+    pub fn wallet(&self, slot: WalletSlot) -> &Wallet {
+        &self.wallets[slot]
+    }
+
+    /// All futures wallets, by account and asset.
+    pub fn wallets(&self) -> impl Iterator<Item = (WalletSlot, &Wallet)> {
+        self.wallets.iter()
+    }
+
+    /// From free into the futures wallet of the same account and asset, or back where `amount` is below zero.
+    pub fn move_funds(&mut self, slot: BalanceSlot, wallet: WalletSlot, amount: Amount) {
+        debug_assert!(
+            (self.balance(slot).account, self.balance(slot).asset)
+                == (self.wallet(wallet).account, self.wallet(wallet).asset),
+            "money moves between the two wallets of one account"
+        );
+        self.post(slot, -amount, Amount::ZERO).wallets += amount;
+        self.wallets[wallet].amount += amount;
+    }
+
+    /// One side of a trade at a contract. The position's cost changes by `cost`, the wallet gains what closing has `realized` and
+    /// loses the fee; between the two sides goes what they have promised each other, which is the sum of the first two for a
+    /// buy, and for a sell the same with the other sign.
+    #[inline]
+    pub fn settle_contract(&mut self, wallet: WalletSlot, cost: Amount, realized: Amount, fee: Amount) {
+        let totals = self.post_to_wallet(wallet, realized - fee);
+        totals.fees += fee;
+        totals.open_cost += cost;
+        totals.in_transit += cost - realized;
+    }
+
+    /// Into a futures wallet from another one, which has paid it before, or pays it behind; below zero out of it.
+    pub fn receive_in_wallet(&mut self, wallet: WalletSlot, amount: Amount) {
+        self.post_to_wallet(wallet, amount).in_transit -= amount;
+    }
+
+    /// Between those who pay funding and those who receive it: `collected` is taken in, below zero paid out.
+    pub fn settle_funding(&mut self, asset: AssetId, collected: Amount) {
+        let totals = self.totals_posted_to(asset);
+        totals.settling += collected;
+        totals.in_transit -= collected;
+    }
+
+    #[inline]
+    fn post_to_wallet(&mut self, slot: WalletSlot, amount: Amount) -> &mut AssetTotals {
+        let wallet = &mut self.wallets[slot];
+        wallet.amount += amount;
+        let asset = wallet.asset;
+        let totals = self.totals_posted_to(asset);
+        totals.wallets += amount;
+        totals
+    }
+
     /// One side of a trade lives in another partition: what it has paid is on its way from there, what it receives (below
     /// zero) on its way to there.
     pub fn clear(&mut self, asset: AssetId, amount: Amount) {
@@ -169,9 +236,14 @@ impl Ledger {
             free[asset_index(balance.asset)] += balance.free;
             held[asset_index(balance.asset)] += balance.held;
         }
+        let mut wallets = vec![Amount::ZERO; self.totals.len()];
+        for (_, wallet) in self.wallets() {
+            wallets[asset_index(wallet.asset)] += wallet.amount;
+        }
         for (at, totals) in self.totals.iter().enumerate() {
             assert_eq!(totals.free, free[at], "the total of free balances is their sum");
             assert_eq!(totals.held, held[at], "the total of held balances is their sum");
+            assert_eq!(totals.wallets, wallets[at], "the total of futures wallets is their sum");
             assert!(totals.agree(), "deposits and withdrawals equal what accounts, fees and trades hold");
         }
     }
@@ -181,6 +253,12 @@ impl Ledger {
         let slot = self.slot(account, asset);
         let balance = &mut self.balances[slot.index()];
         (balance.free, balance.held) = (free, held);
+    }
+
+    /// Puts back what a snapshot has; the totals come by [`Self::restore_totals`].
+    pub fn restore_wallet(&mut self, account: AccountId, asset: AssetId, amount: Amount) {
+        let slot = self.wallets.slot(account, asset);
+        self.wallets[slot].amount = amount;
     }
 
     /// Puts back what a snapshot has.

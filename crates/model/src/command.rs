@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, Envelope, FromSource,
-    IpRange, KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, QtyLots, Reference,
-    RegisterSource, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, Envelope,
+    FromSource, IpRange, KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, PriceTicks,
+    QtyLots, Reference, RegisterSource, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
 };
 
 /// A command with its place and its time, as the journal has it.
@@ -78,6 +78,101 @@ pub enum Command {
     RegisterSource(Box<RegisterSource>),
     /// What an entry of a source asks for.
     FromSource(Box<FromSource>),
+    /// Lists a perpetual contract.
+    AddContract(Box<AddContract>),
+    /// Gives a contract other terms; its sources and its fund included.
+    ChangeContract(Box<AddContract>),
+    /// Moves money between an account's spot balance and its futures wallet.
+    MoveFunds(Box<MoveFunds>),
+    /// Places an order at a contract.
+    PlaceContractOrder(PlaceContractOrder),
+    /// Sets with how much leverage an account's position at a contract counts.
+    ChangeLeverage(ChangeLeverage),
+    /// What a feed says a contract's index price is.
+    SetIndexPrice(SetIndexPrice),
+    /// Nothing new has come, and bounded work is left over: settlements, liquidations.
+    Continue,
+}
+
+/// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddContract {
+    /// The settings that every market has. Its quote asset is what it is settled in; nobody ever owns its base asset by it.
+    pub terms: MarketTerms,
+    /// Those that a contract has beside.
+    pub contract: ContractTerms,
+    /// Where it lives; a change leaves it where it is.
+    pub partition: PartitionId,
+}
+
+/// The two places where an account has money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Wallet {
+    /// What spot orders and withdrawals are paid from.
+    Spot = 0,
+    /// What positions are backed by.
+    Futures = 1,
+}
+
+/// Moves money between an account's two wallets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveFunds {
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much; above zero.
+    pub amount: Amount,
+    /// To which of the two.
+    pub to: Wallet,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Places an order at a perpetual contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceContractOrder {
+    /// Whose order.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which way.
+    pub side: Side,
+    /// What kind, with price and quantity: with a limit, as maker only (GTX), or without a limit.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own: one of the two expires, or both, or neither.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// It only makes the position smaller: it is cut to the position's size, and refused where there is nothing to be closed.
+    pub reduce_only: bool,
+    /// The owner's name for it; unique among the owner's open orders at contracts.
+    pub client_order_id: ClientOrderId,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Sets an account's leverage at a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeLeverage {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// From 1 to what the bracket of the position allows.
+    pub leverage: u16,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// A price feed says what a contract's index price is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetIndexPrice {
+    /// Of which contract.
+    pub market: MarketId,
+    /// Which of its sources says so, from 0; one that is a feed.
+    pub source: u8,
+    /// The price, within the contract's `PRICE_FILTER`.
+    pub price_ticks: PriceTicks,
 }
 
 /// Lists an asset under the next [`AssetId`].
@@ -413,6 +508,13 @@ impl Command {
             Self::SkipEnvelope(_) => "skip_envelope",
             Self::RegisterSource(_) => "register_source",
             Self::FromSource(from) => from.order.name(),
+            Self::AddContract(_) => "add_contract",
+            Self::ChangeContract(_) => "change_contract",
+            Self::MoveFunds(_) => "move_funds",
+            Self::PlaceContractOrder(_) => "place_contract_order",
+            Self::ChangeLeverage(_) => "change_leverage",
+            Self::SetIndexPrice(_) => "set_index_price",
+            Self::Continue => "continue",
         }
     }
 
@@ -424,7 +526,14 @@ impl Command {
             Self::CancelAllOrders(cancel) => cancel.valid_until_ns,
             Self::ReplaceOrder(replace) => replace.place.valid_until_ns,
             Self::AmendOrder(amend) => amend.valid_until_ns,
-            Self::AddAsset(_)
+            Self::MoveFunds(moves) => moves.valid_until_ns,
+            Self::PlaceContractOrder(place) => place.valid_until_ns,
+            Self::ChangeLeverage(change) => change.valid_until_ns,
+            Self::AddContract(_)
+            | Self::ChangeContract(_)
+            | Self::SetIndexPrice(_)
+            | Self::Continue
+            | Self::AddAsset(_)
             | Self::AddMarket(_)
             | Self::ChangeMarket(_)
             | Self::CreateAccount(_)

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::{Amount, FundingRate, MarketTerms, QtyLots};
+use crate::{AccountId, Amount, FundingRate, MarketId, MarketTerms, QtyLots};
 
 /// A range of notional values with its margin rules. It begins above the cap of the bracket before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct Bracket {
     pub max_leverage: u16,
     /// What must be left of the part of the value that lies in this bracket, in millionths.
     pub maintenance_ppm: u32,
+}
+
+/// One of those that tell a contract's index price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexSource {
+    /// The spot market of this exchange whose last trade counts; `None` for a feed, whose prices come by command.
+    pub market: Option<MarketId>,
+    /// How much it counts, beside the others; above zero.
+    pub weight: u32,
 }
 
 /// The settings of a perpetual contract beside its [`MarketTerms`], whose quote asset it is settled in. One lot of it stands for
@@ -40,6 +49,15 @@ pub struct ContractTerms {
     pub clearance_fee_ppm: u32,
     /// A part of a position that is liquidated is a multiple of this.
     pub liquidation_step_lots: QtyLots,
+    /// The account that is the insurance fund: it receives clearance fees and what funding leaves over, and carries positions that
+    /// nobody else takes. It is never liquidated.
+    pub fund: AccountId,
+    /// Those whose prices make the index price, at most [`Self::MAX_SOURCES`].
+    pub sources: Vec<IndexSource>,
+    /// A price of a feed that is older than this many nanoseconds does not count.
+    pub stale_after_ns: u64,
+    /// A price that is further than this from the median of all does not count, in millionths.
+    pub outlier_ppm: u32,
 }
 
 /// Why a contract's terms are refused. Numbers go into the log: never renumber one, never reuse one.
@@ -74,11 +92,17 @@ pub enum ContractTermsError {
     ClearanceFee = 12,
     /// See its sentence.
     LiquidationStep = 13,
+    /// See its sentence.
+    Fund = 14,
+    /// See its sentence.
+    Sources = 15,
+    /// See its sentence.
+    Outlier = 16,
 }
 
 impl ContractTermsError {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Brackets,
         Self::Caps,
         Self::Leverage,
@@ -93,6 +117,9 @@ impl ContractTermsError {
         Self::ImpactNotional,
         Self::ClearanceFee,
         Self::LiquidationStep,
+        Self::Fund,
+        Self::Sources,
+        Self::Outlier,
     ];
 
     /// The setting and its bound.
@@ -124,6 +151,12 @@ impl ContractTermsError {
             }
             Self::ClearanceFee => "clearance_fee must be at most 1 (all of what was sold)",
             Self::LiquidationStep => "liquidation_step must be from one lot to max_position",
+            Self::Fund => "fund must be the number of an account that is open",
+            Self::Sources => {
+                "a contract needs from 1 to 16 sources of its index price, each a feed or a spot market with the same quote asset, of a weight \
+                 above zero"
+            }
+            Self::Outlier => "outlier must be above zero and at most 1 (all of the median)",
         }
     }
 }
@@ -139,6 +172,8 @@ impl std::error::Error for ContractTermsError {}
 impl ContractTerms {
     /// Most brackets.
     pub const MAX_BRACKETS: usize = 32;
+    /// Most sources of an index price.
+    pub const MAX_SOURCES: usize = 16;
     /// Highest leverage of any bracket.
     pub const MAX_LEVERAGE: u16 = 1_000;
     /// Largest value of a position at any price, in atoms: 10^24, so that with a hundred of them in an account the sums times
@@ -203,6 +238,20 @@ impl ContractTerms {
         require(
             QtyLots(1) <= self.liquidation_step_lots && self.liquidation_step_lots <= self.max_position_lots,
             ContractTermsError::LiquidationStep,
-        )
+        )?;
+        require(self.fund.0 > 0, ContractTermsError::Fund)?;
+        require(
+            !self.sources.is_empty()
+                && self.sources.len() <= Self::MAX_SOURCES
+                && self.sources.iter().all(|source| source.weight > 0),
+            ContractTermsError::Sources,
+        )?;
+        require(0 < self.outlier_ppm && self.outlier_ppm <= 1_000_000, ContractTermsError::Outlier)
+    }
+
+    /// The largest value of a position at this leverage: the cap of the last bracket that allows it.
+    pub fn max_value_at(&self, leverage: u16) -> Amount {
+        let allowing = self.brackets.iter().take_while(|bracket| bracket.max_leverage >= leverage);
+        allowing.last().map_or(Amount::ZERO, |bracket| bracket.cap)
     }
 }

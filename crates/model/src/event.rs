@@ -7,10 +7,10 @@
 //! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, EntryId, IpRange, KeyKind,
-    KeyLabel, MarketId, MarketTerms, OrderAction, OrderId, OrderKind, Origin, PartitionId, PriceTicks,
-    QtyLots, Reference, Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup,
-    TradeId, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId,
+    FundingRate, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, OrderAction, OrderCause, OrderId,
+    OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side,
+    SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -186,6 +186,231 @@ pub enum Event {
         /// The last place that was taken.
         mark: EntryId,
     },
+    /// A perpetual contract is listed, or has other terms.
+    ContractAdded {
+        /// Its id, among those of markets.
+        market: MarketId,
+        /// The settings that every market has.
+        terms: Box<MarketTerms>,
+        /// Those that a contract has beside.
+        contract: Box<ContractTerms>,
+    },
+    /// Money has moved between an account's spot balance and its futures wallet.
+    FundsMoved(FundsMoved),
+    /// An order at a contract is accepted: execution type NEW.
+    ContractOrderAccepted(ContractOrderAccepted),
+    /// An order at a contract has traded: execution type TRADE.
+    ContractFilled(Box<ContractFilled>),
+    /// An account's position at a contract counts with another leverage.
+    LeverageChanged {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// From now on.
+        leverage: u16,
+    },
+    /// A contract has another index price, mark price or expected funding rate.
+    MarkPriceChanged(MarkPriceChanged),
+    /// A price feed has told a price.
+    IndexPriceSet {
+        /// Of which contract.
+        market: MarketId,
+        /// Which of its sources.
+        source: u8,
+        /// The price.
+        price_ticks: PriceTicks,
+    },
+    /// A settlement of funding has begun.
+    FundingSettled(FundingSettled),
+    /// An account has paid or received funding.
+    FundingPaid(FundingPaid),
+    /// Too little is left in an account's futures wallet: its orders are cancelled, and its positions will be closed.
+    LiquidationBegun {
+        /// Whose.
+        account: AccountId,
+        /// Of which asset the wallet is.
+        asset: AssetId,
+    },
+    /// A liquidation is over.
+    LiquidationEnded {
+        /// Whose.
+        account: AccountId,
+        /// Of which asset the wallet is.
+        asset: AssetId,
+    },
+    /// A liquidated account has paid the clearance fee to the insurance fund: out of its wallet into that of the fund.
+    ClearancePaid {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// How much.
+        amount: Amount,
+        /// What is left in the wallet.
+        wallet: Amount,
+    },
+    /// The insurance fund has received something: a clearance fee, or what a settlement of funding has left over.
+    FundReceived {
+        /// The fund's account.
+        account: AccountId,
+        /// Of which contract.
+        market: MarketId,
+        /// How much.
+        amount: Amount,
+        /// What the fund has in its wallet now.
+        wallet: Amount,
+    },
+    /// A position was changed by the exchange, without an order of its owner.
+    PositionForced(Box<PositionForced>),
+}
+
+/// Money has moved between an account's two wallets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FundsMoved {
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// From free into the futures wallet; below zero the other way.
+    pub amount: Amount,
+    /// What is in the futures wallet now.
+    pub wallet: Amount,
+}
+
+/// An order at a contract is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractOrderAccepted {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which way.
+    pub side: Side,
+    /// What kind, with price and quantity; of an order that only reduces, the quantity that is left of it.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// It only makes the position smaller.
+    pub reduce_only: bool,
+    /// Who has placed it.
+    pub cause: OrderCause,
+    /// The owner's name for it.
+    pub client_order_id: ClientOrderId,
+}
+
+/// A position and its wallet, as something has left them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PositionNow {
+    /// Above zero for a long position, below for a short one.
+    pub qty_lots: QtyLots,
+    /// What opening it has cost, of the same sign, in atoms of the settlement asset.
+    pub cost: Amount,
+    /// What is in the wallet.
+    pub wallet: Amount,
+}
+
+/// An order at a contract has traded. The wallet gains `realized` and loses `fee`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractFilled {
+    /// Which order.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which trade of that market.
+    pub trade: TradeId,
+    /// Which way the order goes.
+    pub side: Side,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// At the resting order's price.
+    pub price_ticks: PriceTicks,
+    /// How much.
+    pub qty_lots: QtyLots,
+    /// In atoms of the settlement asset.
+    pub fee: Amount,
+    /// What closing a part of the position has gained, in atoms of the settlement asset; below zero it has lost.
+    pub realized: Amount,
+    /// What there is now.
+    pub now: PositionNow,
+}
+
+/// A contract's prices beside its book. Source: semantics 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkPriceChanged {
+    /// Of which contract.
+    pub market: MarketId,
+    /// What its sources say.
+    pub index_ticks: PriceTicks,
+    /// What positions are measured by.
+    pub mark_ticks: PriceTicks,
+    /// What the next settlement would take, if it were now.
+    pub rate: FundingRate,
+    /// When the next settlement is.
+    pub next_funding_ns: TimeNs,
+}
+
+/// A settlement of funding has begun: each position that there is now pays, or receives, this part of its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FundingSettled {
+    /// Of which contract.
+    pub market: MarketId,
+    /// Above zero long positions pay short ones.
+    pub rate: FundingRate,
+    /// What positions are measured by.
+    pub mark_ticks: PriceTicks,
+}
+
+/// An account has paid or received funding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FundingPaid {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Received; below zero paid.
+    pub amount: Amount,
+    /// What is in the wallet now.
+    pub wallet: Amount,
+}
+
+/// Why a position was changed without an order. Source: semantics 2 ("Liquidation").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Forced {
+    /// The insurance fund has taken over what a liquidation could not sell.
+    TakenOver = 0,
+    /// The same, as the fund has it: it carries the position.
+    Carried = 1,
+    /// The insurance fund could not carry it: a position of the other side was closed against it.
+    Bankrupt = 2,
+    /// The same, as the other side has it: it was deleveraged.
+    Deleveraged = 3,
+}
+
+/// A position was changed by the exchange. The wallet gains `realized`; there is no fee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PositionForced {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Why.
+    pub forced: Forced,
+    /// Which way an order would have gone that did the same.
+    pub side: Side,
+    /// At the bankruptcy price.
+    pub price_ticks: PriceTicks,
+    /// How much.
+    pub qty_lots: QtyLots,
+    /// What it has gained, in atoms of the settlement asset; below zero it has lost.
+    pub realized: Amount,
+    /// What there is now.
+    pub now: PositionNow,
 }
 
 /// An account has an API key. The secret is never part of an event.

@@ -16,21 +16,23 @@ mod units;
 
 pub use batch::EventBatch;
 pub use command::{
-    AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder, CancelRestriction,
-    ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit, JoinExchange, KeyKind, MoveMarket,
-    OrderRef, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
-    Sequenced, SettleWithdrawal, Skip, SkipEnvelope, SkipMark,
+    AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
+    CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
+    JoinExchange, KeyKind, MoveFunds, MoveMarket, OrderRef, PlaceContractOrder, PlaceOrder, ReplaceMode,
+    ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SetIndexPrice, SettleWithdrawal,
+    Skip, SkipEnvelope, SkipMark, Wallet,
 };
-pub use contract::{Bracket, ContractTerms, ContractTermsError};
+pub use contract::{Bracket, ContractTerms, ContractTermsError, IndexSource};
 pub use event::{
-    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, Deposited, EndReason, Event, ExpiryReason, LevelChanged,
-    Liquidity, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
-    OrderTriggered, Traded, WithdrawalRequested, WithdrawalSettled,
+    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited, EndReason,
+    Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
+    MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
+    OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 pub use ip_range::{IpRange, IpRangeError};
 pub use message::{
-    Envelope, FromMarket, Letter, MarketState, Marks, Message, Notice, PlaceMessage, ReplacementId,
-    RestingOrder, ToMarket, WaitingOrder,
+    ContractOrder, Envelope, FromMarket, Letter, MarketState, Marks, Message, Notice, OrderCause,
+    PlaceMessage, ReplacementId, RestingOrder, ToHolder, ToMarket, WaitingOrder,
 };
 pub use order::{
     MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce, TradeGroup, Trigger, TriggerKind,

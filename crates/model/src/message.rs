@@ -7,14 +7,20 @@
 //! for it.
 
 use crate::{
-    AccountId, AccountName, AddMarket, Amount, AssetTerms, CancelRestriction, ClientOrderId, Deposit,
-    EndReason, Liquidity, MarketId, OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reject,
-    RequestWithdrawal, SelfTradePrevention, Side, Spread, TimeNs, TradeGroup, TradeId,
+    AccountId, AccountName, AddContract, AddMarket, Amount, AssetTerms, CancelRestriction, ClientOrderId,
+    Deposit, EndReason, Forced, Liquidity, MarketId, MarketTerms, OrderId, OrderKind, Origin, PartitionId,
+    PriceTicks, QtyLots, Reject, RequestWithdrawal, SelfTradePrevention, Side, Spread, TimeNs, TradeGroup,
+    TradeId,
 };
 
 /// Number of a replacement that waits for the answer to its cancel. An account gives the lowest above those that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReplacementId(pub u64);
+
+impl ReplacementId {
+    /// None: the exchange has cancelled, and nobody waits for the answer.
+    pub const NOBODY: Self = Self(0);
+}
 
 /// From an account to a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +55,102 @@ pub enum ToMarket {
         order: OrderId,
         /// How much more than before.
         held: Amount,
+    },
+    /// An order at a contract, for which there is margin.
+    PlaceContract(ContractOrder),
+    /// A liquidation could not sell all of a position: somebody else has to take it.
+    TakeOver {
+        /// Whose position.
+        account: AccountId,
+        /// At its bankruptcy price.
+        price_ticks: PriceTicks,
+        /// How much of it.
+        qty_lots: QtyLots,
+    },
+    /// A liquidated account pays the insurance fund.
+    PayFund {
+        /// How much.
+        amount: Amount,
+    },
+    /// The insurance fund's answer to [`ToHolder::CarryAsked`].
+    Carries {
+        /// Whether it can carry the position.
+        carries: bool,
+    },
+    /// A partition's answer to [`Letter::WinnerAsked`].
+    Winner {
+        /// Who answers.
+        partition: PartitionId,
+        /// The account there that is deleveraged first, with its score; `None` where no account has such a position.
+        winner: Option<(AccountId, i128)>,
+    },
+}
+
+/// Who has placed an order at a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum OrderCause {
+    /// The account's owner.
+    Owner = 0,
+    /// The exchange, which liquidates the account.
+    Liquidation = 1,
+}
+
+/// An order at a contract, for which its account has margin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContractOrder {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Whose, for self-trade prevention.
+    pub trade_group: TradeGroup,
+    /// Which way.
+    pub side: Side,
+    /// What kind, with price and quantity.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// It only makes the position smaller.
+    pub reduce_only: bool,
+    /// Who has placed it.
+    pub cause: OrderCause,
+}
+
+/// From a contract to an account that has a position there, or is its insurance fund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToHolder {
+    /// Funding is settled.
+    Funding {
+        /// Received; below zero paid.
+        amount: Amount,
+    },
+    /// The exchange has changed the position.
+    Forced {
+        /// Why.
+        forced: Forced,
+        /// Which way an order would have gone that did the same.
+        side: Side,
+        /// At the bankruptcy price.
+        price_ticks: PriceTicks,
+        /// How much.
+        qty_lots: QtyLots,
+        /// Of a liquidated account: all is done that it has asked for.
+        is_last: bool,
+    },
+    /// Can the insurance fund take over so much at this price?
+    CarryAsked {
+        /// Which way an order would go that did it.
+        side: Side,
+        /// The bankruptcy price.
+        price_ticks: PriceTicks,
+        /// How much.
+        qty_lots: QtyLots,
+    },
+    /// The insurance fund receives something.
+    FundReceives {
+        /// How much.
+        amount: Amount,
     },
 }
 
@@ -247,6 +349,8 @@ impl Marks {
     pub const TRANSFERS: Self = Self(1);
     /// What is missing of it was prevented: nothing of it has traded.
     pub const UNTRADED: Self = Self(2);
+    /// It only makes a position smaller.
+    pub const REDUCES: Self = Self(4);
     /// Most orders in one message.
     pub const MAX_TOGETHER: usize = 32;
 
@@ -312,6 +416,76 @@ pub enum Letter {
         /// Its last trade's price.
         price_ticks: PriceTicks,
     },
+    /// From a contract to an account.
+    ToHolder {
+        /// Which account.
+        account: AccountId,
+        /// Which contract says it.
+        market: MarketId,
+        /// What it says.
+        body: ToHolder,
+    },
+    /// To everybody who has positions at this contract.
+    MarkPrice {
+        /// Which contract.
+        market: MarketId,
+        /// What positions are measured by from now on.
+        mark_ticks: PriceTicks,
+    },
+    /// To everybody: who is deleveraged first among those whose positions an order of this side would close?
+    WinnerAsked {
+        /// At which contract.
+        market: MarketId,
+        /// Which way an order would go that closes the position.
+        side: Side,
+    },
+}
+
+impl Letter {
+    /// Money that travels with a letter, in atoms of its market's base and quote assets; below zero the receiver pays. `terms` are
+    /// the market's, `is_contract` says whether anything of its base asset changes hands.
+    #[inline]
+    pub fn carries(&self, terms: &MarketTerms, is_contract: bool) -> Option<(Amount, Amount)> {
+        let traded = |side, price_ticks, qty_lots| {
+            let quote = terms.notional(price_ticks, qty_lots);
+            let base = if is_contract { Amount::ZERO } else { terms.base_amount(qty_lots) };
+            match side {
+                Side::Buy => (base, -quote),
+                Side::Sell => (-base, quote),
+            }
+        };
+        match *self {
+            Self::ToAccount { body, .. } => {
+                body.moves().map(|(side, price_ticks, qty_lots)| traded(side, price_ticks, qty_lots))
+            }
+            Self::ToHolder { body, .. } => match body {
+                ToHolder::Funding { amount } | ToHolder::FundReceives { amount } => {
+                    Some((Amount::ZERO, amount))
+                }
+                ToHolder::Forced { side, price_ticks, qty_lots, .. } => {
+                    Some(traded(side, price_ticks, qty_lots))
+                }
+                ToHolder::CarryAsked { .. } => None,
+            },
+            Self::ToMarket { body: ToMarket::PayFund { amount }, .. } => Some((Amount::ZERO, amount)),
+            Self::ToMarket { .. }
+            | Self::ReferencePrice { .. }
+            | Self::MarkPrice { .. }
+            | Self::WinnerAsked { .. } => None,
+        }
+    }
+
+    /// Its market.
+    pub const fn market(&self) -> MarketId {
+        match *self {
+            Self::ToMarket { market, .. }
+            | Self::ToAccount { market, .. }
+            | Self::ReferencePrice { market, .. }
+            | Self::ToHolder { market, .. }
+            | Self::MarkPrice { market, .. }
+            | Self::WinnerAsked { market, .. } => market,
+        }
+    }
 }
 
 /// What one partition says to another.
@@ -337,6 +511,10 @@ pub enum Notice {
     },
     /// From the directory: a market has other terms.
     MarketChanged(AddMarket),
+    /// From the directory: a contract is listed, under the next number.
+    ContractListed(AddContract),
+    /// From the directory: a contract has other terms.
+    ContractChanged(AddContract),
     /// From the directory to the account's partition: an account is open.
     AccountOpened {
         /// Its number.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, IpRange, MarketId, OrderId, PartitionId, PriceTicks, QtyLots, SourceId,
-    TermsError, TimeNs, WithdrawalId,
+    AccountId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId, PriceTicks,
+    QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -215,6 +215,66 @@ pub enum Reject {
         /// The limit.
         max: u32,
     },
+    /// The contract's terms contradict themselves or could leave their types; the rule says how.
+    BadContract {
+        /// The rule they break.
+        rule: ContractTermsError,
+    },
+    /// This is a contract: the command is for spot markets.
+    IsContract {
+        /// The one that was named.
+        market: MarketId,
+    },
+    /// This is a spot market: the command is for contracts.
+    NotContract {
+        /// The one that was named.
+        market: MarketId,
+    },
+    /// Orders of this kind, or with this way of self-trade prevention, are not for contracts.
+    NotAtContracts,
+    /// The futures wallet has too little for what the order can lead to.
+    InsufficientMargin {
+        /// What positions and orders would take with it.
+        needed: Amount,
+        /// What there is, unrealised profits and losses included.
+        available: Amount,
+    },
+    /// With this order the position could be larger than its leverage allows.
+    PositionTooLarge {
+        /// The largest value that it allows, in atoms of the settlement asset.
+        max: Amount,
+    },
+    /// With this order the position could have more lots than the contract allows.
+    TooManyLots {
+        /// The limit.
+        max: QtyLots,
+    },
+    /// The order would only reduce a position, and there is nothing to be closed by it.
+    NothingToReduce,
+    /// The leverage is below 1 or above what the position's bracket allows.
+    LeverageOutOfRange {
+        /// The highest allowed.
+        max: u16,
+    },
+    /// The account is being liquidated.
+    InLiquidation,
+    /// The contract has no such source, or it is a market and no feed.
+    UnknownIndexSource {
+        /// The one that was named.
+        source: u8,
+    },
+    /// Less can be moved out of the futures wallet than was asked for: the rest backs positions and orders.
+    WalletShort {
+        /// What can be moved.
+        available: Amount,
+    },
+    /// Contracts stay in the partition where they were listed.
+    ContractStays,
+    /// The contract lives in another partition.
+    LivesElsewhere {
+        /// Where.
+        partition: PartitionId,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -314,6 +374,43 @@ impl fmt::Display for Reject {
             Self::TooManyAlgoOrders { max } => {
                 write!(out, "the account has {max} orders here that wait for a price, which is the limit")
             }
+            Self::BadContract { rule } => rule.fmt(out),
+            Self::IsContract { market } => {
+                write!(out, "market {market} is a perpetual contract, and this is for spot markets")
+            }
+            Self::NotContract { market } => {
+                write!(out, "market {market} is a spot market, and this is for perpetual contracts")
+            }
+            Self::NotAtContracts => write!(
+                out,
+                "contracts take orders with a limit, as maker only or without a limit, and NONE, EXPIRE_MAKER, EXPIRE_TAKER or \
+                 EXPIRE_BOTH against self-trade"
+            ),
+            Self::InsufficientMargin { needed, available } => {
+                write!(out, "{needed} atoms of margin are needed, and there are {available}")
+            }
+            Self::PositionTooLarge { max } => {
+                write!(
+                    out,
+                    "the position could come to more than {max} atoms, which is the most at this leverage"
+                )
+            }
+            Self::TooManyLots { max } => {
+                write!(out, "the position could come to more than {max} lots, which is the limit")
+            }
+            Self::NothingToReduce => write!(out, "there is no position that the order would make smaller"),
+            Self::LeverageOutOfRange { max } => write!(out, "the leverage must be from 1 to {max}"),
+            Self::InLiquidation => write!(out, "the account is being liquidated"),
+            Self::UnknownIndexSource { source } => {
+                write!(out, "the contract has no source {source} that is a feed")
+            }
+            Self::WalletShort { available } => {
+                write!(out, "at most {available} atoms can be moved: the rest backs positions and orders")
+            }
+            Self::LivesElsewhere { partition } => {
+                write!(out, "the contract lives in partition {partition}: tell that one")
+            }
+            Self::ContractStays => write!(out, "a contract stays in the partition where it was listed"),
         }
     }
 }

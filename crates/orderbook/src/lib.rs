@@ -24,6 +24,6 @@ mod triggers;
 pub use ahead::fetch_ahead;
 pub use book::Book;
 pub use id_index::IdIndex;
-pub use matching::{Incoming, Outcome, Remainder, Report, Stop, TickLots};
+pub use matching::{Before, Incoming, Outcome, Remainder, Report, Stop, TickLots};
 pub use orders::{Order, OrderSlot, Orders};
 pub use triggers::{Touched, Triggers};

@@ -30,6 +30,17 @@ pub struct Incoming {
     pub remainder: Remainder,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
+    /// What it has traded and lost before, where it comes once more behind [`Stop::Reduces`].
+    pub before: Before,
+}
+
+/// What an order has done before that comes once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// What it has traded.
+    pub traded_lots: QtyLots,
+    /// What was prevented.
+    pub prevented_lots: QtyLots,
 }
 
 /// What becomes of that part of an order that does not trade at once.
@@ -102,6 +113,9 @@ pub enum Stop {
     Price,
     /// Self-trade prevention ended it.
     Prevented,
+    /// The next one to trade with only makes a position smaller ([`Marks::REDUCES`]), and may be too large for that since something
+    /// has traded: whoever knows positions cuts it, and the order comes once more.
+    Reduces,
 }
 
 /// How far an incoming order came.
@@ -111,6 +125,8 @@ pub struct Outcome {
     pub stop: Stop,
     /// How much it traded; what was prevented is not part of it.
     pub traded_lots: QtyLots,
+    /// What was prevented.
+    pub prevented_lots: QtyLots,
     /// It rests with what is left.
     pub rests: bool,
 }
@@ -124,13 +140,15 @@ impl Book {
         if incoming.remainder == Remainder::NoneAllowed
             && let Some(stop) = self.cannot_fill(orders, incoming, worst)
         {
-            return Outcome { stop, traded_lots: QtyLots::ZERO, rests: false };
+            let (traded_lots, prevented_lots) = (QtyLots::ZERO, QtyLots::ZERO);
+            return Outcome { stop, traded_lots, prevented_lots, rests: false };
         }
 
         let mut left = Left {
             lots: incoming.max_lots,
             tick_lots: incoming.max_tick_lots,
             prevented_lots: QtyLots::ZERO,
+            is_untouched: true,
         };
         let stop = loop {
             if left.lots.is_zero() {
@@ -151,17 +169,23 @@ impl Book {
             let mut order = Order::new(
                 (incoming.id, incoming.account, incoming.trade_group),
                 (self.market, incoming.side, incoming.worst_ticks),
-                (left.lots, incoming.max_lots, 0),
+                (
+                    left.lots,
+                    incoming.max_lots + incoming.before.traded_lots + incoming.before.prevented_lots,
+                    0,
+                ),
             );
             if incoming.self_trade_prevention == SelfTradePrevention::Transfer {
                 order.marks = order.marks.with(Marks::TRANSFERS);
             }
-            if traded_lots.is_zero() && !left.prevented_lots.is_zero() {
+            let traded = traded_lots + incoming.before.traded_lots;
+            let prevented = left.prevented_lots + incoming.before.prevented_lots;
+            if traded.is_zero() && !prevented.is_zero() {
                 order.marks = order.marks.with(Marks::UNTRADED);
             }
             self.rest(orders, order, reports);
         }
-        Outcome { stop, traded_lots, rests }
+        Outcome { stop, traded_lots, prevented_lots: left.prevented_lots, rests }
     }
 
     /// Trades with the level at `best` until it or the incoming order is at its end; says so in the latter case.
@@ -182,6 +206,9 @@ impl Book {
             }
             let level = self.side_mut(counter).level_mut(best);
             let maker = level.front().expect("a level in use has somebody");
+            if orders[maker].marks.has(Marks::REDUCES) && !left.is_untouched {
+                break Some(Stop::Reduces);
+            }
             // Before anything is prevented: what cannot trade here meets nobody.
             let affordable = left.lots.min(lots_for(left.tick_lots, price_ticks));
             if affordable.is_zero() {
@@ -323,12 +350,15 @@ struct Left {
     tick_lots: TickLots,
     /// What it has lost to self-trade prevention.
     prevented_lots: QtyLots,
+    /// Nothing has changed on the book yet.
+    is_untouched: bool,
 }
 
 impl Left {
     #[inline]
     fn take(&mut self, price: PriceTicks, qty: QtyLots) {
         self.lots -= qty;
+        self.is_untouched = false;
         if self.tick_lots != TickLots::MAX {
             let paid = i128::from(price.0).saturating_mul(i128::from(qty.0));
             self.tick_lots = self.tick_lots.saturating_sub(paid);

@@ -86,7 +86,8 @@ impl NaiveBook {
                 // Where it would lose anything, that is why it cannot fill, wherever else it would come to its end.
                 let loses = |report: &Report| matches!(report, Report::Prevented { taker_lots, .. } if !taker_lots.is_zero());
                 let stop = if reports.iter().any(loses) { Stop::Prevented } else { outcome.stop };
-                return Outcome { stop, traded_lots: QtyLots::ZERO, ..outcome };
+                let (traded_lots, prevented_lots) = (QtyLots::ZERO, QtyLots::ZERO);
+                return Outcome { stop, traded_lots, prevented_lots, ..outcome };
             }
         }
 
@@ -211,7 +212,7 @@ impl NaiveBook {
             });
             self.tell_level(incoming.side, incoming.worst_ticks, reports);
         }
-        Outcome { stop, traded_lots: traded, rests }
+        Outcome { stop, traded_lots: traded, prevented_lots: incoming.max_lots - left - traded, rests }
     }
 }
 

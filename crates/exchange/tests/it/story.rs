@@ -17,6 +17,12 @@
 //! > key alice KEY secret 32          > revoke KEY          > keys
 //! > add key alice KEY ed25519 sealed 60 label bot permissions 5 from 192.0.2.7 2001:db8::/32
 //! > change key KEY permissions 1 from 192.0.2.7          > reseal KEY 61
+//! > contract BTCUSDT_PERP tick 0.1 lot 0.001 ... with fund house source feed source BTCUSDT leverage 20 ...
+//! > recontract BTCUSDT_PERP ... with ...               the same settings again, but for these
+//! > move alice 1000 USDT to futures          > move alice 10 USDT to spot          > leverage alice 10 on BTCUSDT_PERP
+//! > alice buy 2 @ 100 reduce-only on BTCUSDT_PERP
+//! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
+//! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
 //! > at 5                                                the clock, in seconds since the story began
 //! > book          > queue          > balances alice          > totals          > snapshot
 //! ```
@@ -65,15 +71,15 @@ pub struct Story {
 }
 
 /// The words of a line that were not read yet.
-struct Words<'a>(std::iter::Peekable<std::str::SplitWhitespace<'a>>);
+pub struct Words<'a>(pub std::iter::Peekable<std::str::SplitWhitespace<'a>>);
 
 impl<'a> Words<'a> {
-    fn next(&mut self) -> &'a str {
+    pub fn next(&mut self) -> &'a str {
         self.0.next().expect("the line goes on")
     }
 
     /// Takes the next word if it is this one.
-    fn take(&mut self, word: &str) -> bool {
+    pub fn take(&mut self, word: &str) -> bool {
         self.0.next_if(|next| *next == word).is_some()
     }
 
@@ -93,6 +99,7 @@ impl Story {
                 let market = words.0.next().map_or(MarketId(0), |market| self.market(market));
                 return if first == "book" { self.book(market) } else { self.queue(market) };
             }
+            "position" | "wallet" | "mark" => return self.look_at_contracts(first, &mut words),
             "balances" => {
                 let account = self.account(words.next());
                 return self.balances(account);
@@ -151,6 +158,8 @@ impl Story {
                 let sealed = vec![0xC3; words.next().parse().unwrap()];
                 Command::ResealApiKey(Box::new(ResealApiKey { key, sealed }))
             }
+            "contract" | "recontract" | "index" | "move" | "leverage" => self.at_contracts(first, &mut words),
+            "continue" => Command::Continue,
             "change" => {
                 self.list_defaults();
                 let name = words.next();
@@ -221,7 +230,7 @@ impl Story {
                     if words.take("anyway") { ReplaceMode::AllowFailure } else { ReplaceMode::StopOnFailure };
                 assert!(words.take("with"));
                 let side = words.next();
-                let place = self.place(account, side, words);
+                let place = self.place(account, side, words).0;
                 Command::ReplaceOrder(Box::new(ReplaceOrder { cancel, restriction, mode, place }))
             }
             "amend" => {
@@ -246,11 +255,20 @@ impl Story {
                 let reference = self.reference(words);
                 Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference }))
             }
-            side => Command::PlaceOrder(self.place(account, side, words)),
+            side => {
+                let (place, reduce_only) = self.place(account, side, words);
+                let is_contract = self.world.partition.catalog().contract(place.market).is_some();
+                if is_contract || reduce_only {
+                    Command::PlaceContractOrder(crate::story_contracts::at_contract(&place, reduce_only))
+                } else {
+                    Command::PlaceOrder(place)
+                }
+            }
         }
     }
 
-    fn place(&mut self, account: AccountId, side: &str, words: &mut Words<'_>) -> PlaceOrder {
+    /// The order, and whether it only reduces a position.
+    fn place(&mut self, account: AccountId, side: &str, words: &mut Words<'_>) -> (PlaceOrder, bool) {
         let side = match side {
             "buy" => Side::Buy,
             "sell" => Side::Sell,
@@ -265,6 +283,7 @@ impl Story {
         };
         let mut force = TimeInForce::Gtc;
         let mut post_only = false;
+        let mut reduce_only = false;
         let (mut trigger, mut stop_text, mut trailing_bips) = (None, "-", 0);
         let mut place = PlaceOrder {
             account,
@@ -280,6 +299,7 @@ impl Story {
                 "ioc" => force = TimeInForce::Ioc,
                 "fok" => force = TimeInForce::Fok,
                 "post-only" => post_only = true,
+                "reduce-only" => reduce_only = true,
                 "stop" => (trigger, stop_text) = (Some(TriggerKind::StopLoss), words.next()),
                 "take" => (trigger, stop_text) = (Some(TriggerKind::TakeProfit), words.next()),
                 "trail" => trailing_bips = words.next().parse().unwrap(),
@@ -328,7 +348,7 @@ impl Story {
                 }
             }
         };
-        place
+        (place, reduce_only)
     }
 
     fn where_and_when(&self, words: &mut Words<'_>) -> (MarketId, TimeNs) {
@@ -356,7 +376,7 @@ impl Story {
     }
 
     /// The account, opened and made rich when this is its first mention.
-    fn account(&mut self, owner: &str) -> AccountId {
+    pub fn account(&mut self, owner: &str) -> AccountId {
         self.list_defaults();
         let first = !self.accounts.contains_key(owner);
         let account = self.known_account(owner);
@@ -405,7 +425,7 @@ impl Story {
         Reference::new(&format!("story-{}", self.references)).unwrap()
     }
 
-    fn market(&self, market: &str) -> MarketId {
+    pub fn market(&self, market: &str) -> MarketId {
         self.world.partition.catalog().market_named(&name(market)).unwrap_or(MarketId(99))
     }
 
@@ -413,7 +433,7 @@ impl Story {
         self.world.partition.catalog().asset_named(&name(asset)).unwrap_or(AssetId(99))
     }
 
-    fn amount(&self, words: &mut Words<'_>) -> (AssetId, Amount) {
+    pub fn amount(&self, words: &mut Words<'_>) -> (AssetId, Amount) {
         let number = words.next();
         let asset = self.asset(words.next());
         let scale = self.world.partition.catalog().asset(asset).map_or(8, |terms| terms.scale);
@@ -437,7 +457,7 @@ impl Story {
         self.world.partition.catalog().asset(asset).map_or("nothing".into(), |terms| terms.name.to_string())
     }
 
-    fn ticks(&self, market: MarketId, price: &str) -> i64 {
+    pub fn ticks(&self, market: MarketId, price: &str) -> i64 {
         ticks(&self.terms_at(market), price)
     }
 
@@ -452,7 +472,7 @@ impl Story {
 
     // Listings.
 
-    fn list_defaults(&mut self) {
+    pub fn list_defaults(&mut self) {
         if self.world.partition.catalog().markets().next().is_some() {
             return;
         }
@@ -462,7 +482,7 @@ impl Story {
     }
 
     /// Default terms between the assets that the words name, which are listed where they are not.
-    fn terms_of_new(&mut self, words: &[&str]) -> MarketTerms {
+    pub fn terms_of_new(&mut self, words: &[&str]) -> MarketTerms {
         let value_of = |key: &str| words.iter().position(|word| *word == key).map(|at| words[at + 1]);
         let (base, quote) = (value_of("base").unwrap_or("BTC"), value_of("quote").unwrap_or("USDT"));
         for asset in [base, quote] {
@@ -475,10 +495,10 @@ impl Story {
     }
 
     /// `terms` with the settings that the words name.
-    fn terms(&mut self, market: &str, mut terms: MarketTerms, words: &mut Words<'_>) -> MarketTerms {
+    pub fn terms(&mut self, market: &str, mut terms: MarketTerms, words: &mut Words<'_>) -> MarketTerms {
         terms.name = name(market);
         let (base_scale, quote_scale) = (self.scale(terms.base), self.scale(terms.quote));
-        while let Some(key) = words.0.next() {
+        while let Some(key) = words.0.next_if(|key| *key != "with") {
             let value = words.next();
             let range = || value.split_once("..").expect("a range is MIN..MAX");
             match key {
@@ -575,6 +595,8 @@ fn market_of(command: &Command) -> MarketId {
         Command::CancelAllOrders(cancel) => cancel.market,
         Command::ReplaceOrder(replace) => replace.place.market,
         Command::AmendOrder(amend) => amend.market,
+        Command::PlaceContractOrder(place) => place.market,
+        Command::ChangeLeverage(change) => change.market,
         _ => MarketId(0),
     }
 }
@@ -588,7 +610,7 @@ fn ticks(terms: &MarketTerms, price: &str) -> i64 {
 }
 
 /// A quantity in lots.
-fn lots(terms: &MarketTerms, scale: u32, qty: &str) -> i64 {
+pub fn lots(terms: &MarketTerms, scale: u32, qty: &str) -> i64 {
     let atoms = decimal::units(qty, scale);
     let size = terms.base_atoms_per_lot.0.max(1);
     assert_eq!(atoms % size, 0, "{qty} is a whole number of lots");
@@ -596,11 +618,11 @@ fn lots(terms: &MarketTerms, scale: u32, qty: &str) -> i64 {
 }
 
 /// `_` is the empty name.
-fn name<const N: usize>(text: &str) -> Text<N> {
+pub fn name<const N: usize>(text: &str) -> Text<N> {
     Text::new(if text == "_" { "" } else { text }).unwrap()
 }
 
-fn ppm(percent: &str) -> u32 {
+pub fn ppm(percent: &str) -> u32 {
     let number = percent.strip_suffix('%').expect("rates are in per cent");
     u32::try_from(decimal::units(number, 4)).unwrap()
 }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use exchange::Partition;
 use model::{
-    AccountId, Amount, AssetId, EndReason, Event, FeeRounding, Liquidity, MarketId, MarketTerms,
-    OrderAccepted, OrderFilled, OrderId, OrderKind, OrderPrevented, PriceTicks, SelfTradePrevention, Side,
-    TimeInForce, TradeGroup, Traded, TriggerKind,
+    AccountId, Amount, AssetId, ContractFilled, ContractOrderAccepted, EndReason, Event, FeeRounding,
+    Liquidity, MarketId, MarketTerms, OrderAccepted, OrderFilled, OrderId, OrderKind, OrderPrevented,
+    PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeGroup, Traded, TriggerKind,
 };
+
+use crate::contract_witness::ContractWitness;
 
 /// An open order, as its owner could know it.
 #[derive(Clone, Debug)]
@@ -72,6 +74,7 @@ pub struct Witness {
     /// it is triggered, or follows the price from then on.
     touched: VecDeque<(OrderId, PriceTicks, bool)>,
     arrivals: u64,
+    pub contracts: ContractWitness,
 }
 
 impl Witness {
@@ -100,7 +103,36 @@ impl Witness {
         // A market tells of its trades before the accounts do.
         let mut told_by_markets: BTreeMap<(MarketId, u64), (Traded, u32)> = BTreeMap::new();
         for event in events {
+            self.contracts.see(event);
             match event {
+                Event::ContractAdded { market, terms, .. } => {
+                    self.markets.insert(*market, **terms);
+                    self.references.entry(*market).or_insert(terms.initial_reference_ticks);
+                }
+                Event::FundsMoved(moved) => {
+                    let purse = self.purse(moved.account, moved.asset);
+                    purse.free -= moved.amount.0;
+                    assert!(purse.free >= 0, "no balance is below zero");
+                }
+                Event::ContractOrderAccepted(accepted) => self.accepted_at_contract(accepted),
+                Event::ContractFilled(filled) => {
+                    let told = told_by_markets
+                        .get_mut(&(filled.market, filled.trade.0))
+                        .expect("the market told of it");
+                    told.1 += 1;
+                    let traded = told.0.clone();
+                    self.filled_at_contract(filled, &traded);
+                }
+                Event::LeverageChanged { .. }
+                | Event::MarkPriceChanged(_)
+                | Event::IndexPriceSet { .. }
+                | Event::FundingSettled(_)
+                | Event::FundingPaid(_)
+                | Event::LiquidationBegun { .. }
+                | Event::LiquidationEnded { .. }
+                | Event::ClearancePaid { .. }
+                | Event::FundReceived { .. }
+                | Event::PositionForced(_) => {}
                 Event::AssetAdded { asset, .. } => {
                     assert!(self.assets.insert(*asset), "an asset is listed once");
                 }
@@ -318,6 +350,46 @@ impl Witness {
                 extreme = Some(if traded { last } else { nothing_yet });
             }
         }
+        self.opened(accepted, qty, extreme, reference);
+    }
+
+    /// Nothing is held for orders at contracts.
+    fn accepted_at_contract(&mut self, accepted: &ContractOrderAccepted) {
+        assert!(accepted.order > self.last_order(), "orders are numbered in the order of arrival");
+        let ContractOrderAccepted {
+            order,
+            account,
+            market,
+            side,
+            kind,
+            self_trade_prevention,
+            client_order_id,
+            ..
+        } = *accepted;
+        let terms = &self.markets[&market];
+        let reference = self.references[&market].clamp(terms.min_price_ticks, terms.max_price_ticks);
+        let qty = kind.qty_lots().map(|qty| qty.0);
+        let held = Amount::ZERO;
+        let accepted = OrderAccepted {
+            order,
+            account,
+            market,
+            side,
+            kind,
+            self_trade_prevention,
+            client_order_id,
+            held,
+        };
+        self.opened(&accepted, qty, None, reference);
+    }
+
+    fn opened(
+        &mut self,
+        accepted: &OrderAccepted,
+        qty: Option<i64>,
+        extreme: Option<PriceTicks>,
+        reference: PriceTicks,
+    ) {
         self.arrivals += 1;
         let known = Known {
             waits: accepted.kind.trigger().is_some(),
@@ -344,7 +416,33 @@ impl Witness {
         );
     }
 
-    fn filled(&mut self, filled: &OrderFilled, traded: &Traded) {
+    fn filled_at_contract(&mut self, filled: &ContractFilled, traded: &Traded) {
+        let ContractFilled {
+            order, account, market, trade, side, liquidity, price_ticks, qty_lots, fee, ..
+        } = *filled;
+        let released = Amount::ZERO;
+        self.is_their_turn(
+            &OrderFilled {
+                order,
+                account,
+                market,
+                trade,
+                side,
+                liquidity,
+                price_ticks,
+                qty_lots,
+                fee,
+                released,
+            },
+            traded,
+        );
+        let known = self.open.get_mut(&order).expect("seen above");
+        known.filled += qty_lots.0;
+        assert!(known.left().is_none_or(|left| left >= 0), "nothing trades that was not asked for");
+    }
+
+    /// Two orders trade that may, when it is their turn, at a price that both accept.
+    fn is_their_turn(&mut self, filled: &OrderFilled, traded: &Traded) {
         assert_eq!((filled.price_ticks, filled.qty_lots), (traded.price_ticks, traded.qty_lots));
         assert!(filled.qty_lots.0 > 0, "nobody trades nothing");
         let (expected, way) = match filled.liquidity {
@@ -369,7 +467,10 @@ impl Witness {
             }
             Liquidity::Taker => self.may_take(known, filled.price_ticks, &self.open[&traded.maker_order]),
         }
+    }
 
+    fn filled(&mut self, filled: &OrderFilled, traded: &Traded) {
+        self.is_their_turn(filled, traded);
         let terms = self.markets[&filled.market];
         let (lots, price) = (i128::from(filled.qty_lots.0), i128::from(filled.price_ticks.0));
         let (base, quote) =
@@ -522,6 +623,7 @@ impl Witness {
 
     /// The partition has what the events say.
     pub fn agrees_with(&self, partition: &Partition) {
+        self.contracts.agrees_with(partition);
         for account in self.groups.keys() {
             let theirs: Vec<_> = partition
                 .balances(*account)
@@ -540,7 +642,14 @@ impl Witness {
         for asset in &self.assets {
             let totals = partition.totals(*asset).expect("the asset was listed");
             let of = |sums: &BTreeMap<AssetId, i128>| Amount(sums.get(asset).copied().unwrap_or_default());
-            let ours = (of(&self.deposited), of(&self.withdrawn), of(&self.fees));
+            let at_contracts = of(&self.contracts.fees);
+            let ours = (of(&self.deposited), of(&self.withdrawn), of(&self.fees) + at_contracts);
+            let free: i128 =
+                self.purses.iter().filter(|((_, of), _)| of == asset).map(|(_, it)| it.free + it.held).sum();
+            if !partition.has_work() {
+                let all = free + ours.2.0 + self.contracts.backing(*asset);
+                assert_eq!(all, ours.0.0 - ours.1.0, "all that was deposited and not withdrawn is somewhere");
+            }
             assert_eq!((totals.deposited, totals.withdrawn, totals.fees), ours, "totals of asset {asset}");
         }
         for market in self.markets.keys() {
@@ -598,7 +707,7 @@ impl Purse {
 }
 
 /// The fee is the whole number that the rounding names, and at most all that was received.
-fn is_fee(fee: i128, received: i128, ppm: u32, rounding: FeeRounding) {
+pub fn is_fee(fee: i128, received: i128, ppm: u32, rounding: FeeRounding) {
     let exact = received * i128::from(ppm);
     let over = fee * 1_000_000 - exact;
     let right = match rounding {

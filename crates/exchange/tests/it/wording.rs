@@ -45,8 +45,9 @@ impl Story {
                     lines.push(self.prevented(maker, prevented));
                 }
                 Event::OrderEnded(ended) => {
-                    let was_placed = placed.remove(&ended.order);
-                    if was_placed.is_some() || ended.reason != EndReason::Filled {
+                    let is_placed = |event: &Event| matches!(event, Event::ContractOrderAccepted(it) if it.order == ended.order);
+                    let was_placed = placed.remove(&ended.order).is_some() || events.iter().any(is_placed);
+                    if was_placed || ended.reason != EndReason::Filled {
                         lines.push(self.ended(ended));
                     }
                 }
@@ -155,8 +156,23 @@ impl Story {
                     lines.push(format!("rejected: {}", self.reject(market, reject)));
                 }
                 Event::Traded(_) | Event::LevelChanged(_) => {}
+                Event::ContractOrderAccepted(_)
+                | Event::ContractFilled(_)
+                | Event::ContractAdded { .. }
+                | Event::FundsMoved(_)
+                | Event::LeverageChanged { .. }
+                | Event::MarkPriceChanged(_)
+                | Event::IndexPriceSet { .. }
+                | Event::FundingSettled(_)
+                | Event::FundingPaid(_)
+                | Event::LiquidationBegun { .. }
+                | Event::LiquidationEnded { .. }
+                | Event::ClearancePaid { .. }
+                | Event::FundReceived { .. }
+                | Event::PositionForced(_) => lines.extend(self.of_contracts(event)),
             }
         }
+        lines.extend(self.resting_at_contracts(events));
         for accepted in placed.values() {
             let known = self.world.witness.order(accepted.order).expect("it has not ended");
             let left = QtyLots(known.left().expect("a resting order has a quantity"));
@@ -263,16 +279,16 @@ impl Story {
         self.money(if side == Side::Buy { terms.quote } else { terms.base }, amount)
     }
 
-    fn money(&self, asset: AssetId, amount: Amount) -> String {
+    pub fn money(&self, asset: AssetId, amount: Amount) -> String {
         format!("{} {}", decimal::text(amount.0, self.scale(asset)), self.asset_name(asset))
     }
 
-    fn price(&self, market: MarketId, price: PriceTicks) -> String {
+    pub fn price(&self, market: MarketId, price: PriceTicks) -> String {
         let terms = self.terms_at(market);
         decimal::text(i128::from(price.0) * i128::from(terms.tick_size), terms.price_scale.into())
     }
 
-    fn qty(&self, market: MarketId, qty: QtyLots) -> String {
+    pub fn qty(&self, market: MarketId, qty: QtyLots) -> String {
         let terms = self.terms_at(market);
         decimal::text(i128::from(qty.0) * terms.base_atoms_per_lot.0, self.scale(terms.base))
     }
@@ -318,6 +334,13 @@ impl Story {
             Reject::AmendIncreases { qty_lots } => {
                 format!("an amendment can only lower the quantity, which is {}", self.qty(market, qty_lots))
             }
+            Reject::InsufficientMargin { needed, available } => {
+                format!("{} of margin needed, {} there", quote(needed), quote(available))
+            }
+            Reject::PositionTooLarge { max } => {
+                format!("the position could come to more than {}", quote(max))
+            }
+            Reject::WalletShort { available } => format!("only {} can be moved", quote(available)),
             ref other => other.to_string(),
         }
     }

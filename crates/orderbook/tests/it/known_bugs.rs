@@ -142,6 +142,7 @@ fn the_next_level_is_found_without_a_search_through_all_prices() {
             max_tick_lots: orderbook::TickLots::MAX,
             remainder: Remainder::Rests,
             self_trade_prevention: model::SelfTradePrevention::None,
+            before: orderbook::Before::default(),
         };
         book.place(&mut orders, &incoming, &mut reports);
     }

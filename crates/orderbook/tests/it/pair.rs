@@ -62,6 +62,7 @@ impl Pair {
             max_tick_lots: new.tick_lots,
             remainder: new.remainder,
             self_trade_prevention: new.stp,
+            before: orderbook::Before::default(),
         };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let outcome = self.book.place(&mut self.orders, &incoming, &mut ours);

@@ -1,0 +1,489 @@
+//! The accounts' half of perpetual contracts: what backs positions, what positions have cost, what open orders reserve, and
+//! whose margin has to be looked at when a mark price changes. Source: semantics 2 and 8.
+//!
+//! All positions of an account that are settled in one asset are backed by one wallet (cross margin). Of each position it is
+//! remembered up to which mark price its wallet is safe, so that a new mark price looks only at those whom it concerns: what
+//! is left above the maintenance margin is divided among the positions, and each may lose its share before anybody looks again.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use ledger::{Ledger, WalletSlot};
+use margin::{MicroAtoms, OpenOrders as OrderValues, Position, maintenance_margin, total_initial_margin};
+use model::{
+    AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PriceTicks, QtyLots,
+    Reject, Side, Wallet,
+};
+
+use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::liquidation::{Liquidation, Ranking};
+use crate::open_orders::{OpenOrders, SeatSlot};
+
+/// What an account has at a contract.
+#[derive(Clone, Debug)]
+pub struct Stake {
+    /// What it is settled in.
+    pub wallet: WalletSlot,
+    pub position: Position,
+    /// For open orders.
+    pub reserved: Reserved,
+    /// 0 where the account has chosen none.
+    pub chosen_leverage: u16,
+    /// The mark price from which on the wallet has to be looked at: at or below it for a long position, at or above it for a
+    /// short one.
+    pub watched_at: Option<PriceTicks>,
+}
+
+impl Stake {
+    /// Nothing yet.
+    pub fn new(wallet: WalletSlot) -> Self {
+        let (position, reserved) = (Position::NONE, Reserved::default());
+        Self { wallet, position, reserved, chosen_leverage: 0, watched_at: None }
+    }
+
+    pub fn leverage(&self, contract: &ContractTerms) -> u16 {
+        if self.chosen_leverage == 0 { contract.default_leverage } else { self.chosen_leverage }
+    }
+}
+
+/// What open orders at a contract could lead to, as counted when each was placed. Orders that only reduce count for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reserved {
+    /// Their values.
+    pub values: OrderValues,
+    /// What those would lose at once that are beyond the mark price.
+    pub losses: Amount,
+    /// What those that buy are for.
+    pub bid_lots: QtyLots,
+    /// What those that sell are for.
+    pub ask_lots: QtyLots,
+}
+
+impl Reserved {
+    fn change(&mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) {
+        let value = terms.notional(reserve.value_ticks, qty);
+        let (values, lots) = match side {
+            Side::Buy => (&mut self.values.bids, &mut self.bid_lots),
+            Side::Sell => (&mut self.values.asks, &mut self.ask_lots),
+        };
+        *values += value;
+        *lots += qty;
+        self.losses += terms.notional(reserve.loss_ticks, qty);
+    }
+
+    /// With so many lots of an order more.
+    #[must_use]
+    pub fn with(mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) -> Self {
+        if !reserve.only_reduces() {
+            self.change(terms, side, reserve, qty);
+        }
+        self
+    }
+
+    /// Without so many lots of an order.
+    #[must_use]
+    pub fn without(self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) -> Self {
+        self.with(terms, side, reserve, -qty)
+    }
+}
+
+/// What is reserved for an open order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserve {
+    /// The price at which each lot of it counts; zero of an order that only reduces.
+    pub value_ticks: PriceTicks,
+    /// How much worse than the mark price its price was.
+    pub loss_ticks: PriceTicks,
+    /// What can still trade of it.
+    pub left_lots: QtyLots,
+}
+
+impl Reserve {
+    /// Of an order that only reduces.
+    pub const fn none(left_lots: QtyLots) -> Self {
+        Self { value_ticks: PriceTicks::ZERO, loss_ticks: PriceTicks::ZERO, left_lots }
+    }
+
+    /// Nothing is reserved for orders that only reduce.
+    #[inline]
+    pub fn only_reduces(self) -> bool {
+        self.value_ticks.is_zero()
+    }
+}
+
+/// What a wallet backs.
+#[derive(Default)]
+pub struct Backs {
+    /// Where, by market.
+    pub seats: Vec<(MarketId, SeatSlot)>,
+    /// How far its liquidation is, while it is liquidated.
+    pub liquidation: Option<Liquidation>,
+}
+
+/// Positions by the mark price from which on they have to be looked at.
+#[derive(Default)]
+pub struct Watched {
+    /// Long ones: looked at when the mark price is at or below.
+    pub longs: BTreeSet<(PriceTicks, AccountId)>,
+    /// Short ones: looked at when the mark price is at or above.
+    pub shorts: BTreeSet<(PriceTicks, AccountId)>,
+}
+
+impl Watched {
+    /// The next one to be looked at when the mark price is this.
+    fn first_at(&self, mark: PriceTicks) -> Option<AccountId> {
+        let long = self.longs.last().filter(|(at, _)| mark <= *at);
+        let short = || self.shorts.first().filter(|(at, _)| *at <= mark);
+        long.or_else(short).map(|(_, account)| *account)
+    }
+
+    fn set_of(&mut self, position: &Position) -> &mut BTreeSet<(PriceTicks, AccountId)> {
+        if position.qty_lots > QtyLots::ZERO { &mut self.longs } else { &mut self.shorts }
+    }
+}
+
+/// The positions, wallets and open orders at contracts of all accounts of a partition.
+#[derive(Default)]
+pub struct Futures {
+    pub open: OpenOrders<Stake, Reserve>,
+    /// By wallet.
+    pub backs: Vec<Backs>,
+    /// By market: the mark price that was heard of last; zero of spot markets.
+    pub marks: Vec<PriceTicks>,
+    /// By market.
+    pub watched: Vec<Watched>,
+    /// Wallets of which something has changed in this command.
+    pub touched: Vec<WalletSlot>,
+    /// Wallets that have too little left, in the order in which that was found.
+    pub in_danger: VecDeque<WalletSlot>,
+    /// Contracts whose mark price has changed, where not all were looked at whom that concerns.
+    pub changed: BTreeSet<MarketId>,
+    /// Who is deleveraged next, while the mark price stays as it is.
+    pub ranking: Option<Ranking>,
+}
+
+/// How a wallet stands at the present mark prices.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// What the positions would win or lose if they were closed at their mark prices.
+    pub unrealized: Amount,
+    /// Wallet and unrealised profits.
+    pub equity: Amount,
+    /// What must be left.
+    pub maintenance: MicroAtoms,
+    /// What positions and open orders take.
+    pub required: Amount,
+    /// How many positions there are.
+    pub positions: u32,
+}
+
+impl Standing {
+    /// Semantics 2: too little is left when it is no more than the maintenance margin.
+    pub fn is_liquidatable(&self) -> bool {
+        self.positions > 0 && margin::is_liquidatable(self.equity, self.maintenance)
+    }
+
+    /// What can be taken out of the wallet: unrealised profits back positions, but cannot be taken out.
+    pub fn available(&self, wallet: Amount) -> Amount {
+        (wallet + self.unrealized.min(Amount::ZERO) - self.required).max(Amount::ZERO)
+    }
+}
+
+fn at(market: MarketId) -> usize {
+    usize::try_from(market.0).expect("markets fit into memory")
+}
+
+impl Futures {
+    /// Makes room for the next market; of a contract this is its first mark price.
+    pub fn add_market(&mut self, mark: PriceTicks) {
+        self.marks.push(mark);
+        self.watched.push(Watched::default());
+    }
+
+    /// What positions of a contract are measured by.
+    #[inline]
+    pub fn mark(&self, market: MarketId) -> PriceTicks {
+        self.marks[at(market)]
+    }
+
+    /// What a wallet backs.
+    pub fn backs(&self, wallet: WalletSlot) -> Option<&Backs> {
+        self.backs.get(wallet.index())
+    }
+
+    pub fn backs_mut(&mut self, wallet: WalletSlot) -> &mut Backs {
+        while self.backs.len() <= wallet.index() {
+            self.backs.push(Backs::default());
+        }
+        &mut self.backs[wallet.index()]
+    }
+
+    pub fn is_in_liquidation(&self, wallet: WalletSlot) -> bool {
+        self.backs(wallet).is_some_and(|backs| backs.liquidation.is_some())
+    }
+
+    /// The liquidation of a wallet goes on, in its turn; nothing happens when it is not liquidated.
+    pub fn resume(&mut self, wallet: WalletSlot) {
+        if let Some(liquidation) =
+            self.backs.get_mut(wallet.index()).and_then(|backs| backs.liquidation.as_mut())
+            && !std::mem::replace(&mut liquidation.is_queued, true)
+        {
+            self.in_danger.push_back(wallet);
+        }
+    }
+
+    /// Remembers that something has changed that the wallet backs.
+    #[inline]
+    pub fn touch(&mut self, wallet: WalletSlot) {
+        if self.touched.last() != Some(&wallet) {
+            self.touched.push(wallet);
+        }
+    }
+
+    /// A new mark price: whoever is concerned by it will be looked at.
+    pub fn hear_mark(&mut self, market: MarketId, mark: PriceTicks) {
+        self.marks[at(market)] = mark;
+        self.ranking.take_if(|ranking| ranking.market == market);
+        if self.watched[at(market)].first_at(mark).is_some() {
+            self.changed.insert(market);
+        }
+    }
+
+    /// A contract has other terms: whoever has a position there is looked at, as if its mark price had changed.
+    pub fn terms_changed(&mut self, market: MarketId, ledger: &Ledger) {
+        let positions: Vec<WalletSlot> = ledger
+            .wallets()
+            .map(|(wallet, _)| wallet)
+            .filter(|wallet| {
+                let seats = self.backs(*wallet).into_iter().flat_map(|backs| &backs.seats);
+                seats
+                    .clone()
+                    .any(|(at, seat)| *at == market && !self.open.seat(*seat).stake.position.is_none())
+            })
+            .collect();
+        self.touched.extend(positions);
+    }
+
+    /// What a position and the open orders beside it take, with what the orders would lose at once.
+    pub fn required(
+        &self,
+        catalog: &Catalog,
+        market: MarketId,
+        stake: &Stake,
+        reserved: &Reserved,
+    ) -> Amount {
+        let (terms, contract) = contract_of(catalog, market);
+        let value = stake.position.value(terms, self.mark(market));
+        total_initial_margin(value, reserved.values, stake.leverage(contract)) + reserved.losses
+    }
+
+    /// How a wallet stands.
+    pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
+        let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
+        for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
+            let seat = self.open.seat(*seat);
+            let stake = &seat.stake;
+            if !stake.position.is_none() {
+                let (terms, contract) = contract_of(catalog, *market);
+                let mark = self.mark(*market);
+                let value = Amount(stake.position.value(terms, mark).0.abs());
+                standing.unrealized += stake.position.unrealized(terms, mark);
+                standing.maintenance = standing.maintenance + maintenance_margin(contract, value);
+                standing.positions = standing.positions.saturating_add(1);
+            } else if seat.open_orders == 0 {
+                continue;
+            }
+            standing.required += self.required(catalog, *market, stake, &stake.reserved);
+        }
+        standing.equity += standing.unrealized;
+        standing
+    }
+
+    /// Looks at a wallet of which something has changed: one that has too little left is in danger, and of another one it is
+    /// remembered from which mark prices on it has to be looked at again.
+    fn look_at(&mut self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) {
+        if self.is_in_liquidation(wallet) {
+            return;
+        }
+        let standing = self.standing(catalog, ledger, wallet);
+        let account = ledger.wallet(wallet).account;
+        let seats = self.backs(wallet).map_or(0, |backs| backs.seats.len());
+        let is_fund = catalog.is_fund(account);
+        if standing.is_liquidatable() && !is_fund {
+            self.backs_mut(wallet).liquidation = Some(Liquidation::new());
+            self.resume(wallet);
+        }
+        let share = Amount(
+            (MicroAtoms::from_atoms(standing.equity) - standing.maintenance)
+                .0
+                .checked_div(i128::from(standing.positions.max(1)).saturating_mul(1_000_000))
+                .expect("a divisor above zero"),
+        );
+        for index in 0..seats {
+            let (market, seat) = self.backs[wallet.index()].seats[index];
+            let stake = &self.open.seat(seat).stake;
+            let is_watched = !stake.position.is_none() && !is_fund && !self.is_in_liquidation(wallet);
+            let watch_at = if !is_watched {
+                None
+            } else {
+                let (terms, contract) = contract_of(catalog, market);
+                Some(watch_at(terms, contract, &stake.position, self.mark(market), share))
+            };
+            self.watch(market, seat, watch_at);
+        }
+    }
+
+    /// Remembers from which mark price on a position has to be looked at.
+    fn watch(&mut self, market: MarketId, seat: SeatSlot, watch_at: Option<PriceTicks>) {
+        let seat = self.open.seat_mut(seat);
+        let (account, position) = (seat.account, seat.stake.position);
+        let watched = &mut self.watched[at(market)];
+        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at) {
+            if Some(before) == watch_at && watched.set_of(&position).contains(&(before, account)) {
+                return;
+            }
+            // The position may have turned.
+            watched.longs.remove(&(before, account));
+            watched.shorts.remove(&(before, account));
+        }
+        if let Some(watch_at) = watch_at {
+            watched.set_of(&position).insert((watch_at, account));
+        }
+    }
+
+    /// What a snapshot has.
+    pub fn restore_watch(&mut self, market: MarketId, seat: SeatSlot, watched_at: Option<PriceTicks>) {
+        self.watch(market, seat, watched_at);
+    }
+
+    /// Whether a position is looked at from this mark price on.
+    pub fn is_watched(&self, market: MarketId, from: PriceTicks, account: AccountId, is_long: bool) -> bool {
+        let Watched { longs, shorts } = &self.watched[at(market)];
+        (if is_long { longs } else { shorts }).contains(&(from, account))
+    }
+
+    /// True while somebody has to be looked at.
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        !self.touched.is_empty() || !self.in_danger.is_empty() || !self.changed.is_empty()
+    }
+
+    /// Looks at the wallets of which something has changed in this command.
+    pub fn look_at_touched(&mut self, catalog: &Catalog, ledger: &Ledger) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for wallet in touched.drain(..) {
+            self.look_at(catalog, ledger, wallet);
+        }
+        self.touched = touched;
+    }
+
+    /// Looks at positions that mark prices concern, no more than `budget` of them. Returns what is left of that.
+    pub fn look_at_changed(&mut self, catalog: &Catalog, ledger: &Ledger, mut budget: u32) -> u32 {
+        while let Some(market) = self.changed.first().copied() {
+            let Some(account) = self.watched[at(market)].first_at(self.mark(market)) else {
+                self.changed.remove(&market);
+                continue;
+            };
+            if budget == 0 {
+                break;
+            }
+            budget = budget.saturating_sub(1);
+            let seat = self.open.find_seat(account, market).expect("a position has a seat");
+            let wallet = self.open.seat(seat).stake.wallet;
+            self.look_at(catalog, ledger, wallet);
+        }
+        budget
+    }
+}
+
+/// The terms of a contract that is listed.
+pub fn contract_of(catalog: &Catalog, market: MarketId) -> (&MarketTerms, &ContractTerms) {
+    let terms = catalog.market(market).expect("a position is at a listed market");
+    (terms, catalog.contract(market).expect("a position is at a contract"))
+}
+
+/// The mark price from which on a position may have lost `share`, which is above zero: until then its wallet need not be looked
+/// at. It errs towards looking too early.
+fn watch_at(
+    terms: &MarketTerms,
+    contract: &ContractTerms,
+    position: &Position,
+    mark: PriceTicks,
+    share: Amount,
+) -> PriceTicks {
+    // What a tick costs: of a short position the maintenance margin grows as well, by the rate of the last bracket at the most.
+    let of_a_tick = MicroAtoms::from_atoms(terms.notional(PriceTicks(1), position.size())).0;
+    let is_long = position.qty_lots > QtyLots::ZERO;
+    let growth = contract.brackets.last().map_or(0, |last| last.maintenance_ppm);
+    let growth = if is_long { 0 } else { i128::from(growth) };
+    let per_tick = of_a_tick.saturating_add(
+        of_a_tick.checked_div(1_000_000).and_then(|part| part.checked_mul(growth)).unwrap_or(of_a_tick),
+    );
+    let ticks = MicroAtoms::from_atoms(share).0.checked_div(per_tick).expect("a position has a size");
+    let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
+    if is_long { mark - ticks - PriceTicks(1) } else { mark + ticks + PriceTicks(1) }
+}
+
+impl Accounts {
+    /// Moves money between the two wallets of an account.
+    pub fn move_funds(
+        &mut self,
+        catalog: &Catalog,
+        moves: &MoveFunds,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
+        let MoveFunds { account, asset, amount, to, .. } = *moves;
+        self.account(account)?;
+        catalog.asset(asset)?;
+        if amount <= Amount::ZERO {
+            return Err(Reject::AmountNotPositive { amount });
+        }
+        let signed = match to {
+            Wallet::Futures => {
+                let available = self
+                    .ledger
+                    .balances_of(account)
+                    .find(|balance| balance.asset == asset)
+                    .map_or(Amount::ZERO, |balance| balance.free);
+                if available < amount {
+                    return Err(Reject::InsufficientBalance { needed: amount, available });
+                }
+                amount
+            }
+            Wallet::Spot => {
+                let wallet = self.ledger.find_wallet(account, asset);
+                let available = wallet.map_or(Amount::ZERO, |wallet| {
+                    let standing = self.futures.standing(catalog, &self.ledger, wallet);
+                    standing.available(self.ledger.wallet(wallet).amount)
+                });
+                if wallet.is_some_and(|wallet| self.futures.is_in_liquidation(wallet)) {
+                    return Err(Reject::InLiquidation);
+                }
+                if available < amount {
+                    return Err(Reject::WalletShort { available });
+                }
+                -amount
+            }
+        };
+        let slot = self.ledger.slot(account, asset);
+        let wallet = self.ledger.wallet_slot(account, asset);
+        self.ledger.move_funds(slot, wallet, signed);
+        self.futures.touch(wallet);
+        let left = self.ledger.wallet(wallet).amount;
+        events.push(Event::FundsMoved(model::FundsMoved { account, asset, amount: signed, wallet: left }));
+        Ok(())
+    }
+
+    /// The account's seat at a contract; it takes one where it has none.
+    pub fn take_contract_seat(&mut self, account: AccountId, market: MarketId, asset: AssetId) -> SeatSlot {
+        if let Some(seat) = self.futures.open.find_seat(account, market) {
+            return seat;
+        }
+        let wallet = self.ledger.wallet_slot(account, asset);
+        let seat = self.futures.open.add_seat(account, market, Stake::new(wallet));
+        let seats = &mut self.futures.backs_mut(wallet).seats;
+        let before = seats.partition_point(|(other, _)| *other < market);
+        seats.insert(before, (market, seat));
+        seat
+    }
+}

@@ -1,0 +1,368 @@
+//! Liquidation, as the account's half goes through it: its orders are cancelled; where that is not enough, a part of a position
+//! that is, or all of it, is offered at the price at which nothing would be left; what nobody takes there is taken over by the
+//! insurance fund, or by those who have won most with most leverage. Source: semantics 2 ("Liquidation", "ADL rank") and 8.
+//!
+//! Each step is a message and its answer, so that a liquidation may stretch over many commands, and many of them go on beside
+//! each other. A command does a bounded number of steps; the others wait in a queue.
+
+use ledger::WalletSlot;
+use margin::{
+    LeverageScore, MicroAtoms, Position, bankruptcy_price, clearance_fee, fund_can_carry, leverage_score,
+    maintenance_margin, part_to_close,
+};
+use model::{
+    AccountId, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId, OrderCause, OrderId,
+    OrderKind, PartitionId, PriceTicks, QtyLots, ReplacementId, SelfTradePrevention, Side, TimeInForce,
+    ToMarket, TradeGroup,
+};
+
+use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::futures::{Reserve, contract_of};
+use crate::messages::Mail;
+use crate::open_orders::Named;
+
+/// How far the liquidation of a wallet is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Liquidation {
+    pub stage: Stage,
+    /// It waits for its turn.
+    pub is_queued: bool,
+    /// Something was taken over: what is left in the end is the fund's.
+    pub was_taken_over: bool,
+}
+
+/// What a liquidation does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing yet.
+    Begun,
+    /// It waits until its orders are gone.
+    Cancels,
+    /// It looks at what is left, and decides.
+    Looks,
+    /// It waits until its order is done.
+    Sells {
+        market: MarketId,
+        order: OrderId,
+        /// What is not sold yet.
+        left: QtyLots,
+        /// The value of what is sold.
+        sold: Amount,
+    },
+    /// It waits until somebody has taken what it could not sell.
+    IsTakenOver,
+}
+
+impl Liquidation {
+    pub fn new() -> Self {
+        Self { stage: Stage::Begun, is_queued: false, was_taken_over: false }
+    }
+}
+
+/// Those of one side of a contract by how soon they are deleveraged, the first at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    pub market: MarketId,
+    /// Which way an order goes that closes their positions.
+    pub side: Side,
+    pub accounts: Vec<(AccountId, i128)>,
+}
+
+impl Accounts {
+    /// Goes on with the liquidations that wait, no more than `budget` steps. Returns what is left of that.
+    pub fn go_on_liquidating(
+        &mut self,
+        catalog: &Catalog,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+        mut budget: u32,
+    ) -> u32 {
+        while budget > 0 {
+            let Some(wallet) = self.futures.in_danger.pop_front() else { break };
+            budget = budget.saturating_sub(1);
+            self.liquidation(wallet).is_queued = false;
+            self.liquidation_step(catalog, wallet, mail, events);
+        }
+        budget
+    }
+
+    fn liquidation(&mut self, wallet: WalletSlot) -> &mut Liquidation {
+        self.futures.backs_mut(wallet).liquidation.as_mut().expect("it is being liquidated")
+    }
+
+    fn liquidation_step(
+        &mut self,
+        catalog: &Catalog,
+        wallet: WalletSlot,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
+        match self.liquidation(wallet).stage {
+            Stage::Begun => {
+                events.push(Event::LiquidationBegun { account, asset });
+                let cancels = self.cancel_all_at(wallet, None, mail);
+                self.liquidation(wallet).stage = Stage::Cancels;
+                if !cancels {
+                    self.futures.resume(wallet);
+                }
+            }
+            Stage::Cancels => {
+                let backs = self.futures.backs(wallet).expect("it is being liquidated");
+                let mut seats = backs.seats.iter().map(|(_, seat)| self.futures.open.seat(*seat));
+                if seats.all(|seat| seat.open_orders == 0) {
+                    self.liquidation(wallet).stage = Stage::Looks;
+                    self.futures.resume(wallet);
+                }
+            }
+            Stage::Looks => self.decide(catalog, wallet, mail, events),
+            Stage::Sells { market, order, left, sold } => {
+                if self.futures.open.find(order).is_some() {
+                    return;
+                }
+                self.pay_clearance_fee(catalog, wallet, market, sold, mail, events);
+                self.liquidation(wallet).stage = Stage::Looks;
+                let seat = self.futures.open.find_seat(account, market).expect("it has a position there");
+                let position = self.futures.open.seat(seat).stake.position;
+                let standing = self.futures.standing(catalog, &self.ledger, wallet);
+                let left = left.min(position.size());
+                if left.is_zero() || !standing.is_liquidatable() {
+                    self.futures.resume(wallet);
+                } else {
+                    let terms = contract_of(catalog, market).0;
+                    let mark = self.futures.mark(market);
+                    let price_ticks = bankruptcy_price(terms, &position, standing.equity, mark);
+                    let liquidation = self.liquidation(wallet);
+                    (liquidation.stage, liquidation.was_taken_over) = (Stage::IsTakenOver, true);
+                    mail.send_to_market(market, ToMarket::TakeOver { account, price_ticks, qty_lots: left });
+                }
+            }
+            // Somebody has taken it: see `Self::is_taken_over`.
+            Stage::IsTakenOver => {}
+        }
+    }
+
+    /// Sends a cancel for every open order that a wallet backs, or for those at one contract. False where there is none.
+    pub fn cancel_all_at(&self, wallet: WalletSlot, only: Option<MarketId>, mail: &mut Mail) -> bool {
+        let mut any = false;
+        let account = self.ledger.wallet(wallet).account;
+        for (market, seat) in self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
+            if only.is_some_and(|only| only != *market) {
+                continue;
+            }
+            for open in self.futures.open.at_seat(*seat) {
+                let body = ToMarket::Cancel {
+                    order: open.id,
+                    account,
+                    restriction: CancelRestriction::None,
+                    replacement: Some(ReplacementId::NOBODY),
+                };
+                mail.send_to_market(*market, body);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// No order is open. Where too little is left still, the position that takes most is offered.
+    fn decide(&mut self, catalog: &Catalog, wallet: WalletSlot, mail: &mut Mail, events: &mut Vec<Event>) {
+        let standing = self.futures.standing(catalog, &self.ledger, wallet);
+        if !standing.is_liquidatable() {
+            return self.end_liquidation(catalog, wallet, mail, events);
+        }
+        let account = self.ledger.wallet(wallet).account;
+        let (market, margin) = self.most_demanding(catalog, wallet);
+        let seat = self.futures.open.find_seat(account, market).expect("it has a position there");
+        let position = self.futures.open.seat(seat).stake.position;
+        let (terms, contract) = contract_of(catalog, market);
+        let mark = self.futures.mark(market);
+        let others = standing.maintenance - margin;
+        let part = part_to_close(
+            terms,
+            contract,
+            position.size(),
+            (standing.equity, others),
+            mark,
+            terms.taker_fee_ppm,
+        );
+        let qty_lots = part.unwrap_or(position.size());
+        let bankrupt_at = bankruptcy_price(terms, &position, standing.equity, mark);
+        let price_ticks = bankrupt_at.clamp(terms.min_price_ticks, terms.max_price_ticks);
+        let side = position.closed_by().expect("it has a position");
+        let order = self.next_order;
+        self.next_order = order.next();
+        let named = Named::new(account, &ClientOrderId::EMPTY);
+        self.futures.open.insert(order, seat, side, Some(price_ticks), Reserve::none(qty_lots), &named);
+        self.liquidation(wallet).stage = Stage::Sells { market, order, left: qty_lots, sold: Amount::ZERO };
+        mail.send_to_market(
+            market,
+            ToMarket::PlaceContract(ContractOrder {
+                order,
+                account,
+                trade_group: TradeGroup::NONE,
+                side,
+                kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Ioc },
+                self_trade_prevention: SelfTradePrevention::None,
+                reduce_only: true,
+                cause: OrderCause::Liquidation,
+            }),
+        );
+    }
+
+    /// The position that takes most maintenance margin, with that.
+    fn most_demanding(&self, catalog: &Catalog, wallet: WalletSlot) -> (MarketId, MicroAtoms) {
+        let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
+        let margins = seats.map(|(market, seat)| {
+            let (terms, contract) = contract_of(catalog, *market);
+            let position = &self.futures.open.seat(*seat).stake.position;
+            let value = Amount(position.value(terms, self.futures.mark(*market)).0.abs());
+            (*market, maintenance_margin(contract, value))
+        });
+        // Of equal ones the first.
+        let first_of_the_largest = margins.reduce(|most, next| if next.1 > most.1 { next } else { most });
+        first_of_the_largest.expect("whoever is liquidated has a position")
+    }
+
+    /// What the fund gets of what was sold, as far as something is left.
+    fn pay_clearance_fee(
+        &mut self,
+        catalog: &Catalog,
+        wallet: WalletSlot,
+        market: MarketId,
+        sold: Amount,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        let standing = self.futures.standing(catalog, &self.ledger, wallet);
+        let left = standing.equity.min(self.ledger.wallet(wallet).amount);
+        let fee = clearance_fee(contract_of(catalog, market).1, sold, left);
+        self.pay_fund(wallet, market, fee, mail, events);
+    }
+
+    fn pay_fund(
+        &mut self,
+        wallet: WalletSlot,
+        market: MarketId,
+        amount: Amount,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        if amount.is_zero() {
+            return;
+        }
+        self.ledger.receive_in_wallet(wallet, -amount);
+        let ledger::Wallet { account, amount: left, .. } = *self.ledger.wallet(wallet);
+        events.push(Event::ClearancePaid { account, market, amount, wallet: left });
+        mail.send_to_market(market, ToMarket::PayFund { amount });
+    }
+
+    fn end_liquidation(
+        &mut self,
+        catalog: &Catalog,
+        wallet: WalletSlot,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        let standing = self.futures.standing(catalog, &self.ledger, wallet);
+        let backs = self.futures.backs_mut(wallet);
+        let ended = backs.liquidation.take().expect("it is being liquidated");
+        let market = backs.seats.first().expect("it had a position").0;
+        let left = self.ledger.wallet(wallet).amount;
+        if ended.was_taken_over && standing.positions == 0 && left > Amount::ZERO {
+            self.pay_fund(wallet, market, left, mail, events);
+        }
+        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
+        events.push(Event::LiquidationEnded { account, asset });
+        self.futures.touch(wallet);
+    }
+
+    /// An order of a liquidation has traded.
+    pub fn liquidation_sold(&mut self, wallet: WalletSlot, order: OrderId, qty: QtyLots, value: Amount) {
+        let Some(liquidation) = self.futures.backs_mut(wallet).liquidation.as_mut() else { return };
+        if let Stage::Sells { order: selling, left, sold, .. } = &mut liquidation.stage
+            && *selling == order
+        {
+            *left -= qty;
+            *sold += value;
+        }
+    }
+
+    /// Somebody has taken what a liquidation could not sell: it looks again.
+    pub fn is_taken_over(&mut self, wallet: WalletSlot) {
+        let liquidation = self.liquidation(wallet);
+        assert!(liquidation.stage == Stage::IsTakenOver, "whoever is taken over has asked for it");
+        liquidation.stage = Stage::Looks;
+        self.futures.resume(wallet);
+    }
+
+    /// Whether the insurance fund can take over so much at this price: with its wallet, and all that it carries already.
+    pub fn fund_carries(
+        &self,
+        catalog: &Catalog,
+        fund: AccountId,
+        market: MarketId,
+        (side, price, qty): (Side, PriceTicks, QtyLots),
+    ) -> bool {
+        let (terms, _) = contract_of(catalog, market);
+        let Some(wallet) = self.ledger.find_wallet(fund, terms.quote) else { return false };
+        let standing = self.futures.standing(catalog, &self.ledger, wallet);
+        let mut taken = Position::NONE;
+        taken.fill(terms, side, price, qty);
+        fund_can_carry(standing.equity, &taken, terms, self.futures.mark(market))
+    }
+
+    /// The account here that is deleveraged next among those whose positions an order of this side would close.
+    pub fn winner(&mut self, catalog: &Catalog, market: MarketId, side: Side) -> Option<(AccountId, i128)> {
+        let mut ranking = match self.futures.ranking.take() {
+            Some(ranking) if (ranking.market, ranking.side) == (market, side) => ranking,
+            Some(_) | None => self.rank(catalog, market, side),
+        };
+        let holds = |account: AccountId| {
+            let seat = self.futures.open.find_seat(account, market);
+            seat.is_some_and(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
+        };
+        // Whoever is asked for again has not been closed yet: he stays until he has.
+        while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {
+            ranking.accounts.pop();
+        }
+        let winner = ranking.accounts.last().copied();
+        self.futures.ranking = Some(ranking);
+        winner
+    }
+
+    fn rank(&self, catalog: &Catalog, market: MarketId, side: Side) -> Ranking {
+        let (terms, _) = contract_of(catalog, market);
+        let unit =
+            catalog.asset(terms.quote).expect("a contract is settled in a listed asset").atoms_per_unit();
+        let seats = self.futures.open.seats().map(|(_, seat)| seat);
+        let held =
+            seats.filter(|seat| seat.market == market && seat.stake.position.closed_by() == Some(side));
+        let mut scored: Vec<_> = held
+            .map(|seat| {
+                let wallet = seat.stake.wallet;
+                let standing = self.futures.standing(catalog, &self.ledger, wallet);
+                let amount = self.ledger.wallet(wallet).amount;
+                let LeverageScore(score) =
+                    leverage_score(standing.unrealized, amount, standing.maintenance, unit);
+                (score, seat.stake.position.size(), std::cmp::Reverse(seat.account))
+            })
+            .collect();
+        scored.sort_unstable();
+        let accounts = scored.into_iter().map(|(score, _, account)| (account.0, score)).collect();
+        Ranking { market, side, accounts }
+    }
+
+    /// Answers a contract that asks who is deleveraged first.
+    pub fn answer_winner(
+        &mut self,
+        catalog: &Catalog,
+        own: PartitionId,
+        market: MarketId,
+        side: Side,
+        mail: &mut Mail,
+    ) {
+        let winner = self.winner(catalog, market, side);
+        mail.send_to_market(market, ToMarket::Winner { partition: own, winner });
+    }
+}

@@ -1,0 +1,166 @@
+//! Placing an order at a contract, as its account sees it: check the rules, see whether there is margin for what the order can
+//! lead to, send it to its market. Source: semantics 2 ("Margin") and 8.
+
+use margin::{open_loss, order_price};
+use model::{
+    ChangeLeverage, ContractOrder, ContractTerms, Event, MarketTerms, OrderCause, OrderKind,
+    PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, ToMarket,
+};
+
+use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::futures::{Reserve, Reserved, Stake};
+use crate::messages::Mail;
+use crate::open_orders::Named;
+use crate::place::check_filters;
+
+impl Accounts {
+    pub fn place_contract(
+        &mut self,
+        catalog: &Catalog,
+        place: &PlaceContractOrder,
+        mail: &mut Mail,
+    ) -> Result<(), Reject> {
+        let PlaceContractOrder { account, market, side, kind, .. } = *place;
+        let terms = catalog.open_market(market)?;
+        let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
+        let trade_group = self.account(account)?.trade_group;
+        check_kind(&kind, place.self_trade_prevention)?;
+        let last = self.reference_prices[usize::try_from(market.0).expect("markets fit into memory")];
+        let reference = terms.reference(last);
+        check_filters(terms, &kind, reference)?;
+        let open_orders = self
+            .futures
+            .open
+            .find_seat(account, market)
+            .map_or(0, |seat| self.futures.open.seat(seat).open_orders);
+        if open_orders >= terms.max_open_orders_per_account {
+            return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
+        }
+        let named = Named::new(account, &place.client_order_id);
+        if self.futures.open.find_named(&named).is_some() {
+            return Err(Reject::DuplicateClientOrderId);
+        }
+
+        let seat = self.take_contract_seat(account, market, terms.quote);
+        let wallet = self.futures.open.seat(seat).stake.wallet;
+        if self.futures.is_in_liquidation(wallet) {
+            return Err(Reject::InLiquidation);
+        }
+        let qty = kind.qty_lots().expect("an order at a contract has a quantity");
+        let mut reserve = Reserve::none(qty);
+        if !place.reduce_only {
+            let mark = self.futures.mark(market);
+            let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
+            let price = kind.price_ticks().unwrap_or(value_ticks);
+            let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
+            let loss_ticks =
+                if is_worse { PriceTicks((price - mark).0.saturating_abs()) } else { PriceTicks::ZERO };
+            reserve = Reserve { value_ticks, loss_ticks, left_lots: qty };
+            let stake = &self.futures.open.seat(seat).stake;
+            let reserved = stake.reserved.with(terms, side, reserve, qty);
+            self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        }
+
+        let order = self.next_order;
+        self.next_order = order.next();
+        self.futures.open.insert(order, seat, side, kind.price_ticks(), reserve, &named);
+        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        stake.reserved = stake.reserved.with(terms, side, reserve, qty);
+        mail.send_to_market(
+            market,
+            ToMarket::PlaceContract(ContractOrder {
+                order,
+                account,
+                trade_group,
+                side,
+                kind,
+                self_trade_prevention: place.self_trade_prevention,
+                reduce_only: place.reduce_only,
+                cause: OrderCause::Owner,
+            }),
+        );
+        Ok(())
+    }
+
+    /// Whether an account may have all these orders beside its position. What takes no more margin than before is always allowed.
+    fn check_margin(
+        &self,
+        catalog: &Catalog,
+        (market, terms, contract): (model::MarketId, &MarketTerms, &ContractTerms),
+        stake: &Stake,
+        reserved: &Reserved,
+    ) -> Result<(), Reject> {
+        let before = self.futures.required(catalog, market, stake, &stake.reserved);
+        let after = self.futures.required(catalog, market, stake, reserved);
+        if after <= before {
+            return Ok(());
+        }
+        let qty = stake.position.qty_lots;
+        let lots =
+            (qty + reserved.bid_lots).0.saturating_abs().max((qty - reserved.ask_lots).0.saturating_abs());
+        if QtyLots(lots) > contract.max_position_lots {
+            return Err(Reject::TooManyLots { max: contract.max_position_lots });
+        }
+        let value = stake.position.value(terms, self.futures.mark(market));
+        let most = (value + reserved.values.bids).0.abs().max((value - reserved.values.asks).0.abs());
+        let max = contract.max_value_at(stake.leverage(contract));
+        if most > max.0 {
+            return Err(Reject::PositionTooLarge { max });
+        }
+        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        let needed = standing.required + after - before;
+        if needed > standing.equity {
+            return Err(Reject::InsufficientMargin { needed, available: standing.equity });
+        }
+        Ok(())
+    }
+
+    /// Sets the leverage with which an account's position and orders at a contract count.
+    pub fn change_leverage(
+        &mut self,
+        catalog: &Catalog,
+        change: &ChangeLeverage,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
+        let ChangeLeverage { account, market, leverage, .. } = *change;
+        let terms = catalog.open_market(market)?;
+        let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
+        self.account(account)?;
+        let highest = contract.brackets[0].max_leverage;
+        if leverage < 1 || highest < leverage {
+            return Err(Reject::LeverageOutOfRange { max: highest });
+        }
+        let seat = self.take_contract_seat(account, market, terms.quote);
+        let stake = &self.futures.open.seat(seat).stake;
+        if self.futures.is_in_liquidation(stake.wallet) {
+            return Err(Reject::InLiquidation);
+        }
+        let value = stake.position.value(terms, self.futures.mark(market));
+        let values = stake.reserved.values;
+        let most = (value + values.bids).0.abs().max((value - values.asks).0.abs());
+        let max = contract.max_value_at(leverage);
+        if most > max.0 {
+            return Err(Reject::PositionTooLarge { max });
+        }
+        let with_it = Stake { chosen_leverage: leverage, ..stake.clone() };
+        let before = self.futures.required(catalog, market, stake, &stake.reserved);
+        let after = self.futures.required(catalog, market, &with_it, &with_it.reserved);
+        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        let needed = standing.required + after - before;
+        if after > before && needed > standing.equity {
+            return Err(Reject::InsufficientMargin { needed, available: standing.equity });
+        }
+        self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
+        events.push(Event::LeverageChanged { account, market, leverage });
+        Ok(())
+    }
+}
+
+fn check_kind(kind: &OrderKind, prevention: SelfTradePrevention) -> Result<(), Reject> {
+    let is_kind = match kind {
+        OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => true,
+        OrderKind::MarketQuote { .. } | OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => false,
+    };
+    if is_kind && !prevention.takes_from_both() { Ok(()) } else { Err(Reject::NotAtContracts) }
+}

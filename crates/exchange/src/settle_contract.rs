@@ -1,0 +1,253 @@
+//! What a contract's messages do to an account: fills change its position and its wallet, funding is paid and received, what is
+//! reserved for orders comes free, the owner is told.
+
+use ledger::WalletSlot;
+use model::{
+    AccountId, Amount, ContractFilled, ContractOrderAccepted, Event, Forced, FromMarket, FundingPaid,
+    Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId, OrderPrevented,
+    PositionForced, PositionNow, PriceTicks, QtyLots, ReplacementId, Side, ToHolder, ToMarket,
+};
+
+use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::fees::fee_rounded;
+use crate::futures::contract_of;
+use crate::liquidation::Stage;
+use crate::messages::Mail;
+use crate::open_orders::{Named, OpenOrderSlot, SeatSlot};
+
+impl Accounts {
+    /// What a contract says of an order.
+    pub fn receive_of_contract(
+        &mut self,
+        catalog: &Catalog,
+        (account, market, order): (AccountId, MarketId, OrderId),
+        body: &FromMarket,
+        events: &mut Vec<Event>,
+    ) {
+        let (terms, _) = contract_of(catalog, market);
+        // Two messages answer a cancel or an amendment that came too late: the order is gone here as well.
+        let found = self.futures.open.find(order);
+        let open = || found.expect("an order is open until its market ends it");
+        match *body {
+            FromMarket::CancelRefused { reject, replacement } => {
+                if replacement != Some(ReplacementId::NOBODY) {
+                    events.push(Event::Rejected { account, reject });
+                }
+            }
+            FromMarket::AmendRefused { reject } => events.push(Event::Rejected { account, reject }),
+            FromMarket::Accepted { kind, side, self_trade_prevention } => {
+                let slot = open();
+                // One that only reduces may have been cut to what there is to be closed.
+                self.futures.open.order_mut(slot).held.left_lots =
+                    kind.qty_lots().expect("an order at a contract has a quantity");
+                let reduce_only = self.futures.open.order(slot).held.only_reduces();
+                let cause = self.cause_of(slot);
+                let client_order_id = self.futures.open.order(slot).client_order_id;
+                events.push(Event::ContractOrderAccepted(ContractOrderAccepted {
+                    order,
+                    account,
+                    market,
+                    side,
+                    kind,
+                    self_trade_prevention,
+                    reduce_only,
+                    cause,
+                    client_order_id,
+                }));
+            }
+            FromMarket::Refused { reject } => {
+                let cause = self.cause_of(open());
+                self.close_contract_order(terms, open());
+                if cause == OrderCause::Owner {
+                    events.push(Event::Rejected { account, reject });
+                }
+            }
+            FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
+                let slot = open();
+                let seat = self.futures.open.order(slot).seat;
+                self.release(terms, slot, qty_lots);
+                let fee_ppm = match liquidity {
+                    Liquidity::Maker => terms.maker_fee_ppm,
+                    Liquidity::Taker => terms.taker_fee_ppm,
+                };
+                let notional = terms.notional(price_ticks, qty_lots);
+                let fee = fee_rounded(notional, fee_ppm, terms.fee_rounding);
+                let (realized, now) = self.change_position(terms, seat, (side, price_ticks, qty_lots), fee);
+                let wallet = self.futures.open.seat(seat).stake.wallet;
+                self.liquidation_sold(wallet, order, qty_lots, notional);
+                events.push(Event::ContractFilled(Box::new(ContractFilled {
+                    order,
+                    account,
+                    market,
+                    trade,
+                    side,
+                    liquidity,
+                    price_ticks,
+                    qty_lots,
+                    fee,
+                    realized,
+                    now,
+                })));
+            }
+            FromMarket::Prevented {
+                prevented_match,
+                liquidity,
+                counter_order,
+                price_ticks,
+                prevented_lots,
+                mode,
+            } => {
+                events.push(Event::OrderPrevented(OrderPrevented {
+                    order,
+                    account,
+                    market,
+                    prevented_match,
+                    liquidity,
+                    counter_order,
+                    price_ticks,
+                    prevented_lots,
+                    mode,
+                    released: Amount::ZERO,
+                }));
+            }
+            FromMarket::Ended { reason, replacement: _ } => {
+                self.close_contract_order(terms, open());
+                let released = Amount::ZERO;
+                events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
+            }
+            FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
+                let slot = open();
+                self.release(terms, slot, cut_lots);
+                // The name was free when the amendment was sent; where it is taken since, the old one stays.
+                let named = Named::new(account, &new_client_order_id);
+                if !new_client_order_id.is_empty() && self.futures.open.find_named(&named).is_none() {
+                    self.futures.open.rename(slot, new_client_order_id);
+                }
+                let client_order_id = self.futures.open.order(slot).client_order_id;
+                events.push(Event::OrderAmended(OrderAmended {
+                    order,
+                    account,
+                    market,
+                    qty_lots,
+                    client_order_id,
+                    released: Amount::ZERO,
+                }));
+            }
+            FromMarket::Transferred { .. } | FromMarket::Tracks { .. } | FromMarket::Triggered { .. } => {
+                unreachable!("contracts have no such orders")
+            }
+        }
+    }
+
+    /// What a contract says to a holder of a position, or to its insurance fund.
+    pub fn receive_as_holder(
+        &mut self,
+        catalog: &Catalog,
+        (account, market): (AccountId, MarketId),
+        body: &ToHolder,
+        mail: &mut Mail,
+        events: &mut Vec<Event>,
+    ) {
+        let (terms, _) = contract_of(catalog, market);
+        match *body {
+            ToHolder::Funding { amount } => {
+                let seat = self.take_contract_seat(account, market, terms.quote);
+                let wallet = self.futures.open.seat(seat).stake.wallet;
+                let wallet = self.receive_in_wallet(wallet, amount);
+                events.push(Event::FundingPaid(FundingPaid { account, market, amount, wallet }));
+            }
+            ToHolder::Forced { forced, side, price_ticks, qty_lots, is_last } => {
+                let seat = self.take_contract_seat(account, market, terms.quote);
+                let wallet = self.futures.open.seat(seat).stake.wallet;
+                if !qty_lots.is_zero() {
+                    let change = (side, price_ticks, qty_lots);
+                    let (realized, now) = self.change_position(terms, seat, change, Amount::ZERO);
+                    events.push(Event::PositionForced(Box::new(PositionForced {
+                        account,
+                        market,
+                        forced,
+                        side,
+                        price_ticks,
+                        qty_lots,
+                        realized,
+                        now,
+                    })));
+                }
+                match forced {
+                    Forced::TakenOver | Forced::Bankrupt if is_last => self.is_taken_over(wallet),
+                    // His orders were placed beside a position that is gone.
+                    Forced::Deleveraged => {
+                        self.cancel_all_at(wallet, Some(market), mail);
+                    }
+                    Forced::TakenOver | Forced::Bankrupt | Forced::Carried => {}
+                }
+            }
+            ToHolder::CarryAsked { side, price_ticks, qty_lots } => {
+                let carries = self.fund_carries(catalog, account, market, (side, price_ticks, qty_lots));
+                mail.send_to_market(market, ToMarket::Carries { carries });
+            }
+            ToHolder::FundReceives { amount } => {
+                let wallet = self.ledger.wallet_slot(account, terms.quote);
+                let wallet = self.receive_in_wallet(wallet, amount);
+                events.push(Event::FundReceived { account, market, amount, wallet });
+            }
+        }
+    }
+
+    fn receive_in_wallet(&mut self, wallet: WalletSlot, amount: Amount) -> Amount {
+        self.ledger.receive_in_wallet(wallet, amount);
+        self.futures.touch(wallet);
+        self.ledger.wallet(wallet).amount
+    }
+
+    fn wallet_of(&self, slot: OpenOrderSlot) -> WalletSlot {
+        self.futures.open.seat(self.futures.open.order(slot).seat).stake.wallet
+    }
+
+    /// Who has placed an order.
+    fn cause_of(&self, slot: OpenOrderSlot) -> OrderCause {
+        let order = self.futures.open.order(slot).id;
+        let liquidation =
+            self.futures.backs(self.wallet_of(slot)).and_then(|backs| backs.liquidation.as_ref());
+        match liquidation.map(|liquidation| liquidation.stage) {
+            Some(Stage::Sells { order: selling, .. }) if selling == order => OrderCause::Liquidation,
+            _ => OrderCause::Owner,
+        }
+    }
+
+    /// Takes a trade into a position and its wallet. Returns what closing has realised, and what there is now.
+    fn change_position(
+        &mut self,
+        terms: &MarketTerms,
+        seat: SeatSlot,
+        (side, price, qty): (Side, PriceTicks, QtyLots),
+        fee: Amount,
+    ) -> (Amount, PositionNow) {
+        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let wallet = stake.wallet;
+        let cost_before = stake.position.cost;
+        let realized = stake.position.fill(terms, side, price, qty);
+        let (qty_lots, cost) = (stake.position.qty_lots, stake.position.cost);
+        self.ledger.settle_contract(wallet, cost - cost_before, realized, fee);
+        self.futures.touch(wallet);
+        (realized, PositionNow { qty_lots, cost, wallet: self.ledger.wallet(wallet).amount })
+    }
+
+    /// So many lots of an order need nothing more.
+    fn release(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, qty: QtyLots) {
+        let order = self.futures.open.order_mut(slot);
+        let (side, seat, reserve) = (order.side(), order.seat, order.held);
+        order.held.left_lots -= qty;
+        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        stake.reserved = stake.reserved.without(terms, side, reserve, qty);
+    }
+
+    /// Ends an order: what is reserved for the rest of it comes free.
+    fn close_contract_order(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) {
+        let wallet = self.wallet_of(slot);
+        self.release(terms, slot, self.futures.open.order(slot).held.left_lots);
+        self.futures.open.remove(slot);
+        self.futures.resume(wallet);
+    }
+}

@@ -1,0 +1,69 @@
+//! Futures wallets: what backs the positions of an account, apart from its balance.
+
+use std::collections::BTreeMap;
+
+use model::{AccountId, Amount, AssetId};
+
+/// What an account has of an asset to back its positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wallet {
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much; below zero only while open positions have won as much, or until a liquidation is over.
+    pub amount: Amount,
+}
+
+/// Where a futures wallet lies. Private to its partition: it is in no event, no hash and no snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WalletSlot(u32);
+
+impl WalletSlot {
+    /// Its place, from 0 without gaps in the order of opening: for whoever keeps something beside each wallet.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).expect("slots fit into memory")
+    }
+}
+
+/// All futures wallets of a partition.
+#[derive(Default)]
+pub struct Wallets {
+    list: Vec<Wallet>,
+    slots: BTreeMap<(AccountId, AssetId), WalletSlot>,
+}
+
+impl Wallets {
+    pub fn find(&self, account: AccountId, asset: AssetId) -> Option<WalletSlot> {
+        self.slots.get(&(account, asset)).copied()
+    }
+
+    pub fn slot(&mut self, account: AccountId, asset: AssetId) -> WalletSlot {
+        let list = &mut self.list;
+        *self.slots.entry((account, asset)).or_insert_with(|| {
+            let slot = WalletSlot(u32::try_from(list.len()).expect("fewer than 2^32 wallets"));
+            list.push(Wallet { account, asset, amount: Amount::ZERO });
+            slot
+        })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (WalletSlot, &Wallet)> {
+        self.slots.values().map(|slot| (*slot, &self.list[slot.index()]))
+    }
+}
+
+impl std::ops::Index<WalletSlot> for Wallets {
+    type Output = Wallet;
+    #[inline]
+    fn index(&self, slot: WalletSlot) -> &Wallet {
+        &self.list[slot.index()]
+    }
+}
+
+impl std::ops::IndexMut<WalletSlot> for Wallets {
+    #[inline]
+    fn index_mut(&mut self, slot: WalletSlot) -> &mut Wallet {
+        &mut self.list[slot.index()]
+    }
+}
