@@ -168,4 +168,5 @@ coded_enum!(Event, "an event" {
     45 => FundReceived { account, market, amount, wallet },
     46 => PositionForced(forced),
     47 => IndexPriceSet { market, source, price_ticks },
+    48 => DebtCovered { account, market, amount },
 });

@@ -34,6 +34,7 @@ coded_struct!(ContractOrder {
     kind,
     self_trade_prevention,
     reduce_only,
+    worst_ticks,
     cause,
 });
 coded_enum!(ToHolder, "a message to the holder of a position" {

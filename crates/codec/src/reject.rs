@@ -94,4 +94,5 @@ coded_enum!(Reject, "a reject" {
     59 => WalletShort { available },
     60 => ContractStays,
     61 => LivesElsewhere { partition },
+    62 => LosesTooMuch { worst_ticks },
 });

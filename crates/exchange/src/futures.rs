@@ -156,6 +156,8 @@ pub struct Futures {
     pub touched: Vec<WalletSlot>,
     /// Wallets that have too little left, in the order in which that was found.
     pub in_danger: VecDeque<WalletSlot>,
+    /// Wallets that owe something, and have no position that could still win it.
+    pub in_debt: Vec<WalletSlot>,
     /// Contracts whose mark price has changed, where not all were looked at whom that concerns.
     pub changed: BTreeSet<MarketId>,
     /// Who is deleveraged next, while the mark price stays as it is.
@@ -309,6 +311,9 @@ impl Futures {
         let account = ledger.wallet(wallet).account;
         let seats = self.backs(wallet).map_or(0, |backs| backs.seats.len());
         let is_fund = catalog.is_fund(account);
+        if standing.positions == 0 && standing.equity < Amount::ZERO && !is_fund {
+            self.in_debt.push(wallet);
+        }
         if standing.is_liquidatable() && !is_fund {
             self.backs_mut(wallet).liquidation = Some(Liquidation::new());
             self.resume(wallet);

@@ -28,8 +28,8 @@ pub struct Liquidation {
     pub stage: Stage,
     /// It waits for its turn.
     pub is_queued: bool,
-    /// Something was taken over: what is left in the end is the fund's.
-    pub was_taken_over: bool,
+    /// Where something was taken over last: what is left in the end is the fund's.
+    pub taken_over_at: Option<MarketId>,
 }
 
 /// What a liquidation does at the moment.
@@ -56,7 +56,7 @@ pub enum Stage {
 
 impl Liquidation {
     pub fn new() -> Self {
-        Self { stage: Stage::Begun, is_queued: false, was_taken_over: false }
+        Self { stage: Stage::Begun, is_queued: false, taken_over_at: None }
     }
 }
 
@@ -134,7 +134,7 @@ impl Accounts {
                     let mark = self.futures.mark(market);
                     let price_ticks = bankruptcy_price(terms, &position, standing.equity, mark);
                     let liquidation = self.liquidation(wallet);
-                    (liquidation.stage, liquidation.was_taken_over) = (Stage::IsTakenOver, true);
+                    (liquidation.stage, liquidation.taken_over_at) = (Stage::IsTakenOver, Some(market));
                     mail.send_to_market(market, ToMarket::TakeOver { account, price_ticks, qty_lots: left });
                 }
             }
@@ -205,6 +205,7 @@ impl Accounts {
                 kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Ioc },
                 self_trade_prevention: SelfTradePrevention::None,
                 reduce_only: true,
+                worst_ticks: price_ticks,
                 cause: OrderCause::Liquidation,
             }),
         );
@@ -265,16 +266,33 @@ impl Accounts {
         events: &mut Vec<Event>,
     ) {
         let standing = self.futures.standing(catalog, &self.ledger, wallet);
-        let backs = self.futures.backs_mut(wallet);
-        let ended = backs.liquidation.take().expect("it is being liquidated");
-        let market = backs.seats.first().expect("it had a position").0;
+        let ended = self.futures.backs_mut(wallet).liquidation.take().expect("it is being liquidated");
         let left = self.ledger.wallet(wallet).amount;
-        if ended.was_taken_over && standing.positions == 0 && left > Amount::ZERO {
+        if let Some(market) = ended.taken_over_at
+            && standing.positions == 0
+            && left > Amount::ZERO
+        {
             self.pay_fund(wallet, market, left, mail, events);
         }
         let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
         events.push(Event::LiquidationEnded { account, asset });
         self.futures.touch(wallet);
+    }
+
+    /// The fund pays what an account owes that has nothing left to win it with. That can happen without a liquidation where
+    /// an order trades far from the mark price.
+    pub fn cover_debts(&mut self, catalog: &Catalog, mail: &mut Mail, events: &mut Vec<Event>) {
+        for wallet in std::mem::take(&mut self.futures.in_debt) {
+            let ledger::Wallet { account, asset, amount } = *self.ledger.wallet(wallet);
+            let mut contracts = catalog.contracts().map(|(market, _)| market);
+            let market = contracts.find(|market| contract_of(catalog, *market).0.quote == asset);
+            if amount < Amount::ZERO {
+                let market = market.expect("who owes something had a position");
+                self.ledger.receive_in_wallet(wallet, -amount);
+                events.push(Event::DebtCovered { account, market, amount: -amount });
+                mail.send_to_market(market, ToMarket::PayFund { amount });
+            }
+        }
     }
 
     /// An order of a liquidation has traded.

@@ -317,6 +317,10 @@ impl Desk<'_> {
         self.tell(account, order.order, FromMarket::Accepted { kind, side, self_trade_prevention });
 
         let mut incoming = self.incoming(&place);
+        incoming.worst_ticks = match side {
+            Side::Buy => incoming.worst_ticks.min(order.worst_ticks),
+            Side::Sell => incoming.worst_ticks.max(order.worst_ticks),
+        };
         if incoming.remainder == Remainder::NoneAllowed && !self.fills_without_reducing(&incoming) {
             let reason = EndReason::Expired(ExpiryReason::UnfilledFok);
             return self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });

@@ -79,6 +79,7 @@ impl Partition {
             let Self { catalog, accounts, mail, .. } = self;
             accounts.futures.look_at_touched(catalog, &accounts.ledger);
             budget = accounts.futures.look_at_changed(catalog, &accounts.ledger, budget);
+            accounts.cover_debts(catalog, mail, events);
             // A step of a liquidation is worth many looks.
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.go_on_liquidating(catalog, mail, events, steps);
@@ -406,6 +407,11 @@ impl Partition {
     /// Whether an account that lives here has this order open.
     pub fn is_open(&self, order: OrderId) -> bool {
         self.accounts.open.find(order).is_some() || self.accounts.futures.open.find(order).is_some()
+    }
+
+    /// The open orders of the accounts that live here, with their accounts and markets.
+    pub fn open_orders(&self) -> Vec<(OrderId, AccountId, MarketId)> {
+        self.all_open_orders().map(|(account, market, order)| (order, account, market)).collect()
     }
 
     /// What is in an account's futures wallet.

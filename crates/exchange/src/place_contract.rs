@@ -3,8 +3,8 @@
 
 use margin::{open_loss, order_price};
 use model::{
-    ChangeLeverage, ContractOrder, ContractTerms, Event, MarketTerms, OrderCause, OrderKind,
-    PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, ToMarket,
+    Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause,
+    OrderKind, PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, ToMarket,
 };
 
 use crate::accounts::Accounts;
@@ -48,18 +48,33 @@ impl Accounts {
             return Err(Reject::InLiquidation);
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
+        let mark = self.futures.mark(market);
+        let stake = &self.futures.open.seat(seat).stake;
         let mut reserve = Reserve::none(qty);
         if !place.reduce_only {
-            let mark = self.futures.mark(market);
             let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
             let price = kind.price_ticks().unwrap_or(value_ticks);
             let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
             let loss_ticks =
                 if is_worse { PriceTicks((price - mark).0.saturating_abs()) } else { PriceTicks::ZERO };
             reserve = Reserve { value_ticks, loss_ticks, left_lots: qty };
-            let stake = &self.futures.open.seat(seat).stake;
-            let reserved = stake.reserved.with(terms, side, reserve, qty);
-            self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        }
+        // What it may lose at once beside what it takes.
+        let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
+        let reserved = stake.reserved.with(terms, side, without_loss, qty);
+        let may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
+        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
+        let worst_ticks = match side {
+            Side::Buy => mark + ticks,
+            Side::Sell => (mark - ticks).max(PriceTicks(1)),
+        };
+        let is_beyond = |price: PriceTicks| match side {
+            Side::Buy => worst_ticks < price,
+            Side::Sell => price < worst_ticks,
+        };
+        if kind.price_ticks().is_some_and(is_beyond) {
+            return Err(Reject::LosesTooMuch { worst_ticks });
         }
 
         let order = self.next_order;
@@ -77,6 +92,7 @@ impl Accounts {
                 kind,
                 self_trade_prevention: place.self_trade_prevention,
                 reduce_only: place.reduce_only,
+                worst_ticks,
                 cause: OrderCause::Owner,
             }),
         );
@@ -84,22 +100,25 @@ impl Accounts {
     }
 
     /// Whether an account may have all these orders beside its position. What takes no more margin than before is always allowed.
+    /// Returns what the new one may lose at once: an opening one what is left above all that is taken; one that only closes all
+    /// that there is, so that nobody closes at a loss that somebody else has to bear.
     fn check_margin(
         &self,
         catalog: &Catalog,
-        (market, terms, contract): (model::MarketId, &MarketTerms, &ContractTerms),
+        (market, terms, contract): (MarketId, &MarketTerms, &ContractTerms),
         stake: &Stake,
         reserved: &Reserved,
-    ) -> Result<(), Reject> {
+    ) -> Result<Amount, Reject> {
+        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
         let before = self.futures.required(catalog, market, stake, &stake.reserved);
         let after = self.futures.required(catalog, market, stake, reserved);
         if after <= before {
-            return Ok(());
+            return Ok((standing.equity - stake.reserved.losses).max(Amount::ZERO));
         }
         let qty = stake.position.qty_lots;
-        let lots =
-            (qty + reserved.bid_lots).0.saturating_abs().max((qty - reserved.ask_lots).0.saturating_abs());
-        if QtyLots(lots) > contract.max_position_lots {
+        let long = (qty + reserved.bid_lots).0.saturating_abs();
+        let short = (qty - reserved.ask_lots).0.saturating_abs();
+        if QtyLots(long.max(short)) > contract.max_position_lots {
             return Err(Reject::TooManyLots { max: contract.max_position_lots });
         }
         let value = stake.position.value(terms, self.futures.mark(market));
@@ -108,12 +127,11 @@ impl Accounts {
         if most > max.0 {
             return Err(Reject::PositionTooLarge { max });
         }
-        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
         let needed = standing.required + after - before;
         if needed > standing.equity {
             return Err(Reject::InsufficientMargin { needed, available: standing.equity });
         }
-        Ok(())
+        Ok(standing.equity - needed)
     }
 
     /// Sets the leverage with which an account's position and orders at a contract count.

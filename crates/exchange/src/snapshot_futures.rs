@@ -84,7 +84,7 @@ struct OrderRecord {
 coded_struct!(OrderRecord { order, account, market, side, limit_ticks, reserve, client_order_id });
 
 coded_struct!(Reserve { value_ticks, loss_ticks, left_lots });
-coded_struct!(Liquidation { stage, is_queued, was_taken_over });
+coded_struct!(Liquidation { stage, is_queued, taken_over_at });
 coded_enum!(Stage, "the stage of a liquidation" {
     0 => Begun,
     1 => Cancels,

@@ -161,7 +161,7 @@ impl<'a> Together<'a> {
         let mentioned = self.mentioned();
         let mut open: BTreeMap<OrderId, (AccountId, MarketId)> = BTreeMap::new();
         for partition in self.partitions {
-            for (account, market, order) in partition.open_orders() {
+            for (account, market, order) in partition.all_open_orders() {
                 ensure(order.partition() == partition.own_id(), || {
                     format!("order {order} is not numbered by the partition of its account")
                 })?;
@@ -254,7 +254,7 @@ impl<'a> Together<'a> {
 
 impl Partition {
     /// Open orders as their accounts know them.
-    fn open_orders(&self) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
+    pub(crate) fn all_open_orders(&self) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
         let seats = self.accounts.list.iter().flat_map(|account| &account.seats);
         let spot = seats.flat_map(|(market, seat)| {
             let account = self.accounts.open.seat(*seat).account;

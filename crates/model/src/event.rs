@@ -250,7 +250,7 @@ pub enum Event {
         /// What is left in the wallet.
         wallet: Amount,
     },
-    /// The insurance fund has received something: a clearance fee, or what a settlement of funding has left over.
+    /// The insurance fund has received a clearance fee, or (below zero) has paid a debt.
     FundReceived {
         /// The fund's account.
         account: AccountId,
@@ -263,6 +263,15 @@ pub enum Event {
     },
     /// A position was changed by the exchange, without an order of its owner.
     PositionForced(Box<PositionForced>),
+    /// An account has closed its last position at a loss that its wallet could not bear: the insurance fund pays the rest.
+    DebtCovered {
+        /// Whose.
+        account: AccountId,
+        /// Whose fund pays.
+        market: MarketId,
+        /// How much: out of the fund's wallet into the account's, where nothing is left with that.
+        amount: Amount,
+    },
 }
 
 /// Money has moved between an account's two wallets.

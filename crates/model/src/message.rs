@@ -113,6 +113,8 @@ pub struct ContractOrder {
     pub self_trade_prevention: SelfTradePrevention,
     /// It only makes the position smaller.
     pub reduce_only: bool,
+    /// Beyond this price it would lose more than its account can bear; one without a limit goes no further.
+    pub worst_ticks: PriceTicks,
     /// Who has placed it.
     pub cause: OrderCause,
 }

@@ -270,6 +270,11 @@ pub enum Reject {
     },
     /// Contracts stay in the partition where they were listed.
     ContractStays,
+    /// At its price the order would lose more at once than its account has beside what positions and orders take.
+    LosesTooMuch {
+        /// The worst price at which it would not.
+        worst_ticks: PriceTicks,
+    },
     /// The contract lives in another partition.
     LivesElsewhere {
         /// Where.
@@ -406,6 +411,9 @@ impl fmt::Display for Reject {
             }
             Self::WalletShort { available } => {
                 write!(out, "at most {available} atoms can be moved: the rest backs positions and orders")
+            }
+            Self::LosesTooMuch { worst_ticks } => {
+                write!(out, "beyond {worst_ticks} ticks it would lose more than the account can bear")
             }
             Self::LivesElsewhere { partition } => {
                 write!(out, "the contract lives in partition {partition}: tell that one")

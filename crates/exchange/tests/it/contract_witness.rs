@@ -46,6 +46,11 @@ impl ContractWitness {
                 self.to_funds += amount.0;
                 self.change_wallet(*account, self.terms[market].quote, -amount.0, wallet.0);
             }
+            Event::DebtCovered { account, market, amount } => {
+                assert!(amount.0 > 0, "nobody is told that nothing was paid");
+                self.to_funds -= amount.0;
+                self.change_wallet(*account, self.terms[market].quote, amount.0, 0);
+            }
             Event::FundReceived { account, market, amount, wallet } => {
                 self.to_funds -= amount.0;
                 self.change_wallet(*account, self.terms[market].quote, amount.0, wallet.0);

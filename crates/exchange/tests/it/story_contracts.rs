@@ -298,6 +298,10 @@ impl Story {
                 let asset = self.terms_at(*market).quote;
                 format!("{} receives {}", self.name_of(*account), self.money(asset, *amount))
             }
+            Event::DebtCovered { account, market, amount } => {
+                let asset = self.terms_at(*market).quote;
+                format!("the fund pays {} for {}", self.money(asset, *amount), self.name_of(*account))
+            }
             Event::PositionForced(forced) => {
                 let asset = self.terms_at(forced.market).quote;
                 let (who, qty) = (self.name_of(forced.account), self.qty(forced.market, forced.qty_lots));

@@ -132,6 +132,7 @@ impl Witness {
                 | Event::LiquidationEnded { .. }
                 | Event::ClearancePaid { .. }
                 | Event::FundReceived { .. }
+                | Event::DebtCovered { .. }
                 | Event::PositionForced(_) => {}
                 Event::AssetAdded { asset, .. } => {
                     assert!(self.assets.insert(*asset), "an asset is listed once");

@@ -169,6 +169,7 @@ impl Story {
                 | Event::LiquidationEnded { .. }
                 | Event::ClearancePaid { .. }
                 | Event::FundReceived { .. }
+                | Event::DebtCovered { .. }
                 | Event::PositionForced(_) => lines.extend(self.of_contracts(event)),
             }
         }
@@ -339,6 +340,9 @@ impl Story {
             }
             Reject::PositionTooLarge { max } => {
                 format!("the position could come to more than {}", quote(max))
+            }
+            Reject::LosesTooMuch { worst_ticks } => {
+                format!("beyond {} it would lose more than there is", self.price(market, worst_ticks))
             }
             Reject::WalletShort { available } => format!("only {} can be moved", quote(available)),
             ref other => other.to_string(),
