@@ -88,7 +88,14 @@ impl Changes {
 
     fn note_event(&mut self, event: &Event, time_ns: TimeNs, listings: &Listings) {
         let listing = |market: MarketId| listings.market(market);
+        // Contracts are not cached.
+        if event.market_of_order().is_some_and(|market| listing(market).is_none()) {
+            return;
+        }
         match event {
+            Event::FundsMoved(moved) => {
+                self.balances.insert(moved.account);
+            }
             Event::LevelChanged(changed) => {
                 self.markets.insert(changed.market);
             }
@@ -207,6 +214,20 @@ impl Changes {
             | Event::EntryRepeated { .. }
             | Event::EntryOutOfOrder { .. }
             | Event::EntryOpen { .. }
+            | Event::ContractAdded { .. }
+            | Event::ContractOrderAccepted(_)
+            | Event::ContractFilled(_)
+            | Event::LeverageChanged { .. }
+            | Event::MarkPriceChanged(_)
+            | Event::IndexPriceSet { .. }
+            | Event::FundingSettled(_)
+            | Event::FundingPaid(_)
+            | Event::LiquidationBegun { .. }
+            | Event::LiquidationEnded { .. }
+            | Event::ClearancePaid { .. }
+            | Event::FundReceived { .. }
+            | Event::PositionForced(_)
+            | Event::DebtCovered { .. }
             | Event::EntryAnswered { .. } => {}
         }
     }

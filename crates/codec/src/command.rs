@@ -138,7 +138,7 @@ coded_struct!(PlaceContractOrder {
     valid_until_ns,
 });
 coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
-coded_struct!(SetIndexPrice { market, source, price_ticks });
+coded_struct!(SetIndexPrice { partition, market, source, price_ticks });
 
 coded_enum!(Command, "a command" {
     1 => AddAsset(add),

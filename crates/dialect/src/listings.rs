@@ -38,12 +38,13 @@ pub struct Listings {
 }
 
 impl Listings {
-    /// What the catalog has now.
+    /// What the catalog has now of spot markets.
     pub fn of(catalog: &Catalog) -> Self {
         let assets: Vec<AssetTerms> = catalog.assets().map(|(_, terms)| *terms).collect();
         let asset = |asset| *catalog.asset(asset).expect("a market's assets are listed before it");
         let markets: Vec<Listing> = catalog
             .markets()
+            .filter(|(market, _)| catalog.contract(*market).is_none())
             .map(|(market, terms)| Listing {
                 market,
                 home: catalog.market_home(market),

@@ -30,7 +30,8 @@ impl Asked {
 pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
     let answer = |message: &'static str| ApiError::new(asked.code(), message);
     match reject {
-        Reject::UnknownMarket { .. } => ApiError::invalid_symbol(),
+        // Spot requests name no contracts.
+        Reject::UnknownMarket { .. } | Reject::IsContract { .. } => ApiError::invalid_symbol(),
         Reject::UnknownOrder | Reject::OrderGone { .. } => {
             // A new order is never unknown; only a cancel or an amendment can miss.
             let code = if asked == Asked::Place { Asked::Cancel.code() } else { asked.code() };
@@ -89,6 +90,20 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::DuplicateReference
         | Reject::ReferenceMissing
         | Reject::AmountNotPositive { .. }
+        | Reject::BadContract { .. }
+        | Reject::NotContract { .. }
+        | Reject::NotAtContracts
+        | Reject::InsufficientMargin { .. }
+        | Reject::PositionTooLarge { .. }
+        | Reject::TooManyLots { .. }
+        | Reject::NothingToReduce
+        | Reject::LeverageOutOfRange { .. }
+        | Reject::InLiquidation
+        | Reject::UnknownIndexSource { .. }
+        | Reject::WalletShort { .. }
+        | Reject::ContractStays
+        | Reject::LivesElsewhere { .. }
+        | Reject::LosesTooMuch { .. }
         | Reject::DepositLimit { .. } => ApiError::new(-1130, reject.to_string()),
     }
 }

@@ -42,7 +42,7 @@ impl Partition {
         set: &SetIndexPrice,
         events: &mut Vec<Event>,
     ) -> Result<(), Reject> {
-        let SetIndexPrice { market, source, price_ticks } = *set;
+        let SetIndexPrice { partition: _, market, source, price_ticks } = *set;
         let terms = self.catalog.open_market(market)?;
         let contract = self.catalog.contract(market).ok_or(Reject::NotContract { market })?;
         if self.catalog.home(market) != Some(self.post.own) {

@@ -191,7 +191,18 @@ impl From<Reject> for AdminError {
             | Reject::UnknownSource { .. }
             | Reject::TooManySources { .. }
             | Reject::WouldTrigger { .. }
-            | Reject::TooManyAlgoOrders { .. } => StatusCode::CONFLICT,
+            | Reject::TooManyAlgoOrders { .. }
+            | Reject::IsContract { .. }
+            | Reject::NotContract { .. }
+            | Reject::InsufficientMargin { .. }
+            | Reject::PositionTooLarge { .. }
+            | Reject::TooManyLots { .. }
+            | Reject::NothingToReduce
+            | Reject::InLiquidation
+            | Reject::WalletShort { .. }
+            | Reject::ContractStays
+            | Reject::LivesElsewhere { .. }
+            | Reject::LosesTooMuch { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
@@ -206,7 +217,11 @@ impl From<Reject> for AdminError {
             | Reject::QtyOutOfRange { .. }
             | Reject::NotionalOutOfRange { .. }
             | Reject::TriggerMissing
-            | Reject::TrailingDeltaOutOfRange { .. } => StatusCode::BAD_REQUEST,
+            | Reject::TrailingDeltaOutOfRange { .. }
+            | Reject::BadContract { .. }
+            | Reject::NotAtContracts
+            | Reject::LeverageOutOfRange { .. }
+            | Reject::UnknownIndexSource { .. } => StatusCode::BAD_REQUEST,
         };
         Self::new(status, reject.to_string())
     }

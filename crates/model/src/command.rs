@@ -167,6 +167,8 @@ pub struct ChangeLeverage {
 /// A price feed says what a contract's index price is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetIndexPrice {
+    /// Where the contract lives: that partition takes it, another one says which it is.
+    pub partition: PartitionId,
     /// Of which contract.
     pub market: MarketId,
     /// Which of its sources says so, from 0; one that is a feed.

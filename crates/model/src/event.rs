@@ -274,6 +274,26 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The market that it tells of, where it tells of orders, trades or a book.
+    pub const fn market_of_order(&self) -> Option<MarketId> {
+        match self {
+            Self::OrderAccepted(accepted) => Some(accepted.market),
+            Self::OrderFilled(filled) => Some(filled.market),
+            Self::OrderPrevented(prevented) => Some(prevented.market),
+            Self::OrderAmended(amended) => Some(amended.market),
+            Self::OrderEnded(ended) => Some(ended.market),
+            Self::OrderTracks(tracks) => Some(tracks.market),
+            Self::OrderTriggered(triggered) => Some(triggered.market),
+            Self::Traded(traded) => Some(traded.market),
+            Self::LevelChanged(changed) => Some(changed.market),
+            Self::ContractOrderAccepted(accepted) => Some(accepted.market),
+            Self::ContractFilled(filled) => Some(filled.market),
+            _ => None,
+        }
+    }
+}
+
 /// Money has moved between an account's two wallets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FundsMoved {

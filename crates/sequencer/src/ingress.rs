@@ -174,9 +174,15 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::ReplaceOrder(replace) => replace.place.account,
         Command::AmendOrder(amend) => amend.account,
         Command::FromSource(from) => from.order.account(),
+        Command::MoveFunds(moves) => moves.account,
+        Command::PlaceContractOrder(place) => place.account,
+        Command::ChangeLeverage(change) => change.account,
         Command::RegisterSource(register) => {
             let named = register.partition;
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };
+        }
+        Command::SetIndexPrice(set) => {
+            return if set.partition.0 < partitions.count() { set.partition } else { PartitionId::FIRST };
         }
         Command::SettleWithdrawal(settle) => {
             let named = settle.withdrawal.partition();
@@ -199,6 +205,9 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         | Command::Confirm(_)
         | Command::SkipEnvelope(_)
         | Command::Skip(_)
+        | Command::AddContract(_)
+        | Command::ChangeContract(_)
+        | Command::Continue
         | Command::Tick => return PartitionId::FIRST,
     };
     partitions.home(account)

@@ -303,6 +303,21 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::WouldTrigger { .. } => "would_trigger",
         Reject::TrailingDeltaOutOfRange { .. } => "trailing_delta_out_of_range",
         Reject::TooManyAlgoOrders { .. } => "too_many_algo_orders",
+        Reject::BadContract { .. } => "bad_contract",
+        Reject::IsContract { .. } => "is_contract",
+        Reject::NotContract { .. } => "not_contract",
+        Reject::NotAtContracts => "not_at_contracts",
+        Reject::InsufficientMargin { .. } => "insufficient_margin",
+        Reject::PositionTooLarge { .. } => "position_too_large",
+        Reject::TooManyLots { .. } => "too_many_lots",
+        Reject::NothingToReduce => "nothing_to_reduce",
+        Reject::LeverageOutOfRange { .. } => "leverage_out_of_range",
+        Reject::InLiquidation => "in_liquidation",
+        Reject::UnknownIndexSource { .. } => "unknown_index_source",
+        Reject::WalletShort { .. } => "wallet_short",
+        Reject::ContractStays => "contract_stays",
+        Reject::LivesElsewhere { .. } => "lives_elsewhere",
+        Reject::LosesTooMuch { .. } => "loses_too_much",
     }
 }
 

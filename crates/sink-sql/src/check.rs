@@ -73,6 +73,8 @@ struct Sums {
 struct Expected {
     assets: Vec<AssetTerms>,
     markets: Vec<MarketTerms>,
+    /// Those of the markets that are contracts, of which the tables have nothing.
+    contracts: BTreeSet<MarketId>,
     /// How many the first partition has told of.
     accounts: Option<usize>,
     balances: HashMap<(AccountId, AssetId), (Amount, Amount)>,
@@ -190,6 +192,13 @@ impl Expected {
     }
 
     fn see(&mut self, event: &Event, own: &mut BTreeSet<AccountId>) {
+        if event.market_of_order().is_some_and(|market| self.contracts.contains(&market)) {
+            if let Event::ContractFilled(filled) = event {
+                let asset = self.markets[at(filled.market.0)].quote;
+                self.sums.entry(asset).or_default().fees -= filled.fee;
+            }
+            return;
+        }
         match event {
             Event::AssetAdded { asset, terms } if at(asset.0) == self.assets.len() => {
                 self.assets.push(*terms);
@@ -229,6 +238,13 @@ impl Expected {
                     *self.postings.entry(asset).or_default() += 1;
                 }
             }
+            Event::ContractAdded { market, terms, .. } => {
+                if at(market.0) == self.markets.len() {
+                    self.markets.push(**terms);
+                }
+                self.contracts.insert(*market);
+            }
+            Event::FundsMoved(moved) => *self.postings.entry(moved.asset).or_default() += 1,
             Event::Deposited(deposited) => *self.postings.entry(deposited.asset).or_default() += 1,
             Event::WithdrawalSettled(settled) if settled.paid_out => {
                 *self.postings.entry(settled.asset).or_default() += 1;
@@ -240,6 +256,19 @@ impl Expected {
             | Event::WithdrawalRequested(_)
             | Event::OrderPrevented(_)
             | Event::OrderTracks(_)
+            | Event::ContractOrderAccepted(_)
+            | Event::ContractFilled(_)
+            | Event::LeverageChanged { .. }
+            | Event::MarkPriceChanged(_)
+            | Event::IndexPriceSet { .. }
+            | Event::FundingSettled(_)
+            | Event::FundingPaid(_)
+            | Event::LiquidationBegun { .. }
+            | Event::LiquidationEnded { .. }
+            | Event::ClearancePaid { .. }
+            | Event::FundReceived { .. }
+            | Event::PositionForced(_)
+            | Event::DebtCovered { .. }
             | Event::OrderTriggered(_)
             | Event::OrderAmended(_)
             | Event::ApiKeyCreated(_)

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{
-    AccountId, AccountName, Amount, AssetId, Deposited, Event, EventBatch, EventSeq, FeeRounding, MarketId,
-    MarketStatus, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks,
-    OrderTriggered, PartitionId, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TradeGroup,
-    TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    AccountId, AccountName, Amount, AssetId, Deposited, Event, EventBatch, EventSeq, FeeRounding, FundsMoved,
+    MarketId, MarketStatus, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented,
+    OrderTracks, OrderTriggered, PartitionId, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side,
+    TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::SqlError;
@@ -43,6 +43,8 @@ pub struct Missing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Deposit,
+    /// Into the futures wallet, or out of it.
+    FundsMoved,
     Withdrawal(WithdrawalId),
     Paid(Origin),
     Received(Origin),
@@ -165,7 +167,11 @@ impl Fold {
         };
         let mut born = Vec::new();
         for event in batches.iter().flat_map(|batch| &batch.events) {
+            if self.listed.is_at_contract(event) {
+                continue;
+            }
             match event {
+                Event::FundsMoved(moved) => see(None, moved.account),
                 Event::OrderAccepted(accepted) => {
                     born.push(accepted.order);
                     see(None, accepted.account);
@@ -199,6 +205,20 @@ impl Fold {
                 | Event::EntryAnswered { .. }
                 | Event::PartitionAdded { .. }
                 | Event::MarketPlaced { .. }
+                | Event::ContractAdded { .. }
+                | Event::ContractOrderAccepted(_)
+                | Event::ContractFilled(_)
+                | Event::LeverageChanged { .. }
+                | Event::MarkPriceChanged(_)
+                | Event::IndexPriceSet { .. }
+                | Event::FundingSettled(_)
+                | Event::FundingPaid(_)
+                | Event::LiquidationBegun { .. }
+                | Event::LiquidationEnded { .. }
+                | Event::ClearancePaid { .. }
+                | Event::FundReceived { .. }
+                | Event::PositionForced(_)
+                | Event::DebtCovered { .. }
                 | Event::MarketMoving { .. }
                 | Event::Heard { .. }
                 | Event::MarketLeft { .. } => {}
@@ -238,7 +258,18 @@ impl Fold {
     }
 
     fn apply_event(&mut self, event: &Event, now: Now) -> Result<(), SqlError> {
+        // The tables have no positions: of contracts they have what moves between balances and futures wallets.
+        if self.listed.is_at_contract(event) {
+            return Ok(());
+        }
         match event {
+            Event::ContractAdded { market, terms, .. } => self.listed.add_contract(*market, terms),
+            Event::FundsMoved(moved) => {
+                let FundsMoved { account, asset, amount, .. } = *moved;
+                let total = self.change_balance(account, asset, -amount, Amount::ZERO, now)?;
+                self.post(account, asset, Cause::FundsMoved, -amount, Amount::ZERO, total, now);
+                Ok(())
+            }
             Event::OrderAccepted(accepted) => self.order_accepted(accepted, now),
             Event::OrderFilled(filled) => self.order_filled(filled, now),
             Event::OrderEnded(ended) => self.order_ended(ended, now),
@@ -295,6 +326,19 @@ impl Fold {
             | Event::MarketLeft { .. }
             | Event::Heard { .. }
             | Event::Rejected { .. }
+            | Event::ContractOrderAccepted(_)
+            | Event::ContractFilled(_)
+            | Event::LeverageChanged { .. }
+            | Event::MarkPriceChanged(_)
+            | Event::IndexPriceSet { .. }
+            | Event::FundingSettled(_)
+            | Event::FundingPaid(_)
+            | Event::LiquidationBegun { .. }
+            | Event::LiquidationEnded { .. }
+            | Event::ClearancePaid { .. }
+            | Event::FundReceived { .. }
+            | Event::PositionForced(_)
+            | Event::DebtCovered { .. }
             | Event::Skipped { .. } => Ok(()),
         }
     }
@@ -620,6 +664,7 @@ impl Fold {
         let (kind, leg, origin) = match posting.cause {
             Cause::Deposit => ("DEPOSIT", 0, None),
             Cause::Withdrawal(_) => ("WITHDRAWAL", 0, None),
+            Cause::FundsMoved => ("FUTURES_TRANSFER", 0, None),
             Cause::Paid(origin) if origin.trade.is_none() => ("TRANSFER_PAID", 0, Some(origin)),
             Cause::Received(origin) if origin.trade.is_none() => ("TRANSFER_RECEIVED", 1, Some(origin)),
             Cause::Paid(origin) => ("TRADE_PAID", 0, Some(origin)),
@@ -627,7 +672,7 @@ impl Fold {
         };
         let withdrawal = match posting.cause {
             Cause::Withdrawal(withdrawal) => Some(withdrawal),
-            Cause::Deposit | Cause::Paid(_) | Cause::Received(_) => None,
+            Cause::Deposit | Cause::FundsMoved | Cause::Paid(_) | Cause::Received(_) => None,
         };
         let reference = (!posting.reference.is_empty()).then_some(&posting.reference);
         out.extend([

@@ -1,20 +1,26 @@
 //! Assets and markets as a writer's own event log has told of them so far. They are saved with its position, since the writer of
 //! another partition, which fills the tables of them, may be further or less far.
 
+use std::collections::BTreeSet;
+
 use codec::{Coded, DecodeError, Reader};
-use model::{Amount, AssetId, AssetTerms, MarketId, MarketTerms, PriceTicks, QtyLots, Side};
+use model::{Amount, AssetId, AssetTerms, Event, MarketId, MarketTerms, PriceTicks, QtyLots, Side};
 
 use crate::SqlError;
 use crate::decimal::Decimal;
 
 /// The form in which [`Listed::encode`] writes; another number is another form.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// The form before there were contracts; written as long as there are none.
+const FIRST_FORM: u8 = 1;
 
 /// What is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
     assets: Vec<AssetTerms>,
     markets: Vec<MarketTerms>,
+    /// Those of the markets that are contracts.
+    contracts: BTreeSet<MarketId>,
 }
 
 /// A market with its assets.
@@ -41,6 +47,19 @@ impl Listed {
         put(&mut self.markets, market.0, *terms, "market")
     }
 
+    /// A contract counts among the markets, and has no row.
+    pub fn add_contract(&mut self, market: MarketId, terms: &MarketTerms) -> Result<(), SqlError> {
+        self.add_market(market, terms)?;
+        self.contracts.insert(market);
+        Ok(())
+    }
+
+    /// Whether an event tells of orders, trades or the book of a contract.
+    pub fn is_at_contract(&self, event: &Event) -> bool {
+        let market = event.market_of_order();
+        market.is_some_and(|market| self.contracts.contains(&market))
+    }
+
     pub fn asset(&self, asset: AssetId) -> Result<&AssetTerms, SqlError> {
         let found = self.assets.get(at(asset.0));
         found.ok_or_else(|| SqlError::Disagrees(format!("asset {asset} was never listed")))
@@ -53,19 +72,27 @@ impl Listed {
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![FORM];
+        let form = if self.contracts.is_empty() { FIRST_FORM } else { FORM };
+        let mut bytes = vec![form];
         self.assets.encode(&mut bytes);
         self.markets.encode(&mut bytes);
+        if form == FORM {
+            self.contracts.iter().copied().collect::<Vec<_>>().encode(&mut bytes);
+        }
         bytes
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut input = Reader::new(bytes);
-        match u8::decode(&mut input)? {
-            FORM => {}
-            tag => return Err(DecodeError::UnknownTag { what: "a form of what is listed", tag }),
+        let form = u8::decode(&mut input)?;
+        if ![FIRST_FORM, FORM].contains(&form) {
+            return Err(DecodeError::UnknownTag { what: "a form of what is listed", tag: form });
         }
-        let listed = Self { assets: Coded::decode(&mut input)?, markets: Coded::decode(&mut input)? };
+        let (assets, markets) = (Coded::decode(&mut input)?, Coded::decode(&mut input)?);
+        let mut listed = Self { assets, markets, contracts: BTreeSet::new() };
+        if form == FORM {
+            listed.contracts = Vec::decode(&mut input)?.into_iter().collect();
+        }
         input.finish()?;
         Ok(listed)
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
-    AccountId, Amount, AssetId, Deposited, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled,
-    OrderPrevented, OrderTriggered, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TimeNs,
-    WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    AccountId, Amount, AssetId, Deposited, FundsMoved, MarketTerms, OrderAccepted, OrderAmended, OrderEnded,
+    OrderFilled, OrderPrevented, OrderTriggered, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side,
+    TimeNs, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::catalog::account_index;
@@ -21,7 +21,8 @@ pub struct Balance {
     pub held: Amount,
 }
 
-/// Sums over an asset, in atoms. With nothing on its way, `deposited - withdrawn = free + held + fees`.
+/// Sums over an asset, in atoms. With nothing on its way, `deposited - withdrawn = free + held + fees`, and where there are contracts
+/// [`crate::Futures::backing`] beside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AssetTotals {
     /// All that has ever arrived.
@@ -39,8 +40,8 @@ pub struct AssetTotals {
 impl AssetTotals {
     /// True when nothing is lost and nothing is made up. It holds after every command, of all partitions together when nothing
     /// is on its way between them.
-    pub fn conserved(&self) -> bool {
-        self.deposited - self.withdrawn == self.free + self.held + self.fees
+    pub fn conserved(&self, backing: Amount) -> bool {
+        self.deposited - self.withdrawn == self.free + self.held + self.fees + backing
     }
 }
 
@@ -115,6 +116,16 @@ impl Balances {
     pub(crate) fn deposited(&mut self, deposited: &Deposited) {
         self.total(deposited.asset).deposited += deposited.amount;
         self.post(deposited.account, deposited.asset, deposited.amount, Amount::ZERO);
+    }
+
+    /// Money that backs positions is in the futures wallet, and no balance.
+    pub(crate) fn funds_moved(&mut self, moved: &FundsMoved) {
+        self.post(moved.account, moved.asset, -moved.amount, Amount::ZERO);
+    }
+
+    /// A fee at a contract.
+    pub(crate) fn fee_collected(&mut self, asset: AssetId, fee: Amount) {
+        self.total(asset).fees += fee;
     }
 
     pub(crate) fn withdrawal_requested(&mut self, requested: &WithdrawalRequested, time_ns: TimeNs) {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
-    AccountId, AccountName, ApiKeyAdded, ApiKeyChanged, ApiKeyId, AssetId, AssetName, AssetTerms, IpRange,
-    KeyKind, KeyLabel, MarketId, MarketName, MarketTerms, PartitionId, Partitions, Spread, TimeNs,
-    TradeGroup,
+    AccountId, AccountName, ApiKeyAdded, ApiKeyChanged, ApiKeyId, AssetId, AssetName, AssetTerms,
+    ContractTerms, IpRange, KeyKind, KeyLabel, MarketId, MarketName, MarketTerms, PartitionId, Partitions,
+    Spread, TimeNs, TradeGroup,
 };
 
 use crate::slab::at;
@@ -72,6 +72,7 @@ pub struct Catalog {
     /// By market: where it lives.
     market_homes: Vec<PartitionId>,
     moving: BTreeMap<MarketId, PartitionId>,
+    contracts: BTreeMap<MarketId, ContractTerms>,
 }
 
 impl Catalog {
@@ -95,12 +96,22 @@ impl Catalog {
         self.markets.get(at(market.0))
     }
 
+    /// What a contract has beside the settings of every market; `None` of a spot market.
+    pub fn contract(&self, market: MarketId) -> Option<&ContractTerms> {
+        if self.contracts.is_empty() { None } else { self.contracts.get(&market) }
+    }
+
+    /// All contracts, in the order of listing.
+    pub fn contracts(&self) -> impl ExactSizeIterator<Item = (MarketId, &ContractTerms)> {
+        self.contracts.iter().map(|(market, contract)| (*market, contract))
+    }
+
     /// The market of that name.
     pub fn market_by_name(&self, name: &MarketName) -> Option<MarketId> {
         self.market_names.get(name).copied()
     }
 
-    /// All markets, in the order of listing.
+    /// All markets, in the order of listing, contracts included.
     pub fn markets(&self) -> impl ExactSizeIterator<Item = (MarketId, &MarketTerms)> {
         self.markets.iter().enumerate().map(|(index, terms)| (MarketId(id(index)), terms))
     }
@@ -183,6 +194,25 @@ impl Catalog {
             let other = self.market_names.insert(terms.name, market);
             assert!(other.is_none(), "names of markets are unique");
         }
+    }
+
+    /// Makes a contract of a market, or gives it other terms.
+    pub(crate) fn add_contract(&mut self, market: MarketId, contract: &ContractTerms) {
+        self.contracts.insert(market, contract.clone());
+    }
+
+    pub(crate) fn has_contracts(&self) -> bool {
+        !self.contracts.is_empty()
+    }
+
+    pub(crate) fn save_contracts(&self, out: &mut Vec<u8>) {
+        let contracts = self.contracts.iter().map(|(market, contract)| (*market, contract.clone()));
+        contracts.collect::<Vec<_>>().encode(out);
+    }
+
+    pub(crate) fn load_contracts(&mut self, input: &mut Reader<'_>) -> Result<(), DecodeError> {
+        self.contracts = Vec::<(MarketId, ContractTerms)>::decode(input)?.into_iter().collect();
+        Ok(())
     }
 
     pub(crate) fn add_account(&mut self, id: AccountId, account: Account) {
@@ -293,6 +323,7 @@ impl Catalog {
             partitions: Partitions::default(),
             market_homes: vec![PartitionId::FIRST; markets.len()],
             moving: BTreeMap::new(),
+            contracts: BTreeMap::new(),
             assets,
             asset_names,
             markets,

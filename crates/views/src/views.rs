@@ -12,6 +12,7 @@ use crate::balances::Balances;
 use crate::candles::{Candle, CandleQuery, Candles};
 use crate::catalog::{Account, Catalog};
 use crate::depth::Depth;
+use crate::futures::Futures;
 use crate::history::Stay;
 use crate::orders::Orders;
 use crate::own_trades::OwnTrades;
@@ -99,10 +100,13 @@ pub struct Views {
     balances: Balances,
     orders: Orders,
     own_trades: OwnTrades,
+    futures: Futures,
     markets: Vec<MarketData>,
 }
 
-/// The form in which [`Views::save`] writes; another number is another form.
+/// The form in which [`Views::save`] writes where there are contracts; another number is another form.
+const FORM_OF_CONTRACTS: u8 = 4;
+/// The form before there were contracts; written as long as there are none.
 const FORM: u8 = 3;
 /// The form before there were several partitions; written as long as there is one.
 const FORM_OF_ONE_PARTITION: u8 = 2;
@@ -123,6 +127,7 @@ impl Views {
             balances: Balances::default(),
             orders: Orders::new(&settings),
             own_trades: OwnTrades::new(&settings),
+            futures: Futures::default(),
             markets: Vec::new(),
             settings,
         }
@@ -161,6 +166,11 @@ impl Views {
     /// Each account's own trades.
     pub const fn own_trades(&self) -> &OwnTrades {
         &self.own_trades
+    }
+
+    /// What accounts have at contracts.
+    pub const fn futures(&self) -> &Futures {
+        &self.futures
     }
 
     /// The book of a market that the catalog has.
@@ -242,6 +252,21 @@ impl Views {
 
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
+        if self.catalog.has_contracts() {
+            let Self { futures, catalog, balances, .. } = self;
+            let settled_in = |market| {
+                let terms = catalog.listed(market);
+                (terms.quote, terms.quote_atoms_per_tick_lot)
+            };
+            if let Some((asset, fee)) = futures.see(event, time_ns, settled_in) {
+                balances.fee_collected(asset, fee);
+            }
+        }
+        // Of orders at contracts nothing is kept but what they do to the book and to trades.
+        let market = event.market_of_order().filter(|market| self.catalog.contract(*market).is_some());
+        if market.is_some() && !matches!(event, Event::LevelChanged(_) | Event::Traded(_)) {
+            return;
+        }
         match event {
             Event::Heard { time_ns, .. } => self.happened_ns = *time_ns,
             Event::LevelChanged(changed) => self.level_changed(changed),
@@ -258,6 +283,11 @@ impl Views {
                 self.balances.add_asset();
             }
             Event::MarketAdded { market, terms } => self.market_added(*market, terms),
+            Event::ContractAdded { market, terms, contract } => {
+                self.market_added(*market, terms);
+                self.catalog.add_contract(*market, contract);
+            }
+            Event::FundsMoved(moved) => self.balances.funds_moved(moved),
             Event::AccountCreated { account, name, trade_group } => {
                 let created = Account { name: *name, trade_group: *trade_group, created_ns: time_ns };
                 self.catalog.add_account(*account, created);
@@ -287,6 +317,19 @@ impl Views {
             | Event::EntryAnswered { .. }
             | Event::EntryRepeated { .. }
             | Event::EntryOutOfOrder { .. }
+            | Event::ContractOrderAccepted(_)
+            | Event::ContractFilled(_)
+            | Event::LeverageChanged { .. }
+            | Event::MarkPriceChanged(_)
+            | Event::IndexPriceSet { .. }
+            | Event::FundingSettled(_)
+            | Event::FundingPaid(_)
+            | Event::LiquidationBegun { .. }
+            | Event::LiquidationEnded { .. }
+            | Event::ClearancePaid { .. }
+            | Event::FundReceived { .. }
+            | Event::PositionForced(_)
+            | Event::DebtCovered { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
@@ -417,7 +460,13 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.catalog.is_alone() { FORM_OF_ONE_PARTITION } else { FORM };
+        let form = if self.catalog.has_contracts() {
+            FORM_OF_CONTRACTS
+        } else if self.catalog.is_alone() {
+            FORM_OF_ONE_PARTITION
+        } else {
+            FORM
+        };
         form.encode(out);
         self.event_seq.encode(out);
         self.command_seq.encode(out);
@@ -432,7 +481,11 @@ impl Views {
             market.tape.save(out);
             market.candles.save(out);
         }
-        if form == FORM {
+        if form == FORM_OF_CONTRACTS {
+            self.catalog.save_contracts(out);
+            self.futures.encode(out);
+        }
+        if form >= FORM {
             self.catalog.save_partitions(out);
             for market in &self.markets {
                 market.save_moves(out);
@@ -445,7 +498,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if ![FIRST_FORM, FORM_OF_ONE_PARTITION, FORM].contains(&form) {
+        if !(FIRST_FORM..=FORM_OF_CONTRACTS).contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -466,7 +519,11 @@ impl Views {
                 ..MarketData::new(&views.settings)
             });
         }
-        if form == FORM {
+        if form == FORM_OF_CONTRACTS {
+            views.catalog.load_contracts(input)?;
+            views.futures = Coded::decode(input)?;
+        }
+        if form >= FORM {
             views.catalog.load_partitions(input)?;
             for market in &mut views.markets {
                 market.load_moves(&views.settings, input)?;

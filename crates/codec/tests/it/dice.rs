@@ -1,5 +1,7 @@
 //! Random values out of random bytes: every variant, every field anything that its type allows.
 
+mod contracts;
+
 use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
     ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, ChangeApiKey, Command, Confirm,
@@ -327,7 +329,7 @@ impl Dice<'_> {
                 entry: self.entry(),
                 order: self.one_of(&examples::order_commands()),
             })),
-            other => panic!("throw the dice for {other} too"),
+            other => self.contract_command(other),
         }
     }
 
@@ -500,7 +502,7 @@ impl Dice<'_> {
                 open_lots: self.qty(),
             }),
             "Skipped" => Event::Skipped { reason: self.string() },
-            other => panic!("throw the dice for {other} too"),
+            other => self.contract_event(other),
         }
     }
 }

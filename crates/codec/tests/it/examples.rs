@@ -14,6 +14,8 @@ use model::{
     TradeId, Traded, TriggerKind, WaitingOrder, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
 };
 
+use crate::examples_contracts;
+
 /// An enum that can say what its variants are called.
 pub trait Named {
     /// All of them.
@@ -58,6 +60,7 @@ variants! {
         SettleWithdrawal, PlaceOrder, CancelOrder, CancelAllOrders, ReplaceOrder, AmendOrder, Tick, Skip,
         AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
         SkipEnvelope, RegisterSource, FromSource,
+        AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -66,6 +69,9 @@ variants! {
         MarketLeft, Heard, SourceRegistered, EntryTaken, EntryRepeated, EntryOutOfOrder,
         EntryOpen, EntryAnswered,
         OrderTracks, OrderTriggered,
+        ContractAdded, FundsMoved, ContractOrderAccepted, ContractFilled, LeverageChanged, MarkPriceChanged, IndexPriceSet,
+        FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
+        DebtCovered,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -76,6 +82,9 @@ variants! {
         TooManyIpRanges, BadIpRange, UnknownPartition, TooManyPartitions, MarketIsThere, MarketMoves, NotTheFirst,
         HasJoined, UnknownSource, TooManySources, TriggerMissing, WouldTrigger, TrailingDeltaOutOfRange,
         TooManyAlgoOrders,
+        BadContract, IsContract, NotContract, NotAtContracts, InsufficientMargin, PositionTooLarge, TooManyLots,
+        NothingToReduce, LeverageOutOfRange, InLiquidation, UnknownIndexSource, WalletShort, ContractStays, LivesElsewhere,
+        LosesTooMuch,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -240,6 +249,7 @@ pub fn end_reasons() -> Vec<EndReason> {
 pub fn commands() -> Vec<Command> {
     let mut commands = commands_before_partitions();
     commands.extend(commands_of_partitions());
+    commands.extend(examples_contracts::commands(market_terms(), order_kinds().remove(0)));
     commands
 }
 
@@ -500,7 +510,7 @@ pub fn later_messages() -> Vec<(&'static str, Message)> {
     let (account, market, order) = (AccountId(7), MarketId(3), OrderId(110));
     let to_account = |body| Message::Letter(Letter::ToAccount { account, market, order, body });
     let notice = |notice| Message::Notice(Box::new(notice));
-    vec![
+    let mut messages = vec![
         (
             "Transferred",
             to_account(FromMarket::Transferred {
@@ -550,7 +560,9 @@ pub fn later_messages() -> Vec<(&'static str, Message)> {
                 ],
             }),
         ),
-    ]
+    ];
+    messages.extend(examples_contracts::messages(market_terms(), order_kinds().remove(0)));
+    messages
 }
 
 /// An encounter in which both orders lose the same: what the form of the first version had no room for.
@@ -572,7 +584,7 @@ pub fn decremented() -> OrderPrevented {
 pub fn events() -> Vec<Event> {
     let (order, account, market, asset) = (OrderId(6), AccountId(7), MarketId(3), AssetId(2));
     let trade = TradeId(8);
-    vec![
+    let mut events = vec![
         Event::AssetAdded { asset, terms: asset_terms() },
         Event::MarketAdded { market, terms: Box::new(market_terms()) },
         Event::AccountCreated { account, name: text("alice"), trade_group: TradeGroup(9) },
@@ -712,11 +724,13 @@ pub fn events() -> Vec<Event> {
             price_ticks: PriceTicks(141),
             held: Amount(142),
         }),
-    ]
+    ];
+    events.extend(examples_contracts::events(market_terms(), order_kinds().remove(0)));
+    events
 }
 
 pub fn rejects() -> Vec<Reject> {
-    vec![
+    let mut rejects = vec![
         Reject::UnknownAccount { account: AccountId(1) },
         Reject::UnknownAsset { asset: AssetId(2) },
         Reject::UnknownMarket { market: MarketId(3) },
@@ -764,7 +778,9 @@ pub fn rejects() -> Vec<Reject> {
         Reject::WouldTrigger { last_ticks: PriceTicks(7) },
         Reject::TrailingDeltaOutOfRange { min_bips: 8, max_bips: 9 },
         Reject::TooManyAlgoOrders { max: 10 },
-    ]
+    ];
+    rejects.extend(examples_contracts::rejects());
+    rejects
 }
 
 pub fn terms_errors() -> Vec<TermsError> {

@@ -312,7 +312,8 @@ impl Step {
                 prices.0.insert(market, price);
                 let set = |source: u8, price: i64| {
                     let price_ticks = PriceTicks(price);
-                    Command::SetIndexPrice(SetIndexPrice { market, source, price_ticks })
+                    let partition = PartitionId::FIRST;
+                    Command::SetIndexPrice(SetIndexPrice { partition, market, source, price_ticks })
                 };
                 let mut commands = vec![(0, set(1, price))];
                 if market == SMALL {

@@ -93,7 +93,8 @@ impl Story {
                 let source = words.next().parse().unwrap();
                 assert!(words.take("@"));
                 let price_ticks = PriceTicks(self.ticks(market, words.next()));
-                Command::SetIndexPrice(SetIndexPrice { market, source, price_ticks })
+                let partition = PartitionId::FIRST;
+                Command::SetIndexPrice(SetIndexPrice { partition, market, source, price_ticks })
             }
             "move" => {
                 let account = self.account(words.next());

@@ -165,7 +165,7 @@ async fn settle(admin: &Admin, withdrawal: &str, paid_out: bool) -> Result<Json,
     Ok(Json::ok(&Settled { withdrawal: withdrawal.0, paid_out }))
 }
 
-/// One asset: deposited - withdrawn = free + held + fees + in flight.
+/// One asset: deposited - withdrawn = free + held + fees + futures + in flight.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SheetLine {
     asset: Asset,
@@ -174,6 +174,8 @@ pub(super) struct SheetLine {
     free: Decimal,
     held: Decimal,
     fees: Decimal,
+    /// In futures wallets, those of insurance funds included, less what the positions have cost that they back.
+    futures: Decimal,
     /// What one partition's accounts have paid for trades of which another's have not heard yet, less what was received first;
     /// 0 when nothing is on its way, and always where there is one partition.
     in_flight: Decimal,
@@ -207,15 +209,18 @@ async fn sheet(gateway: &Gateway) -> Result<Vec<SheetLine>, AdminError> {
     let listings = gateway.listings().await?;
     let lines = listings.assets().map(|(asset, terms)| {
         let mut sum = AssetTotals::default();
+        let mut futures = Amount::ZERO;
         for model in everywhere {
-            let totals = model.with_views(|views| views.balances().totals(asset));
+            let (totals, backing) =
+                model.with_views(|views| (views.balances().totals(asset), views.futures().backing(asset)));
+            futures += backing;
             sum.deposited += totals.deposited;
             sum.withdrawn += totals.withdrawn;
             sum.free += totals.free;
             sum.held += totals.held;
             sum.fees += totals.fees;
         }
-        let in_flight = sum.deposited - sum.withdrawn - (sum.free + sum.held + sum.fees);
+        let in_flight = sum.deposited - sum.withdrawn - (sum.free + sum.held + sum.fees + futures);
         SheetLine {
             asset: Asset(terms.name),
             deposited: amount(terms, sum.deposited),
@@ -223,6 +228,7 @@ async fn sheet(gateway: &Gateway) -> Result<Vec<SheetLine>, AdminError> {
             free: amount(terms, sum.free),
             held: amount(terms, sum.held),
             fees: amount(terms, sum.fees),
+            futures: amount(terms, futures),
             in_flight: amount(terms, in_flight),
             adds_up: in_flight.is_zero(),
         }

@@ -199,7 +199,13 @@ impl Picking<'_> {
 
     fn event(&mut self, views: &Views, place: usize) {
         let terms = |market: MarketId| views.catalog().market(market).expect("an event names listed markets");
+        // Spot streams tell nothing of contracts.
+        let market = self.batch.events[place].market_of_order();
+        if market.is_some_and(|market| views.catalog().contract(market).is_some()) {
+            return;
+        }
         match &self.batch.events[place] {
+            Event::FundsMoved(moved) => self.moved(moved.account, moved.asset, -moved.amount),
             Event::LevelChanged(changed) => self.level_changed(changed),
             Event::Traded(traded) => self.traded(views, traded.market),
             Event::OrderAccepted(accepted) => {
@@ -294,6 +300,20 @@ impl Picking<'_> {
             | Event::EntryRepeated { .. }
             | Event::EntryOutOfOrder { .. }
             | Event::ApiKeyRevoked { .. }
+            | Event::ContractAdded { .. }
+            | Event::ContractOrderAccepted(_)
+            | Event::ContractFilled(_)
+            | Event::LeverageChanged { .. }
+            | Event::MarkPriceChanged(_)
+            | Event::IndexPriceSet { .. }
+            | Event::FundingSettled(_)
+            | Event::FundingPaid(_)
+            | Event::LiquidationBegun { .. }
+            | Event::LiquidationEnded { .. }
+            | Event::ClearancePaid { .. }
+            | Event::FundReceived { .. }
+            | Event::PositionForced(_)
+            | Event::DebtCovered { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }

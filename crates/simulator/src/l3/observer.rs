@@ -132,6 +132,21 @@ impl<'a> Observer<'a> {
                 | Event::OrderPrevented(_)
                 | Event::OrderTracks(_)
                 | Event::OrderTriggered(_)
+                | Event::ContractAdded { .. }
+                | Event::FundsMoved(_)
+                | Event::ContractOrderAccepted(_)
+                | Event::ContractFilled(_)
+                | Event::LeverageChanged { .. }
+                | Event::MarkPriceChanged(_)
+                | Event::IndexPriceSet { .. }
+                | Event::FundingSettled(_)
+                | Event::FundingPaid(_)
+                | Event::LiquidationBegun { .. }
+                | Event::LiquidationEnded { .. }
+                | Event::ClearancePaid { .. }
+                | Event::FundReceived { .. }
+                | Event::PositionForced(_)
+                | Event::DebtCovered { .. }
                 | Event::AssetAdded { .. }
                 | Event::MarketAdded { .. }
                 | Event::AccountCreated { .. }

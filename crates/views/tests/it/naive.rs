@@ -171,6 +171,21 @@ impl Naive {
             | Event::WithdrawalSettled(_)
             | Event::Rejected { .. }
             | Event::LevelChanged(_)
+            | Event::ContractAdded { .. }
+            | Event::FundsMoved(_)
+            | Event::ContractOrderAccepted(_)
+            | Event::ContractFilled(_)
+            | Event::LeverageChanged { .. }
+            | Event::MarkPriceChanged(_)
+            | Event::IndexPriceSet { .. }
+            | Event::FundingSettled(_)
+            | Event::FundingPaid(_)
+            | Event::LiquidationBegun { .. }
+            | Event::LiquidationEnded { .. }
+            | Event::ClearancePaid { .. }
+            | Event::FundReceived { .. }
+            | Event::PositionForced(_)
+            | Event::DebtCovered { .. }
             | Event::Skipped { .. } => {}
         }
     }

@@ -1,0 +1,175 @@
+//! What accounts have at contracts, and what those are measured by, as events tell it.
+
+use std::collections::BTreeMap;
+
+use codec::{Coded, DecodeError, Reader, coded_struct};
+use model::{
+    AccountId, Amount, AssetId, Event, MarkPriceChanged, MarketId, PositionNow, QtyLots, Side, TimeNs,
+};
+
+/// A position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Above zero for a long position, below for a short one.
+    pub qty_lots: QtyLots,
+    /// What opening it has cost, of the same sign, in atoms of the settlement asset.
+    pub cost: Amount,
+    /// When it has changed last.
+    pub changed_ns: TimeNs,
+}
+coded_struct!(Position { qty_lots, cost, changed_ns });
+
+/// Positions, wallets, leverage and prices.
+#[derive(Clone, Debug, Default)]
+pub struct Futures {
+    wallets: BTreeMap<(AccountId, AssetId), Amount>,
+    positions: BTreeMap<(AccountId, MarketId), Position>,
+    leverage: BTreeMap<(AccountId, MarketId), u16>,
+    prices: BTreeMap<MarketId, MarkPriceChanged>,
+    /// Sums over what has happened: see [`Futures::backing`].
+    backing: BTreeMap<AssetId, Amount>,
+}
+
+impl Futures {
+    /// What an account has in its futures wallet.
+    pub fn wallet(&self, account: AccountId, asset: AssetId) -> Amount {
+        self.wallets.get(&(account, asset)).copied().unwrap_or_default()
+    }
+
+    /// An account's position at a contract.
+    pub fn position(&self, account: AccountId, market: MarketId) -> Position {
+        self.positions.get(&(account, market)).copied().unwrap_or_default()
+    }
+
+    /// An account's positions, by contract.
+    pub fn positions_of(&self, account: AccountId) -> impl Iterator<Item = (MarketId, &Position)> {
+        let range = (account, MarketId(0))..=(account, MarketId(u32::MAX));
+        self.positions.range(range).map(|((_, market), position)| (*market, position))
+    }
+
+    /// The leverage that an account has chosen at a contract.
+    pub fn leverage(&self, account: AccountId, market: MarketId) -> Option<u16> {
+        self.leverage.get(&(account, market)).copied()
+    }
+
+    /// Index price, mark price and expected funding rate, once they were told.
+    pub fn prices(&self, market: MarketId) -> Option<&MarkPriceChanged> {
+        self.prices.get(&market)
+    }
+
+    /// All that is in the wallets of an asset, less what the positions have cost that they back.
+    pub fn backing(&self, asset: AssetId) -> Amount {
+        self.backing.get(&asset).copied().unwrap_or_default()
+    }
+
+    /// Takes in what an event tells of contracts. `settled_in` says which asset that is. Returns the fee that was collected, and in
+    /// which asset.
+    pub(crate) fn see(
+        &mut self,
+        event: &Event,
+        time_ns: TimeNs,
+        settled_in: impl Fn(MarketId) -> (AssetId, Amount),
+    ) -> Option<(AssetId, Amount)> {
+        match event {
+            Event::FundsMoved(moved) => {
+                self.wallets.insert((moved.account, moved.asset), moved.wallet);
+                self.add(moved.asset, moved.amount);
+            }
+            Event::ContractFilled(filled) => {
+                let (asset, tick_lot) = settled_in(filled.market);
+                self.now((filled.account, filled.market), asset, &filled.now, time_ns);
+                let value = value_of(filled.price_ticks.0, filled.qty_lots.0, tick_lot);
+                self.add(asset, signed(filled.side, value) - filled.fee);
+                return Some((asset, filled.fee));
+            }
+            Event::PositionForced(forced) => {
+                let (asset, tick_lot) = settled_in(forced.market);
+                self.now((forced.account, forced.market), asset, &forced.now, time_ns);
+                let value = value_of(forced.price_ticks.0, forced.qty_lots.0, tick_lot);
+                self.add(asset, signed(forced.side, value));
+            }
+            Event::FundingPaid(paid) => {
+                let asset = settled_in(paid.market).0;
+                self.wallets.insert((paid.account, asset), paid.wallet);
+                self.add(asset, paid.amount);
+            }
+            Event::ClearancePaid { account, market, amount, wallet } => {
+                let asset = settled_in(*market).0;
+                self.wallets.insert((*account, asset), *wallet);
+                self.add(asset, -*amount);
+            }
+            Event::FundReceived { account, market, amount, wallet } => {
+                let asset = settled_in(*market).0;
+                self.wallets.insert((*account, asset), *wallet);
+                self.add(asset, *amount);
+            }
+            Event::DebtCovered { account, market, amount } => {
+                let asset = settled_in(*market).0;
+                self.wallets.insert((*account, asset), Amount::ZERO);
+                self.add(asset, *amount);
+            }
+            Event::LeverageChanged { account, market, leverage } => {
+                self.leverage.insert((*account, *market), *leverage);
+            }
+            Event::MarkPriceChanged(changed) => {
+                self.prices.insert(changed.market, changed.clone());
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn add(&mut self, asset: AssetId, amount: Amount) {
+        *self.backing.entry(asset).or_default() += amount;
+    }
+
+    fn now(&mut self, who: (AccountId, MarketId), asset: AssetId, now: &PositionNow, changed_ns: TimeNs) {
+        let PositionNow { qty_lots, cost, wallet } = *now;
+        self.wallets.insert((who.0, asset), wallet);
+        if qty_lots.is_zero() {
+            self.positions.remove(&who);
+        } else {
+            self.positions.insert(who, Position { qty_lots, cost, changed_ns });
+        }
+    }
+}
+
+fn value_of(price: i64, qty: i64, tick_lot: Amount) -> Amount {
+    let tick_lots = i128::from(price).checked_mul(qty.into());
+    let value = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(tick_lot.0));
+    Amount(value.expect("terms bound price x quantity"))
+}
+
+/// What a trade takes from those who buy, it gives to those who sell.
+fn signed(side: Side, value: Amount) -> Amount {
+    match side {
+        Side::Buy => -value,
+        Side::Sell => value,
+    }
+}
+
+impl Coded for Futures {
+    fn encode(&self, out: &mut Vec<u8>) {
+        fn list<K: Copy, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
+            map.iter().map(|(key, value)| (*key, value.clone())).collect()
+        }
+        list(&self.wallets).encode(out);
+        list(&self.positions).encode(out);
+        list(&self.leverage).encode(out);
+        self.prices.values().cloned().collect::<Vec<_>>().encode(out);
+        list(&self.backing).encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            wallets: Vec::decode(input)?.into_iter().collect(),
+            positions: Vec::decode(input)?.into_iter().collect(),
+            leverage: Vec::decode(input)?.into_iter().collect(),
+            prices: Vec::<MarkPriceChanged>::decode(input)?
+                .into_iter()
+                .map(|changed| (changed.market, changed))
+                .collect(),
+            backing: Vec::decode(input)?.into_iter().collect(),
+        })
+    }
+}
