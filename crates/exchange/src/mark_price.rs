@@ -67,6 +67,16 @@ impl Partition {
         Ok(())
     }
 
+    /// Whether a second has begun of which no prices were taken yet.
+    pub fn prices_are_due(&self, now: TimeNs) -> bool {
+        let here = self.catalog.contracts().map(|(market, _)| market);
+        let mut here = here.filter(|market| self.catalog.home(*market) == Some(self.post.own));
+        here.any(|market| {
+            let holders = self.markets.market(market).holders.as_ref();
+            holders.is_some_and(|holders| holders.pricing.second < now.0 / SECOND_NS)
+        })
+    }
+
     /// Takes the prices of this second at the contracts that live here, where a new one has begun.
     pub(crate) fn take_prices(&mut self, events: &mut Vec<Event>) {
         let second = self.time_ns.0 / SECOND_NS;

@@ -224,7 +224,8 @@ impl Worker {
         let mut was_nudged = true;
         loop {
             self.look_at_marks();
-            let timeout = if was_nudged { Duration::ZERO } else { self.settings.tick };
+            let is_busy = was_nudged || self.partition.has_work() && stage == Stage::Open;
+            let timeout = if is_busy { Duration::ZERO } else { self.settings.tick };
             let woken = self.collect(stage, timeout)?;
             if let Some(partition) = self.links.failed() {
                 return Err(SequencerError::Stopped { partition });
@@ -242,6 +243,11 @@ impl Worker {
                     }
                 }
                 Woken::Timeout if stage == Stage::Stopping => {}
+                Woken::Timeout if is_busy => {
+                    // Nothing else has come: what commands have left over goes on.
+                    self.waiting.push_back(Submission { command: Command::Continue, reply_to: None });
+                    self.batch()?;
+                }
                 Woken::Timeout => {
                     self.waiting.push_back(Submission { command: Command::Tick, reply_to: None });
                     self.look_at_marks();
@@ -329,6 +335,10 @@ impl Worker {
         });
         let time_ns = said_ns.fold(self.partition.time_ns(), TimeNs::max);
         let time_ns = stamp(SystemTime::now(), time_ns);
+        // Prices are taken every second, however much else there is.
+        if self.partition.prices_are_due(time_ns) && self.waiting.len() < self.settings.batch_max_commands {
+            self.waiting.push_back(Submission { command: Command::Tick, reply_to: None });
+        }
         let frame = self.encode(time_ns);
         let written = if self.inputs.len() > AT_ONCE {
             self.writer.begin(frame)?;

@@ -14,7 +14,8 @@ pub struct Settings {
     pub batch_max_commands: usize,
     /// A partition's snapshot is taken after so many of its commands. At least 1.
     pub snapshot_every_commands: u64,
-    /// A [`model::Command::Tick`] is sequenced when so much time has passed without any command.
+    /// A [`model::Command::Tick`] is sequenced when so much time has passed without any command; where contracts live, in each second at
+    /// the latest.
     pub tick: Duration,
 }
 

@@ -1,8 +1,8 @@
 //! The contract that the worked cases are about: USDT of 8 decimals, the brackets of `perp_margin.json`.
 
 use model::{
-    Amount, AssetId, AssetTerms, Bracket, ContractTerms, ContractTermsError, FeeRounding, FundingRate,
-    MarketStatus, MarketTerms, PriceTicks, QtyLots, Text,
+    AccountId, Amount, AssetId, AssetTerms, Bracket, ContractTerms, ContractTermsError, FeeRounding,
+    FundingRate, IndexSource, MarketStatus, MarketTerms, PriceTicks, QtyLots, Text,
 };
 
 use crate::decimal::units;
@@ -99,6 +99,10 @@ pub fn contract() -> ContractTerms {
         impact_notional: amount("25000"),
         clearance_fee_ppm: ppm("0.0125"),
         liquidation_step_lots: qty("0.1"),
+        fund: AccountId(1),
+        sources: vec![IndexSource { market: None, weight: 1 }],
+        stale_after_ns: 10_000_000_000,
+        outlier_ppm: ppm("0.05"),
     }
 }
 
@@ -106,7 +110,7 @@ pub fn contract() -> ContractTerms {
 #[test]
 fn terms_that_contradict_themselves_are_refused() {
     type Change = fn(&mut ContractTerms);
-    let broken: [(Change, ContractTermsError); 14] = [
+    let broken: [(Change, ContractTermsError); 17] = [
         (|terms| terms.brackets.clear(), ContractTermsError::Brackets),
         (|terms| terms.brackets[1].cap = terms.brackets[0].cap, ContractTermsError::Caps),
         (|terms| terms.brackets[1].max_leverage = 126, ContractTermsError::Leverage),
@@ -124,6 +128,9 @@ fn terms_that_contradict_themselves_are_refused() {
         (|terms| terms.impact_notional = Amount::ZERO, ContractTermsError::ImpactNotional),
         (|terms| terms.clearance_fee_ppm = 1_000_001, ContractTermsError::ClearanceFee),
         (|terms| terms.liquidation_step_lots = QtyLots::ZERO, ContractTermsError::LiquidationStep),
+        (|terms| terms.fund = AccountId(0), ContractTermsError::Fund),
+        (|terms| terms.sources[0].weight = 0, ContractTermsError::Sources),
+        (|terms| terms.outlier_ppm = 1_000_001, ContractTermsError::Outlier),
     ];
     let market = Ticks(2).terms();
     assert_eq!(broken.each_ref().map(|(_, error)| *error), ContractTermsError::ALL);

@@ -120,7 +120,7 @@ fn check_money(views: &Views, world: &World) {
     }
     for asset in (0..3).map(AssetId) {
         let totals = balances.totals(asset);
-        assert!(totals.conserved(Amount::ZERO), "asset {asset}: {totals:?}");
+        assert!(totals.conserved(model::Amount::ZERO), "asset {asset}: {totals:?}");
         let free: i128 = (1..=world.account_count()).map(|id| world.balance(AccountId(id), asset).0).sum();
         let held: i128 = (1..=world.account_count()).map(|id| world.balance(AccountId(id), asset).1).sum();
         assert_eq!((totals.free.0, totals.held.0), (free, held));
