@@ -8,6 +8,7 @@ pub mod many;
 pub mod memory;
 pub mod partition;
 pub mod partitions;
+pub mod perp;
 pub mod plot;
 pub mod remote;
 pub mod report;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bench::Measurement;
 use bench::flow::Shape;
 use bench::remote::OpenLoop;
-use bench::{book, growth, many, rest, snapshot, streams, ws};
+use bench::{book, growth, many, perp, rest, snapshot, streams, ws};
 use clap::{Args, Parser, Subcommand};
 
 /// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
@@ -25,6 +25,9 @@ pub enum Yardstick {
     Partition(Partition),
     /// Two partitions against one, on one thread and on two, without journal; then one order at a time, durable.
     Partitions(Partitions),
+    /// Perpetual contracts, in memory: orders with margin checks, a mark price that concerns nobody, a gap that liquidates thousands,
+    /// a settlement of funding.
+    Perp(Perp),
     /// Partition and journal, and the start after a crash; then with other bounds of a batch.
     Durable(Durable),
     /// Signed orders over REST: a server in a process of its own, many connections, then one order at a time. Each
@@ -59,6 +62,7 @@ pub const ALL: &[Run] = &[
     Run { full: "book", quick: "book --rounds 1 --operations 2000 --orders 2000" },
     Run { full: "partition", quick: "partition --commands 5000 --accounts 100 --resting 1000" },
     Run { full: "partitions", quick: "partitions --commands 5000 --turns 1" },
+    Run { full: "perp", quick: "perp --commands 3000 --contracts 2 --accounts 200 --liquidated 40" },
     Run { full: "durable", quick: "durable --commands 5000 --bounds 1 --accounts 100 --resting 1000" },
     Run { full: "rest", quick: "rest --connections 3 --orders 240 --single-orders 40" },
     Run { full: "ws", quick: "ws --connections 3 --window 5 --orders 240 --single-orders 40" },
@@ -104,6 +108,7 @@ impl Yardstick {
                 bench::partition::run_all(&options.flow.shape(), options.commands, show);
             }
             Self::Partitions(options) => options.measure(folder, show)?,
+            Self::Perp(options) => bench::perp::run_all(&options.options(), show),
             Self::Durable(options) => options.measure(folder, show)?,
             Self::Rest(options) => options.measure(folder, show)?,
             Self::Ws(options) => options.measure(folder, show)?,
@@ -143,6 +148,29 @@ impl Flow {
         let fewest = self.resting as usize;
         let Self { markets, accounts, .. } = *self;
         Shape { markets, accounts, fewest, most: 2 * fewest, ..Shape::STANDARD }
+    }
+}
+
+#[derive(Args)]
+pub struct Perp {
+    /// Contracts that the flow spreads over.
+    #[arg(long, default_value_t = perp::Options::STANDARD.contracts, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    contracts: u32,
+    /// Accounts, each with a position.
+    #[arg(long, default_value_t = perp::Options::STANDARD.accounts, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    accounts: u32,
+    /// Commands of the flow.
+    #[arg(long, default_value_t = perp::Options::STANDARD.commands)]
+    commands: usize,
+    /// Accounts that the gap liquidates; at most a third of all.
+    #[arg(long, default_value_t = perp::Options::STANDARD.liquidated)]
+    liquidated: u32,
+}
+
+impl Perp {
+    fn options(&self) -> perp::Options {
+        let Self { contracts, accounts, commands, liquidated } = *self;
+        perp::Options { contracts, accounts, commands, liquidated: liquidated.min(accounts / 3) }
     }
 }
 

@@ -1,0 +1,463 @@
+//! Perpetual contracts, in memory, on one thread: orders with margin checks; a mark price that concerns nobody; a gap that
+//! liquidates thousands of accounts; a settlement of funding.
+
+use std::time::{Duration, Instant};
+
+use exchange::Partition;
+use model::{
+    AccountId, AddAsset, AddContract, AmendOrder, Amount, AssetId, AssetTerms, Bracket, CancelOrder,
+    CancelRestriction, ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, FeeRounding,
+    FundingRate, IndexSource, MarketId, MarketStatus, MarketTerms, MoveFunds, OrderId, OrderKind, OrderRef,
+    PartitionId, PlaceContractOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq, Sequenced,
+    SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+};
+use simulator::mixed::{Mixed, Shape, Step, What};
+
+use crate::flow::client_id;
+use crate::partition::refused;
+use crate::{Measurement, Target};
+
+const SECOND: u64 = 1_000_000_000;
+/// Events are handed away after so many commands, as a batch of the sequencer's is.
+const BATCH: usize = 1_000;
+/// Commands made before the clock is started again.
+const PIECE: usize = 65_536;
+/// Lots of each position that there is before anything is measured.
+const POSITION: i64 = 1_000;
+const MID: i64 = Shape::MID_TICKS;
+/// What everybody has who is not to be liquidated: more than all its orders could take.
+const RICH: i128 = 1_000_000_000_000_000;
+
+/// How large everything is.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Contracts that the flow spreads over.
+    pub contracts: u32,
+    /// Accounts with positions, in each contract's own measurements and in the flow.
+    pub accounts: u32,
+    /// Commands of the flow.
+    pub commands: usize,
+    /// Accounts that the gap liquidates; fewer than half of the accounts.
+    pub liquidated: u32,
+}
+
+impl Options {
+    /// With which the figures are comparable.
+    pub const STANDARD: Self =
+        Self { contracts: 20, accounts: 100_000, commands: 2_000_000, liquidated: 10_000 };
+}
+
+/// A partition that is given commands, and how long they took.
+struct Driven {
+    partition: Partition,
+    seq: u64,
+    time_ns: u64,
+    events: Vec<Event>,
+}
+
+impl Driven {
+    fn give(&mut self, command: Command) -> Duration {
+        self.seq += 1;
+        let input = Sequenced { seq: Seq(self.seq), time_ns: TimeNs(self.time_ns), command };
+        let start = Instant::now();
+        self.partition.apply(&input, &mut self.events);
+        start.elapsed()
+    }
+
+    fn prepare(&mut self, command: Command) {
+        let what = command.name();
+        self.give(command);
+        let refused = self.events.drain(..).find_map(|event| match event {
+            Event::Rejected { reject, .. } => Some(reject),
+            _ => None,
+        });
+        assert!(refused.is_none(), "{what} of the preparation is refused: {refused:?}");
+    }
+
+    /// A second passes, with this index price of the first contract.
+    fn second(&mut self, contracts: u32, price: i64) -> Duration {
+        for market in 0..contracts {
+            let price = if market == 0 { price } else { MID };
+            self.prepare(Command::SetIndexPrice(SetIndexPrice {
+                partition: PartitionId::FIRST,
+                market: MarketId(market),
+                source: 0,
+                price_ticks: PriceTicks(price),
+            }));
+        }
+        self.time_ns += SECOND;
+        self.give(Command::Tick)
+    }
+}
+
+fn text<const N: usize>(name: &str) -> Text<N> {
+    Text::new(name).expect("short")
+}
+
+fn terms(contract: u32) -> MarketTerms {
+    MarketTerms {
+        name: text(&format!("COIN{contract}_PERP")),
+        base: AssetId(1),
+        quote: AssetId(0),
+        price_scale: 2,
+        tick_size: 1,
+        base_atoms_per_lot: Amount(1_000_000),
+        quote_atoms_per_tick_lot: Amount(10_000),
+        min_price_ticks: PriceTicks(1),
+        max_price_ticks: PriceTicks(10_000_000),
+        min_qty_lots: QtyLots(1),
+        max_qty_lots: QtyLots(100_000),
+        min_notional: Amount::ZERO,
+        max_notional: Amount::ZERO,
+        max_open_orders: 1_000_000,
+        max_open_orders_per_account: 1_000_000,
+        max_amends_per_order: Shape::MAX_AMENDS.into(),
+        maker_fee_ppm: 200,
+        taker_fee_ppm: 500,
+        fee_rounding: FeeRounding::Up,
+        band_ppm: Shape::BAND_PPM,
+        initial_reference_ticks: PriceTicks(MID),
+        status: MarketStatus::Trading,
+    }
+}
+
+fn contract(fund: AccountId) -> ContractTerms {
+    let bracket = |cap: i128, max_leverage, maintenance_ppm| Bracket {
+        cap: Amount(cap * 100_000_000),
+        max_leverage,
+        maintenance_ppm,
+    };
+    ContractTerms {
+        brackets: vec![
+            bracket(50_000, 125, 4_000),
+            bracket(600_000, 100, 5_000),
+            bracket(3_000_000, 75, 6_500),
+            bracket(12_000_000, 50, 10_000),
+            bracket(7_000_000_000, 25, 20_000),
+        ],
+        default_leverage: 20,
+        max_position_lots: QtyLots(1_000_000_000),
+        funding_interval_hours: 8,
+        funding_cap: FundingRate(2_000_000),
+        funding_floor: FundingRate(-2_000_000),
+        interest: FundingRate(10_000),
+        impact_notional: Amount(100_000_000_000),
+        clearance_fee_ppm: 1_250,
+        liquidation_step_lots: QtyLots(1),
+        fund,
+        sources: vec![IndexSource { market: None, weight: 1 }],
+        stale_after_ns: 10 * SECOND,
+        outlier_ppm: 50_000,
+    }
+}
+
+fn placed(account: u64, market: u32, side: Side, kind: OrderKind) -> PlaceContractOrder {
+    PlaceContractOrder {
+        account: AccountId(account),
+        market: MarketId(market),
+        side,
+        kind,
+        self_trade_prevention: SelfTradePrevention::None,
+        reduce_only: false,
+        client_order_id: ClientOrderId::EMPTY,
+        valid_until_ns: TimeNs::NEVER,
+    }
+}
+
+fn limit(price: i64, qty: i64, time_in_force: TimeInForce) -> OrderKind {
+    OrderKind::Limit { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty), time_in_force }
+}
+
+/// Contracts and accounts, of which each has a position: every other one is long, at the contract that `at` says for the pair.
+/// The fund is behind them. `wallet` says what each has to back it.
+fn begun(contracts: u32, accounts: u32, wallet: &dyn Fn(u64) -> i128, at: &dyn Fn(u64) -> u32) -> Driven {
+    let (partition, events) = (Partition::default(), Vec::new());
+    let mut driven = Driven { partition, seq: 0, time_ns: SECOND, events };
+    for (asset, scale) in [("USDT", 8), ("COIN", 8)] {
+        driven.prepare(Command::AddAsset(AddAsset { terms: AssetTerms { name: text(asset), scale } }));
+    }
+    let fund = u64::from(accounts) + 1;
+    for number in 1..=fund {
+        let name = text(&format!("trader-{number}"));
+        let trade_group = TradeGroup::NONE;
+        driven.prepare(Command::CreateAccount(CreateAccount { name, trade_group }));
+        let (account, asset) = (AccountId(number), AssetId(0));
+        let amount = Amount(wallet(number));
+        let reference = Reference::new(&format!("{number}")).expect("short");
+        driven.prepare(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
+        let (to, valid_until_ns) = (Wallet::Futures, TimeNs::NEVER);
+        driven.prepare(Command::MoveFunds(Box::new(MoveFunds {
+            account,
+            asset,
+            amount,
+            to,
+            valid_until_ns,
+        })));
+    }
+    for market in 0..contracts {
+        driven.prepare(Command::AddContract(Box::new(AddContract {
+            terms: terms(market),
+            contract: contract(AccountId(fund)),
+            partition: PartitionId::FIRST,
+        })));
+    }
+    driven.second(contracts, MID);
+    driven.events.clear();
+    for pair in 0..u64::from(accounts / 2) {
+        let (long, short) = (2 * pair + 1, 2 * pair + 2);
+        for (account, side) in [(short, Side::Sell), (long, Side::Buy)] {
+            let order = placed(account, at(pair), side, limit(MID, POSITION, TimeInForce::Gtc));
+            driven.prepare(Command::PlaceContractOrder(order));
+        }
+    }
+    driven
+}
+
+/// All of it, one after the other.
+pub fn run_all(options: &Options, show: &mut dyn FnMut(Measurement)) {
+    show(orders(options));
+    let alone = |wallet: &dyn Fn(u64) -> i128| begun(1, options.accounts, wallet, &|_| 0);
+    let mut driven = alone(&|_| RICH);
+    show(mark_price(&mut driven, options));
+    show(funding(&mut driven, options));
+    drop(driven);
+    show(gap(options));
+}
+
+/// The mixed flow over many contracts.
+fn orders(options: &Options) -> Measurement {
+    let Options { contracts, accounts, commands, .. } = *options;
+    let shape = Shape {
+        markets: contracts,
+        accounts,
+        fewest: 1_000 * contracts as usize,
+        most: 2_000 * contracts as usize,
+        ..Shape::STANDARD
+    };
+    let at = |pair: u64| u32::try_from(pair % u64::from(contracts)).expect("there are few");
+    let mut driven = begun(contracts, accounts, &|_| RICH, &at);
+    // Orders of the flow are numbered from 1; before them come those of the positions.
+    let before = u64::from(accounts / 2) * 2;
+    let mut flow = Mixed::new(&shape);
+    let mut piece = Vec::with_capacity(PIECE);
+    let (mut elapsed, mut rejects) = (Duration::ZERO, 0);
+    let mut left = commands + shape.fewest;
+    while left > 0 {
+        piece.clear();
+        let is_warm_up = left > commands;
+        let most = if is_warm_up { left - commands } else { left };
+        let count = PIECE.min(most);
+        for step in flow.by_ref().take(count) {
+            driven.seq += 1;
+            let command = command_of(&step, before);
+            piece.push(Sequenced { seq: Seq(driven.seq), time_ns: TimeNs(driven.time_ns), command });
+        }
+        left -= count;
+        let start = Instant::now();
+        let mut refused_now = 0;
+        for batch in piece.chunks(BATCH) {
+            for (input, next) in batch.iter().zip(1..) {
+                driven.partition.look_ahead(&batch[next..]);
+                driven.partition.apply(input, &mut driven.events);
+            }
+            refused_now += refused(&mut driven.events);
+        }
+        if !is_warm_up {
+            elapsed += start.elapsed();
+            rejects += refused_now;
+        }
+    }
+    driven.partition.assert_invariants();
+    let name = format!("orders at {contracts} contracts, {accounts} positions");
+    let found = Measurement::new(name, u64::try_from(commands).expect("fits"), elapsed, rejects);
+    let target = Target::per_second(&found, 1_500_000.0);
+    found.with_target(target)
+}
+
+fn command_of(step: &Step, before: u64) -> Command {
+    let (account, market) = (AccountId(u64::from(step.account)), MarketId(step.market));
+    let (price_ticks, qty_lots) = (PriceTicks(step.price), QtyLots(i64::from(step.qty)));
+    let order = if step.order.is_multiple_of(2) {
+        OrderRef::Id(OrderId(step.order + before))
+    } else {
+        OrderRef::Client(client_id(step.order))
+    };
+    let valid_until_ns = TimeNs::NEVER;
+    let place = |kind| {
+        Command::PlaceContractOrder(PlaceContractOrder {
+            self_trade_prevention: SelfTradePrevention::ExpireMaker,
+            client_order_id: client_id(step.order),
+            ..placed(account.0, step.market, step.side, kind)
+        })
+    };
+    let at = |time_in_force| limit(step.price, qty_lots.0, time_in_force);
+    match step.what {
+        What::Limit => place(at(TimeInForce::Gtc)),
+        What::Ioc => place(at(TimeInForce::Ioc)),
+        What::Fok => place(at(TimeInForce::Fok)),
+        What::LimitMaker => place(OrderKind::LimitMaker { price_ticks, qty_lots }),
+        What::Market => place(OrderKind::Market { qty_lots }),
+        What::Cancel => {
+            let restriction = CancelRestriction::None;
+            Command::CancelOrder(CancelOrder { account, market, order, restriction, valid_until_ns })
+        }
+        What::Amend => Command::AmendOrder(AmendOrder {
+            account,
+            market,
+            order,
+            new_qty_lots: qty_lots,
+            new_client_order_id: ClientOrderId::EMPTY,
+            valid_until_ns,
+        }),
+    }
+}
+
+/// Index and mark price move back and forth by half a per cent, which brings nobody near to liquidation.
+fn mark_price(driven: &mut Driven, options: &Options) -> Measurement {
+    const CHANGES: u64 = 50;
+    let mut longest = Duration::ZERO;
+    let mut elapsed = Duration::ZERO;
+    for change in 0..CHANGES {
+        let price = if change % 2 == 0 { MID + MID / 200 } else { MID - MID / 200 };
+        // The last trade follows, so that the mark price does.
+        trade_at(driven, options, price);
+        let took = driven.second(1, price);
+        assert_eq!(driven.partition.mark_price(MarketId(0)), PriceTicks(price), "the mark price follows");
+        assert!(!driven.partition.has_work(), "nobody is to be looked at any more");
+        driven.events.clear();
+        elapsed += took;
+        longest = longest.max(took);
+    }
+    let name = format!("a mark price, {} positions", options.accounts);
+    let found = Measurement::new(name, CHANGES, elapsed, 0);
+    let met = longest < Duration::from_millis(2);
+    found
+        .with_target(Target { wanted: "under 2 ms".into(), met })
+        .with_figures([("longest_ns", u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX))])
+        .with_remark(format!("the longest took {} us", longest.as_micros()))
+}
+
+/// One lot changes hands between the first two accounts.
+fn trade_at(driven: &mut Driven, options: &Options, price: i64) {
+    let rich = u64::from(options.accounts);
+    let sell = placed(rich, 0, Side::Sell, limit(price, 1, TimeInForce::Gtc));
+    let buy = placed(rich + 1, 0, Side::Buy, limit(price, 1, TimeInForce::Ioc));
+    driven.prepare(Command::PlaceContractOrder(sell));
+    driven.prepare(Command::PlaceContractOrder(buy));
+}
+
+/// Everybody pays or receives.
+fn funding(driven: &mut Driven, options: &Options) -> Measurement {
+    // Premiums are sampled for a minute, then the clock goes to the next settlement.
+    for _ in 0..60 {
+        driven.second(1, MID + MID / 200);
+    }
+    driven.time_ns = 8 * 3_600 * SECOND - SECOND;
+    driven.events.clear();
+    let first = driven.second(1, MID + MID / 200);
+    let paid =
+        |events: &[Event]| events.iter().filter(|event| matches!(event, Event::FundingPaid(_))).count();
+    let mut all = paid(&driven.events);
+    driven.events.clear();
+    let (mut elapsed, mut longest, mut count) = (first, first, 1);
+    while driven.partition.has_work() {
+        let took = driven.give(Command::Continue);
+        all += paid(&driven.events);
+        driven.events.clear();
+        elapsed += took;
+        longest = longest.max(took);
+        count += 1;
+    }
+    assert!(all >= options.accounts as usize, "everybody pays or receives");
+    driven.partition.assert_invariants();
+    let name = format!("funding of {all} positions");
+    let found = Measurement::new(name, u64::try_from(all).expect("fits"), elapsed, 0);
+    let met = elapsed < Duration::from_millis(100);
+    found
+        .with_target(Target { wanted: "under 100 ms".into(), met })
+        .with_figures([("longest_ns", u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX))])
+        .with_remark(format!("in {count} commands, of which the longest took {} us", longest.as_micros()))
+}
+
+/// The index price falls by a fifth. Half of those who are liquidated still have something, and are sold on the book; the other
+/// half have less than nothing, and the fund takes them over. Between the steps somebody trades at another contract.
+fn gap(options: &Options) -> Measurement {
+    let value = i128::from(MID) * i128::from(POSITION) * 10_000;
+    let poor = u64::from(options.liquidated);
+    // Long ones have odd numbers.
+    let wallet = |account: u64| match account {
+        account if account % 2 == 0 || account > 2 * poor => RICH,
+        account if account % 4 == 1 => value * 202 / 1_000,
+        _ => value * 110 / 1_000,
+    };
+    let mut driven = begun(2, options.accounts, &wallet, &|_| 0);
+    let after = MID - MID / 5;
+    let fund = u64::from(options.accounts) + 1;
+    let rich = u64::from(options.accounts);
+    // Those who buy what is sold.
+    for price in [after - 1, after - 2] {
+        let order = placed(rich, 0, Side::Buy, limit(price, POSITION * 100_000 / 2, TimeInForce::Gtc));
+        let halves = (0..1_000).map(|_| PlaceContractOrder {
+            kind: limit(price, POSITION * i64::try_from(poor).expect("fits") / 1_000 + 1, TimeInForce::Gtc),
+            ..order.clone()
+        });
+        for order in halves {
+            driven.prepare(Command::PlaceContractOrder(order));
+        }
+    }
+    let sell = placed(fund, 0, Side::Sell, limit(after - 1, 1, TimeInForce::Ioc));
+    driven.prepare(Command::PlaceContractOrder(sell));
+    let first = driven.second(2, after);
+    assert_eq!(driven.partition.mark_price(MarketId(0)), PriceTicks(after), "the mark price follows");
+    let (mut begun, mut traded) = (0, 0);
+    let count = |events: &[Event], begun: &mut usize| {
+        *begun += events.iter().filter(|event| matches!(event, Event::LiquidationEnded { .. })).count();
+    };
+    count(&driven.events, &mut begun);
+    driven.events.clear();
+    let (mut elapsed, mut longest, mut steps) = (first, first, 1_u64);
+    let mut slowest_other = Duration::ZERO;
+    while driven.partition.has_work() {
+        let took = driven.give(Command::Continue);
+        count(&driven.events, &mut begun);
+        driven.events.clear();
+        elapsed += took;
+        longest = longest.max(took);
+        steps += 1;
+        for (account, side) in [(rich, Side::Sell), (fund, Side::Buy)] {
+            let order = placed(account, 1, side, limit(MID, 1, TimeInForce::Gtc));
+            let took = driven.give(Command::PlaceContractOrder(order));
+            slowest_other = slowest_other.max(took);
+        }
+        traded += driven.events.iter().filter(|event| matches!(event, Event::Traded(_))).count();
+        driven.events.clear();
+    }
+    driven.partition.assert_invariants();
+    assert_eq!(begun, options.liquidated as usize, "so many are liquidated");
+    let name = format!("a gap of 20 % that liquidates {begun} accounts");
+    let found = Measurement::new(name, steps, elapsed, 0);
+    let met = elapsed < Duration::from_secs(1);
+    found
+        .with_target(Target { wanted: "under 1 s of work".into(), met })
+        .with_figures([("longest_ns", u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX))])
+        .with_remark(format!(
+            "the longest command took {} us; meanwhile {traded} trades at another contract, whose orders took {} us at the most, work \
+             of the liquidations included",
+            longest.as_micros(),
+            slowest_other.as_micros()
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_it_as_small_as_it_can_be() {
+        let options = Options { contracts: 2, accounts: 200, commands: 3_000, liquidated: 40 };
+        let mut found = Vec::new();
+        run_all(&options, &mut |measurement| found.push(measurement));
+        assert_eq!(found.len(), 4);
+        assert!(found.iter().all(|measurement| measurement.rejects == 0), "{found:?}");
+    }
+}
