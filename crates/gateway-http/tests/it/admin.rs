@@ -63,9 +63,9 @@ fn money_comes_in_goes_out_and_adds_up() {
         sheet,
         json!([
             {"asset": "BTC", "deposited": "20.00000000", "withdrawn": "0.00000000", "free": "19.29955000",
-                "held": "0.70000000", "fees": "0.00045000", "in_flight": "0.00000000", "adds_up": true},
+                "held": "0.70000000", "fees": "0.00045000", "futures": "0.00000000", "in_flight": "0.00000000", "adds_up": true},
             {"asset": "USDT", "deposited": "2000000.000000", "withdrawn": "100.500000", "free": "1999884.500000",
-                "held": "0.000000", "fees": "15.000000", "in_flight": "0.000000", "adds_up": true},
+                "held": "0.000000", "fees": "15.000000", "futures": "0.000000", "in_flight": "0.000000", "adds_up": true},
         ])
     );
 }
