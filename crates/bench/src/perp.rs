@@ -432,9 +432,9 @@ fn gap(options: &Options) -> Measurement {
     driven.partition.assert_invariants();
     assert_eq!(ended, options.liquidated as usize, "so many are liquidated");
     let name = format!("a gap of 20 % that liquidates {ended} accounts");
-    let found = Measurement::new(name, steps, elapsed, 0);
+    let measured = Measurement::new(name, steps, elapsed, 0);
     let met = elapsed < Duration::from_secs(1);
-    found
+    measured
         .with_target(Target { wanted: "under 1 s of work".into(), met })
         .with_figures([("longest_ns", u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX))])
         .with_remark(format!(

@@ -328,12 +328,10 @@ impl Futures {
             let (market, seat) = self.backs[wallet.index()].seats[index];
             let stake = &self.open.seat(seat).stake;
             let is_watched = !stake.position.is_none() && !is_fund && !self.is_in_liquidation(wallet);
-            let watch_at = if !is_watched {
-                None
-            } else {
+            let watch_at = is_watched.then(|| {
                 let (terms, contract) = contract_of(catalog, market);
-                Some(watch_at(terms, contract, &stake.position, self.mark(market), share))
-            };
+                watch_at(terms, contract, &stake.position, self.mark(market), share)
+            });
             self.watch(market, seat, watch_at);
         }
     }

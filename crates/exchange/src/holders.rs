@@ -318,26 +318,26 @@ impl Desk<'_> {
 
     /// A partition has told who is deleveraged first there. When all have, the first of them is.
     pub fn winner(&mut self, partition: PartitionId, winner: Option<(AccountId, i128)>) {
-        let size =
+        let has =
             winner.map(|(account, _)| QtyLots(self.holders().quantities.of(account).0.saturating_abs()));
         let Some(first) = self.holders().take_overs.front_mut() else { return };
         if !first.asked.remove(&partition) {
             return;
         }
-        if let (Some((account, score)), Some(size)) = (winner, size) {
-            first.winner = first.winner.max(Some((score, size, std::cmp::Reverse(account))));
+        if let (Some((account, score)), Some(has)) = (winner, has) {
+            first.winner = first.winner.max(Some((score, has, std::cmp::Reverse(account))));
         }
         if !first.asked.is_empty() {
             return;
         }
         let TakeOver { account, price_ticks, qty_lots, winner, .. } = first.clone();
-        let (side, left) = self.closes(account, qty_lots);
+        let (side, missing) = self.closes(account, qty_lots);
         let Some((_, _, std::cmp::Reverse(winner))) = winner else {
             // Nobody is known yet who has the other side: whoever has it will hear of it before he is asked again.
             return self.ask_winners(side.opposite());
         };
-        let qty = left.min(self.holders().closable(winner, side.opposite()));
-        let is_last = qty == left;
+        let qty = missing.min(self.holders().closable(winner, side.opposite()));
+        let is_last = qty == missing;
         if is_last || !qty.is_zero() {
             self.taken(account, (Forced::Bankrupt, side, price_ticks, qty), is_last);
         }
@@ -349,7 +349,7 @@ impl Desk<'_> {
             self.next_take_over();
         } else {
             let first = self.holders().take_overs.front_mut().expect("somebody is taken over");
-            first.qty_lots = left - qty;
+            first.qty_lots = missing - qty;
             self.ask_winners(side.opposite());
         }
     }

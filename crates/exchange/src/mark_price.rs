@@ -102,16 +102,14 @@ impl Partition {
             return;
         }
         let sources = contract.sources.iter().enumerate().filter_map(|(at, source)| {
-            let price = match source.market {
-                Some(spot) => {
-                    let spot_at = usize::try_from(spot.0).expect("markets fit into memory");
-                    let spot_terms = catalog.market(spot).expect("sources are listed");
-                    in_ticks_of(terms, spot_terms, accounts.reference_prices[spot_at])?
-                }
-                None => {
-                    let (price, told_at) = (*holders.pricing.feeds.get(at)?)?;
-                    (time_ns.0.saturating_sub(told_at.0) <= contract.stale_after_ns).then_some(price)?
-                }
+            let price = if let Some(spot) = source.market {
+                let spot_at = usize::try_from(spot.0).expect("markets fit into memory");
+                let spot_terms = catalog.market(spot).expect("sources are listed");
+                in_ticks_of(terms, spot_terms, accounts.reference_prices[spot_at])?
+            } else {
+                let (price, told_at) = (*holders.pricing.feeds.get(at)?)?;
+                let age_ns = time_ns.0.saturating_sub(told_at.0);
+                (age_ns <= contract.stale_after_ns).then_some(price)?
             };
             Some(Source { price, weight: source.weight })
         });

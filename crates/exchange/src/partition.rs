@@ -272,12 +272,8 @@ impl Partition {
             return self.deliver(letter, events);
         }
         match letter {
-            Letter::ToHolder { .. } => {
+            Letter::ToHolder { .. } | Letter::ToAccount { .. } => {
                 self.post_funding(letter);
-                self.clear(letter, Heard::FromHere);
-                self.post.say(to, Message::Letter(*letter));
-            }
-            Letter::ToAccount { .. } => {
                 self.clear(letter, Heard::FromHere);
                 self.post.say(to, Message::Letter(*letter));
             }
@@ -536,12 +532,12 @@ fn owner(command: &Command) -> AccountId {
         Command::MoveFunds(moves) => moves.account,
         Command::PlaceContractOrder(place) => place.account,
         Command::ChangeLeverage(change) => change.account,
+        Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)
         | Command::SetIndexPrice(_)
-        | Command::Continue => AccountId(0),
-        Command::FromSource(from) => from.order.account(),
-        Command::AddAsset(_)
+        | Command::Continue
+        | Command::AddAsset(_)
         | Command::AddMarket(_)
         | Command::ChangeMarket(_)
         | Command::CreateAccount(_)

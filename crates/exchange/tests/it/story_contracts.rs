@@ -235,7 +235,6 @@ impl Story {
                     accepted.order
                 )
             }
-            Event::ContractOrderAccepted(_) => return None,
             Event::ContractFilled(filled) => {
                 let asset = self.terms_at(filled.market).quote;
                 let way = if filled.side == Side::Buy { "buys" } else { "sells" };

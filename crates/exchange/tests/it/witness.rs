@@ -105,10 +105,6 @@ impl Witness {
         for event in events {
             self.contracts.see(event);
             match event {
-                Event::ContractAdded { market, terms, .. } => {
-                    self.markets.insert(*market, **terms);
-                    self.references.entry(*market).or_insert(terms.initial_reference_ticks);
-                }
                 Event::FundsMoved(moved) => {
                     let purse = self.purse(moved.account, moved.asset);
                     purse.free -= moved.amount.0;
@@ -123,21 +119,10 @@ impl Witness {
                     let traded = told.0.clone();
                     self.filled_at_contract(filled, &traded);
                 }
-                Event::LeverageChanged { .. }
-                | Event::MarkPriceChanged(_)
-                | Event::IndexPriceSet { .. }
-                | Event::FundingSettled(_)
-                | Event::FundingPaid(_)
-                | Event::LiquidationBegun { .. }
-                | Event::LiquidationEnded { .. }
-                | Event::ClearancePaid { .. }
-                | Event::FundReceived { .. }
-                | Event::DebtCovered { .. }
-                | Event::PositionForced(_) => {}
                 Event::AssetAdded { asset, .. } => {
                     assert!(self.assets.insert(*asset), "an asset is listed once");
                 }
-                Event::MarketAdded { market, terms } => {
+                Event::MarketAdded { market, terms } | Event::ContractAdded { market, terms, .. } => {
                     self.markets.insert(*market, **terms);
                     self.references.entry(*market).or_insert(terms.initial_reference_ticks);
                 }
@@ -278,6 +263,17 @@ impl Witness {
                 | Event::EntryRepeated { .. }
                 | Event::EntryOutOfOrder { .. }
                 | Event::ApiKeyRevoked { .. }
+                | Event::LeverageChanged { .. }
+                | Event::MarkPriceChanged(_)
+                | Event::IndexPriceSet { .. }
+                | Event::FundingSettled(_)
+                | Event::FundingPaid(_)
+                | Event::LiquidationBegun { .. }
+                | Event::LiquidationEnded { .. }
+                | Event::ClearancePaid { .. }
+                | Event::FundReceived { .. }
+                | Event::DebtCovered { .. }
+                | Event::PositionForced(_)
                 | Event::Skipped { .. } => {}
             }
         }
