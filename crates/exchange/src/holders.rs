@@ -141,6 +141,7 @@ impl Desk<'_> {
     }
 
     /// What an order of this side and quantity does to an account's position.
+    #[inline(never)]
     pub fn change_quantity(&mut self, account: AccountId, side: Side, qty: QtyLots) {
         self.settle_before(account);
         let by = match side {
@@ -155,6 +156,7 @@ impl Desk<'_> {
     }
 
     /// As [`Self::keep_reducing`], for all accounts whose quantity has changed.
+    #[inline(never)]
     pub fn keep_all_reducing(&mut self) {
         for account in std::mem::take(&mut self.holders().to_keep) {
             self.keep_reducing(account);
@@ -360,6 +362,7 @@ impl Desk<'_> {
         self.tell_holder(fund, ToHolder::FundReceives { amount });
     }
 
+    #[inline(never)]
     pub fn receive_of_contract(&mut self, body: &ToMarket) {
         match *body {
             ToMarket::TakeOver { account, price_ticks, qty_lots } => {

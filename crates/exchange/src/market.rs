@@ -293,6 +293,7 @@ impl Desk<'_> {
     }
 
     /// As [`Self::place`], at a contract. Whenever it comes to an order that only reduces, positions are looked at first.
+    #[inline(never)]
     fn place_contract(&mut self, order: &ContractOrder) {
         let ContractOrder { account, side, self_trade_prevention, reduce_only, .. } = *order;
         let mut place = PlaceMessage {

@@ -51,6 +51,7 @@ impl Partition {
     }
 
     /// Delivers all that is on its way, where there is no other partition.
+    #[inline]
     fn deliver_mail(&mut self, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
             for letter in &round {
@@ -315,6 +316,7 @@ impl Partition {
     }
 
     /// Funding comes out of what its contract has collected.
+    #[inline(never)]
     fn post_funding(&mut self, letter: &Letter) {
         if let Letter::ToHolder { market, body: ToHolder::Funding { amount }, .. } = letter
             && self.catalog.home(*market) == Some(self.post.own)

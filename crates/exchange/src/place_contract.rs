@@ -15,6 +15,7 @@ use crate::open_orders::Named;
 use crate::place::check_filters;
 
 impl Accounts {
+    #[inline(never)]
     pub fn place_contract(
         &mut self,
         catalog: &Catalog,

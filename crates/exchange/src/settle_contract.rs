@@ -18,6 +18,7 @@ use crate::open_orders::{Named, OpenOrderSlot, SeatSlot};
 
 impl Accounts {
     /// What a contract says of an order.
+    #[inline(never)]
     pub fn receive_of_contract(
         &mut self,
         catalog: &Catalog,
@@ -141,6 +142,7 @@ impl Accounts {
     }
 
     /// What a contract says to a holder of a position, or to its insurance fund.
+    #[inline(never)]
     pub fn receive_as_holder(
         &mut self,
         catalog: &Catalog,
