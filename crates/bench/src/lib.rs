@@ -10,10 +10,12 @@ pub mod partition;
 pub mod partitions;
 pub mod perp;
 pub mod plot;
+pub mod redis;
 pub mod remote;
 pub mod report;
 pub mod rest;
 pub mod snapshot;
+pub mod sql;
 pub mod streams;
 pub mod ws;
 

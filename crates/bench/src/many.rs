@@ -58,7 +58,7 @@ pub fn run(program: &Path, parent: &Path, load: &Load) -> Result<Vec<Measurement
     let connections = load.sockets + load.rest + harmful::MOST_CONNECTIONS;
     allow_files(connections)?;
     let folder = fresh_folder(parent)?;
-    let setup = Setup { max_connections: connections, other_markets: OTHER_MARKETS };
+    let setup = Setup { max_connections: connections, other_markets: OTHER_MARKETS, ..Setup::default() };
     let server = Server::start(program, folder.path(), &setup)?;
     LocalSet::new().block_on(&one_thread()?, measure(server, load))
 }

@@ -2,10 +2,13 @@
 //! connections that are cheap for the load generator.
 
 pub(crate) mod accounts;
+pub(crate) mod databases;
 pub(crate) mod http;
+pub(crate) mod metrics;
 pub(crate) mod orders;
 pub(crate) mod pace;
 pub(crate) mod server;
+pub(crate) mod services;
 pub(crate) mod socket;
 pub(crate) mod trader;
 
@@ -64,6 +67,20 @@ pub enum RemoteError {
     Connection(io::Error),
     /// An answer is not what the protocol allows, or not what was asked for.
     Answer(String),
+    /// A program that is not Rialto's is not installed.
+    Missing {
+        /// What it is.
+        what: &'static str,
+        /// The packages of Debian that have it.
+        packages: &'static str,
+    },
+    /// A server that is not Rialto's does not do what it should.
+    Service {
+        /// Which one.
+        what: &'static str,
+        /// What it says.
+        problem: String,
+    },
     /// The system does not let a process have as many files open as the connections need.
     FileLimit {
         /// How many are needed.
@@ -84,6 +101,11 @@ impl fmt::Display for RemoteError {
             Self::Admin { path, answer } => write!(out, "the operator's API refused {path}: {answer}"),
             Self::Connection(source) => write!(out, "a connection broke: {source}"),
             Self::Answer(problem) => write!(out, "{problem}"),
+            Self::Missing { what, packages } => write!(
+                out,
+                "{what} is not installed (Debian: apt-get install --no-install-recommends {packages})"
+            ),
+            Self::Service { what, problem } => write!(out, "{what}: {problem}"),
             Self::FileLimit { needed, allowed } => write!(
                 out,
                 "{needed} open files are needed and {allowed} are allowed: raise the limit (`ulimit -Hn`, LimitNOFILE of a systemd \
@@ -99,7 +121,12 @@ impl std::error::Error for RemoteError {
             Self::Folder { source, .. } | Self::Start { source, .. } | Self::Connection(source) => {
                 Some(source)
             }
-            Self::Ended { .. } | Self::Admin { .. } | Self::Answer(_) | Self::FileLimit { .. } => None,
+            Self::Ended { .. }
+            | Self::Admin { .. }
+            | Self::Answer(_)
+            | Self::Missing { .. }
+            | Self::Service { .. }
+            | Self::FileLimit { .. } => None,
         }
     }
 }

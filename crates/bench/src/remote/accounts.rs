@@ -70,13 +70,7 @@ impl Account {
         kind: KeyKind,
         operator: &mut Operator,
     ) -> Result<Self, RemoteError> {
-        let opened = operator.make("accounts", &json!({ "name": name })).await?;
-        let account = &opened["account"];
-        for asset in assets {
-            let reference = format!("{name}-{asset}");
-            let deposit = json!({ "account": account, "asset": asset, "amount": "1000000000000", "reference": reference });
-            operator.make("deposits", &deposit).await?;
-        }
+        let account = fund(name, assets, operator).await?;
         let path = format!("accounts/{account}/keys");
         let mut asked = json!({ "permissions": ["read", "trade"] });
         let pair = match kind {
@@ -110,6 +104,19 @@ impl Account {
             Secret::Ed25519(pair) => out.extend(BASE64.encode(pair.sign(payload)).into_bytes()),
         }
     }
+}
+
+/// Opens an account with more of each of `assets` than it can spend, and returns its number.
+pub(crate) async fn fund(name: &str, assets: &[&str], operator: &mut Operator) -> Result<Value, RemoteError> {
+    let opened = operator.make("accounts", &json!({ "name": name })).await?;
+    let account = &opened["account"];
+    for asset in assets {
+        let reference = format!("{name}-{asset}");
+        let deposit =
+            json!({ "account": account, "asset": asset, "amount": "1000000000000", "reference": reference });
+        operator.make("deposits", &deposit).await?;
+    }
+    Ok(account.clone())
 }
 
 fn new_pair() -> Result<Ed25519KeyPair, RemoteError> {

@@ -79,6 +79,11 @@ impl Name {
     pub(crate) fn new(trader: usize, order: u64) -> Self {
         Self { trader, order }
     }
+
+    /// In which of the trader's rounds the order is placed, from 0. It is cancelled in the same one.
+    pub(crate) fn round(self) -> usize {
+        usize::try_from(self.order).expect("fits") / ROUND.len()
+    }
 }
 
 impl fmt::Display for Name {

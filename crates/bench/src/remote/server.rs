@@ -22,11 +22,13 @@ pub(crate) struct Setup {
     pub(crate) max_connections: usize,
     /// Markets besides the one that is traded on.
     pub(crate) other_markets: usize,
+    /// Tables of settings besides, such as those of a database.
+    pub(crate) more: String,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { max_connections: 4_096, other_markets: 0 }
+        Self { max_connections: 4_096, other_markets: 0, more: String::new() }
     }
 }
 
@@ -75,6 +77,7 @@ max_open_orders_per_account = 1000000
                 ),
             );
         }
+        text.push_str(&self.more);
         text
     }
 }
@@ -148,8 +151,17 @@ impl Server {
 
     /// The memory that it holds now, in KiB: `VmRSS` of `proc_pid_status(5)`. `None` where the system does not tell it as Linux does.
     pub fn memory_kib(&self) -> Option<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that it has held since it was started, in KiB: `VmHWM`.
+    pub fn most_memory_kib(&self) -> Option<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
         line.split_whitespace().next()?.parse().ok()
     }
 

@@ -39,8 +39,9 @@ pub(crate) struct Trader {
 
 /// How the server knows whose requests these are.
 enum Proof {
-    /// Each is signed (HMAC), by an account that buys or by one that sells, so that nobody trades with himself.
-    Signed(Box<Sides>),
+    /// Each is signed (HMAC), by an account that buys or by one that sells, so that nobody trades with himself. There is at least
+    /// one such pair; they take turns, a round of requests each.
+    Signed(Vec<Sides>),
     /// The connection is logged on (Ed25519), so all are of one account.
     LoggedOn,
 }
@@ -78,10 +79,26 @@ impl Trader {
         address: &str,
         operator: &mut Operator,
     ) -> Result<Self, RemoteError> {
-        let buyer = Account::open(&format!("buyer-{number}"), &["USDT"], KeyKind::Hmac, operator).await?;
-        let seller = Account::open(&format!("seller-{number}"), &["BTC"], KeyKind::Hmac, operator).await?;
+        Self::open_for(number, 1, address, operator).await
+    }
+
+    /// As [`Self::open`], with `pairs` of such accounts, at least one.
+    pub(crate) async fn open_for(
+        number: usize,
+        pairs: usize,
+        address: &str,
+        operator: &mut Operator,
+    ) -> Result<Self, RemoteError> {
+        let mut all = Vec::with_capacity(pairs);
+        for pair in 0..pairs {
+            let name =
+                |what| if pair == 0 { format!("{what}-{number}") } else { format!("{what}-{number}-{pair}") };
+            let buyer = Account::open(&name("buyer"), &["USDT"], KeyKind::Hmac, operator).await?;
+            let seller = Account::open(&name("seller"), &["BTC"], KeyKind::Hmac, operator).await?;
+            all.push(Sides { buyer, seller });
+        }
         let socket = Socket::open(address, PATH, None).await?;
-        Ok(Self::new(socket, Proof::Signed(Box::new(Sides { buyer, seller }))))
+        Ok(Self::new(socket, Proof::Signed(all)))
     }
 
     /// Connects and logs on with an account that buys and sells; no request will be signed.
@@ -173,10 +190,15 @@ impl Trader {
     /// As [`Self::put`], for a request that was due `at` some time and is timed from then on.
     pub(crate) fn put_due(&mut self, request: Request, at: Instant) {
         let Request { kind, side, price, name } = request;
-        let account = match (&self.proof, side) {
-            (Proof::Signed(sides), Side::Buy) => Some(&sides.buyer),
-            (Proof::Signed(sides), Side::Sell) => Some(&sides.seller),
-            (Proof::LoggedOn, _) => None,
+        let account = match &self.proof {
+            Proof::Signed(pairs) => {
+                let Sides { buyer, seller } = &pairs[name.round() % pairs.len()];
+                Some(match side {
+                    Side::Buy => buyer,
+                    Side::Sell => seller,
+                })
+            }
+            Proof::LoggedOn => None,
         };
         let id = self.first_id + u64::try_from(self.sent.len()).expect("fits");
         let (now, side) = (now_ms(), side_name(side));

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bench::Measurement;
 use bench::flow::Shape;
 use bench::remote::OpenLoop;
-use bench::{book, growth, many, perp, rest, snapshot, streams, ws};
+use bench::{book, growth, many, perp, redis, rest, snapshot, sql, streams, ws};
 use clap::{Args, Parser, Subcommand};
 
 /// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
@@ -47,6 +47,11 @@ pub enum Yardstick {
     Memory(Memory),
     /// For how long nothing is released while a snapshot of many open orders is made.
     Snapshot(Snapshot),
+    /// Orders that a database is told of, PostgreSQL and MariaDB: how many it keeps up with, against one transaction an order; what
+    /// both write; catching up, and the memory of a writer that is behind. Takes some minutes for each.
+    Sql(Sql),
+    /// Orders that come in by a Redis Stream, until they are durable and acknowledged.
+    Redis(Redis),
 }
 
 /// The arguments with which a yardstick is run among others.
@@ -74,6 +79,11 @@ pub const ALL: &[Run] = &[
     },
     Run { full: "memory", quick: "memory --orders 2000" },
     Run { full: "snapshot", quick: "snapshot --open-orders 2000 --events 500 --seconds 1" },
+    Run {
+        full: "sql",
+        quick: "sql --seconds 1 --seconds-each 1 --rate 200 --connections 3 --accounts 12 --backlog 2000",
+    },
+    Run { full: "redis", quick: "redis --orders 800 --traders 3 --pipeline 50" },
 ];
 
 /// What the report has besides: latency against throughput.
@@ -119,6 +129,8 @@ impl Yardstick {
                 bench::memory::run(options.orders).into_iter().flatten().for_each(show);
             }
             Self::Snapshot(options) => options.measure(folder, show)?,
+            Self::Sql(options) => options.measure(folder, show)?,
+            Self::Redis(options) => options.measure(folder, show)?,
         }
         Ok(())
     }
@@ -497,6 +509,115 @@ impl Snapshot {
             seconds: self.seconds,
         };
         snapshot::run(folder, &load)?.into_iter().for_each(show);
+        Ok(())
+    }
+}
+
+/// A database that can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    Postgres,
+    Mariadb,
+}
+
+#[derive(Args)]
+pub struct Sql {
+    /// Which databases are started, each in a folder of its own and with the settings that it has by itself. Default: both, where
+    /// they are installed.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    database: Vec<Engine>,
+    /// An empty database of one's own instead, as `postgres://user@host:port/database` or `mysql://user@host:port/database`. Its
+    /// tables are made, and dropped.
+    #[arg(long, conflicts_with = "database")]
+    url: Option<String>,
+    /// The environment variable that holds its password.
+    #[arg(long, requires = "url")]
+    password_env: Option<String>,
+    /// How long orders come as fast as the database keeps up with.
+    #[arg(long, default_value = "60", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Orders a second at which writes and syncs are counted.
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: u64,
+    /// How long one transaction an order is measured, with eight workers and with one, and the fixed rate.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds_each: u64,
+    /// Connections that send orders at once.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// Accounts over all connections.
+    #[arg(long, default_value = "1024", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    accounts: u32,
+    /// Events that a writer is behind, at least, before it catches up.
+    #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u64).range(1_000..))]
+    backlog: u64,
+}
+
+impl Sql {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let engine = |engine: &Engine| match engine {
+            Engine::Postgres => sql::Engine::Postgres,
+            Engine::Mariadb => sql::Engine::Mariadb,
+        };
+        let mut engines: Vec<_> = self.database.iter().map(engine).collect();
+        if engines.is_empty() && self.url.is_none() {
+            let both = [sql::Engine::Postgres, sql::Engine::Mariadb];
+            engines = both.into_iter().filter(|engine| engine.is_installed()).collect();
+            both.iter()
+                .filter(|engine| !engines.contains(engine))
+                .for_each(|engine| show(sql::not_installed(*engine)));
+        }
+        let load = sql::Load {
+            engines,
+            named: self
+                .url
+                .as_ref()
+                .map(|url| sql::Named { url: url.clone(), password_env: self.password_env.clone() }),
+            seconds: self.seconds,
+            rate: self.rate,
+            seconds_each: self.seconds_each,
+            connections: usize::from(self.connections),
+            accounts: self.accounts as usize,
+            backlog_events: self.backlog,
+        };
+        Ok(sql::run(&program()?, folder, &load, show)?)
+    }
+}
+
+#[derive(Args)]
+pub struct Redis {
+    /// A Redis or Valkey of one's own, as `redis://host:port/db`; otherwise one is started, with an append-only file that is synced
+    /// each second. Keys that begin with `{rialto-bench}` are made in it, and deleted.
+    #[arg(long)]
+    url: Option<String>,
+    /// The environment variable that holds its password.
+    #[arg(long, requires = "url")]
+    password_env: Option<String>,
+    /// Orders that are measured; cancels come beside them.
+    #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
+    orders: u64,
+    /// Traders, each with an account that buys and one that sells.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    traders: u16,
+    /// Entries that are added together.
+    #[arg(long, default_value = "500", value_parser = clap::value_parser!(u16).range(1..))]
+    pipeline: u16,
+}
+
+impl Redis {
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        let load = redis::Load {
+            url: self.url.clone(),
+            password_env: self.password_env.clone(),
+            orders: self.orders,
+            traders: usize::from(self.traders),
+            pipeline: usize::from(self.pipeline),
+        };
+        if self.url.is_none() && !redis::is_installed() {
+            show(redis::not_installed());
+            return Ok(());
+        }
+        show(redis::run(&program()?, folder, &load)?);
         Ok(())
     }
 }
