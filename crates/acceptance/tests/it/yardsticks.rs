@@ -1,4 +1,4 @@
-//! The yardsticks over REST and the WebSocket API, as small as they can be: that they run, that nothing is refused and
+//! The yardsticks over REST, the WebSocket API, databases and Redis, as small as they can be: that they run, that nothing is refused and
 //! everything that is meant to trade does, and that nothing is left behind. How fast is not asked here.
 
 use std::fs;
@@ -60,6 +60,53 @@ fn what_is_due_is_sent_and_answered() {
     }
 }
 
+/// Both databases have every order and every trade of what the writer and the old way did (the yardstick counts them), nothing is
+/// refused, and servers and files are gone.
+#[test]
+fn databases_are_written_both_ways() {
+    let arguments = ["sql", "--seconds", "1", "--seconds-each", "1", "--rate", "200", "--connections", "3"];
+    let rows = measured(&[&arguments[..], &["--accounts", "12", "--backlog", "2000"]].concat());
+    let figure =
+        |row: &Value, name: &str| row["figures"][name].as_u64().unwrap_or_else(|| panic!("{name}: {row:#}"));
+    let databases = rows.chunks_exact(8);
+    assert!(databases.remainder().is_empty() && databases.len() == 2, "eight rows of each: {rows:#?}");
+    for (rows, name) in databases.zip(["PostgreSQL", "MariaDB"]) {
+        for row in rows {
+            assert!(row["name"].as_str().unwrap().starts_with(name), "{row:#}");
+            assert!(row["rejects"] == 0 && row["commands"].as_u64().unwrap() > 0, "{row:#}");
+        }
+        let [sustained, eight, one, batched, each, _bulk, behind, memory] = rows else {
+            panic!("eight rows")
+        };
+        // Of eight orders two trade; each of a trade's sides has two postings.
+        let orders = sustained["commands"].as_u64().unwrap();
+        assert!(figure(sustained, "trades").abs_diff(orders / 4) <= 6, "{sustained:#}");
+        assert!(figure(sustained, "rows") > 2 * orders, "{sustained:#}");
+        for row in [eight, one] {
+            assert!(figure(row, "transactions") >= row["commands"].as_u64().unwrap(), "{row:#}");
+        }
+        assert!(
+            figure(batched, "syncs_per_s") > 0 && figure(each, "commits_per_s") > 0,
+            "{batched:#}{each:#}"
+        );
+        assert!(
+            figure(behind, "events") >= 2_000 && figure(memory, "memory_kib") > 0,
+            "{behind:#}{memory:#}"
+        );
+    }
+}
+
+#[test]
+fn orders_by_a_stream_are_all_acknowledged_and_answered() {
+    let rows = measured(&["redis", "--orders", "800", "--traders", "3", "--pipeline", "50"]);
+    let [row] = rows.as_slice() else { panic!("one row: {rows:#?}") };
+    assert_eq!((row["commands"].as_u64(), row["rejects"].as_u64()), (Some(800), Some(0)), "{row:#}");
+    let entries = row["figures"]["entries"].as_u64().unwrap();
+    assert!(entries.abs_diff(1_000) <= 3, "two of ten are cancels: {row:#}");
+    // Those of the warm-up as well.
+    assert!(row["figures"]["results"].as_u64().unwrap() > entries, "{row:#}");
+}
+
 #[test]
 fn a_report_has_every_yardstick_and_its_plots() {
     let folder = tempfile::tempdir().unwrap();
@@ -78,6 +125,8 @@ fn a_report_has_every_yardstick_and_its_plots() {
         "growth",
         "memory",
         "snapshot",
+        "sql",
+        "redis",
     ] {
         assert!(text.contains(&format!("### `rialto bench {yardstick} ")), "{yardstick}: {text}");
     }

@@ -151,24 +151,25 @@ impl Server {
 
     /// The memory that it holds now, in KiB: `VmRSS` of `proc_pid_status(5)`. `None` where the system does not tell it as Linux does.
     pub fn memory_kib(&self) -> Option<u64> {
-        self.status("VmRSS:")
-    }
-
-    /// The most memory that it has held since it was started, in KiB: `VmHWM`.
-    pub fn most_memory_kib(&self) -> Option<u64> {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, field: &str) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-        line.split_whitespace().next()?.parse().ok()
+        memory_kib(self.child.id(), "VmRSS:")
     }
 
     /// What ended it, if it has ended.
     pub fn ended(&mut self) -> Option<String> {
         self.child.try_wait().ok().flatten().map(|status| status.to_string())
     }
+}
+
+/// The most memory that a process has held since it was started, in KiB: `VmHWM`. `None` where the system does not tell it as Linux does,
+/// and behind its end.
+pub fn most_memory_kib(process: u32) -> Option<u64> {
+    memory_kib(process, "VmHWM:")
+}
+
+fn memory_kib(process: u32, field: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// What a process has used of the processors since it began, in steps of 10 ms; `self` is this process. `None` where the

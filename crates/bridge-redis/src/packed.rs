@@ -1,0 +1,79 @@
+//! Commands as they go over the wire, written one behind the other into one buffer: what a busy stream sends by the thousand should
+//! not be put together from thousands of small pieces.
+
+use std::io::Write as _;
+
+/// Commands that are sent together. Source: the RESP protocol, "array of bulk strings".
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    bytes: Vec<u8>,
+    commands: usize,
+    /// Arguments that the last command still has to get.
+    missing: usize,
+}
+
+impl Packed {
+    /// Begins a command of so many words, its name among them; as many [`Self::arg`] have to follow.
+    pub(crate) fn command(&mut self, words: usize) -> &mut Self {
+        assert_eq!(self.missing, 0, "the command before has all its words");
+        (self.missing, self.commands) = (words, self.commands + 1);
+        self.number(b'*', words)
+    }
+
+    /// The next word.
+    pub(crate) fn arg(&mut self, word: impl AsRef<[u8]>) -> &mut Self {
+        self.missing = self.missing.checked_sub(1).expect("a command has as many words as it said");
+        let word = word.as_ref();
+        self.number(b'$', word.len());
+        self.bytes.extend_from_slice(word);
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
+    fn number(&mut self, kind: u8, number: usize) -> &mut Self {
+        self.bytes.push(kind);
+        write!(self.bytes, "{number}").expect("memory takes it");
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// What is to be sent.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        assert_eq!(self.missing, 0, "the last command has all its words");
+        &self.bytes
+    }
+
+    /// How many answers it will have.
+    pub(crate) const fn commands(&self) -> usize {
+        self.commands
+    }
+
+    /// Begins anew, in the same memory.
+    pub(crate) fn clear(&mut self) {
+        (self.commands, self.missing) = (0, 0);
+        self.bytes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Packed;
+
+    #[test]
+    fn commands_are_written_as_the_client_would() {
+        let mut packed = Packed::default();
+        packed.command(3).arg("XACK").arg(b"").arg("1-2".to_owned());
+        packed.command(1).arg("EXEC");
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("XACK").arg("").arg("1-2").cmd("EXEC");
+        assert_eq!((packed.bytes(), packed.commands()), (&pipeline.get_packed_pipeline()[..], 2));
+        packed.clear();
+        assert_eq!((packed.bytes(), packed.commands()), (&b""[..], 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "as many words as it said")]
+    fn a_word_too_many_is_a_slip() {
+        Packed::default().command(1).arg("EXEC").arg("1");
+    }
+}
