@@ -85,3 +85,36 @@ fn compose_starts_this_program_where_the_settings_expect_it() {
     let image = value(&compose, "dockerfile: ");
     assert_eq!(image, "deploy/Containerfile");
 }
+
+/// With a database and Redis beside it: the same listeners, who is where, and passwords that come from the environment.
+#[test]
+fn compose_with_databases_starts_this_program_and_names_who_is_there() {
+    let (compose, alone) = (file("compose.databases.yaml"), container());
+    // The tables are made by a command of this program.
+    let command = compose.lines().find_map(|line| line.trim().strip_prefix("command: [\"sql\", ")).unwrap();
+    is_a_command(&words(&format!("[\"sql\", {command}")));
+    for database in ["postgres", "mariadb"] {
+        let name = format!("container-{database}.toml");
+        let config = Config::parse(&file(&name)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(config.data_dir, alone.data_dir);
+        assert_eq!((config.public.listen, config.admin.listen), (alone.public.listen, alone.admin.listen));
+        assert_eq!(config.limits.exempt, alone.limits.exempt);
+        let sql = config.sql().expect("it names a database");
+        assert!(sql.url.contains(&format!("://rialto@{database}:")) && sql.engine().is_ok(), "{}", sql.url);
+        assert!(
+            compose.contains(&format!("\n  {database}:\n    profiles: [\"{database}\"]\n")),
+            "{database}"
+        );
+        let redis = config.redis(None).expect("it names a Redis");
+        assert!(redis.url.starts_with("redis://redis:") && redis.cache.is_some(), "{}", redis.url);
+        assert_eq!(redis.streams.len(), 1);
+        for variable in [&config.sql.password_env, &config.redis.password_env] {
+            // Without one nothing starts, and none stands in a file.
+            let set = compose.matches(&format!("{variable}: ${{{variable}:?")).count();
+            assert_eq!(set, 2, "the exchange and the command that makes the tables are told {variable}");
+        }
+    }
+    let mounted = "./container-${RIALTO_DATABASE:-postgres}.toml:/etc/rialto/rialto.toml:ro";
+    assert_eq!(compose.matches(mounted).count(), 2, "{mounted}");
+    assert_eq!(compose.matches("    healthcheck:\n      test: ").count(), 3, "each server tells how it is");
+}
