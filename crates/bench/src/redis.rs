@@ -169,7 +169,7 @@ impl Redis {
     }
 
     /// Its version, and what it does for what it has said yes to.
-    fn described(&self, connection: &mut Connection) -> Result<String, RemoteError> {
+    fn described(connection: &mut Connection) -> Result<String, RemoteError> {
         let wrong = |error: redis::RedisError| refused(&error);
         let info: String = cmd("INFO").arg("server").query(connection).map_err(wrong)?;
         let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("?").trim();
@@ -181,6 +181,15 @@ impl Redis {
         let (aof, fsync) = (config(connection, "appendonly"), config(connection, "appendfsync"));
         Ok(format!("Redis {version}, appendonly {aof}, appendfsync {fsync}"))
     }
+}
+
+/// What Redis has used of the processors since it was started.
+fn redis_time(connection: &mut Connection) -> Option<Duration> {
+    let info: String = cmd("INFO").arg("cpu").query(connection).ok()?;
+    let seconds = |name: &str| -> Option<f64> {
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+    };
+    Duration::try_from_secs_f64(seconds("used_cpu_user")? + seconds("used_cpu_sys")?).ok()
 }
 
 /// Somebody whose orders go round.
@@ -213,9 +222,9 @@ impl Producer<'_> {
                 self.turn = (self.turn + 1) % self.load.traders;
                 let request = trader.round.next();
                 if request.kind == Kind::Cancel {
-                    cancels += 1
+                    cancels += 1;
                 } else {
-                    placed += 1
+                    placed += 1;
                 }
                 put(&mut pipeline, trader, &request);
             }
@@ -307,12 +316,12 @@ async fn measure(server: &Server, redis: &Redis, load: &Load) -> Result<Measurem
         traders.push(OneTrader { round: Round::new(number), buyer, seller });
     }
     let mut connection = redis.connect()?;
-    let described = redis.described(&mut connection)?;
+    let described = Redis::described(&mut connection)?;
     let metrics = Metrics::open(&server.admin).await?;
     let mut producer = Producer { connection, metrics, traders, load, turn: 0, added: 0, acknowledged: 0 };
     producer.add((load.orders / 10).max(1)).await?;
 
-    let before = (server.processor_time(), processor_time("self"));
+    let before = (server.processor_time(), processor_time("self"), redis_time(&mut producer.connection));
     let began = Instant::now();
     let (orders, cancels) = producer.add(load.orders).await?;
     let elapsed = began.elapsed();
@@ -320,6 +329,7 @@ async fn measure(server: &Server, redis: &Redis, load: &Load) -> Result<Measurem
         after.zip(before).and_then(|(after, before)| after.checked_sub(before))
     };
     let times = used(server.processor_time(), before.0).zip(used(processor_time("self"), before.1));
+    let redis_time = used(redis_time(&mut producer.connection), before.2);
     // Each entry has its result, a moment later.
     let began = Instant::now();
     let shown = loop {
@@ -351,6 +361,9 @@ async fn measure(server: &Server, redis: &Redis, load: &Load) -> Result<Measurem
             micros(server),
             micros(producer)
         );
+    }
+    if let Some(redis) = redis_time {
+        remark = format!("{remark}, and {} us in Redis, which does one thing at a time", micros(redis));
     }
     let found = Measurement::new(
         "orders by a Redis Stream, durable and acknowledged",

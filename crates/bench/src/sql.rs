@@ -28,7 +28,7 @@ use crate::remote::{RemoteError, allow_files, fresh_folder, one_thread};
 use crate::{Measurement, Target};
 use old_way::Flow;
 use traders::{Pace, Traded, Traders, Until};
-use writes::{Counters, Writes};
+use writes::{Counters, EachSecond};
 
 /// How much is asked.
 #[derive(Clone, Debug)]
@@ -163,7 +163,7 @@ struct Steady {
     server_time: Option<Duration>,
     /// At the fixed rate.
     at_rate: Traded,
-    writes: Writes,
+    writes: EachSecond,
 }
 
 /// What runs the traders: this thread. Between their turns it may ask the database, whose clients wait for their answers.
@@ -272,7 +272,7 @@ impl Steady {
             transactions,
             lag.as_secs_f64(),
             traded.last_lag_s,
-            (*elapsed - traded.sending.min(*elapsed)).as_secs_f64(),
+            elapsed.saturating_sub(traded.sending).as_secs_f64(),
         );
         if let Some(time) = self.server_time {
             let each = time.as_micros() / u128::from(traded.orders.max(1));
@@ -328,22 +328,22 @@ struct Written {
     what: &'static str,
     orders: u64,
     seconds: Duration,
-    writes: Writes,
+    writes: EachSecond,
 }
 
 impl Written {
     fn row(&self, load: &Load, database: &Database) -> Measurement {
-        let Writes { writes_per_s, syncs_per_s, log_kib_per_s, commits_per_s } = self.writes;
+        let EachSecond { writes, syncs, log_kib, commits } = self.writes;
         let name = format!("{} at {} orders/s: {}", database.engine.name(), load.rate, self.what);
         let remark = format!(
-            "{writes_per_s} writes and {syncs_per_s} syncs a second, {commits_per_s} commits, {log_kib_per_s} KiB/s of log, by {}",
+            "{writes} writes and {syncs} syncs a second, {commits} commits, {log_kib} KiB/s of log, by {}",
             writes::source(database.engine)
         );
         let figures = [
-            ("writes_per_s", writes_per_s),
-            ("syncs_per_s", syncs_per_s),
-            ("log_kib_per_s", log_kib_per_s),
-            ("commits_per_s", commits_per_s),
+            ("writes_per_s", writes),
+            ("syncs_per_s", syncs),
+            ("log_kib_per_s", log_kib),
+            ("commits_per_s", commits),
         ];
         Measurement::new(name, self.orders, self.seconds, 0).with_figures(figures).with_remark(remark)
     }

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn commands_are_written_as_the_client_would() {
         let mut packed = Packed::default();
-        packed.command(3).arg("XACK").arg(b"").arg("1-2".to_owned());
+        packed.command(3).arg("XACK").arg(b"").arg("1-2");
         packed.command(1).arg("EXEC");
         let mut pipeline = redis::pipe();
         pipeline.cmd("XACK").arg("").arg("1-2").cmd("EXEC");

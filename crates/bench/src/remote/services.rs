@@ -97,7 +97,7 @@ pub(crate) fn password() -> Result<String, RemoteError> {
     let mut bytes = [0; 16];
     let none = |_| RemoteError::Answer("the system has no random numbers".to_owned());
     SystemRandom::new().fill(&mut bytes).map_err(none)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// Runs a program to its end.

@@ -84,7 +84,7 @@ struct Standing {
 #[derive(Debug)]
 struct Trade {
     market: MarketId,
-    trade: TradeId,
+    number: TradeId,
     price: String,
     quantity: String,
     quote: String,
@@ -261,7 +261,7 @@ impl Walk {
                 let terms = self.terms(traded.market);
                 now.trades.push(Trade {
                     market: traded.market,
-                    trade: traded.trade,
+                    number: traded.trade,
                     price: price_text(traded.price_ticks.0),
                     quantity: decimal(terms.base_amount(traded.qty_lots)),
                     quote: decimal(terms.notional(traded.price_ticks, traded.qty_lots)),

@@ -18,13 +18,13 @@ pub(super) struct Counters {
     commits: u64,
 }
 
-/// What happened in a time.
+/// What happened in a second, on average.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Writes {
-    pub(super) writes_per_s: u64,
-    pub(super) syncs_per_s: u64,
-    pub(super) log_kib_per_s: u64,
-    pub(super) commits_per_s: u64,
+pub(super) struct EachSecond {
+    pub(super) writes: u64,
+    pub(super) syncs: u64,
+    pub(super) log_kib: u64,
+    pub(super) commits: u64,
 }
 
 /// The statistics that [`Counters`] are read from, in the order of its fields.
@@ -76,14 +76,14 @@ impl Counters {
     }
 
     /// What has happened since then.
-    pub(super) fn since(self, before: Self, elapsed: Duration) -> Writes {
+    pub(super) fn since(self, before: Self, elapsed: Duration) -> EachSecond {
         let millis = u64::try_from(elapsed.as_millis()).expect("a run does not take centuries").max(1);
         let each = |after: u64, before: u64| after.saturating_sub(before) * 1_000 / millis;
-        Writes {
-            writes_per_s: each(self.writes, before.writes),
-            syncs_per_s: each(self.syncs, before.syncs),
-            log_kib_per_s: each(self.log_bytes, before.log_bytes) >> 10,
-            commits_per_s: each(self.commits, before.commits),
+        EachSecond {
+            writes: each(self.writes, before.writes),
+            syncs: each(self.syncs, before.syncs),
+            log_kib: each(self.log_bytes, before.log_bytes) >> 10,
+            commits: each(self.commits, before.commits),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The statements of one worker, prepared on its own connection.
 
+use std::fmt::Write as _;
+
 use mysql::prelude::Queryable as _;
 use postgres::types::ToSql;
 
@@ -79,12 +81,12 @@ fn written(engine: Engine, text: &str) -> String {
             (Some(before), Engine::Postgres) => {
                 number += 1;
                 out.push_str(before);
-                out.push_str(&format!("${number}"));
+                write!(out, "${number}").expect("memory takes it");
             }
             _ => out.push_str(piece),
         }
     }
-    out.replace("#", engine.number()).replace(
+    out.replace('#', engine.number()).replace(
         "%int",
         match engine {
             Engine::Postgres => "::bigint",
@@ -170,7 +172,7 @@ impl Worker {
                 Which::Trade,
                 &[
                     Parameter::id(trade.market.0.into()),
-                    Parameter::id(trade.trade.0),
+                    Parameter::id(trade.number.0),
                     Text(&trade.price),
                     Text(&trade.quantity),
                     Text(&trade.quote),
