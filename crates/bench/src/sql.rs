@@ -37,8 +37,10 @@ pub struct Load {
     pub engines: Vec<Engine>,
     /// A database that somebody has.
     pub named: Option<Named>,
-    /// How long orders come as fast as the database follows. At least 1.
+    /// How long orders come as fast as the database follows, or as [`Self::fixed`] says. At least 1.
     pub seconds: u64,
+    /// Orders a second instead of as many as the database follows: then the lag tells whether it does. At least 1.
+    pub fixed: Option<u64>,
     /// Orders a second at which writes are counted, both ways. At least 1.
     pub rate: u64,
     /// How long the old way is measured, with each number of workers, and how long the fixed rate is kept. At least 1.
@@ -194,7 +196,7 @@ fn steady(stage: &Stage, server: &Server, load: &Load, database: &Database) -> R
     let (time_before, began) = (server.processor_time(), Instant::now());
     let (traded, after) = stage.play(async {
         let until = Until::Time(Duration::from_secs(load.seconds));
-        let traded = traders.trade(Pace::Follow, until, &mut metrics).await?;
+        let traded = traders.trade(load.fixed.map_or(Pace::Follow, Pace::Rate), until, &mut metrics).await?;
         Ok::<_, RemoteError>((traded, written(&mut metrics).await?))
     })?;
     let elapsed = began.elapsed();
@@ -262,7 +264,7 @@ impl Steady {
         let mut remark = format!(
             "{}; the journal syncs before it answers; {} connections, at least {} accounts, each request signed; {:.2} rows an order with {} \
              trades and {} cancels, in {} transactions; highest lag {:.2} s, {:.2} s when the last order was sent, {:.2} s more until all \
-             was written; traders hold back with more than 0.3 s of lag",
+             was written; {}",
             database.described()?,
             load.connections,
             (load.accounts / 2 / load.connections).max(1) * 2 * load.connections,
@@ -273,6 +275,10 @@ impl Steady {
             lag.as_secs_f64(),
             traded.last_lag_s,
             elapsed.saturating_sub(traded.sending).as_secs_f64(),
+            match load.fixed {
+                None => "traders hold back with more than 0.3 s of lag".to_owned(),
+                Some(rate) => format!("{rate} orders are sent a second, whatever the lag"),
+            }
         );
         if let Some(time) = self.server_time {
             let each = time.as_micros() / u128::from(traded.orders.max(1));

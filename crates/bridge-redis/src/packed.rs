@@ -32,7 +32,12 @@ impl Packed {
 
     fn number(&mut self, kind: u8, number: usize) -> &mut Self {
         self.bytes.push(kind);
-        write!(self.bytes, "{number}").expect("memory takes it");
+        // Nearly all have two digits at the most, and there are two dozen of them in an order.
+        match u8::try_from(number) {
+            Ok(number @ 0..=9) => self.bytes.push(b'0' + number),
+            Ok(number @ 10..=99) => self.bytes.extend([b'0' + number / 10, b'0' + number % 10]),
+            Ok(_) | Err(_) => write!(self.bytes, "{number}").expect("memory takes it"),
+        }
         self.bytes.extend_from_slice(b"\r\n");
         self
     }
@@ -66,7 +71,12 @@ mod tests {
         packed.command(1).arg("EXEC");
         let mut pipeline = redis::pipe();
         pipeline.cmd("XACK").arg("").arg("1-2").cmd("EXEC");
-        assert_eq!((packed.bytes(), packed.commands()), (&pipeline.get_packed_pipeline()[..], 2));
+        for length in [9, 10, 99, 100, 255, 256, 70_000] {
+            let word = "x".repeat(length);
+            packed.command(2).arg("PING").arg(&word);
+            pipeline.cmd("PING").arg(word);
+        }
+        assert_eq!((packed.bytes(), packed.commands()), (&pipeline.get_packed_pipeline()[..], 9));
         packed.clear();
         assert_eq!((packed.bytes(), packed.commands()), (&b""[..], 0));
     }

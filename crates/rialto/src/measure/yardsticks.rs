@@ -533,9 +533,12 @@ pub struct Sql {
     /// The environment variable that holds its password.
     #[arg(long, requires = "url")]
     password_env: Option<String>,
-    /// How long orders come as fast as the database keeps up with.
+    /// How long orders come as fast as the database keeps up with. The last of them is in the database when the clock stops.
     #[arg(long, default_value = "60", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// So many orders a second instead, whatever the lag is.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    fixed: Option<u64>,
     /// Orders a second at which writes and syncs are counted.
     #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u64).range(1..))]
     rate: u64,
@@ -574,6 +577,7 @@ impl Sql {
                 .as_ref()
                 .map(|url| sql::Named { url: url.clone(), password_env: self.password_env.clone() }),
             seconds: self.seconds,
+            fixed: self.fixed,
             rate: self.rate,
             seconds_each: self.seconds_each,
             connections: usize::from(self.connections),
