@@ -420,3 +420,83 @@ fn random_traders_reach_everything() {
     let missing: Vec<_> = wanted.iter().filter(|kind| !seen.contains_key(**kind)).collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
+
+/// More positions than one command settles. Some change while the settlement goes on, before their turn and more than once: each
+/// has its turn once, for what it was when the settlement began.
+#[test]
+fn everybody_is_settled_once_however_long_it_takes() {
+    const ACCOUNTS: u64 = 2_400;
+    let plan = Plan { fund: 0, steps: Vec::new(), restart_every: 1 };
+    let mut partition = Partition::default();
+    let (mut seq, mut events) = (model::Seq(0), Vec::new());
+    let mut apply = |partition: &mut Partition, events: &mut Vec<Event>, seconds: u64, command: Command| {
+        seq = seq.next();
+        let input = model::Sequenced { seq, time_ns: TimeNs(seconds * SECOND), command };
+        partition.apply(&input, events);
+    };
+    for command in beginning(&plan) {
+        apply(&mut partition, &mut events, 0, command);
+    }
+    let order = |who: u64, side: Side, qty: i64| {
+        Command::PlaceContractOrder(PlaceContractOrder {
+            account: AccountId(who),
+            market: SMALL,
+            side,
+            kind: OrderKind::Limit {
+                price_ticks: PriceTicks(500_000),
+                qty_lots: QtyLots(qty),
+                time_in_force: TimeInForce::Gtc,
+            },
+            self_trade_prevention: SelfTradePrevention::None,
+            reduce_only: false,
+            client_order_id: ClientOrderId::EMPTY,
+            valid_until_ns: TimeNs::NEVER,
+        })
+    };
+    let first = TRADERS + 2;
+    for who in first..first + ACCOUNTS {
+        let name = AccountName::new(&format!("many-{who}")).unwrap();
+        let create = CreateAccount { name, trade_group: TradeGroup::NONE };
+        apply(&mut partition, &mut events, 0, Command::CreateAccount(create));
+        let (account, asset, amount) = (AccountId(who), AssetId(1), Amount(1_000 * UNIT));
+        let reference = Reference::new(&format!("many-{who}")).unwrap();
+        let deposit = Deposit { account, asset, amount, reference };
+        apply(&mut partition, &mut events, 0, Command::Deposit(Box::new(deposit)));
+        apply(&mut partition, &mut events, 0, into(account, amount, Wallet::Futures));
+        let side = if who % 2 == 0 { Side::Buy } else { Side::Sell };
+        apply(&mut partition, &mut events, 0, order(who, side, 10));
+    }
+    for (source, price) in [(0, 500_000), (1, 500_000)] {
+        let partition_id = PartitionId::FIRST;
+        let price_ticks = PriceTicks(price);
+        let set = SetIndexPrice { partition: partition_id, market: SMALL, source, price_ticks };
+        apply(&mut partition, &mut events, 8 * 3_600 - 1, Command::SetIndexPrice(set));
+    }
+    // The first one sets the time of the settlement, the second begins it.
+    apply(&mut partition, &mut events, 8 * 3_600 - 1, Command::Tick);
+    events.clear();
+    apply(&mut partition, &mut events, 8 * 3_600, Command::Tick);
+    assert!(partition.has_work(), "they are more than one command settles");
+    let last = first + ACCOUNTS - 2;
+    for (who, side) in [(last, Side::Buy), (last + 1, Side::Sell), (last, Side::Sell), (last + 1, Side::Buy)]
+    {
+        apply(&mut partition, &mut events, 8 * 3_600, order(who, side, 7));
+        partition.assert_invariants();
+        partition = Partition::restore(&partition.snapshot()).expect("a snapshot can be read");
+    }
+    while partition.has_work() {
+        apply(&mut partition, &mut events, 8 * 3_600, Command::Continue);
+    }
+    partition.assert_invariants();
+    let mut paid: BTreeMap<AccountId, Vec<i128>> = BTreeMap::new();
+    for event in &events {
+        if let Event::FundingPaid(paying) = event {
+            paid.entry(paying.account).or_default().push(paying.amount.0);
+        }
+    }
+    assert!(paid.values().all(|amounts| amounts.len() == 1), "each has its turn once");
+    let amounts: std::collections::BTreeSet<i128> =
+        paid.iter().filter(|(account, _)| account.0 >= first).map(|(_, amounts)| amounts[0].abs()).collect();
+    assert_eq!(paid.keys().filter(|account| account.0 >= first).count() as u64, ACCOUNTS);
+    assert_eq!(amounts.len(), 1, "for what it was when the settlement began: {amounts:?}");
+}
