@@ -32,13 +32,15 @@ pub struct Stake {
     /// The mark price from which on the wallet has to be looked at: at or below it for a long position, at or above it for a
     /// short one.
     pub watched_at: Option<PriceTicks>,
+    /// Whether the position was long when that was set: it may have turned since.
+    pub is_watched_as_long: bool,
 }
 
 impl Stake {
     /// Nothing yet.
     pub fn new(wallet: WalletSlot) -> Self {
         let (position, reserved) = (Position::NONE, Reserved::default());
-        Self { wallet, position, reserved, chosen_leverage: 0, watched_at: None }
+        Self { wallet, position, reserved, chosen_leverage: 0, watched_at: None, is_watched_as_long: false }
     }
 
     pub fn leverage(&self, contract: &ContractTerms) -> u16 {
@@ -281,10 +283,21 @@ impl Futures {
 
     /// How a wallet stands.
     pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
-        let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
+        let mut standing = self.margin_of(catalog, ledger, wallet);
         for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
             let seat = self.open.seat(*seat);
-            let stake = &seat.stake;
+            if !seat.stake.position.is_none() || seat.open_orders > 0 {
+                standing.required += self.required(catalog, *market, &seat.stake, &seat.stake.reserved);
+            }
+        }
+        standing
+    }
+
+    /// As [`Self::standing`], without what positions and open orders take.
+    fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
+        let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
+        for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
+            let stake = &self.open.seat(*seat).stake;
             if !stake.position.is_none() {
                 let (terms, contract) = contract_of(catalog, *market);
                 let mark = self.mark(*market);
@@ -292,10 +305,7 @@ impl Futures {
                 standing.unrealized += stake.position.unrealized(terms, mark);
                 standing.maintenance = standing.maintenance + maintenance_margin(contract, value);
                 standing.positions = standing.positions.saturating_add(1);
-            } else if seat.open_orders == 0 {
-                continue;
             }
-            standing.required += self.required(catalog, *market, stake, &stake.reserved);
         }
         standing.equity += standing.unrealized;
         standing
@@ -307,7 +317,7 @@ impl Futures {
         if self.is_in_liquidation(wallet) {
             return;
         }
-        let standing = self.standing(catalog, ledger, wallet);
+        let standing = self.margin_of(catalog, ledger, wallet);
         let account = ledger.wallet(wallet).account;
         let seats = self.backs(wallet).map_or(0, |backs| backs.seats.len());
         let is_fund = catalog.is_fund(account);
@@ -340,14 +350,17 @@ impl Futures {
     fn watch(&mut self, market: MarketId, seat: SeatSlot, watch_at: Option<PriceTicks>) {
         let seat = self.open.seat_mut(seat);
         let (account, position) = (seat.account, seat.stake.position);
+        let is_long = position.qty_lots > QtyLots::ZERO;
+        if seat.stake.watched_at == watch_at
+            && (watch_at.is_none() || seat.stake.is_watched_as_long == is_long)
+        {
+            return;
+        }
         let watched = &mut self.watched[at(market)];
+        let was_long = std::mem::replace(&mut seat.stake.is_watched_as_long, is_long);
         if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at) {
-            if Some(before) == watch_at && watched.set_of(&position).contains(&(before, account)) {
-                return;
-            }
-            // The position may have turned.
-            watched.longs.remove(&(before, account));
-            watched.shorts.remove(&(before, account));
+            let kept = if was_long { &mut watched.longs } else { &mut watched.shorts };
+            assert!(kept.remove(&(before, account)), "a position is watched where it was put");
         }
         if let Some(watch_at) = watch_at {
             watched.set_of(&position).insert((watch_at, account));
