@@ -66,32 +66,34 @@ pub fn poison() -> Command {
 }
 
 fn market(name: &str, base: u32, quote: u32) -> Command {
-    Command::AddMarket(Box::new(AddMarket {
-        terms: MarketTerms {
-            name: MarketName::new(name).unwrap(),
-            base: AssetId(base),
-            quote: AssetId(quote),
-            price_scale: 2,
-            tick_size: 1,
-            base_atoms_per_lot: Amount(1_000),
-            quote_atoms_per_tick_lot: Amount(10),
-            min_price_ticks: PriceTicks(1),
-            max_price_ticks: PriceTicks(1_000),
-            min_qty_lots: QtyLots(1),
-            max_qty_lots: QtyLots(1_000_000),
-            min_notional: Amount(0),
-            max_notional: Amount(0),
-            max_open_orders: 100_000,
-            max_open_orders_per_account: 200,
-            max_amends_per_order: 10,
-            maker_fee_ppm: 1_000,
-            taker_fee_ppm: 2_000,
-            fee_rounding: FeeRounding::Up,
-            band_ppm: 100_000,
-            initial_reference_ticks: PriceTicks(500),
-            status: MarketStatus::Trading,
-        },
-    }))
+    Command::AddMarket(Box::new(AddMarket { terms: terms(name, base, quote) }))
+}
+
+pub fn terms(name: &str, base: u32, quote: u32) -> MarketTerms {
+    MarketTerms {
+        name: MarketName::new(name).unwrap(),
+        base: AssetId(base),
+        quote: AssetId(quote),
+        price_scale: 2,
+        tick_size: 1,
+        base_atoms_per_lot: Amount(1_000),
+        quote_atoms_per_tick_lot: Amount(10),
+        min_price_ticks: PriceTicks(1),
+        max_price_ticks: PriceTicks(1_000),
+        min_qty_lots: QtyLots(1),
+        max_qty_lots: QtyLots(1_000_000),
+        min_notional: Amount(0),
+        max_notional: Amount(0),
+        max_open_orders: 100_000,
+        max_open_orders_per_account: 200,
+        max_amends_per_order: 10,
+        maker_fee_ppm: 1_000,
+        taker_fee_ppm: 2_000,
+        fee_rounding: FeeRounding::Up,
+        band_ppm: 100_000,
+        initial_reference_ticks: PriceTicks(500),
+        status: MarketStatus::Trading,
+    }
 }
 
 const ACCOUNTS: u64 = 4;

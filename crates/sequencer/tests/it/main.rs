@@ -2,6 +2,7 @@
 //! happens to the process, the disk, the clients or the commands in between.
 
 mod clients;
+mod contracts;
 mod crashes;
 mod failures;
 mod flow;
