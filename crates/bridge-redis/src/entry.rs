@@ -11,50 +11,7 @@ pub struct Entry {
     /// Its place.
     pub id: EntryId,
     /// Names and values; `None` when the entry was deleted before it was read.
-    pub fields: Option<Named>,
-}
-
-/// Names and values, in one piece: an entry has a dozen of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
-    bytes: Vec<u8>,
-    /// Where each word ends: names and values in turn.
-    ends: Vec<usize>,
-}
-
-impl Named {
-    /// Adds a word, which `write` appends.
-    pub fn push_with<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
-        write(&mut self.bytes)?;
-        self.ends.push(self.bytes.len());
-        Ok(())
-    }
-
-    fn push(&mut self, word: &[u8]) {
-        self.bytes.extend_from_slice(word);
-        self.ends.push(self.bytes.len());
-    }
-
-    /// Each name with its value.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut at = 0;
-        self.ends.as_chunks().0.iter().map(move |&[name, value]| {
-            let pair = (&self.bytes[at..name], &self.bytes[name..value]);
-            at = value;
-            pair
-        })
-    }
-}
-
-impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Named {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let mut named = Self::default();
-        for (name, value) in pairs {
-            named.push(name.as_ref());
-            named.push(value.as_ref());
-        }
-        named
-    }
+    pub fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
 }
 
 /// What an account is called that is not there.
@@ -212,13 +169,13 @@ pub fn entry_of(value: Value) -> Option<Entry> {
     let [Value::BulkString(id), fields] = <[Value; 2]>::try_from(parts).ok()? else { return None };
     let id = id_of(&id)?;
     let Value::Array(flat) = fields else { return Some(Entry { id, fields: None }) };
-    if flat.len() % 2 != 0 {
-        return None;
-    }
-    let mut fields = Named::default();
-    for word in &flat {
-        let Value::BulkString(word) = word else { return None };
-        fields.push(word);
+    let mut fields = Vec::with_capacity(flat.len() / 2);
+    let mut flat = flat.into_iter();
+    while let Some(name) = flat.next() {
+        let (Value::BulkString(name), Some(Value::BulkString(value))) = (name, flat.next()) else {
+            return None;
+        };
+        fields.push((name, value));
     }
     Some(Entry { id, fields: Some(fields) })
 }
@@ -237,7 +194,8 @@ mod tests {
     }
 
     fn entry(fields: &[(&str, &str)]) -> Entry {
-        Entry { id: ID, fields: Some(fields.iter().copied().collect()) }
+        let bytes = |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        Entry { id: ID, fields: Some(fields.iter().map(bytes).collect()) }
     }
 
     fn asked(market: Option<&str>, fields: &[(&str, &str)]) -> Result<OrderCommand, (i32, String)> {
@@ -316,7 +274,7 @@ mod tests {
         let gone = Entry { id: ID, fields: None };
         let refused = command(&gone, Origin { market: None, prefix: "" }, &listings(), |_| None).unwrap_err();
         assert!(refused.message.contains("was deleted"));
-        let binary = Entry { id: ID, fields: Some([([0xFF], [])].into_iter().collect()) };
+        let binary = Entry { id: ID, fields: Some(vec![(vec![0xFF], vec![])]) };
         assert!(command(&binary, Origin { market: None, prefix: "" }, &listings(), |_| None).is_err());
     }
 
@@ -336,7 +294,7 @@ mod tests {
         ]);
         let read = Value::Array(vec![Value::Array(vec![text("stream"), list])]);
         let entries = entries_of(read).unwrap();
-        assert_eq!(entries[0].fields, Some([("a", "b")].into_iter().collect()));
+        assert_eq!(entries[0].fields, Some(vec![(b"a".to_vec(), b"b".to_vec())]));
         assert_eq!((entries[1].id, &entries[1].fields), (id_of(b"1-2").unwrap(), &None));
         assert_eq!(entries_of(Value::Nil), Some(Vec::new()));
         assert_eq!(entries_of(Value::Int(1)), None);

@@ -13,17 +13,15 @@ use dialect::{ApiError, Listings};
 use model::{
     AccountId, AccountName, Command, EntryId, Event, FromSource, OrderCommand, PartitionId, SourceId,
 };
-use redis::{Connection, ConnectionLike as _, Value, cmd, pipe};
+use redis::{Connection, Pipeline, Value, cmd, pipe};
 use sequencer::{Reply, Session, Submission, SubmitError};
 
-use crate::entry::{self, Entry, Named};
+use crate::entry::{self, Entry};
 use crate::keys::Keys;
 use crate::lease::Lease;
-use crate::packed::Packed;
-use crate::server::{Broken, is_busy_group, keep_serving, unexpected};
+use crate::server::{Broken, is_busy_group, keep_serving, send, unexpected};
 use crate::sorted_set::{self, Feed};
 use crate::stats::SourceStats;
-use crate::wire::Wire;
 use crate::{Context, Registered, StreamSettings};
 
 /// There is one active reader of a group, so its members have one name: whoever follows it finds what it had not acknowledged.
@@ -103,10 +101,6 @@ pub(crate) struct Intake {
 /// What one connection has under way.
 struct Work {
     connection: Connection,
-    /// Another one, by which entries are read where it can be done without the client.
-    wire: Option<Wire>,
-    /// What is sent by it, in memory that is used again.
-    packed: Packed,
     lease: Lease,
     answers: Arc<Answers>,
     /// By token.
@@ -155,8 +149,6 @@ impl Intake {
         let lease = Lease::new(self.keys.lease(), &self.context.instance, self.settings.lease);
         let mut work = Work {
             connection,
-            wire: self.context.server.wire(READ_WAIT)?,
-            packed: Packed::default(),
             lease,
             answers: Arc::default(),
             in_flight: BTreeMap::new(),
@@ -200,7 +192,9 @@ impl Intake {
             self.submit(&mut work)?;
             self.settle(&mut work, READ_WAIT)?;
         }
-        self.send_acknowledgement(&mut work)?;
+        let mut last = pipe();
+        self.acknowledge(&mut work, &mut last);
+        send(&last, &mut work.connection)?;
         work.lease.release(&mut work.connection)?;
         Ok(())
     }
@@ -241,75 +235,53 @@ impl Intake {
     /// Acknowledges what is done and reads what comes next: entries of our own behind `after`, or new ones.
     fn read(&self, work: &mut Work, after: Option<EntryId>) -> Result<Vec<Entry>, Broken> {
         let room = self.settings.in_flight_max.saturating_sub(work.in_flight.len());
+        let mut commands = pipe();
+        self.acknowledge(work, &mut commands);
         if room == 0 || !work.waiting.is_empty() {
-            self.send_acknowledgement(work)?;
+            send(&commands, &mut work.connection)?;
             return Ok(Vec::new());
         }
         let most = room.min(self.settings.read_max);
         let is_idle = work.in_flight.is_empty() && after.is_none();
-        if after.is_none() && work.feed.is_some() {
-            // Acknowledgements first: it may take a while until somebody adds something.
-            self.send_acknowledgement(work)?;
-        }
         if after.is_none()
             && let Some(feed) = &mut work.feed
         {
+            // Acknowledgements first: it may take a while until somebody adds something.
+            send(&commands, &mut work.connection)?;
+            commands.clear();
             let wait = if is_idle { READ_WAIT } else { Duration::ZERO };
             // Whatever came, the stream is read: somebody may have filled it and died.
             if feed.fill(&mut work.connection, most, wait)? == 0 && is_idle {
                 std::thread::sleep(feed.pause());
             }
         }
-        let block = is_idle && work.feed.is_none();
+        let read = commands
+            .cmd("XREADGROUP")
+            .arg("GROUP")
+            .arg(&self.settings.group)
+            .arg(CONSUMER)
+            .arg("COUNT")
+            .arg(most);
+        if is_idle && work.feed.is_none() {
+            read.arg("BLOCK").arg(u64::try_from(READ_WAIT.as_millis()).expect("short"));
+        }
         let behind = after.map_or_else(|| ">".to_owned(), entry::text_of);
-        let acknowledges = !work.done.is_empty();
-        work.packed.clear();
-        self.acknowledge(work);
-        let packed = &mut work.packed;
-        packed.command(if block { 11 } else { 9 }).arg("XREADGROUP").arg("GROUP").arg(&self.settings.group);
-        packed.arg(CONSUMER).arg("COUNT").arg(most.to_string());
-        if block {
-            packed.arg("BLOCK").arg(READ_WAIT.as_millis().to_string());
-        }
-        packed.arg("STREAMS").arg(self.settings.key.as_str()).arg(behind);
-        if let Some(wire) = &mut work.wire {
-            wire.send(packed)?;
-            if acknowledges {
-                wire.acknowledged()?;
-            }
-            return Ok(wire.entries()?);
-        }
-        let answers = work.connection.req_packed_commands(packed.bytes(), 0, packed.commands())?;
-        let mut found = Value::Nil;
-        for answer in answers {
-            found = answer.extract_error()?;
-        }
+        read.arg("STREAMS").arg(self.settings.key.as_str()).arg(behind);
+        let (found,): (Value,) = commands.query(&mut work.connection)?;
         Ok(entry::entries_of(found)
             .ok_or_else(|| unexpected("XREADGROUP gave something else than entries"))?)
     }
 
-    /// Acknowledges what is done, if anything is, and waits until Redis has heard it.
-    fn send_acknowledgement(&self, work: &mut Work) -> Result<(), Broken> {
-        if work.done.is_empty() {
-            return Ok(());
-        }
-        work.packed.clear();
-        self.acknowledge(work);
-        let answers = work.connection.req_packed_commands(work.packed.bytes(), 0, 1)?;
-        answers.into_iter().try_for_each(|answer| answer.extract_error().map(drop))?;
-        Ok(())
-    }
-
     /// Adds the acknowledgement of all that is done.
-    fn acknowledge(&self, work: &mut Work) {
+    fn acknowledge(&self, work: &mut Work, commands: &mut Pipeline) {
         if work.done.is_empty() {
             return;
         }
-        let acknowledge = work.packed.command(3 + work.done.len()).arg("XACK");
-        acknowledge.arg(self.settings.key.as_str()).arg(&self.settings.group);
+        let acknowledge = commands.cmd("XACK").arg(self.settings.key.as_str()).arg(&self.settings.group);
         for id in work.done.drain(..) {
             acknowledge.arg(entry::text_of(id));
         }
+        acknowledge.ignore();
     }
 
     /// Translates entries and hands them in; those that make no sense are put aside.
@@ -436,7 +408,7 @@ impl Intake {
             .arg(code)
             .arg("reason")
             .arg(reason);
-        for (name, value) in entry.fields.iter().flat_map(Named::iter) {
+        for (name, value) in entry.fields.iter().flatten() {
             letter.arg([b"field:".as_slice(), name].concat()).arg(value);
         }
         letter.ignore();
@@ -472,12 +444,12 @@ impl Intake {
 /// An entry that came from a sorted set, with the fields of the member that it has.
 fn unpacked(entry: &Entry) -> Result<Entry, ApiError> {
     let Some(fields) = &entry.fields else { return Ok(entry.clone()) };
-    let member = fields.iter().find(|(name, _)| *name == sorted_set::FIELD.as_bytes());
+    let member = fields.iter().find(|(name, _)| name == sorted_set::FIELD.as_bytes());
     let mut fields = member
         .and_then(|(_, member)| sorted_set::fields(member))
         .ok_or_else(|| ApiError::new(-1135, "The member is no JSON object of texts and whole numbers."))?;
     fields.retain(|(name, _)| name != b"ref");
-    Ok(Entry { id: entry.id, fields: Some(fields.into_iter().collect()) })
+    Ok(Entry { id: entry.id, fields: Some(fields) })
 }
 
 /// The code of a dead letter whose place had gone by.

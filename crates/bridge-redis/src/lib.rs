@@ -22,13 +22,11 @@ mod entry;
 mod intake;
 mod keys;
 mod lease;
-mod packed;
 mod replies;
 mod server;
 mod settings;
 mod sorted_set;
 mod stats;
-mod wire;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};

@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 
 use journal::EventLogReader;
 use model::{AccountId, Event, EventBatch, PartitionId, Seq, SourceId};
-use redis::{Connection, ConnectionLike as _, Value, cmd, pipe};
+use redis::{Connection, cmd, pipe};
 
 use crate::answer::{Answer, Fields};
 use crate::keys::Keys;
-use crate::packed::Packed;
-use crate::server::{Broken, keep_serving, unexpected};
+use crate::server::{Broken, keep_serving};
 use crate::sorted_set::{FIELD, reference};
 use crate::stats::SourceStats;
 use crate::{Context, Registered, Replies, StreamSettings};
@@ -58,8 +57,6 @@ struct Work {
     open: BTreeMap<Seq, Answer>,
     ready: Vec<(String, Fields)>,
     position_at: Instant,
-    /// What is sent, in memory that is used again.
-    packed: Packed,
 }
 
 impl Replier {
@@ -102,7 +99,6 @@ impl Replier {
             open: BTreeMap::new(),
             ready: Vec::new(),
             position_at: Instant::now(),
-            packed: Packed::default(),
         };
         let egress = &self.context.exchange.egress[self.partition.index()];
         let subscription = egress.subscribe();
@@ -235,44 +231,47 @@ impl Replier {
         if self.settings.sorted_set.is_some() && !work.ready.is_empty() {
             self.add_references(work)?;
         }
-        let commands = &mut work.packed;
-        commands.clear();
-        commands.command(1).arg("MULTI");
+        let mut commands = pipe();
+        commands.atomic();
         for (entry, fields) in &work.ready {
             match self.settings.replies {
                 Replies::Off => {}
                 Replies::Stream { max } => {
-                    let add = commands.command(6 + 2 * fields.len()).arg("XADD").arg(self.keys.replies());
-                    add.arg("MAXLEN").arg("~").arg(max.to_string()).arg("*");
+                    let add = commands
+                        .cmd("XADD")
+                        .arg(self.keys.replies())
+                        .arg("MAXLEN")
+                        .arg("~")
+                        .arg(max)
+                        .arg("*");
                     for (name, value) in fields {
-                        add.arg(name).arg(value);
+                        add.arg(*name).arg(value);
                     }
+                    add.ignore();
                 }
                 Replies::Key { ttl } => {
                     let key = self.keys.reply(entry);
-                    let set = commands.command(2 + 2 * fields.len()).arg("HSET").arg(&key);
+                    let set = commands.cmd("HSET").arg(&key);
                     for (name, value) in fields {
-                        set.arg(name).arg(value);
+                        set.arg(*name).arg(value);
                     }
-                    let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).to_string();
-                    commands.command(3).arg("PEXPIRE").arg(&key).arg(millis);
+                    set.ignore();
+                    let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+                    commands.cmd("PEXPIRE").arg(&key).arg(millis).ignore();
                 }
             }
         }
         // A reader that begins anew has to see again what is open.
         let from = work.open.keys().next().map_or(work.seen.0, |oldest| oldest.0 - 1);
-        let position = commands.command(6).arg("HSET").arg(self.keys.position(self.partition));
-        position.arg("done").arg(work.seen.0.to_string()).arg("from").arg(from.to_string());
-        commands.command(1).arg("EXEC");
-        let answers = work.connection.req_packed_commands(commands.bytes(), 0, commands.commands())?;
-        // Each is a word, the last the list of what came of them: a refusal of any is one of all.
-        let mut done = Value::Nil;
-        for answer in answers {
-            done = answer.extract_error()?;
-        }
-        if !matches!(done, Value::Array(_)) {
-            return Err(unexpected("EXEC gave something else than a list").into());
-        }
+        commands
+            .cmd("HSET")
+            .arg(self.keys.position(self.partition))
+            .arg("done")
+            .arg(work.seen.0)
+            .arg("from")
+            .arg(from)
+            .ignore();
+        commands.query::<()>(&mut work.connection)?;
         self.stats.replies.fetch_add(u64::try_from(work.ready.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
         work.ready.clear();
         (work.written, self.done, work.position_at) = (work.seen, work.seen, Instant::now());

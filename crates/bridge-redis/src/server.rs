@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use journal::JournalError;
-use redis::{
-    Client, Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult,
-};
+use redis::{Client, Connection, ErrorKind, IntoConnectionInfo as _, Pipeline, RedisError, RedisResult};
 
-use crate::wire::Wire;
 use crate::{Context, Settings};
 
 /// Where Redis is.
 pub struct Server {
     client: Client,
-    info: ConnectionInfo,
     timeout: Duration,
 }
 
@@ -59,8 +55,7 @@ impl Server {
             let with_password = info.redis_settings().clone().set_password(password);
             info = info.set_redis_settings(with_password);
         }
-        let client = Client::open(info.clone()).map_err(wrong)?;
-        Ok(Self { client, info, timeout: settings.timeout })
+        Ok(Self { client: Client::open(info).map_err(wrong)?, timeout: settings.timeout })
     }
 
     /// A connection on which no answer takes longer than `blocking` and the timeout of the settings together.
@@ -69,11 +64,6 @@ impl Server {
         connection.set_read_timeout(Some(self.timeout + blocking))?;
         connection.set_write_timeout(Some(self.timeout))?;
         Ok(connection)
-    }
-
-    /// As [`Self::connect`], to read entries by; `None` where that takes the client.
-    pub(crate) fn wire(&self, blocking: Duration) -> RedisResult<Option<Wire>> {
-        Wire::connect(&self.info, self.timeout, self.timeout + blocking)
     }
 }
 
@@ -105,6 +95,11 @@ pub(crate) fn keep_serving(context: &Context, what: &str, mut serve: impl FnMut(
         context.pause(pause);
         pause = (pause * 2).min(LONGEST);
     }
+}
+
+/// Sends commands whose answers say nothing, if there are any.
+pub(crate) fn send(commands: &Pipeline, connection: &mut Connection) -> RedisResult<()> {
+    if commands.is_empty() { Ok(()) } else { commands.query(connection) }
 }
 
 /// Whether Redis says that something is there already.
