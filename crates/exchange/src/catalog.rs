@@ -13,7 +13,8 @@ pub struct Catalog {
     assets: Vec<AssetTerms>,
     asset_names: BTreeMap<AssetName, AssetId>,
     markets: Vec<MarketTerms>,
-    market_names: BTreeMap<MarketName, MarketId>,
+    /// Contracts (true) have names of their own: a spot market and a contract may share one, as at Binance.
+    market_names: BTreeMap<(bool, MarketName), MarketId>,
     /// By market: what a contract has beside the terms of every market. Shorter than `markets` while the last ones are spot markets.
     contracts: Vec<Option<Box<ContractTerms>>>,
     /// Accounts that are the insurance fund of some contract.
@@ -83,9 +84,14 @@ impl Catalog {
         self.asset_names.get(name).copied()
     }
 
-    /// The market of that name.
+    /// The spot market of that name.
     pub fn market_named(&self, name: &MarketName) -> Option<MarketId> {
-        self.market_names.get(name).copied()
+        self.market_names.get(&(false, *name)).copied()
+    }
+
+    /// The contract of that name.
+    pub fn contract_named(&self, name: &MarketName) -> Option<MarketId> {
+        self.market_names.get(&(true, *name)).copied()
     }
 
     /// All assets, by number.
@@ -115,21 +121,32 @@ impl Catalog {
     }
 
     pub(crate) fn add_market(&mut self, add: &AddMarket, home: PartitionId) -> Result<MarketId, Reject> {
-        self.check(&add.terms)?;
-        if self.market_names.contains_key(&add.terms.name) {
+        self.add(&add.terms, home, false)
+    }
+
+    /// Under the next number, and a name among spot markets or among contracts.
+    fn add(&mut self, terms: &MarketTerms, home: PartitionId, is_contract: bool) -> Result<MarketId, Reject> {
+        self.check(terms)?;
+        let name = (is_contract, terms.name);
+        if self.market_names.contains_key(&name) {
             return Err(Reject::NameTaken);
         }
         let market = MarketId(u32::try_from(self.markets.len()).expect("fewer than 2^32 markets"));
-        self.markets.push(add.terms);
+        self.markets.push(*terms);
         self.homes.push(home);
-        self.market_names.insert(add.terms.name, market);
+        self.market_names.insert(name, market);
         Ok(market)
+    }
+
+    /// As a snapshot has it, which tells behind all markets what is a contract.
+    pub(crate) fn restore_market(&mut self, terms: &MarketTerms, is_contract: bool) -> Result<(), Reject> {
+        self.add(terms, PartitionId::FIRST, is_contract).map(drop)
     }
 
     pub(crate) fn add_contract(&mut self, add: &AddContract) -> Result<MarketId, Reject> {
         self.check(&add.terms)?;
         self.check_contract(add)?;
-        let market = self.add_market(&AddMarket { terms: add.terms }, add.partition)?;
+        let market = self.add(&add.terms, add.partition, true)?;
         self.make_contract(market, add)?;
         Ok(market)
     }
@@ -152,10 +169,7 @@ impl Catalog {
 
     pub(crate) fn change_contract(&mut self, change: &AddContract) -> Result<MarketId, Reject> {
         let unknown = Reject::UnknownMarket { market: MarketId(u32::MAX) };
-        let market = self.market_named(&change.terms.name).ok_or(unknown)?;
-        if self.contract(market).is_none() {
-            return Err(Reject::NotContract { market });
-        }
+        let market = self.contract_named(&change.terms.name).ok_or(unknown)?;
         self.check(&change.terms)?;
         self.check_contract(change)?;
         self.change_terms(market, &change.terms)?;
@@ -180,9 +194,6 @@ impl Catalog {
         let market = self
             .market_named(&change.terms.name)
             .ok_or(Reject::UnknownMarket { market: MarketId(u32::MAX) })?;
-        if self.contract(market).is_some() {
-            return Err(Reject::IsContract { market });
-        }
         self.check(&change.terms)?;
         self.change_terms(market, &change.terms)?;
         Ok(market)

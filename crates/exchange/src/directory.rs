@@ -130,7 +130,7 @@ impl Partition {
         change: &AddContract,
         events: &mut Vec<Event>,
     ) -> Result<MarketId, Reject> {
-        let named = self.catalog.market_named(&change.terms.name);
+        let named = self.catalog.contract_named(&change.terms.name);
         let fund = named.and_then(|market| self.catalog.contract(market)).map(|contract| contract.fund);
         let market = self.catalog.change_contract(change)?;
         // Who was the fund is looked at like everybody else from now on.

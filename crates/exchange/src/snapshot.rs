@@ -7,7 +7,7 @@ use std::sync::Arc;
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
-    AccountId, AccountName, AddAsset, AddMarket, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
+    AccountId, AccountName, AddAsset, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
     EntryId, Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Marks, Message, OrderId, Origin,
     PartitionId, Partitions, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode,
     ReplacementId, RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WaitingOrder,
@@ -520,8 +520,8 @@ impl Partition {
             partition.catalog.add_asset(&AddAsset { terms })?;
             partition.accounts.add_asset();
         }
-        for terms in Vec::<MarketTerms>::decode(&mut input)? {
-            partition.catalog.add_market(&AddMarket { terms }, PartitionId::FIRST)?;
+        for (market, terms) in (0..).map(MarketId).zip(Vec::<MarketTerms>::decode(&mut input)?) {
+            partition.catalog.restore_market(&terms, futures.has_contract(market))?;
             partition.accounts.futures.add_market(PriceTicks::ZERO);
         }
         partition.restore_contracts(&futures)?;

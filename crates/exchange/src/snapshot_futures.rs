@@ -30,6 +30,12 @@ pub struct FuturesRecord {
 }
 coded_struct!(FuturesRecord { contracts, wallets, totals, stakes, orders, changed, in_danger, ranking });
 
+impl FuturesRecord {
+    pub(crate) fn has_contract(&self, market: MarketId) -> bool {
+        self.contracts.iter().any(|contract| contract.market == market)
+    }
+}
+
 #[derive(PartialEq, Eq)]
 struct ContractRecord {
     market: MarketId,

@@ -63,7 +63,9 @@ pub struct Catalog {
     assets: Vec<AssetTerms>,
     asset_names: BTreeMap<AssetName, AssetId>,
     markets: Vec<MarketTerms>,
+    /// Spot markets only: contracts have names of their own.
     market_names: BTreeMap<MarketName, MarketId>,
+    contract_names: BTreeMap<MarketName, MarketId>,
     accounts: Vec<Account>,
     account_names: BTreeMap<AccountName, AccountId>,
     keys: BTreeMap<ApiKeyId, ApiKey>,
@@ -106,9 +108,14 @@ impl Catalog {
         self.contracts.iter().map(|(market, contract)| (*market, contract))
     }
 
-    /// The market of that name.
+    /// The spot market of that name.
     pub fn market_by_name(&self, name: &MarketName) -> Option<MarketId> {
         self.market_names.get(name).copied()
+    }
+
+    /// The contract of that name.
+    pub fn contract_by_name(&self, name: &MarketName) -> Option<MarketId> {
+        self.contract_names.get(name).copied()
     }
 
     /// All markets, in the order of listing, contracts included.
@@ -174,8 +181,14 @@ impl Catalog {
         assert!(other.is_none(), "names of assets are unique");
     }
 
-    /// Lists a market or changes its terms.
+    /// Lists a spot market or changes its terms.
     pub(crate) fn add_market(&mut self, market: MarketId, terms: MarketTerms) {
+        self.list(market, terms);
+        let other = self.market_names.insert(terms.name, market);
+        assert!(other.is_none_or(|other| other == market), "names of spot markets are unique");
+    }
+
+    fn list(&mut self, market: MarketId, terms: MarketTerms) {
         let index = at(market.0);
         assert!(index <= self.markets.len(), "markets are listed under the next id");
         if let Some(before) = self.markets.get_mut(index) {
@@ -191,13 +204,14 @@ impl Catalog {
         } else {
             self.markets.push(terms);
             self.market_homes.push(PartitionId::FIRST);
-            let other = self.market_names.insert(terms.name, market);
-            assert!(other.is_none(), "names of markets are unique");
         }
     }
 
-    /// Makes a contract of a market, or gives it other terms.
-    pub(crate) fn add_contract(&mut self, market: MarketId, contract: &ContractTerms) {
+    /// Lists a contract or changes its terms.
+    pub(crate) fn add_contract(&mut self, market: MarketId, terms: MarketTerms, contract: &ContractTerms) {
+        self.list(market, terms);
+        let other = self.contract_names.insert(terms.name, market);
+        assert!(other.is_none_or(|other| other == market), "names of contracts are unique");
         self.contracts.insert(market, contract.clone());
     }
 
@@ -212,6 +226,15 @@ impl Catalog {
 
     pub(crate) fn load_contracts(&mut self, input: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.contracts = Vec::<(MarketId, ContractTerms)>::decode(input)?.into_iter().collect();
+        self.market_names.clear();
+        for (market, terms) in (0..).map(MarketId).zip(&self.markets) {
+            let names = if self.contracts.contains_key(&market) {
+                &mut self.contract_names
+            } else {
+                &mut self.market_names
+            };
+            names.insert(terms.name, market);
+        }
         Ok(())
     }
 
@@ -328,6 +351,7 @@ impl Catalog {
             asset_names,
             markets,
             market_names,
+            contract_names: BTreeMap::new(),
             accounts,
             account_names,
             keys_by_account: keys.iter().map(|(id, key)| (key.account, *id)).collect(),

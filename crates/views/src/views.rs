@@ -3,7 +3,7 @@
 use codec::{Coded, DecodeError, Reader};
 use model::{
     ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged, MarketId,
-    MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTriggered,
+    OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTriggered,
     PartitionId, PriceTicks, Seq, TimeNs, Traded,
 };
 
@@ -282,10 +282,13 @@ impl Views {
                 self.catalog.add_asset(*asset, *terms);
                 self.balances.add_asset();
             }
-            Event::MarketAdded { market, terms } => self.market_added(*market, terms),
+            Event::MarketAdded { market, terms } => {
+                self.catalog.add_market(*market, **terms);
+                self.market_added();
+            }
             Event::ContractAdded { market, terms, contract } => {
-                self.market_added(*market, terms);
-                self.catalog.add_contract(*market, contract);
+                self.catalog.add_contract(*market, **terms, contract);
+                self.market_added();
             }
             Event::FundsMoved(moved) => self.balances.funds_moved(moved),
             Event::AccountCreated { account, name, trade_group } => {
@@ -335,8 +338,7 @@ impl Views {
         }
     }
 
-    fn market_added(&mut self, market: MarketId, terms: &MarketTerms) {
-        self.catalog.add_market(market, *terms);
+    fn market_added(&mut self) {
         if self.markets.len() < self.catalog.markets().len() {
             self.markets.push(MarketData::new(&self.settings));
         }

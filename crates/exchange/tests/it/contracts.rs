@@ -190,7 +190,7 @@ pub fn beginning(plan: &Plan) -> Vec<Command> {
     }
     let feed = IndexSource { market: None, weight: 1 };
     let spot = IndexSource { market: Some(SPOT), weight: 2 };
-    let contracts = [("BTCUSDT_PERP", vec![spot, feed]), ("ETHUSDT_PERP", vec![feed, feed])];
+    let contracts = [("BTCUSDT", vec![spot, feed]), ("ETHUSDT_PERP", vec![feed, feed])];
     for (name, sources) in contracts {
         let terms = terms(name, 500_000);
         let contract = ContractTerms {

@@ -426,7 +426,9 @@ impl Story {
     }
 
     pub fn market(&self, market: &str) -> MarketId {
-        self.world.partition.catalog().market_named(&name(market)).unwrap_or(MarketId(99))
+        let catalog = self.world.partition.catalog();
+        let found = catalog.market_named(&name(market)).or_else(|| catalog.contract_named(&name(market)));
+        found.unwrap_or(MarketId(99))
     }
 
     fn asset(&self, asset: &str) -> AssetId {
