@@ -2,10 +2,11 @@
 //! catalog that a request can hold without a lock; it is made anew whenever something is listed or changed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use model::{
-    Amount, AssetId, AssetName, AssetTerms, MarketId, MarketName, MarketTerms, PartitionId, PriceTicks,
-    QtyLots, Side,
+    Amount, AssetId, AssetName, AssetTerms, ContractTerms, MarketId, MarketName, MarketTerms, PartitionId,
+    PriceTicks, QtyLots, Side,
 };
 use views::Catalog;
 
@@ -27,24 +28,27 @@ pub struct Listing {
     pub base: AssetTerms,
     /// What it is paid with.
     pub quote: AssetTerms,
+    /// What a perpetual contract has beside the settings of every market; `None` of a spot market.
+    pub contract: Option<Arc<ContractTerms>>,
 }
 
 /// Everything that is listed, in the order of listing.
 #[derive(Clone, Debug, Default)]
 pub struct Listings {
     assets: Vec<AssetTerms>,
+    /// By id.
     markets: Vec<Listing>,
-    by_symbol: HashMap<MarketName, usize>,
+    /// Contracts (true) have names of their own.
+    by_symbol: HashMap<(bool, MarketName), usize>,
 }
 
 impl Listings {
-    /// What the catalog has now of spot markets.
+    /// What the catalog has now.
     pub fn of(catalog: &Catalog) -> Self {
         let assets: Vec<AssetTerms> = catalog.assets().map(|(_, terms)| *terms).collect();
         let asset = |asset| *catalog.asset(asset).expect("a market's assets are listed before it");
         let markets: Vec<Listing> = catalog
             .markets()
-            .filter(|(market, _)| catalog.contract(*market).is_none())
             .map(|(market, terms)| Listing {
                 market,
                 home: catalog.market_home(market),
@@ -52,15 +56,16 @@ impl Listings {
                 terms: *terms,
                 base: asset(terms.base),
                 quote: asset(terms.quote),
+                contract: catalog.contract(market).cloned().map(Arc::new),
             })
             .collect();
         Self { assets, ..Self::with(markets) }
     }
 
-    /// Markets, and no assets by themselves.
+    /// Markets by their ids, from 0, and no assets by themselves.
     pub fn with(markets: Vec<Listing>) -> Self {
-        let by_symbol =
-            markets.iter().enumerate().map(|(index, listing)| (listing.terms.name, index)).collect();
+        let named = |listing: &Listing| (listing.contract.is_some(), listing.terms.name);
+        let by_symbol = markets.iter().enumerate().map(|(index, listing)| (named(listing), index)).collect();
         Self { assets: Vec::new(), markets, by_symbol }
     }
 
@@ -90,19 +95,33 @@ impl Listings {
         self.assets().find(|(_, terms)| terms.name == name)
     }
 
-    /// All markets.
-    pub fn markets(&self) -> &[Listing] {
-        &self.markets
+    /// All spot markets.
+    pub fn markets(&self) -> impl Iterator<Item = &Listing> {
+        self.markets.iter().filter(|listing| listing.contract.is_none())
     }
 
-    /// A market that an id names.
+    /// All perpetual contracts.
+    pub fn contracts(&self) -> impl Iterator<Item = &Listing> {
+        self.markets.iter().filter(|listing| listing.contract.is_some())
+    }
+
+    /// A market that an id names; it may be a contract.
     pub fn market(&self, market: MarketId) -> Option<&Listing> {
         self.markets.get(usize::try_from(market.0).expect("fits"))
     }
 
-    /// The market of that name; the error is what a client is told who asks for another.
+    /// The spot market of that name; the error is what a client is told who asks for another.
     pub fn symbol(&self, symbol: &str) -> Result<&Listing, ApiError> {
-        let found = MarketName::new(symbol).ok().and_then(|name| self.by_symbol.get(&name));
+        self.named(symbol, false)
+    }
+
+    /// The contract of that name; the error is what a client is told who asks for another.
+    pub fn contract(&self, symbol: &str) -> Result<&Listing, ApiError> {
+        self.named(symbol, true)
+    }
+
+    fn named(&self, symbol: &str, is_contract: bool) -> Result<&Listing, ApiError> {
+        let found = MarketName::new(symbol).ok().and_then(|name| self.by_symbol.get(&(is_contract, name)));
         if let Some(index) = found {
             return Ok(&self.markets[*index]);
         }
@@ -176,6 +195,16 @@ impl Listing {
     /// Decimals that a price may be given with before it is refused as too precise rather than as off the tick.
     pub const fn price_decimals(&self) -> u8 {
         if self.terms.price_scale > self.quote.scale { self.terms.price_scale } else { self.quote.scale }
+    }
+
+    /// Decimals of a quantity in whole lots.
+    pub fn quantity_decimals(&self) -> u8 {
+        let (mut lot, mut decimals) = (self.terms.base_atoms_per_lot.0, self.base.scale);
+        while decimals > 0 && lot % 10 == 0 {
+            lot /= 10;
+            decimals -= 1;
+        }
+        decimals
     }
 
     /// The price that the parameter `name` gives: exact, or an error.

@@ -174,7 +174,8 @@ pub fn order_ref(params: &Params<'_>, by_id: &str, by_name: &str) -> Result<Orde
     }
 }
 
-fn client_order_id(params: &Params<'_>, name: &str) -> Result<Option<ClientOrderId>, ApiError> {
+/// The name of an order that the parameter `name` gives, if it is sent.
+pub fn client_order_id(params: &Params<'_>, name: &str) -> Result<Option<ClientOrderId>, ApiError> {
     let Some(text) = params.optional(name)? else { return Ok(None) };
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
     if !text.bytes().all(legal) {
@@ -185,7 +186,8 @@ fn client_order_id(params: &Params<'_>, name: &str) -> Result<Option<ClientOrder
     Ok(Some(id))
 }
 
-fn side(text: &str) -> Result<Side, ApiError> {
+/// Which way an order goes.
+pub fn side(text: &str) -> Result<Side, ApiError> {
     match text {
         "BUY" => Ok(Side::Buy),
         "SELL" => Ok(Side::Sell),

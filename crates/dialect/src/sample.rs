@@ -37,5 +37,5 @@ pub fn btcusdt() -> Listing {
     };
     terms.check(&base, &quote).expect("the terms are sound");
     let (home, moving_to) = (PartitionId::FIRST, None);
-    Listing { market: MarketId(0), home, moving_to, terms, base, quote }
+    Listing { market: MarketId(0), home, moving_to, terms, base, quote, contract: None }
 }

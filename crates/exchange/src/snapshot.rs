@@ -7,8 +7,8 @@ use std::sync::Arc;
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use ledger::AssetTotals;
 use model::{
-    AccountId, AccountName, AddAsset, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId,
-    EntryId, Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Marks, Message, OrderId, Origin,
+    AccountId, AccountName, AddAsset, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, EntryId,
+    Envelope, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, Marks, Message, OrderId, Origin,
     PartitionId, Partitions, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, ReplaceMode,
     ReplacementId, RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WaitingOrder,
     WithdrawalId,

@@ -2,6 +2,8 @@
 //! whether it all adds up. JSON in, JSON out; amounts and prices are decimal text. Its paths begin with `/admin/v1`.
 
 mod accounts;
+mod contract_form;
+mod contracts;
 mod funds;
 mod keys;
 mod listed;
@@ -24,6 +26,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+pub use contract_form::{
+    BracketForm, ContractChange, ContractForm, Named as NamedByContract, PerpetualChange, SourceForm,
+};
 pub use market_form::{FormError, MarketChange, MarketForm};
 pub(crate) use table::{Body, Route, Success, TABLE};
 

@@ -3,6 +3,7 @@
 //! that they cannot differ. How a question arrives, and how it is signed there, is the matter of [`crate::server`] and
 //! [`crate::ws_api`].
 
+mod futures;
 mod table;
 
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 
 use axum::http::Method;
 
+pub(crate) use futures::{CONTRACT_ORDER, FUTURES};
 pub(crate) use table::TABLE;
 
 use crate::errors::ApiError;
@@ -34,6 +36,11 @@ impl Ask<'_> {
     }
 }
 
+/// Every endpoint there is.
+pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
+    TABLE.iter().chain(FUTURES)
+}
+
 /// What a handler promises.
 pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = Result<Json, ApiError>> + Send + 'a>>;
 
@@ -44,6 +51,8 @@ pub(crate) enum Security {
     Public,
     /// Everybody, with whatever parameters: some clients sign it, some do not, and there is nothing to protect.
     Anyhow,
+    /// Who names a key that has these permissions; nothing is signed.
+    Keyed(Permissions),
     /// Who signs with a key that has these permissions.
     Signed(Permissions),
 }
@@ -172,7 +181,7 @@ impl Endpoint {
         address: IpAddr,
         params: Params<'_>,
         unit: Result<TimeUnit, ApiError>,
-        prove: impl FnOnce(&Params<'_>, Permissions) -> Result<Caller, ApiError>,
+        prove: impl FnOnce(&Params<'_>, Security) -> Result<Caller, ApiError>,
     ) -> Result<Json, ApiError> {
         gateway.limited(gateway.limits.weigh(address, self.weight.of(&params), now_ns()))?;
         let caller = match self.security {
@@ -181,8 +190,13 @@ impl Endpoint {
                 None
             }
             Security::Anyhow => None,
-            Security::Signed(needed) => {
-                let caller = prove(&params, needed)?;
+            Security::Keyed(_) => {
+                let caller = prove(&params, self.security)?;
+                params.allow_signed(self.parameters)?;
+                Some(caller)
+            }
+            Security::Signed(_) => {
+                let caller = prove(&params, self.security)?;
                 params.allow_signed(self.parameters)?;
                 if self.orders > 0 {
                     gateway.limited(gateway.limits.place(caller.account, address, self.orders, now_ns()))?;
@@ -204,10 +218,11 @@ mod tests {
     #[test]
     fn nothing_stands_in_the_table_twice() {
         let (mut paths, mut methods) = (HashSet::new(), HashSet::new());
-        for endpoint in TABLE {
+        for endpoint in all() {
             assert!(paths.insert((&endpoint.verb, endpoint.path)), "{} {}", endpoint.verb, endpoint.path);
             if let Some(method) = endpoint.method {
-                assert!(methods.insert(method), "{method}");
+                // The WebSocket API of futures has names of its own.
+                assert!(methods.insert((endpoint.path.starts_with("/fapi"), method)), "{method}");
             }
             let mut names = HashSet::new();
             for parameter in endpoint.parameters {

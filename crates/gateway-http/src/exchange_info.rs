@@ -216,26 +216,17 @@ pub(crate) struct FuturesInfo {
     symbols: [(); 0],
 }
 
-fn no_futures(gateway: &Gateway, ask: &Ask<'_>, futures_type: &'static str) -> Json {
+/// No coin-margined futures: an empty list lets a client load that asks for them.
+pub(crate) fn coin_margined(gateway: &Gateway, ask: &Ask<'_>) -> Json {
     Json::ok(&FuturesInfo {
         timezone: "UTC",
         server_time: ask.unit.of(now_ns()),
-        futures_type,
+        futures_type: "C_MARGINED",
         rate_limits: gateway.limits.rules(),
         exchange_filters: [],
         assets: [],
         symbols: [],
     })
-}
-
-/// No USD-margined futures yet: an empty list lets a client load that asks for them.
-pub(crate) fn usd_margined(gateway: &Gateway, ask: &Ask<'_>) -> Json {
-    no_futures(gateway, ask, "U_MARGINED")
-}
-
-/// No coin-margined futures.
-pub(crate) fn coin_margined(gateway: &Gateway, ask: &Ask<'_>) -> Json {
-    no_futures(gateway, ask, "C_MARGINED")
 }
 
 #[cfg(test)]

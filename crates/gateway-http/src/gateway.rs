@@ -23,7 +23,9 @@ use tokio::time::{sleep, timeout};
 use views::Views;
 
 use crate::client::Entered;
+use crate::endpoint::Security;
 use crate::errors::ApiError;
+use crate::futures::listen_keys::ListenKeys;
 use crate::keys::{KeyStore, Permissions, random_text};
 use crate::limits::{Limits, Refusal};
 use crate::listings::{Listing, Listings};
@@ -34,7 +36,7 @@ use crate::params::Params;
 use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
 use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
-use crate::signature::{Caller, Signed, authenticate, signed_bytes};
+use crate::signature::{Caller, Signed, authenticate, named_key, permit, signed_bytes};
 
 /// What the handlers of both listeners share.
 pub struct Gateway {
@@ -45,6 +47,7 @@ pub struct Gateway {
     pub(crate) read_models: Arc<ReadModels>,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) listen_keys: ListenKeys,
     pub(crate) metrics: Arc<Metrics>,
     /// The bridge to Redis.
     pub(crate) redis: OnceLock<RedisStatus>,
@@ -79,6 +82,7 @@ impl Gateway {
             read_models,
             keys,
             limits,
+            listen_keys: ListenKeys::default(),
             metrics,
             redis: OnceLock::new(),
             sql_writers: OnceLock::new(),
@@ -226,20 +230,29 @@ impl Gateway {
         self.listings().await
     }
 
+    /// As [`Self::listings_with`], of a contract.
+    pub(crate) async fn listings_with_contract(&self, symbol: &str) -> Result<Arc<Listings>, ApiError> {
+        let listings = self.read_models.listings();
+        if listings.contract(symbol).is_ok() {
+            return Ok(listings);
+        }
+        self.listings().await
+    }
+
     /// Whether orders are taken for a market here, whatever the market itself says.
-    fn is_open(&self, listing: &Listing) -> bool {
+    pub(crate) fn takes_orders(&self, listing: &Listing) -> bool {
         let open = |pattern: &String| Pattern(pattern).matches(listing.terms.name.as_str());
         self.settings.open_markets.iter().any(open)
     }
 
     /// Refuses what would change a market that takes no orders here.
     pub(crate) fn check_open(&self, asked: Asked, listing: &Listing) -> Result<(), ApiError> {
-        if self.is_open(listing) { Ok(()) } else { Err(api_error(asked, &Reject::MarketClosed)) }
+        if self.takes_orders(listing) { Ok(()) } else { Err(api_error(asked, &Reject::MarketClosed)) }
     }
 
     /// What a market is said to do.
     pub(crate) fn status(&self, listing: &Listing) -> &'static str {
-        if listing.moving_to.is_some() || !self.is_open(listing) {
+        if listing.moving_to.is_some() || !self.takes_orders(listing) {
             return "BREAK";
         }
         status_name(listing.terms.status)
@@ -251,20 +264,40 @@ impl Gateway {
         Ok(ClientOrderId::new(&text).expect("letters and digits are visible"))
     }
 
-    /// Who sent a signed request.
+    /// Who sent a request, as far as its endpoint wants that to be proved.
     pub(crate) fn caller(
         &self,
         received: &Received,
         params: &Params<'_>,
-        needed: Permissions,
+        security: Security,
     ) -> Result<Caller, ApiError> {
+        let key = received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes);
+        let needed = match security {
+            Security::Signed(needed) => needed,
+            Security::Keyed(needed) => return self.named(key, received.address, needed),
+            Security::Public | Security::Anyhow => Permissions(0),
+        };
         let signed = Signed {
-            key: received.head.headers.get("x-mbx-apikey").map(HeaderValue::as_bytes),
+            key,
             bytes: &signed_bytes(received.query(), &received.body),
             params,
             peer: Some(received.address),
         };
         authenticate(&self.keys, &signed, needed, now_ns(), self.settings.max_recv_window_ms)
+    }
+}
+
+impl Gateway {
+    /// Who sent a request that names a key and is not signed.
+    pub(crate) fn named(
+        &self,
+        key: Option<&[u8]>,
+        address: IpAddr,
+        needed: Permissions,
+    ) -> Result<Caller, ApiError> {
+        let key = named_key(&self.keys, key)?;
+        permit(&key, needed, Some(address))?;
+        Ok(Caller { account: key.account(), key: key.stored.key, valid_until_ns: TimeNs::NEVER })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Binance's spot dialect over REST, and the operator's API: requests become commands, events and views become answers.
+//! Binance's dialects of spot and USD-M futures over REST and WebSocket, and the operator's API: requests become commands, events and views become answers.
 //! No trading state of its own; what the rules of trading are, is decided in `exchange`.
 //!
 //! The way of an order: [`server`] routes it, `trading` has it signed ([`signature`]) and translated ([`dialect::orders`]), hands it to
@@ -13,6 +13,7 @@ mod client;
 mod connection;
 mod endpoint;
 mod exchange_info;
+mod futures;
 mod gateway;
 mod health;
 pub mod keys;
@@ -38,7 +39,10 @@ mod ws_api;
 
 use dialect::{decimal, errors, listings, orders, params, rejects};
 
-pub use admin::{Admin, AdminToken, FormError, MarketChange, MarketForm};
+pub use admin::{
+    Admin, AdminToken, BracketForm, ContractChange, ContractForm, FormError, MarketChange, MarketForm,
+    NamedByContract, PerpetualChange, SourceForm,
+};
 pub use dialect::Listings;
 pub use gateway::{Gateway, TimeUnit};
 pub use health::HealthSettings;

@@ -78,7 +78,7 @@ impl<'l> Chosen<'l> {
             (Some(_), Some(_)) => return Err(ApiError::bad_combination()),
             (Some(_), None) => return one(params, listings).map(Self::One),
             (None, Some(names)) => {
-                let mut several = Vec::with_capacity(names.len().min(listings.markets().len()));
+                let mut several = Vec::new();
                 for name in names {
                     let listing = listings.symbol(name)?;
                     if several.iter().any(|other: &&Listing| other.market == listing.market) {
@@ -88,7 +88,7 @@ impl<'l> Chosen<'l> {
                 }
                 several
             }
-            (None, None) => listings.markets().iter().collect(),
+            (None, None) => listings.markets().collect(),
         };
         Ok(Self::Many(several.into_iter().filter(|listing| has_status(listing, wanted)).collect()))
     }
@@ -141,7 +141,7 @@ impl PartialSchema for PriceLevel {
 impl ToSchema for PriceLevel {}
 
 impl PriceLevel {
-    fn of(listing: &Listing, (price, open): (PriceTicks, QtyLots)) -> Self {
+    pub(crate) fn of(listing: &Listing, (price, open): (PriceTicks, QtyLots)) -> Self {
         Self(listing.price(price), listing.quantity(open))
     }
 }
@@ -215,8 +215,17 @@ async fn public_trades(gateway: &Gateway, ask: &Ask<'_>, page: &Page<TradeId>) -
     let unit = ask.unit;
     let listings = gateway.listings().await?;
     let listing = one(&ask.params, &listings)?;
-    let trades = gateway.with_market(listing, |views| views.tape(listing.market).trades(page)).await?;
+    let trades = trades_of(gateway, listing, page).await?;
     Ok(Json::ok(&trades.iter().map(|trade| PublicTrade::of(listing, unit, trade)).collect::<Vec<_>>()))
+}
+
+/// Trades of a market.
+pub(crate) async fn trades_of(
+    gateway: &Gateway,
+    listing: &Listing,
+    page: &Page<TradeId>,
+) -> Result<Vec<Trade>, ApiError> {
+    gateway.with_market(listing, |views| views.tape(listing.market).trades(page)).await
 }
 
 #[derive(Serialize, ToSchema)]
@@ -249,7 +258,19 @@ impl Aggregated {
 }
 
 pub(crate) async fn agg_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
-    let params = &ask.params;
+    let unit = ask.unit;
+    let listings = gateway.listings().await?;
+    let listing = one(&ask.params, &listings)?;
+    let aggs = aggs_of(gateway, &ask.params, listing).await?;
+    Ok(Json::ok(&aggs.iter().map(|agg| Aggregated::of(listing, unit, agg)).collect::<Vec<_>>()))
+}
+
+/// Aggregated trades of a market, those that are asked for.
+pub(crate) async fn aggs_of(
+    gateway: &Gateway,
+    params: &Params<'_>,
+    listing: &Listing,
+) -> Result<Vec<AggTrade>, ApiError> {
     let page = Page {
         from: params.optional_number("fromId")?,
         start_ns: params.optional_start("startTime")?,
@@ -259,18 +280,14 @@ pub(crate) async fn agg_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     if page.from.is_some() && (page.start_ns.is_some() || page.end_ns.is_some()) {
         return Err(ApiError::bad_combination());
     }
-    let unit = ask.unit;
-    let listings = gateway.listings().await?;
-    let listing = one(params, &listings)?;
-    let aggs = gateway.with_market(listing, |views| views.tape(listing.market).agg_trades(&page)).await?;
-    Ok(Json::ok(&aggs.iter().map(|agg| Aggregated::of(listing, unit, agg)).collect::<Vec<_>>()))
+    gateway.with_market(listing, |views| views.tape(listing.market).agg_trades(&page)).await
 }
 
 /// A candle as its array of twelve.
 pub(crate) struct Kline<'l> {
-    listing: &'l Listing,
-    unit: TimeUnit,
-    candle: Candle,
+    pub(crate) listing: &'l Listing,
+    pub(crate) unit: TimeUnit,
+    pub(crate) candle: Candle,
 }
 
 impl Serialize for Kline<'_> {
@@ -337,22 +354,27 @@ fn time_zone(text: &str) -> Option<UtcOffset> {
     if minutes < 60 { UtcOffset::from_minutes(sign * (hours * 60 + minutes)) } else { None }
 }
 
-pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
-    let params = &ask.params;
+/// Which candles are asked for.
+pub(crate) fn candle_query(gateway: &Gateway, params: &Params<'_>) -> Result<CandleQuery, ApiError> {
     let interval =
         Interval::from_name(params.required("interval")?).ok_or_else(ApiError::invalid_interval)?;
     let offset = match params.optional("timeZone")? {
         None => UtcOffset::UTC,
         Some(text) => time_zone(text).ok_or_else(|| ApiError::invalid_value("timeZone"))?,
     };
-    let query = CandleQuery {
+    Ok(CandleQuery {
         interval,
         offset,
         start: params.optional_start("startTime")?,
         end: params.optional_end("endTime")?,
         limit: params.limit(500, gateway.settings.max_list_entries)?,
         now: now_ns(),
-    };
+    })
+}
+
+pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let query = candle_query(gateway, params)?;
     let unit = ask.unit;
     let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
@@ -400,6 +422,18 @@ pub(crate) struct WindowPrices {
     low_price: Decimal,
 }
 
+impl WindowPrices {
+    pub(crate) fn of(listing: &Listing, ticker: &Ticker) -> Self {
+        let price = |price: Option<PriceTicks>| listing.price(price.unwrap_or(PriceTicks::ZERO));
+        let told = ticker.prices;
+        Self {
+            open_price: price(told.map(|prices| prices.open)),
+            high_price: price(told.map(|prices| prices.high)),
+            low_price: price(told.map(|prices| prices.low)),
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WindowTotals {
@@ -410,6 +444,21 @@ pub(crate) struct WindowTotals {
     first_id: i64,
     last_id: i64,
     count: u64,
+}
+
+impl WindowTotals {
+    pub(crate) fn of(listing: &Listing, unit: TimeUnit, ticker: &Ticker) -> Self {
+        let id = |id: Option<TradeId>| id.map_or(-1, |id| i64::try_from(id.0).expect("ids stay below 2^53"));
+        Self {
+            volume: listing.base_amount(ticker.volume),
+            quote_volume: listing.quote_amount(ticker.quote_volume),
+            open_time: unit.of(ticker.open_time),
+            close_time: unit.of(ticker.close_time),
+            first_id: id(ticker.first_trade),
+            last_id: id(ticker.last_trade),
+            count: ticker.trades,
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -429,6 +478,18 @@ pub(crate) struct Change {
     price_change: Decimal,
     price_change_percent: Decimal,
     weighted_avg_price: Decimal,
+}
+
+impl Change {
+    pub(crate) fn of(listing: &Listing, ticker: &Ticker) -> Self {
+        let (open, last) = ticker.prices.map_or((0, 0), |prices| (prices.open.0, prices.last.0));
+        let average = listing.average_price(ticker.quote_volume, ticker.volume);
+        Self {
+            price_change: listing.price(PriceTicks(last - open)),
+            price_change_percent: percent(open, last),
+            weighted_avg_price: average.unwrap_or(Decimal::zero(listing.price_decimals())),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -495,30 +556,11 @@ impl TickerReply {
     fn of(listing: &Listing, unit: TimeUnit, form: TickerForm, ticker: &Ticker) -> Self {
         let told = ticker.prices;
         let price = |price: Option<PriceTicks>| listing.price(price.unwrap_or(PriceTicks::ZERO));
-        let id = |id: Option<TradeId>| id.map_or(-1, |id| i64::try_from(id.0).expect("ids stay below 2^53"));
         let symbol = Symbol(listing.terms.name);
-        let prices = WindowPrices {
-            open_price: price(told.map(|prices| prices.open)),
-            high_price: price(told.map(|prices| prices.high)),
-            low_price: price(told.map(|prices| prices.low)),
-        };
+        let prices = WindowPrices::of(listing, ticker);
         let last_price = price(told.map(|prices| prices.last));
-        let totals = WindowTotals {
-            volume: listing.base_amount(ticker.volume),
-            quote_volume: listing.quote_amount(ticker.quote_volume),
-            open_time: unit.of(ticker.open_time),
-            close_time: unit.of(ticker.close_time),
-            first_id: id(ticker.first_trade),
-            last_id: id(ticker.last_trade),
-            count: ticker.trades,
-        };
-        let (open, last) = told.map_or((0, 0), |prices| (prices.open.0, prices.last.0));
-        let average = listing.average_price(ticker.quote_volume, ticker.volume);
-        let change = Change {
-            price_change: listing.price(PriceTicks(last - open)),
-            price_change_percent: percent(open, last),
-            weighted_avg_price: average.unwrap_or(Decimal::zero(listing.price_decimals())),
-        };
+        let totals = WindowTotals::of(listing, unit, ticker);
+        let change = Change::of(listing, ticker);
         match form {
             TickerForm::Mini => Self::Mini(Box::new(MiniTicker { symbol, prices, last_price, totals })),
             TickerForm::Window => {
@@ -625,7 +667,7 @@ pub(crate) struct BookPrices {
 }
 
 impl BookPrices {
-    fn of(listing: &Listing, book: BookTicker) -> Self {
+    pub(crate) fn of(listing: &Listing, book: BookTicker) -> Self {
         let nothing = (PriceTicks::ZERO, QtyLots::ZERO);
         let (bid, ask) = (book.bid.unwrap_or(nothing), book.ask.unwrap_or(nothing));
         Self {
@@ -657,7 +699,7 @@ pub(crate) async fn book_ticker(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json
 
 /// What an asset's fees are in all markets: none that is listed is more expensive.
 pub(crate) fn highest_fees_ppm(listings: &Listings) -> (u32, u32) {
-    listings.markets().iter().fold((0, 0), |(maker, taker), listing| {
+    listings.markets().fold((0, 0), |(maker, taker), listing| {
         (maker.max(listing.terms.maker_fee_ppm), taker.max(listing.terms.taker_fee_ppm))
     })
 }

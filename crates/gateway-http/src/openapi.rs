@@ -99,7 +99,7 @@ pub(crate) fn one_or_list(one: RefOr<Schema>) -> RefOr<Schema> {
 
 /// The schema of an enum that is written as the one of these types that it holds.
 macro_rules! any_of_types {
-    ($name:ident: $($held:ident),+) => {
+    ($name:ident: $($held:ty),+) => {
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::openapi::any_of([$($crate::openapi::reference::<$held>()),+]).into()

@@ -43,6 +43,13 @@ const NO_LIST: i8 = -1;
 #[schema(value_type = String, max_length = 36)]
 pub(crate) struct Name(pub(crate) ClientOrderId);
 
+impl Name {
+    /// One that the exchange has made up.
+    pub(crate) fn of(name: &str) -> Self {
+        Self(ClientOrderId::new(name).expect("the exchange's names are short"))
+    }
+}
+
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_str())

@@ -134,6 +134,7 @@ impl ReadModels {
                 event,
                 Event::AssetAdded { .. }
                     | Event::MarketAdded { .. }
+                    | Event::ContractAdded { .. }
                     | Event::MarketPlaced { .. }
                     | Event::MarketMoving { .. }
             )

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::admin::{self, Admin};
 use crate::client::Entered;
 use crate::connection::Door;
-use crate::endpoint::{Endpoint, TABLE};
+use crate::endpoint::{self, Endpoint};
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Received, Refused, now_ns};
 use crate::health;
@@ -43,7 +43,7 @@ impl From<TcpListener> for Port {
     }
 }
 
-/// Serves Binance's spot dialect on `port` until `shutdown` is done, then lets begun requests finish for at most the
+/// Serves Binance's dialects of spot and USD-M futures on `port` until `shutdown` is done, then lets begun requests finish for at most the
 /// setting `stop_timeout`. To be called before the sequencer stops, so that what was handed in is still answered.
 pub async fn serve(port: impl Into<Port>, gateway: Arc<Gateway>, shutdown: impl Future<Output = ()>) {
     let Port { listener, tls } = port.into();
@@ -62,14 +62,15 @@ fn public(gateway: Arc<Gateway>) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(async || health::live()))
         .route("/health/ready", get(async |State(gateway): State<Arc<Gateway>>| health::ready(&gateway)))
-        .route("/ws-api/v3", get(ws_api::open));
+        .route("/ws-api/v3", get(ws_api::open))
+        .route("/ws-fapi/v1", get(ws_api::open_futures));
     for path in ["/ws", "/ws/", "/ws/{*tail}"] {
         router = router.route(path, get(market::raw));
     }
     for path in ["/stream", "/stream/", "/stream/{*tail}"] {
         router = router.route(path, get(market::combined));
     }
-    for endpoint in TABLE {
+    for endpoint in endpoint::all() {
         let filter = MethodFilter::try_from(endpoint.verb.clone()).expect("a verb of HTTP");
         let handler = async |State(gateway): State<Arc<Gateway>>, received: Received| {
             answer(endpoint, &gateway, &received).await
@@ -85,8 +86,8 @@ fn public(gateway: Arc<Gateway>) -> Router {
 async fn answer(endpoint: &'static Endpoint, gateway: &Gateway, received: &Received) -> Response {
     let begun = Instant::now();
     let mut placing = None;
-    let prove = |params: &Params<'_>, needed| {
-        let caller = gateway.caller(received, params, needed)?;
+    let prove = |params: &Params<'_>, security| {
+        let caller = gateway.caller(received, params, security)?;
         placing = (endpoint.orders > 0).then_some(caller.account);
         Ok(caller)
     };

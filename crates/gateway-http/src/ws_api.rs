@@ -1,4 +1,4 @@
-//! The WebSocket API, `/ws-api/v3`: the endpoints of [`crate::endpoint`] by their method names, and what belongs to the
+//! The WebSocket APIs, `/ws-api/v3` and `/ws-fapi/v1`: the endpoints of [`crate::endpoint`] by their method names, and what belongs to the
 //! connection itself: sessions, and subscriptions to an account's events. Source: web-socket-api.md.
 //!
 //! Requests of one connection are answered at the same time, each when it is done; but they reach the sequencer in the order
@@ -29,7 +29,7 @@ use serde::Serialize;
 use self::request::{Request, Unreadable};
 use crate::client::Dialled;
 use crate::connection::Peer;
-use crate::endpoint::{Endpoint, Kind, Parameter, TABLE};
+use crate::endpoint::{Endpoint, FUTURES, Kind, Parameter, Security, TABLE};
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, Refused, TimeUnit, now_ns};
 use crate::keys::{ApiKey, Permissions};
@@ -39,10 +39,15 @@ use crate::signature::{Caller, deadline, named_key, permit, verify};
 use crate::streams::hub::{Right, UserSubscription};
 use crate::streams::{Conversation, Ending, Outbox, accept};
 
-/// The endpoints by their names here.
-static METHODS: LazyLock<HashMap<&'static str, &'static Endpoint>> = LazyLock::new(|| {
-    TABLE.iter().filter_map(|endpoint| endpoint.method.map(|method| (method, endpoint))).collect()
-});
+/// Endpoints by their names here.
+type Methods = LazyLock<HashMap<&'static str, &'static Endpoint>>;
+
+fn named(table: &'static [Endpoint]) -> HashMap<&'static str, &'static Endpoint> {
+    table.iter().filter_map(|endpoint| endpoint.method.map(|method| (method, endpoint))).collect()
+}
+
+static SPOT_METHODS: Methods = LazyLock::new(|| named(TABLE));
+static FUTURES_METHODS: Methods = LazyLock::new(|| named(FUTURES));
 
 /// What a request about the connection itself weighs. Source: web-socket-api.md, "Session" and "User Data Stream".
 const WEIGHT_OF_CONNECTION: u32 = 2;
@@ -77,6 +82,28 @@ impl Manner {
 
 /// Opens a connection: `/ws-api/v3`.
 pub(crate) async fn open(
+    state: State<Arc<Gateway>>,
+    dialled: Dialled,
+    peer: Extension<Arc<Peer>>,
+    query: RawQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refused> {
+    open_with(&SPOT_METHODS, state, dialled, peer, query, upgrade)
+}
+
+/// Opens a connection to the API of futures: `/ws-fapi/v1`.
+pub(crate) async fn open_futures(
+    state: State<Arc<Gateway>>,
+    dialled: Dialled,
+    peer: Extension<Arc<Peer>>,
+    query: RawQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refused> {
+    open_with(&FUTURES_METHODS, state, dialled, peer, query, upgrade)
+}
+
+fn open_with(
+    methods: &'static Methods,
     State(gateway): State<Arc<Gateway>>,
     Dialled(address): Dialled,
     Extension(peer): Extension<Arc<Peer>>,
@@ -89,13 +116,14 @@ pub(crate) async fn open(
     Ok(accept(upgrade, peer, &settings, move |outbox| {
         let connected = manner.unit.of(now_ns());
         let session = Mutex::default();
-        let connection = ApiConnection { gateway, address, outbox, manner, connected, session };
+        let connection = ApiConnection { methods, gateway, address, outbox, manner, connected, session };
         ApiConversation { connection: Arc::new(connection), in_flight: FuturesUnordered::new() }
     }))
 }
 
 /// One connection.
 pub(crate) struct ApiConnection {
+    methods: &'static Methods,
     gateway: Arc<Gateway>,
     /// Of the client, as far as proxies of one's own tell.
     address: IpAddr,
@@ -253,7 +281,7 @@ impl ApiConnection {
             "userDataStream.subscribe.signature" => Self::subscribe_signed,
             "userDataStream.unsubscribe" => Self::unsubscribe,
             method => {
-                let Some(endpoint) = METHODS.get(method) else {
+                let Some(endpoint) = self.methods.get(method) else {
                     return self.count(1).and_then(|()| Err(ApiError::unknown_method()));
                 };
                 self.gateway.limited(self.gateway.limits.enter(self.address, now_ns()))?;
@@ -271,8 +299,8 @@ impl ApiConnection {
         placing: &mut Option<AccountId>,
     ) -> Result<Json, ApiError> {
         let begun = Instant::now();
-        let prove = |params: &Params<'_>, needed| {
-            let caller = self.caller(request, params, needed)?;
+        let prove = |params: &Params<'_>, security| {
+            let caller = self.caller(request, params, security)?;
             *placing = (endpoint.orders > 0).then_some(caller.account);
             Ok(caller)
         };
@@ -295,8 +323,16 @@ impl ApiConnection {
         &self,
         request: &Request<'_>,
         params: &Params<'_>,
-        needed: Permissions,
+        security: Security,
     ) -> Result<Caller, ApiError> {
+        let needed = match security {
+            Security::Signed(needed) => needed,
+            Security::Keyed(needed) if request.sent("apiKey").is_some() => {
+                return self.gateway.named(request.sent("apiKey").map(str::as_bytes), self.address, needed);
+            }
+            Security::Keyed(needed) => needed,
+            Security::Public | Security::Anyhow => Permissions(0),
+        };
         if request.sent("apiKey").is_some() || request.sent("signature").is_some() {
             return self.signer(request, needed).map(|(_, caller)| caller);
         }

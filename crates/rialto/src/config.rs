@@ -1,6 +1,8 @@
 //! The settings file: every setting with its default and its check. A wrong one is refused with its line and what would be
 //! right. The commented file that `rialto init` writes is [`TEMPLATE`]; a test holds the two together.
 
+mod contracts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +13,8 @@ use anyhow::anyhow;
 use bridge_redis::{CacheSettings, Replies, SortedSet, StreamSettings, Take};
 use gateway_http::market_pattern::most_specific;
 use gateway_http::{
-    CertificateFiles, GatewaySettings, HealthSettings, LimitSettings, MarketForm, SocketSettings,
+    CertificateFiles, ContractForm, GatewaySettings, HealthSettings, LimitSettings, MarketForm,
+    SocketSettings,
 };
 use model::{AssetId, AssetTerms, IpRange, MarketTerms, PartitionId};
 use serde::{Deserialize, Deserializer};
@@ -69,6 +72,8 @@ pub struct Config {
     pub assets: Vec<Spanned<Asset>>,
     #[serde(rename = "market")]
     pub markets: Vec<Spanned<MarketForm>>,
+    #[serde(rename = "contract")]
+    pub contracts: Vec<Spanned<ContractForm>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -251,6 +256,12 @@ pub struct Views {
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub own_trades_kept_per_account: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub income_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub income_kept_per_account: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub fundings_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub trades_kept: usize,
 }
 
@@ -406,6 +417,7 @@ impl Default for Config {
             sql: Sql::default(),
             assets: Vec::new(),
             markets: Vec::new(),
+            contracts: Vec::new(),
         }
     }
 }
@@ -616,6 +628,9 @@ impl Default for Views {
             orders_kept_per_account: settings.orders_kept_per_account,
             own_trades_kept: settings.own_trades_kept,
             own_trades_kept_per_account: settings.own_trades_kept_per_account,
+            income_kept: settings.income_kept,
+            income_kept_per_account: settings.income_kept_per_account,
+            fundings_kept: settings.fundings_kept,
             trades_kept: settings.trades_kept,
         }
     }
@@ -793,7 +808,7 @@ impl Config {
                 return Err(at(start, &format!("the market {} is listed twice", form.name)));
             }
         }
-        Ok(())
+        self.check_contracts(text, &assets)
     }
 
     /// What an empty data directory begins with.
@@ -958,6 +973,9 @@ impl Config {
             orders_kept_per_account: self.views.orders_kept_per_account,
             own_trades_kept: self.views.own_trades_kept,
             own_trades_kept_per_account: self.views.own_trades_kept_per_account,
+            income_kept: self.views.income_kept,
+            income_kept_per_account: self.views.income_kept_per_account,
+            fundings_kept: self.views.fundings_kept,
             trades_kept: self.views.trades_kept,
             agg_trades_kept: self.views.trades_kept,
             ..ViewSettings::default()
@@ -971,11 +989,16 @@ impl Config {
 }
 
 fn market_terms(form: &MarketForm, assets: &[AssetTerms]) -> anyhow::Result<MarketTerms> {
-    let find = |field: &str, name: &str| {
-        let found = (0..).map(AssetId).zip(assets).find(|(_, asset)| asset.name.as_str() == name);
-        found.ok_or_else(|| anyhow!("{field} = \"{name}\" is no asset: add an [[asset]] of that name"))
-    };
-    Ok(form.terms(find("base", &form.base)?, find("quote", &form.quote)?)?)
+    Ok(form.terms(find_asset(assets, "base", &form.base)?, find_asset(assets, "quote", &form.quote)?)?)
+}
+
+fn find_asset<'a>(
+    assets: &'a [AssetTerms],
+    field: &str,
+    name: &str,
+) -> anyhow::Result<(AssetId, &'a AssetTerms)> {
+    let found = (0..).map(AssetId).zip(assets).find(|(_, asset)| asset.name.as_str() == name);
+    found.ok_or_else(|| anyhow!("{field} = \"{name}\" is no asset: add an [[asset]] of that name"))
 }
 
 fn clamp_mib(mib: u64) -> u64 {
@@ -1088,6 +1111,9 @@ mod tests {
             "orders_kept_per_account",
             "own_trades_kept",
             "own_trades_kept_per_account",
+            "income_kept",
+            "income_kept_per_account",
+            "fundings_kept",
             "trades_kept",
             "url",
             "password_env",

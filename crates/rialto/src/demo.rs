@@ -1,4 +1,4 @@
-//! The demo: three markets that move by themselves, two funded accounts, keys to copy.
+//! The demo: three markets and two perpetual contracts that move by themselves, two funded accounts, keys to copy.
 
 mod directory;
 mod traders;
@@ -10,12 +10,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use gateway_http::{Grant, IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
 use model::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, KeyKind, Reference,
-    Seq, TradeGroup,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, Command, CreateAccount, Deposit, KeyKind, MoveFunds,
+    Reference, Seq, TimeNs, TradeGroup, Wallet,
 };
 use simulator::client::Mandate;
 use simulator::market::Pace;
 use tokio::sync::watch;
+use toml::Spanned;
 use views::Catalog;
 
 pub use directory::ask;
@@ -27,9 +28,17 @@ use crate::config::{Config, TEMPLATE, is_loopback};
 use crate::serve;
 use crate::terminal::say;
 
+/// What the demo lists beside the markets of [`TEMPLATE`].
+const CONTRACTS: &str = include_str!("demo/contracts.toml");
+
+/// The account that is the insurance fund of both.
+const FUND: &str = "insurance";
+
 const ACCOUNTS: [&str; 2] = ["demo-alice", "demo-bob"];
 /// Whole units of each asset that a demo account begins with.
 const FUNDS: [(&str, i128); 3] = [("BTC", 100), ("ETH", 1_000), ("USDT", 10_000_000)];
+/// Whole USDT of that which are in the futures wallet.
+const MARGIN: i128 = 1_000_000;
 
 /// How the demo is started.
 #[derive(Args, Clone, Debug)]
@@ -92,13 +101,15 @@ pub fn start(options: &Options) -> anyhow::Result<()> {
             );
         }
     }
-    let mut config = Config::parse(TEMPLATE)?;
+    let mut config = Config::parse(&format!("{TEMPLATE}\n{CONTRACTS}"))?;
     config.public.listen = options.listen;
     config.admin.listen = options.admin_listen;
     config.data_dir.clone_from(&options.data);
     config.partitions.count = options.partitions.unwrap_or(1);
-    for (form, partition) in config.markets.iter_mut().zip((0..config.partitions.count).cycle()) {
-        form.get_mut().partition = Some(partition);
+    let forms = config.markets.iter_mut().map(Spanned::get_mut);
+    let forms = forms.chain(config.contracts.iter_mut().map(|form| &mut form.get_mut().market));
+    for (form, partition) in forms.zip((0..config.partitions.count).cycle()) {
+        form.partition = Some(partition);
     }
     traders::set_prices(&mut config, &options.prices)?;
     if options.demo != Moves::Off {
@@ -194,6 +205,23 @@ impl Demo {
     pub fn hand_in(&mut self, first: &mut Vec<Command>) -> Vec<StoredKey> {
         first.append(&mut self.commands);
         std::mem::take(&mut self.issued)
+    }
+
+    /// Gives the insurance fund of a new exchange its money, behind the command that opens its account.
+    pub fn insure(first: &mut Vec<Command>) -> anyhow::Result<()> {
+        let opened = first.iter().filter_map(|command| match command {
+            Command::CreateAccount(create) => Some(create.name),
+            _ => None,
+        });
+        let Some((account, _)) = (1..).map(AccountId).zip(opened).find(|(_, name)| name.as_str() == FUND)
+        else {
+            return Ok(());
+        };
+        let (asset, amount) = (AssetId(2), Amount(MARGIN * 100_000_000));
+        let reference = Reference::new(FUND)?;
+        first.push(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
+        first.push(into_futures(account, asset, amount.0));
+        Ok(())
     }
 
     /// Tells everybody that it is open at this address; the traders, who are about to go there.
@@ -292,6 +320,7 @@ fn accounts(
                 reference,
             })));
         }
+        commands.push(into_futures(account, AssetId(2), MARGIN * 100_000_000));
         let grant = Grant::new(account, Permissions::READ.and(Permissions::TRADE));
         let IssuedKey { command, secret } = match kept.of(name) {
             Some((key, secret)) => IssuedKey { command: keys.reissue(grant, key, &secret)?, secret },
@@ -305,6 +334,17 @@ fn accounts(
     Ok((demo_keys, stored, commands))
 }
 
+/// Puts money of a new account into its futures wallet.
+fn into_futures(account: AccountId, asset: AssetId, atoms: i128) -> Command {
+    Command::MoveFunds(Box::new(MoveFunds {
+        account,
+        asset,
+        amount: Amount(atoms),
+        to: Wallet::Futures,
+        valid_until_ns: TimeNs::NEVER,
+    }))
+}
+
 /// Prints who moves the markets, the keys, and a line to copy for curl and for ccxt.
 fn announce(address: SocketAddr, keys: &[DemoKey], mandate: Option<&Mandate>) {
     match mandate {
@@ -316,7 +356,9 @@ fn announce(address: SocketAddr, keys: &[DemoKey], mandate: Option<&Mandate>) {
             say!("Nobody moves the markets but you. --demo calm and --demo busy bring simulated traders.\n");
         }
     }
-    say!("Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT:");
+    say!(
+        "Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT, a tenth of it in the futures wallet:"
+    );
     for DemoKey { name, key, secret } in keys {
         say!("  {name}\n    key    {key}\n    secret {secret}");
     }

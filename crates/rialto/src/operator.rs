@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api;
+mod contracts;
 mod funds;
 mod keys;
 mod listed;
@@ -26,6 +27,8 @@ pub enum Command {
     Asset(On<listed::AssetCommand>),
     /// Markets of a running exchange.
     Market(Box<On<listed::MarketCommand>>),
+    /// Perpetual contracts of a running exchange.
+    Contract(Box<On<contracts::ContractCommand>>),
     /// Partitions: adding one, what lives where, and moving markets.
     #[command(subcommand)]
     Partition(PartitionCommand),
@@ -104,6 +107,9 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         Command::Asset(On { server, action }) => (server, listed::asset(&Exchange::of(server)?, action)?),
         Command::Market(market) => {
             (&market.server, listed::market(&Exchange::of(&market.server)?, &market.action)?)
+        }
+        Command::Contract(contract) => {
+            (&contract.server, contracts::run(&Exchange::of(&contract.server)?, &contract.action)?)
         }
         Command::Partition(PartitionCommand::Add { data }) => return crate::partitions::add(data),
         Command::Partition(PartitionCommand::List(Plain { server })) => {

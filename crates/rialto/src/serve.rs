@@ -105,6 +105,12 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
         _ => None,
     };
     let issued = demo.as_mut().map_or_else(Vec::new, |demo| demo.hand_in(&mut first));
+    if is_new {
+        setup::list_contracts(config, &mut first)?;
+        if demo.is_some() {
+            demo::Demo::insure(&mut first)?;
+        }
+    }
     let mut settings = config.sequencer();
     // For as long as this first run lasts: the first commands are one batch, whatever the settings say of later ones.
     settings.ingress_limit = settings.ingress_limit.max(first.len());

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use gateway_http::MarketForm;
-use model::{AddAsset, AddMarket, AddMarketTo, Command, Event, PartitionId};
+use model::{
+    AccountId, AccountName, AddAsset, AddContract, AddMarket, AddMarketTo, Command, CreateAccount, Event,
+    PartitionId, TradeGroup,
+};
 use sequencer::{Ingress, Reply, Session, Submission, SubmitError};
 
 use crate::config::Config;
@@ -52,12 +55,12 @@ fn accepted(reply: &Reply) -> anyhow::Result<()> {
 
 /// Hands in the first commands of an exchange together, so that one journal batch has them all or none, and waits until
 /// they are durable. A refusal is an error. Where there are several partitions, what goes to the first comes first, and deposits
-/// behind it: an account must be known where it lives.
+/// and what they pay for behind it: an account must be known where it lives.
 pub fn execute_all(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<()> {
     if ingress.partitions().count() == 1 {
         return execute_together(ingress, commands);
     }
-    let is_deposit = |command: &Command| matches!(command, Command::Deposit(_));
+    let is_deposit = |command: &Command| matches!(command, Command::Deposit(_) | Command::MoveFunds(_));
     let (deposits, others): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_deposit);
     execute_together(ingress, others)?;
     execute_together(ingress, deposits)
@@ -96,6 +99,27 @@ pub fn listing(config: &Config) -> anyhow::Result<Vec<Command>> {
         });
     }
     Ok(commands)
+}
+
+/// Adds the settings' contracts to the first commands of an exchange, and before them the accounts that are their insurance
+/// funds; behind all that names markets or accounts by their numbers.
+pub fn list_contracts(config: &Config, commands: &mut Vec<Command>) -> anyhow::Result<()> {
+    let opened = commands.iter().filter(|command| matches!(command, Command::CreateAccount(_))).count();
+    let first = AccountId(u64::try_from(opened)?).next();
+    let funds = config.funds();
+    for name in &funds {
+        let (name, trade_group) = (AccountName::new(name)?, TradeGroup::NONE);
+        commands.push(Command::CreateAccount(CreateAccount { name, trade_group }));
+    }
+    let account = |name: &str| {
+        let place = funds.iter().position(|fund| *fund == name)?;
+        Some(AccountId(first.0 + u64::try_from(place).ok()?))
+    };
+    for (form, (terms, contract)) in config.contracts.iter().zip(config.contracts(&account)?) {
+        let partition = config.partition_of(&form.get_ref().market).map_err(|problem| anyhow!(problem))?;
+        commands.push(Command::AddContract(Box::new(AddContract { terms, contract, partition })));
+    }
+    Ok(())
 }
 
 /// Where the settings' markets begin.
@@ -144,6 +168,14 @@ pub fn differences(config: &Config, catalog: &views::Catalog) -> anyhow::Result<
                     found.push(format!("the market {} has other terms than in the settings", terms.name));
                 }
             }
+        }
+    }
+    for form in config.contracts.iter().map(|form| &form.get_ref().market) {
+        if catalog.contract_by_name(&model::MarketName::new(&form.name)?).is_none() {
+            found.push(format!(
+                "the settings list the contract {}, which the exchange does not have",
+                form.name
+            ));
         }
     }
     Ok(found)

@@ -19,6 +19,37 @@ pub struct Position {
 }
 coded_struct!(Position { qty_lots, cost, changed_ns });
 
+/// How much is open at a contract, of the accounts that live in one partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenInterest {
+    /// What all long positions come to. That of all short ones is the same over all partitions.
+    pub long_lots: QtyLots,
+    /// How many accounts have a long position.
+    pub longs: u64,
+    /// How many accounts have a short position.
+    pub shorts: u64,
+}
+
+impl OpenInterest {
+    fn add(&mut self, qty: QtyLots) {
+        if qty > QtyLots::ZERO {
+            self.long_lots += qty;
+            self.longs = self.longs.saturating_add(1);
+        } else if qty < QtyLots::ZERO {
+            self.shorts = self.shorts.saturating_add(1);
+        }
+    }
+
+    fn take(&mut self, qty: QtyLots) {
+        if qty > QtyLots::ZERO {
+            self.long_lots -= qty;
+            self.longs = self.longs.saturating_sub(1);
+        } else if qty < QtyLots::ZERO {
+            self.shorts = self.shorts.saturating_sub(1);
+        }
+    }
+}
+
 /// Positions, wallets, leverage and prices.
 #[derive(Clone, Debug, Default)]
 pub struct Futures {
@@ -28,6 +59,8 @@ pub struct Futures {
     prices: BTreeMap<MarketId, MarkPriceChanged>,
     /// Sums over what has happened: see [`Futures::backing`].
     backing: BTreeMap<AssetId, Amount>,
+    /// What follows from the positions.
+    interest: BTreeMap<MarketId, OpenInterest>,
 }
 
 impl Futures {
@@ -55,6 +88,32 @@ impl Futures {
     /// Index price, mark price and expected funding rate, once they were told.
     pub fn prices(&self, market: MarketId) -> Option<&MarkPriceChanged> {
         self.prices.get(&market)
+    }
+
+    /// How much is open at a contract.
+    pub fn open_interest(&self, market: MarketId) -> OpenInterest {
+        self.interest.get(&market).copied().unwrap_or_default()
+    }
+
+    /// An account's futures wallets that there were something in.
+    pub fn wallets_of(&self, account: AccountId) -> impl Iterator<Item = (AssetId, Amount)> {
+        let range = (account, AssetId(0))..=(account, AssetId(u32::MAX));
+        self.wallets.range(range).map(|((_, asset), amount)| (*asset, *amount))
+    }
+
+    /// The leverage that an account has chosen, by contract.
+    pub fn leverages_of(&self, account: AccountId) -> impl Iterator<Item = (MarketId, u16)> {
+        let range = (account, MarketId(0))..=(account, MarketId(u32::MAX));
+        self.leverage.range(range).map(|((_, market), leverage)| (*market, *leverage))
+    }
+
+    /// A settlement has begun: the next one is an interval later.
+    pub(crate) fn settled(&mut self, market: MarketId, interval_hours: u8, time_ns: TimeNs) {
+        let interval_ns = u64::from(interval_hours).saturating_mul(3_600_000_000_000).max(1);
+        if let Some(prices) = self.prices.get_mut(&market) {
+            let since = time_ns.0.checked_rem(interval_ns).unwrap_or_default();
+            prices.next_funding_ns = TimeNs(time_ns.0.saturating_sub(since).saturating_add(interval_ns));
+        }
     }
 
     /// All that is in the wallets of an asset, less what the positions have cost that they back.
@@ -126,11 +185,14 @@ impl Futures {
     fn now(&mut self, who: (AccountId, MarketId), asset: AssetId, now: &PositionNow, changed_ns: TimeNs) {
         let PositionNow { qty_lots, cost, wallet } = *now;
         self.wallets.insert((who.0, asset), wallet);
-        if qty_lots.is_zero() {
-            self.positions.remove(&who);
+        let before = if qty_lots.is_zero() {
+            self.positions.remove(&who)
         } else {
-            self.positions.insert(who, Position { qty_lots, cost, changed_ns });
-        }
+            self.positions.insert(who, Position { qty_lots, cost, changed_ns })
+        };
+        let interest = self.interest.entry(who.1).or_default();
+        interest.take(before.map_or(QtyLots::ZERO, |before| before.qty_lots));
+        interest.add(qty_lots);
     }
 }
 
@@ -161,9 +223,16 @@ impl Coded for Futures {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let wallets = Vec::decode(input)?.into_iter().collect();
+        let positions: BTreeMap<(AccountId, MarketId), Position> = Vec::decode(input)?.into_iter().collect();
+        let mut interest = BTreeMap::<MarketId, OpenInterest>::new();
+        for ((_, market), position) in &positions {
+            interest.entry(*market).or_default().add(position.qty_lots);
+        }
         Ok(Self {
-            wallets: Vec::decode(input)?.into_iter().collect(),
-            positions: Vec::decode(input)?.into_iter().collect(),
+            wallets,
+            positions,
+            interest,
             leverage: Vec::decode(input)?.into_iter().collect(),
             prices: Vec::<MarkPriceChanged>::decode(input)?
                 .into_iter()

@@ -11,6 +11,9 @@
 //! | one order, by number or by its owner's name for it | [`Views::orders`]: [`Orders::by_id`], [`Orders::by_client_id`] |
 //! | open orders; all orders | [`Orders::open_in`], [`Orders::open`], [`Orders::all`] |
 //! | an account's trades, with fees | [`Views::own_trades`]: [`OwnTrades::of`] |
+//! | positions, futures wallets, mark prices, open interest | [`Views::futures`]: [`Futures`] |
+//! | orders at contracts, as above | [`Views::contract_orders`]: [`Orders`] |
+//! | trades at contracts, income, settlements of funding | [`Views::contract_history`]: [`ContractHistory`] |
 //! | a book | [`Views::depth`]: [`Depth::bids`], [`Depth::asks`], [`Depth::last_update_id`] |
 //! | public trades, single and aggregated | [`Views::tape`]: [`Tape::trades`], [`Tape::agg_trades`] |
 //! | candles of any interval in any time zone | [`Views::candles`] with a [`CandleQuery`] |
@@ -31,11 +34,13 @@
 mod balances;
 mod candles;
 mod catalog;
+mod contract_history;
 mod depth;
 mod futures;
 mod hash;
 mod history;
 mod interval;
+mod latest;
 mod orders;
 mod own_trades;
 mod page;
@@ -48,14 +53,15 @@ mod views;
 pub use balances::{AssetTotals, Balance, Balances, Withdrawal};
 pub use candles::{Candle, CandleQuery};
 pub use catalog::{Account, ApiKey, Catalog};
+pub use contract_history::{ContractHistory, ContractTrade, Funding, Income, IncomeKind};
 pub use depth::Depth;
-pub use futures::{Futures, Position};
+pub use futures::{Futures, OpenInterest, Position};
 pub use history::{Stay, history_of};
 pub use interval::{Interval, UtcOffset};
-pub use orders::{Order, OrderStatus, Orders};
+pub use orders::{AtContract, Order, OrderStatus, Orders};
 pub use own_trades::{OwnTrade, OwnTrades};
 pub use page::Page;
 pub use settings::ViewSettings;
 pub use tickers::{BookTicker, MAX_WINDOW_MINUTES, Ticker, TickerPrices};
 pub use trades::{AggTrade, Tape, Trade};
-pub use views::Views;
+pub use views::{PriceKind, Views};

@@ -2,12 +2,13 @@
 //!
 //! Refused orders never were orders and are not here.
 
-use codec::{Coded, DecodeError, Reader};
+use codec::{Coded, DecodeError, Reader, coded_struct};
 use hashbrown::HashTable;
 use model::{
-    AccountId, Amount, ClientOrderId, EndReason, ExpiryReason, MarketId, MarketTerms, OrderAccepted,
-    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderTracks, OrderTriggered,
-    PriceTicks, QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
+    AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, EndReason, ExpiryReason,
+    MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded, OrderFilled, OrderId,
+    OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots, SelfTradePrevention, Side,
+    TimeInForce, TimeNs, Trigger,
 };
 
 use crate::ViewSettings;
@@ -31,6 +32,16 @@ pub enum OrderStatus {
     /// Self-trade prevention ended it.
     ExpiredInMatch,
 }
+
+/// What an order at a contract has beside what every order has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtContract {
+    /// It only makes the position smaller.
+    pub reduce_only: bool,
+    /// Who has placed it.
+    pub cause: OrderCause,
+}
+coded_struct!(AtContract { reduce_only, cause });
 
 /// An order, open or over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +71,7 @@ pub struct Order {
     pub prevented_lots: QtyLots,
     /// The price of what has traded, fees apart, in quote atoms.
     pub cumulative_quote: Amount,
-    /// What is held for it, in atoms of quote (a buy) or base (a sell).
+    /// What is held for it, in atoms of quote (a buy) or base (a sell); nothing at contracts.
     pub held: Amount,
     /// When it was accepted.
     pub accepted_ns: TimeNs,
@@ -72,6 +83,8 @@ pub struct Order {
     pub amends: u16,
     /// Its latest encounter with an order of its owner.
     pub prevented_match: Option<u64>,
+    /// What an order at a contract has beside; `None` in spot markets.
+    pub at_contract: Option<AtContract>,
     /// When the price came that it waited for; 0 before that, and for an order that never waited.
     triggered_ns: TimeNs,
     /// Since when it has followed the price, as a trailing order does; 0 before that.
@@ -297,6 +310,7 @@ impl Orders {
             end: None,
             amends: 0,
             prevented_match: None,
+            at_contract: None,
             triggered_ns: TimeNs(0),
             // Without a stop price it follows from the start.
             tracks_ns: match accepted.kind.trigger() {
@@ -305,6 +319,47 @@ impl Orders {
             },
             named: true,
         });
+    }
+
+    pub(crate) fn contract_accepted(&mut self, accepted: &ContractOrderAccepted, time_ns: TimeNs) {
+        self.insert(Order {
+            id: accepted.order,
+            account: accepted.account,
+            market: accepted.market,
+            side: accepted.side,
+            kind: accepted.kind,
+            self_trade_prevention: accepted.self_trade_prevention,
+            client_order_id: accepted.client_order_id,
+            original_client_order_id: accepted.client_order_id,
+            qty_lots: accepted.kind.qty_lots().unwrap_or(QtyLots::ZERO),
+            executed_lots: QtyLots::ZERO,
+            prevented_lots: QtyLots::ZERO,
+            cumulative_quote: Amount::ZERO,
+            held: Amount::ZERO,
+            accepted_ns: time_ns,
+            updated_ns: time_ns,
+            end: None,
+            amends: 0,
+            prevented_match: None,
+            at_contract: Some(AtContract { reduce_only: accepted.reduce_only, cause: accepted.cause }),
+            triggered_ns: TimeNs(0),
+            tracks_ns: TimeNs(0),
+            named: true,
+        });
+    }
+
+    pub(crate) fn contract_filled(&mut self, filled: &ContractFilled, terms: &MarketTerms, time_ns: TimeNs) {
+        let slot = self.open_slot(filled.order);
+        let order = &mut self.slab[slot];
+        assert_eq!(
+            (order.account, order.market, order.side),
+            (filled.account, filled.market, filled.side),
+            "a fill is told to the owner of the order"
+        );
+        order.executed_lots += filled.qty_lots;
+        order.cumulative_quote += terms.notional(filled.price_ticks, filled.qty_lots);
+        order.updated_ns = time_ns;
+        order.check();
     }
 
     pub(crate) fn filled(&mut self, filled: &OrderFilled, terms: &MarketTerms, time_ns: TimeNs) {
@@ -485,6 +540,31 @@ impl Orders {
         save_list(self.finished.len(), self.finished.iter(&self.slab, Chain::Everybody), out);
     }
 
+    /// As [`Self::save`], of orders at contracts.
+    pub(crate) fn save_at_contracts(&self, out: &mut Vec<u8>) {
+        self.save(out);
+        let open = self.groups.iter().flat_map(|group| group.open.iter(&self.slab, Chain::Group));
+        let all = open.chain(self.finished.iter(&self.slab, Chain::Everybody));
+        all.for_each(|order| order.at_contract.expect("all of them are at contracts").encode(out));
+    }
+
+    pub(crate) fn load_at_contracts(
+        settings: &ViewSettings,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        let mut loaded = Vec::new();
+        for _list in 0..2 {
+            for _ in 0..u64::decode(input)? {
+                loaded.push(Order::decode(input)?);
+            }
+        }
+        let mut orders = Self::new(settings);
+        for order in loaded {
+            orders.insert(Order { at_contract: Some(Coded::decode(input)?), ..order });
+        }
+        Ok(orders)
+    }
+
     pub(crate) fn load(settings: &ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut orders = Self::new(settings);
         for _list in 0..2 {
@@ -571,6 +651,7 @@ impl Coded for Order {
             end: Coded::decode(input)?,
             amends: Coded::decode(input)?,
             prevented_match: Coded::decode(input)?,
+            at_contract: None,
             named: Coded::decode(input)?,
             triggered_ns: TimeNs(0),
             tracks_ns: TimeNs(0),

@@ -1,14 +1,14 @@
 //! Own trades: the fills of each account's orders, with fees. What the public sees of a trade is in `trades`.
 
-use codec::{Coded, DecodeError, Reader, coded_struct};
+use codec::{DecodeError, Reader, coded_struct};
 use model::{
     AccountId, Amount, AssetId, Liquidity, MarketId, MarketTerms, OrderFilled, OrderId, PriceTicks, QtyLots,
     Side, TimeNs, TradeId,
 };
 
 use crate::ViewSettings;
+use crate::latest::{Entry, Latest};
 use crate::page::Page;
-use crate::slab::{Chain, Groups, List, Slab};
 
 /// One side of a trade.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,23 +62,27 @@ impl OwnTrade {
 
 /// The latest own trades of each account in each market.
 #[derive(Clone, Debug)]
-pub struct OwnTrades {
-    slab: Slab<OwnTrade>,
-    groups: Groups<List>,
-    everybody: List,
-    kept_per_account: usize,
-    kept: usize,
+pub struct OwnTrades(Latest<OwnTrade>);
+
+impl Entry for OwnTrade {
+    type Id = TradeId;
+
+    fn group(&self) -> (AccountId, MarketId) {
+        (self.account, self.market)
+    }
+
+    fn id(&self) -> TradeId {
+        self.id
+    }
+
+    fn time_ns(&self) -> TimeNs {
+        self.time_ns
+    }
 }
 
 impl OwnTrades {
     pub(crate) fn new(settings: &ViewSettings) -> Self {
-        Self {
-            slab: Slab::new(),
-            groups: Groups::new(),
-            everybody: List::EMPTY,
-            kept_per_account: settings.own_trades_kept_per_account,
-            kept: settings.own_trades_kept,
-        }
+        Self(Latest::new(settings.own_trades_kept_per_account, settings.own_trades_kept))
     }
 
     /// Trades of an account in one market, of one of its orders if `order` says so, by ascending number. Of a trade with
@@ -90,17 +94,11 @@ impl OwnTrades {
         order: Option<OrderId>,
         page: &Page<TradeId>,
     ) -> Vec<&OwnTrade> {
-        let Some(list) = self.groups.find(account, market) else { return Vec::new() };
-        let covered = list
-            .iter(&self.slab, Chain::Group)
-            .filter(|trade| order.is_none_or(|order| trade.order == order))
-            .filter(|trade| page.covers(trade.id, trade.time_ns))
-            .collect();
-        page.cut(covered)
+        self.0.of((account, market), page, |trade| order.is_none_or(|order| trade.order == order))
     }
 
     pub(crate) fn filled(&mut self, filled: &OrderFilled, time_ns: TimeNs) {
-        self.insert(OwnTrade {
+        self.0.push(OwnTrade {
             id: filled.trade,
             order: filled.order,
             account: filled.account,
@@ -114,40 +112,13 @@ impl OwnTrades {
         });
     }
 
-    fn insert(&mut self, trade: OwnTrade) {
-        let group = self.groups.enter(trade.account, trade.market, List::EMPTY);
-        let slot = self.slab.insert(trade, group);
-        self.groups[group].push_back(&mut self.slab, Chain::Group, slot);
-        self.everybody.push_back(&mut self.slab, Chain::Everybody, slot);
-        if self.groups[group].len() > self.kept_per_account {
-            let oldest = self.groups[group].front().expect("a list that is too long is not empty");
-            self.forget(oldest);
-        }
-        if self.everybody.len() > self.kept {
-            let oldest = self.everybody.front().expect("a list that is too long is not empty");
-            self.forget(oldest);
-        }
-    }
-
-    fn forget(&mut self, slot: u32) {
-        let group = self.slab.group(slot);
-        self.groups[group].remove(&mut self.slab, Chain::Group, slot);
-        self.everybody.remove(&mut self.slab, Chain::Everybody, slot);
-        self.slab.release(slot);
-    }
-
     /// Oldest first.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
-        u64::try_from(self.everybody.len()).expect("fits").encode(out);
-        self.everybody.iter(&self.slab, Chain::Everybody).for_each(|trade| trade.encode(out));
+        self.0.save(out);
     }
 
     pub(crate) fn load(settings: &ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut trades = Self::new(settings);
-        for _ in 0..u64::decode(input)? {
-            trades.insert(OwnTrade::decode(input)?);
-        }
-        Ok(trades)
+        Self::new(settings).0.load(input).map(Self)
     }
 }
 

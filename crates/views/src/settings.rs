@@ -14,6 +14,12 @@ pub struct ViewSettings {
     pub own_trades_kept_per_account: usize,
     /// Own trades of everybody together, 112 bytes each; the oldest goes first. Default 1,000,000.
     pub own_trades_kept: usize,
+    /// Entries of the futures wallets of one account (fees, profits, funding, transfers); the oldest goes first. Default 1,000.
+    pub income_kept_per_account: usize,
+    /// The same of everybody together, 112 bytes each; the oldest goes first. Default 1,000,000.
+    pub income_kept: usize,
+    /// Settlements of funding of one contract, 32 bytes each; the oldest goes first. At least 1; default 1,000.
+    pub fundings_kept: usize,
     /// Public trades of one market, 40 bytes each; the oldest goes first. At least 1; default 1,000.
     pub trades_kept: usize,
     /// Aggregated trades of one market, 64 bytes each; the oldest goes first. At least 1; default 1,000.
@@ -45,6 +51,9 @@ impl Default for ViewSettings {
             orders_kept: 1_000_000,
             own_trades_kept_per_account: 1_000,
             own_trades_kept: 1_000_000,
+            income_kept_per_account: 1_000,
+            income_kept: 1_000_000,
+            fundings_kept: 1_000,
             trades_kept: 1_000,
             agg_trades_kept: 1_000,
             seconds_kept: 1_000,

@@ -2,15 +2,16 @@
 
 use codec::{Coded, DecodeError, Reader};
 use model::{
-    ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged, MarketId,
-    OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTriggered,
-    PartitionId, PriceTicks, Seq, TimeNs, Traded,
+    ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged,
+    MarkPriceChanged, MarketId, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId,
+    OrderPrevented, OrderTriggered, PartitionId, PriceTicks, QtyLots, Seq, Side, TimeNs, TradeId, Traded,
 };
 
 use crate::ViewSettings;
 use crate::balances::Balances;
 use crate::candles::{Candle, CandleQuery, Candles};
 use crate::catalog::{Account, Catalog};
+use crate::contract_history::ContractHistory;
 use crate::depth::Depth;
 use crate::futures::Futures;
 use crate::history::Stay;
@@ -31,12 +32,56 @@ enum Move {
     Left,
 }
 
+/// A price of a contract beside those of its trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PriceKind {
+    /// What positions are measured by.
+    Mark,
+    /// What spot markets and feeds say.
+    Index,
+}
+
+/// The prices of a contract beside those of its trades, by time.
+#[derive(Clone, Debug)]
+struct Prices {
+    mark: Candles,
+    index: Candles,
+}
+
+impl Prices {
+    fn new(settings: &ViewSettings) -> Box<Self> {
+        Box::new(Self { mark: Candles::new(settings), index: Candles::new(settings) })
+    }
+
+    fn changed(&mut self, changed: &MarkPriceChanged, time_ns: TimeNs) {
+        for (candles, price_ticks) in
+            [(&mut self.mark, changed.mark_ticks), (&mut self.index, changed.index_ticks)]
+        {
+            // A price that nobody traded at: a trade of nothing.
+            let (market, trade, order) = (changed.market, TradeId(0), OrderId(0));
+            let (qty_lots, taker_side) = (QtyLots::ZERO, Side::Buy);
+            let seen = Traded {
+                market,
+                trade,
+                price_ticks,
+                qty_lots,
+                taker_side,
+                maker_order: order,
+                taker_order: order,
+            };
+            candles.traded(&seen, time_ns);
+        }
+    }
+}
+
 /// What the public sees of a market.
 #[derive(Clone, Debug)]
 struct MarketData {
     depth: Depth,
     tape: Tape,
     candles: Candles,
+    /// Of a contract.
+    prices: Option<Box<Prices>>,
     /// All that was ever traded in it is in here, as far as such things are kept; not so in a market that has moved here, until
     /// [`Views::adopt`].
     is_complete: bool,
@@ -52,6 +97,7 @@ impl MarketData {
             depth: Depth::default(),
             tape: Tape::new(settings),
             candles: Candles::new(settings),
+            prices: None,
             is_complete: true,
             moving: Move::None,
             stays: Vec::new(),
@@ -100,6 +146,8 @@ pub struct Views {
     balances: Balances,
     orders: Orders,
     own_trades: OwnTrades,
+    contract_orders: Orders,
+    contract_history: ContractHistory,
     futures: Futures,
     markets: Vec<MarketData>,
 }
@@ -127,6 +175,8 @@ impl Views {
             balances: Balances::default(),
             orders: Orders::new(&settings),
             own_trades: OwnTrades::new(&settings),
+            contract_orders: Orders::new(&settings),
+            contract_history: ContractHistory::new(&settings),
             futures: Futures::default(),
             markets: Vec::new(),
             settings,
@@ -168,6 +218,16 @@ impl Views {
         &self.own_trades
     }
 
+    /// Orders at contracts.
+    pub const fn contract_orders(&self) -> &Orders {
+        &self.contract_orders
+    }
+
+    /// Trades at contracts, income, settlements of funding.
+    pub const fn contract_history(&self) -> &ContractHistory {
+        &self.contract_history
+    }
+
     /// What accounts have at contracts.
     pub const fn futures(&self) -> &Futures {
         &self.futures
@@ -187,6 +247,17 @@ impl Views {
     /// kept begins; those without a trade are flat at the price before.
     pub fn candles(&self, market: MarketId, query: &CandleQuery) -> Vec<Candle> {
         self.market(market).candles.query(self.catalog.listed(market), query, self.time_ns)
+    }
+
+    /// As [`Self::candles`], of another price of a contract: how many trades there are, is how often it has changed. Empty for a
+    /// spot market.
+    pub fn price_candles(&self, market: MarketId, kind: PriceKind, query: &CandleQuery) -> Vec<Candle> {
+        let Some(prices) = &self.market(market).prices else { return Vec::new() };
+        let candles = match kind {
+            PriceKind::Mark => &prices.mark,
+            PriceKind::Index => &prices.index,
+        };
+        candles.query(self.catalog.listed(market), query, self.time_ns)
     }
 
     /// The last 24 hours of a market that the catalog has. A clock behind that of the latest event counts as that.
@@ -261,11 +332,12 @@ impl Views {
             if let Some((asset, fee)) = futures.see(event, time_ns, settled_in) {
                 balances.fee_collected(asset, fee);
             }
-        }
-        // Of orders at contracts nothing is kept but what they do to the book and to trades.
-        let market = event.market_of_order().filter(|market| self.catalog.contract(*market).is_some());
-        if market.is_some() && !matches!(event, Event::LevelChanged(_) | Event::Traded(_)) {
-            return;
+            self.contract_history.see(event, time_ns, |market| self.catalog.listed(market).quote);
+            let market = event.market_of_order().filter(|market| self.catalog.contract(*market).is_some());
+            if let Some(market) = market {
+                self.contract_event(market, event);
+                return;
+            }
         }
         match event {
             Event::Heard { time_ns, .. } => self.happened_ns = *time_ns,
@@ -289,8 +361,19 @@ impl Views {
             Event::ContractAdded { market, terms, contract } => {
                 self.catalog.add_contract(*market, **terms, contract);
                 self.market_added();
+                let settings = &self.settings;
+                let data = self.markets.get_mut(at(market.0)).expect("it is listed");
+                data.prices.get_or_insert_with(|| Prices::new(settings));
             }
             Event::FundsMoved(moved) => self.balances.funds_moved(moved),
+            Event::MarkPriceChanged(changed) => {
+                let prices = self.market_mut(changed.market).prices.as_mut();
+                prices.expect("a contract has prices").changed(changed, time_ns);
+            }
+            Event::FundingSettled(settled) => {
+                let contract = self.catalog.contract(settled.market).expect("a contract is listed");
+                self.futures.settled(settled.market, contract.funding_interval_hours, time_ns);
+            }
             Event::AccountCreated { account, name, trade_group } => {
                 let created = Account { name: *name, trade_group: *trade_group, created_ns: time_ns };
                 self.catalog.add_account(*account, created);
@@ -323,9 +406,7 @@ impl Views {
             | Event::ContractOrderAccepted(_)
             | Event::ContractFilled(_)
             | Event::LeverageChanged { .. }
-            | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
-            | Event::FundingSettled(_)
             | Event::FundingPaid(_)
             | Event::LiquidationBegun { .. }
             | Event::LiquidationEnded { .. }
@@ -335,6 +416,28 @@ impl Views {
             | Event::DebtCovered { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
+        }
+    }
+
+    /// What an event tells of the book and of orders at a contract.
+    fn contract_event(&mut self, market: MarketId, event: &Event) {
+        let (terms, time_ns) = (self.catalog.listed(market), self.happened_ns);
+        let orders = &mut self.contract_orders;
+        match event {
+            Event::LevelChanged(changed) => self.level_changed(changed),
+            Event::Traded(traded) => self.traded(traded),
+            Event::ContractOrderAccepted(accepted) => orders.contract_accepted(accepted, time_ns),
+            Event::ContractFilled(filled) => orders.contract_filled(filled, terms, time_ns),
+            Event::OrderPrevented(prevented) => {
+                orders.prevented(prevented, terms, time_ns);
+            }
+            Event::OrderAmended(amended) => {
+                orders.amended(amended, time_ns);
+            }
+            Event::OrderEnded(ended) => {
+                orders.ended(ended, time_ns);
+            }
+            other => unreachable!("{other:?} tells of no order at a contract"),
         }
     }
 
@@ -486,6 +589,12 @@ impl Views {
         if form == FORM_OF_CONTRACTS {
             self.catalog.save_contracts(out);
             self.futures.encode(out);
+            self.contract_orders.save_at_contracts(out);
+            self.contract_history.save(out);
+            for prices in self.markets.iter().filter_map(|market| market.prices.as_ref()) {
+                prices.mark.save(out);
+                prices.index.save(out);
+            }
         }
         if form >= FORM {
             self.catalog.save_partitions(out);
@@ -524,6 +633,14 @@ impl Views {
         if form == FORM_OF_CONTRACTS {
             views.catalog.load_contracts(input)?;
             views.futures = Coded::decode(input)?;
+            views.contract_orders = Orders::load_at_contracts(&views.settings, input)?;
+            views.contract_history = ContractHistory::load(&views.settings, input)?;
+            let contracts: Vec<MarketId> = views.catalog.contracts().map(|(market, _)| market).collect();
+            for market in contracts {
+                let mark = Candles::load(&views.settings, input)?;
+                let index = Candles::load(&views.settings, input)?;
+                views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
+            }
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

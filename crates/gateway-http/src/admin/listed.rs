@@ -60,10 +60,10 @@ pub(super) async fn add_asset(
 }
 
 pub(super) async fn markets(State(admin): State<Arc<Admin>>, _: Authorized) -> Result<Json, AdminError> {
-    Ok(Json::ok(&admin.listings().await?.markets().iter().map(MarketReply::of).collect::<Vec<_>>()))
+    Ok(Json::ok(&admin.listings().await?.markets().map(MarketReply::of).collect::<Vec<_>>()))
 }
 
-fn asset<'l>(
+pub(super) fn asset<'l>(
     listings: &'l Listings,
     field: &str,
     name: &str,
@@ -167,7 +167,7 @@ pub(super) async fn partitions(State(admin): State<Arc<Admin>>, _: Authorized) -
         accounts: accounts[partition.index()],
         markets: listings
             .markets()
-            .iter()
+            .chain(listings.contracts())
             .filter(|listing| listing.home == partition)
             .map(|listing| listing.terms.name.to_string())
             .collect(),

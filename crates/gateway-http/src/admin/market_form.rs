@@ -27,7 +27,7 @@ impl fmt::Display for FormError {
 
 impl std::error::Error for FormError {}
 
-fn wrong(field: &'static str, problem: impl Into<String>) -> FormError {
+pub(super) fn wrong(field: &'static str, problem: impl Into<String>) -> FormError {
     FormError { field, problem: problem.into() }
 }
 
@@ -221,7 +221,7 @@ impl MarketChange {
     }
 }
 
-fn parse(field: &'static str, text: &str, scale: u8) -> Result<i128, FormError> {
+pub(super) fn parse(field: &'static str, text: &str, scale: u8) -> Result<i128, FormError> {
     decimal::parse(text, scale).map_err(|error| wrong(field, format!("'{text}': {error}")))
 }
 
@@ -253,7 +253,7 @@ fn price_ticks(field: &'static str, text: &str, terms: &MarketTerms) -> Result<P
     i64::try_from(units / tick.units).map(PriceTicks).map_err(|_| off())
 }
 
-fn qty_lots(
+pub(super) fn qty_lots(
     field: &'static str,
     text: &str,
     terms: &MarketTerms,

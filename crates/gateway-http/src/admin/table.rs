@@ -6,7 +6,9 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{Admin, Status, accounts, funds, keys, listed, market_form, master_key};
+use super::{
+    Admin, Status, accounts, contract_form, contracts, funds, keys, listed, market_form, master_key,
+};
 use crate::endpoint::Parameter;
 use crate::openapi::{Schemas, Shape, words};
 
@@ -217,6 +219,30 @@ pub(crate) const TABLE: &[Route] = &[
         response: Schemas::of::<market_form::MarketReply>,
         handler: |verb| on(verb, listed::move_market),
     },
+    Route::get(
+        "/admin/v1/contracts",
+        "Perpetual contracts and their terms",
+        Schemas::list_of::<contract_form::ContractReply>,
+        |verb| on(verb, contracts::list),
+    ),
+    Route::create(
+        "/admin/v1/contracts",
+        "Add a perpetual contract",
+        [Schemas::of::<contract_form::ContractForm>, Schemas::of::<contract_form::ContractReply>],
+        |verb| on(verb, contracts::add),
+    ),
+    Route::change(
+        "/admin/v1/contracts/{contract}",
+        "Change the terms of a perpetual contract; what is left out stays as it is",
+        [Schemas::of::<contract_form::ContractChange>, Schemas::of::<contract_form::ContractReply>],
+        |verb| on(verb, contracts::change),
+    ),
+    Route::change(
+        "/admin/v1/contracts/{contract}/index-price",
+        "What a price feed says a contract's index price is",
+        [Schemas::of::<contracts::IndexPrice>, Schemas::of::<contracts::IndexPriceReply>],
+        |verb| on(verb, contracts::set_index_price),
+    ),
     Route::get(
         "/admin/v1/partitions",
         "Partitions, and what lives where",

@@ -1,4 +1,4 @@
-//! Every endpoint of the traders' API. Source: rest-api.md and web-socket-api.md of the Binance spot documents.
+//! Every endpoint of the spot dialect, and what clients need beside it. Source: rest-api.md and web-socket-api.md of the Binance spot documents.
 
 use std::future::ready;
 
@@ -20,21 +20,21 @@ use crate::sapi::{Coin, SystemStatus, TradeFee};
 use crate::wallet::{Requested, Restrictions};
 use crate::{account, exchange_info, market_data, sapi, trading, wallet};
 
-const READ: Security = Security::Signed(Permissions::READ);
-const TRADE: Security = Security::Signed(Permissions::TRADE);
+pub(super) const READ: Security = Security::Signed(Permissions::READ);
+pub(super) const TRADE: Security = Security::Signed(Permissions::TRADE);
 const WITHDRAW: Security = Security::Signed(Permissions::WITHDRAW);
 
-const SYMBOL: Parameter = Parameter::required("symbol", Kind::Symbol);
-const ONE_SYMBOL: Parameter = Parameter::optional("symbol", Kind::Symbol);
+pub(super) const SYMBOL: Parameter = Parameter::required("symbol", Kind::Symbol);
+pub(super) const ONE_SYMBOL: Parameter = Parameter::optional("symbol", Kind::Symbol);
 const SYMBOLS: Parameter = Parameter::optional("symbols", Kind::Names);
 const SYMBOL_STATUS: Parameter =
     Parameter::optional("symbolStatus", Kind::OneOf(&["TRADING", "HALT", "BREAK", "CANCEL_ONLY"]));
 const TICKER_TYPE: Parameter = Parameter::optional("type", Kind::OneOf(&["FULL", "MINI"]));
-const LIMIT: Parameter = Parameter::optional("limit", Kind::Whole);
-const FROM_ID: Parameter = Parameter::optional("fromId", Kind::Whole);
-const START: Parameter = Parameter::optional("startTime", Kind::Time);
-const END: Parameter = Parameter::optional("endTime", Kind::Time);
-const ORDER_ID: Parameter = Parameter::optional("orderId", Kind::Whole);
+pub(super) const LIMIT: Parameter = Parameter::optional("limit", Kind::Whole);
+pub(super) const FROM_ID: Parameter = Parameter::optional("fromId", Kind::Whole);
+pub(super) const START: Parameter = Parameter::optional("startTime", Kind::Time);
+pub(super) const END: Parameter = Parameter::optional("endTime", Kind::Time);
+pub(super) const ORDER_ID: Parameter = Parameter::optional("orderId", Kind::Whole);
 const ORIG_CLIENT_ORDER_ID: Parameter = Parameter::optional("origClientOrderId", Kind::Name);
 const NEW_CLIENT_ORDER_ID: Parameter = Parameter::optional("newClientOrderId", Kind::Name);
 const CANCEL_RESTRICTIONS: Parameter =
@@ -142,7 +142,7 @@ const REPLACE: &[Parameter] = &[
     PEG_OFFSET_TYPE,
 ];
 
-const KLINES: &[Parameter] = &[
+pub(super) const KLINES: &[Parameter] = &[
     SYMBOL,
     Parameter::required(
         "interval",
@@ -622,18 +622,6 @@ pub(crate) static TABLE: &[Endpoint] = &[
         parameters: &[],
         response: |_| words::nothing().into(),
         handler: |_, _| Box::pin(ready(Ok(sapi::no_delistings()))),
-    },
-    Endpoint {
-        verb: Method::GET,
-        path: "/fapi/v1/exchangeInfo",
-        method: None,
-        summary: "USD-margined futures: none yet",
-        security: Security::Public,
-        weight: Weight::Fixed(1),
-        orders: 0,
-        parameters: &[],
-        response: Schemas::of::<FuturesInfo>,
-        handler: |gateway, ask| Box::pin(ready(Ok(exchange_info::usd_margined(gateway, ask)))),
     },
     Endpoint {
         verb: Method::GET,

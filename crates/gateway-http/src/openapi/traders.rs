@@ -11,12 +11,12 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, Required};
 
 use super::{Schemas, answer, any_of, http_method, operation_id, parameters, text, words};
-use crate::endpoint::{Endpoint, Kind, Parameter, Security, TABLE, Weight};
+use crate::endpoint::{self, Endpoint, Kind, Parameter, Security, Weight};
 use crate::errors::ErrorBody;
 use crate::keys::Permissions;
 use crate::order_replies::ReplaceFailure;
 
-const ABOUT: &str = "The spot dialect of Binance: what its documents say of an endpoint holds here.\n\n\
+const ABOUT: &str = "The dialects of Binance, spot (`/api`, `/sapi`) and USD-M futures (`/fapi`): what its documents say of an endpoint holds here.\n\n\
     Parameters stand in the query or in a form body (`application/x-www-form-urlencoded`), on every verb; the query wins. \
     Numbers that are not whole are text, and never rounded: what does not fit a market's tick or step is refused. Times are \
     in milliseconds since 1970, or in microseconds with the header `X-MBX-TIME-UNIT: MICROSECOND`.\n\n\
@@ -33,7 +33,7 @@ pub(crate) fn document() -> &'static [u8] {
 fn made() -> OpenApi {
     let mut schemas = Schemas::default();
     let mut paths = PathsBuilder::new();
-    for endpoint in TABLE {
+    for endpoint in endpoint::all() {
         let item = PathItem::new(http_method(&endpoint.verb), operation(endpoint, &mut schemas));
         paths = paths.path(endpoint.path, item);
     }
@@ -74,6 +74,9 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> OperationBuilder {
         let both = SecurityRequirement::new::<_, _, String>("key", []).add::<_, _, String>("signature", []);
         operation = operation.security(both);
     }
+    if let Security::Keyed(_) = endpoint.security {
+        operation = operation.security(SecurityRequirement::new::<_, _, String>("key", []));
+    }
     operation = operation.parameter(time_unit());
     if let Some(method) = endpoint.method {
         let extensions = ExtensionsBuilder::new().add("x-websocket-method", method);
@@ -85,7 +88,7 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> OperationBuilder {
 /// Under which heading it stands.
 const fn tag(security: Security) -> &'static str {
     match security {
-        Security::Public | Security::Anyhow => "Markets",
+        Security::Public | Security::Anyhow | Security::Keyed(_) => "Markets",
         Security::Signed(Permissions::TRADE) => "Trading",
         Security::Signed(_) => "Account",
     }
@@ -105,7 +108,7 @@ fn in_words(endpoint: &Endpoint) -> String {
         Weight::Less { parameter, with, without } => format!("{with} with {parameter}, else {without}"),
     };
     let mut sentences = vec![format!("Weight: {weight}.")];
-    if let Security::Signed(needed) = endpoint.security {
+    if let Security::Signed(needed) | Security::Keyed(needed) = endpoint.security {
         let names: Vec<&str> = needed.names().collect();
         sentences.push(format!("The API key needs the permission {}.", names.join(" and ")));
     }
@@ -165,7 +168,7 @@ fn responses(operation: OperationBuilder, endpoint: &Endpoint, schemas: &mut Sch
     for (status, name, _) in ALWAYS {
         operation = operation.response(*status, Ref::from_response_name(*name));
     }
-    if let Security::Signed(_) = endpoint.security {
+    if let Security::Signed(_) | Security::Keyed(_) = endpoint.security {
         for (status, name, _) in SIGNED {
             operation = operation.response(*status, Ref::from_response_name(*name));
         }

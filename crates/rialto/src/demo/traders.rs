@@ -30,7 +30,11 @@ impl Scene {
     pub fn of(catalog: &Catalog) -> Self {
         Self {
             assets: catalog.assets().map(|(id, terms)| (id, *terms)).collect(),
-            markets: catalog.markets().map(|(id, terms)| (id, *terms)).collect(),
+            markets: catalog
+                .markets()
+                .filter(|(id, _)| catalog.contract(*id).is_none())
+                .map(|(id, terms)| (id, *terms))
+                .collect(),
             accounts: catalog.accounts().len() as u64,
         }
     }

@@ -114,6 +114,21 @@ pub struct Change {
     band: Option<String>,
 }
 
+impl NewMarket {
+    pub(super) fn form(&self) -> MarketForm {
+        MarketForm {
+            partition: self.partition,
+            name: self.name.clone(),
+            base: self.base.clone(),
+            quote: self.quote.clone(),
+            tick_size: self.tick_size.clone(),
+            lot_size: self.lot_size.clone(),
+            initial_price: self.initial_price.clone(),
+            change: self.change.clone().into(),
+        }
+    }
+}
+
 impl From<Change> for MarketChange {
     fn from(change: Change) -> Self {
         Self {
@@ -197,16 +212,7 @@ pub fn market(exchange: &Exchange, command: &MarketCommand) -> anyhow::Result<To
             Ok(Told::new(list, text))
         }
         MarketCommand::Add(market) => {
-            let form = MarketForm {
-                partition: market.partition,
-                name: market.name.clone(),
-                base: market.base.clone(),
-                quote: market.quote.clone(),
-                tick_size: market.tick_size.clone(),
-                lot_size: market.lot_size.clone(),
-                initial_price: market.initial_price.clone(),
-                change: market.change.clone().into(),
-            };
+            let form = market.form();
             let body = serde_json::to_value(&form)?;
             let added = api.ask(&Method::POST, "/markets", Some(&body), Retry::Look("rialto market list"))?;
             let accounts = api.read("/accounts?limit=1")?;

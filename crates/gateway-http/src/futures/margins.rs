@@ -1,0 +1,189 @@
+//! What an account's positions and open orders at contracts take, as people are shown it. Nothing is decided here: the
+//! partition decides by the same rules, when an order comes.
+
+use std::collections::BTreeMap;
+
+use margin::{
+    MicroAtoms, OpenOrders, Position, initial_margin, maintenance_margin, order_price, total_initial_margin,
+};
+use model::{AccountId, Amount, AssetId, FundingRate, MarkPriceChanged, MarketId, PriceTicks, TimeNs};
+use views::Views;
+
+use crate::errors::ApiError;
+use crate::futures::listed::terms_of;
+use crate::gateway::Gateway;
+use crate::listings::{Listing, Listings};
+
+/// The prices of each contract beside those of its trades.
+pub(crate) type Prices = BTreeMap<MarketId, MarkPriceChanged>;
+
+/// Of a contract whose prices nobody has told yet: what it was listed with.
+pub(crate) fn first_prices(listing: &Listing) -> MarkPriceChanged {
+    let first = listing.terms.initial_reference_ticks;
+    MarkPriceChanged {
+        market: listing.market,
+        index_ticks: first,
+        mark_ticks: first,
+        rate: FundingRate::ZERO,
+        next_funding_ns: TimeNs(0),
+    }
+}
+
+impl Gateway {
+    /// The prices of a contract, as its home tells them.
+    pub(crate) async fn prices_of(&self, listing: &Listing) -> Result<MarkPriceChanged, ApiError> {
+        let told = self.with_market(listing, |views| views.futures().prices(listing.market).cloned()).await?;
+        Ok(told.unwrap_or_else(|| first_prices(listing)))
+    }
+
+    /// Those of all contracts.
+    pub(crate) async fn prices(&self, listings: &Listings) -> Result<Prices, ApiError> {
+        let mut prices = BTreeMap::new();
+        for listing in listings.contracts() {
+            prices.insert(listing.market, self.prices_of(listing).await?);
+        }
+        Ok(prices)
+    }
+}
+
+/// What an account has at a contract.
+pub(crate) struct Held<'l> {
+    pub(crate) listing: &'l Listing,
+    pub(crate) position: Position,
+    pub(crate) changed_ns: TimeNs,
+    pub(crate) leverage: u16,
+    pub(crate) mark: PriceTicks,
+    /// What the position would win or lose if it were closed at the mark price.
+    pub(crate) unrealized: Amount,
+    /// Its value at the mark price, of the sign of its quantity.
+    pub(crate) notional: Amount,
+    /// What the position takes by itself.
+    pub(crate) position_margin: Amount,
+    /// What it takes with the open orders beside it.
+    pub(crate) initial_margin: Amount,
+    pub(crate) maintenance: MicroAtoms,
+    /// What the open orders are worth.
+    pub(crate) bids: Amount,
+    pub(crate) asks: Amount,
+}
+
+/// A futures wallet, and all that it backs.
+pub(crate) struct Backed<'l> {
+    pub(crate) asset: AssetId,
+    pub(crate) wallet: Amount,
+    pub(crate) held: Vec<Held<'l>>,
+}
+
+impl Backed<'_> {
+    fn sum(&self, of: impl Fn(&Held<'_>) -> Amount) -> Amount {
+        self.held.iter().fold(Amount::ZERO, |sum, held| sum + of(held))
+    }
+
+    pub(crate) fn unrealized(&self) -> Amount {
+        self.sum(|held| held.unrealized)
+    }
+
+    pub(crate) fn equity(&self) -> Amount {
+        self.wallet + self.unrealized()
+    }
+
+    pub(crate) fn initial_margin(&self) -> Amount {
+        self.sum(|held| held.initial_margin)
+    }
+
+    pub(crate) fn position_margin(&self) -> Amount {
+        self.sum(|held| held.position_margin)
+    }
+
+    pub(crate) fn maintenance(&self) -> MicroAtoms {
+        self.held.iter().fold(MicroAtoms::default(), |sum, held| sum + held.maintenance)
+    }
+
+    /// What is left for further orders.
+    pub(crate) fn available(&self) -> Amount {
+        (self.equity() - self.initial_margin()).max(Amount::ZERO)
+    }
+
+    /// What can be moved out: profits that are not realised back positions, but cannot be moved.
+    pub(crate) fn movable(&self) -> Amount {
+        (self.wallet + self.unrealized().min(Amount::ZERO) - self.initial_margin()).max(Amount::ZERO)
+    }
+
+    pub(crate) fn changed_ns(&self) -> TimeNs {
+        self.held.iter().map(|held| held.changed_ns).max().unwrap_or_default()
+    }
+
+    /// The mark price at which `held` leads to a liquidation when no other price changes, in millionths of a tick; zero where
+    /// there is none.
+    pub(crate) fn liquidation_price(&self, held: &Held<'_>) -> i128 {
+        if held.position.is_none() {
+            return 0;
+        }
+        let others = self.equity() - held.unrealized;
+        let rest = MicroAtoms::from_atoms(others) - (self.maintenance() - held.maintenance);
+        let (terms, contract) = (&held.listing.terms, terms_of(held.listing));
+        margin::liquidation_price(terms, contract, &[held.position], rest, held.mark).unwrap_or_default()
+    }
+}
+
+/// What an account has at contracts, wallet by wallet. Contracts where it has nothing and has chosen nothing are left out,
+/// unless `all` of them are wanted.
+pub(crate) fn backed<'l>(
+    views: &Views,
+    listings: &'l Listings,
+    prices: &Prices,
+    account: AccountId,
+    all: bool,
+) -> Vec<Backed<'l>> {
+    let mut wallets: BTreeMap<AssetId, Backed<'l>> = BTreeMap::new();
+    for listing in listings.contracts() {
+        let asset = listing.terms.quote;
+        let backed = wallets.entry(asset).or_insert_with(|| Backed {
+            asset,
+            wallet: views.futures().wallet(account, asset),
+            held: Vec::new(),
+        });
+        let held = held(views, listing, prices, account);
+        let is_there = !held.position.is_none() || !held.bids.is_zero() || !held.asks.is_zero();
+        if all || is_there {
+            backed.held.push(held);
+        }
+    }
+    wallets.into_values().collect()
+}
+
+fn held<'l>(views: &Views, listing: &'l Listing, prices: &Prices, account: AccountId) -> Held<'l> {
+    let (market, terms, contract) = (listing.market, &listing.terms, terms_of(listing));
+    let seen = views.futures().position(account, market);
+    let position = Position { qty_lots: seen.qty_lots, cost: seen.cost };
+    let leverage = views.futures().leverage(account, market).unwrap_or(contract.default_leverage);
+    let mark = prices.get(&market).map_or(terms.initial_reference_ticks, |prices| prices.mark_ticks);
+    let mut orders = OpenOrders::default();
+    for order in views.contract_orders().open_in(account, market) {
+        if order.at_contract.is_some_and(|at| at.reduce_only) {
+            continue;
+        }
+        let value =
+            terms.notional(order_price(order.side, order.price_ticks(), mark, mark), order.open_lots());
+        match order.side {
+            model::Side::Buy => orders.bids += value,
+            model::Side::Sell => orders.asks += value,
+        }
+    }
+    let notional = position.value(terms, mark);
+    let size = Amount(notional.0.abs());
+    Held {
+        listing,
+        position,
+        changed_ns: seen.changed_ns,
+        leverage,
+        mark,
+        unrealized: position.unrealized(terms, mark),
+        notional,
+        position_margin: initial_margin(size, leverage),
+        initial_margin: total_initial_margin(notional, orders, leverage),
+        maintenance: maintenance_margin(contract, size),
+        bids: orders.bids,
+        asks: orders.asks,
+    }
+}

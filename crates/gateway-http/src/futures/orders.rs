@@ -1,0 +1,133 @@
+//! Orders at contracts as futures tell of them. Source: "New Order", "Query Order".
+
+use model::{OrderCause, OrderKind, PriceTicks, Side, TimeInForce};
+use serde::Serialize;
+use utoipa::ToSchema;
+use views::{Order, OrderStatus};
+
+use crate::decimal::Decimal;
+use crate::futures::account::BOTH;
+use crate::gateway::TimeUnit;
+use crate::listings::Listing;
+use crate::market_data::Symbol;
+use crate::openapi::words;
+use crate::order_replies::{Name, status_name, stp_name};
+
+/// An order at a contract.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
+pub(crate) struct ContractOrderReply {
+    order_id: u64,
+    symbol: Symbol,
+    #[schema(schema_with = words::order_status)]
+    status: &'static str,
+    client_order_id: Name,
+    price: Decimal,
+    avg_price: Decimal,
+    orig_qty: Decimal,
+    executed_qty: Decimal,
+    cum_qty: Decimal,
+    cum_quote: Decimal,
+    time_in_force: &'static str,
+    r#type: &'static str,
+    reduce_only: bool,
+    close_position: bool,
+    #[schema(schema_with = words::side)]
+    side: &'static str,
+    position_side: &'static str,
+    stop_price: Decimal,
+    working_type: &'static str,
+    price_protect: bool,
+    orig_type: &'static str,
+    price_match: &'static str,
+    self_trade_prevention_mode: &'static str,
+    good_till_date: u64,
+    time: u64,
+    update_time: u64,
+}
+
+/// `LIMIT` or `MARKET`, and how long it may live.
+pub(crate) const fn kind_names(kind: &OrderKind) -> (&'static str, &'static str) {
+    match kind {
+        OrderKind::Limit { time_in_force: TimeInForce::Gtc, .. } => ("LIMIT", "GTC"),
+        OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. } => ("LIMIT", "IOC"),
+        OrderKind::Limit { time_in_force: TimeInForce::Fok, .. } => ("LIMIT", "FOK"),
+        OrderKind::LimitMaker { .. } => ("LIMIT", "GTX"),
+        OrderKind::Market { .. }
+        | OrderKind::MarketQuote { .. }
+        | OrderKind::StopMarket { .. }
+        | OrderKind::StopLimit { .. } => ("MARKET", "GTC"),
+    }
+}
+
+pub(crate) const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    }
+}
+
+/// What clients know the order by: the exchange's own have no name of their owner's.
+pub(crate) fn name_of(order: &Order) -> String {
+    match order.at_contract.map(|at| at.cause) {
+        Some(OrderCause::Liquidation) => format!("autoclose-{}", order.id.0),
+        Some(OrderCause::Owner) | None => order.client_order_id.to_string(),
+    }
+}
+
+/// The average price of what has traded; zero when nothing has.
+pub(crate) fn average_price(listing: &Listing, order: &Order) -> Decimal {
+    let base = listing.terms.base_amount(order.executed_lots);
+    let average = listing.average_price(order.cumulative_quote, base);
+    average.unwrap_or_else(|| listing.price(PriceTicks::ZERO))
+}
+
+/// The order as it is.
+pub(crate) fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> ContractOrderReply {
+    let (kind, time_in_force) = kind_names(&order.kind);
+    let executed = listing.quantity(order.executed_lots);
+    ContractOrderReply {
+        order_id: order.id.0,
+        symbol: Symbol(listing.terms.name),
+        status: status_name(order.status()),
+        client_order_id: Name::of(&name_of(order)),
+        price: listing.price(order.price_ticks().unwrap_or(PriceTicks::ZERO)),
+        avg_price: average_price(listing, order),
+        orig_qty: listing.quantity(order.qty_lots),
+        executed_qty: executed,
+        cum_qty: executed,
+        cum_quote: listing.quote_amount(order.cumulative_quote),
+        time_in_force,
+        r#type: kind,
+        reduce_only: order.at_contract.is_some_and(|at| at.reduce_only),
+        close_position: false,
+        side: side_name(order.side),
+        position_side: BOTH,
+        stop_price: listing.price(PriceTicks::ZERO),
+        working_type: "CONTRACT_PRICE",
+        price_protect: false,
+        orig_type: kind,
+        price_match: "NONE",
+        self_trade_prevention_mode: stp_name(order.self_trade_prevention),
+        good_till_date: 0,
+        time: unit.of(order.accepted_ns),
+        update_time: unit.of(order.updated_ns),
+    }
+}
+
+impl ContractOrderReply {
+    /// As it was when it was taken, whatever has become of it since.
+    pub(crate) fn as_taken(self, listing: &Listing) -> Self {
+        let nothing = listing.quantity(model::QtyLots::ZERO);
+        Self {
+            status: status_name(OrderStatus::New),
+            avg_price: listing.price(PriceTicks::ZERO),
+            executed_qty: nothing,
+            cum_qty: nothing,
+            cum_quote: listing.quote_amount(model::Amount::ZERO),
+            update_time: self.time,
+            ..self
+        }
+    }
+}
