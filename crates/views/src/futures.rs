@@ -121,6 +121,11 @@ impl Futures {
         self.backing.get(&asset).copied().unwrap_or_default()
     }
 
+    /// True as long as nobody has put anything into a wallet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wallets.is_empty()
+    }
+
     /// Takes in what an event tells of contracts. `settled_in` says which asset that is. Returns the fee that was collected, and in
     /// which asset.
     pub(crate) fn see(

@@ -321,9 +321,14 @@ impl Views {
         self.command_seq = batch.last_seq();
     }
 
+    /// Whether there are contracts, or money in futures wallets before there are.
+    fn knows_futures(&self) -> bool {
+        self.catalog.has_contracts() || !self.futures.is_empty()
+    }
+
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
-        if self.catalog.has_contracts() {
+        if self.knows_futures() || matches!(event, Event::FundsMoved(_)) {
             let Self { futures, catalog, balances, .. } = self;
             let settled_in = |market| {
                 let terms = catalog.listed(market);
@@ -565,7 +570,7 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.catalog.has_contracts() {
+        let form = if self.knows_futures() {
             FORM_OF_CONTRACTS
         } else if self.catalog.is_alone() {
             FORM_OF_ONE_PARTITION

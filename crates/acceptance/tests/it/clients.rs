@@ -106,6 +106,11 @@ fn ccxt_sees_stops_wait_and_trigger() {
 }
 
 #[test]
+fn ccxt_trades_contracts() {
+    satisfies("ccxt_futures.py");
+}
+
+#[test]
 fn python_binance_trades() {
     satisfies("python_binance_spot.py");
 }
