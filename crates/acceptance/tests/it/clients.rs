@@ -111,6 +111,11 @@ fn ccxt_trades_contracts() {
 }
 
 #[test]
+fn ccxt_pro_follows_contracts_to_a_liquidation() {
+    satisfies("ccxt_pro_futures.py");
+}
+
+#[test]
 fn python_binance_trades() {
     satisfies("python_binance_spot.py");
 }

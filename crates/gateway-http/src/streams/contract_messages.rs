@@ -1,7 +1,7 @@
 //! The messages of futures as JSON: of markets where they differ from those of spot, and what an account is told of itself. Source:
 //! "Websocket Market Streams", "User Data Streams"; the fields that real clients read.
 
-use model::{Amount, Liquidity, MarkPriceChanged, PriceTicks, QtyLots, TimeNs};
+use model::{Amount, Liquidity, MarkPriceChanged, OrderCause, PriceTicks, QtyLots, TimeNs};
 use serde::Serialize;
 use views::{Order, Position};
 
@@ -167,6 +167,9 @@ pub(super) fn order_update(
 ) -> String {
     let ContractReport { execution, order, status, filled } = report;
     let (kind, time_in_force) = kind_names(&order.kind);
+    // Clients know the exchange's own orders by their type.
+    let is_forced = order.at_contract.is_some_and(|at| at.cause == OrderCause::Liquidation);
+    let kind = if is_forced { "LIQUIDATION" } else { kind };
     let of_trade = |of: fn(&Listing, &model::ContractFilled) -> Decimal, nothing: Decimal| {
         filled.as_ref().map_or(nothing, |filled| of(listing, filled))
     };
