@@ -116,6 +116,11 @@ fn ccxt_pro_follows_contracts_to_a_liquidation() {
 }
 
 #[test]
+fn other_clients_trade_contracts() {
+    satisfies("usdm_clients.py");
+}
+
+#[test]
 fn python_binance_trades() {
     satisfies("python_binance_spot.py");
 }
