@@ -2,12 +2,13 @@
 
 use model::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, AssetTerms, Bracket,
-    CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm,
-    ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource, IpRange,
-    JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveFunds, MoveMarket, OrderAction, OrderCommand,
-    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SetIndexPrice, SettleWithdrawal,
-    Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
+    CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType, Command,
+    Confirm, ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource,
+    IpRange, JoinExchange, KeyKind, MarginMove, MarginType, MarketStatus, MarketTerms, MoveFunds, MoveMarket,
+    MovePositionMargin, OrderAction, OrderCommand, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder,
+    RegisterSource, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    SelfTradePrevention, SetIndexPrice, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms, TimeInForce,
+    TriggerKind, Wallet,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -138,6 +139,10 @@ coded_struct!(PlaceContractOrder {
     valid_until_ns,
 });
 coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
+coded_enum!(MarginType, "a margin type" { 0 => Cross, 1 => Isolated });
+coded_struct!(ChangeMarginType { account, market, margin_type, valid_until_ns });
+coded_enum!(MarginMove, "a way of margin" { 0 => Add, 1 => Reduce });
+coded_struct!(MovePositionMargin { account, market, amount, way, valid_until_ns });
 coded_struct!(SetIndexPrice { partition, market, source, price_ticks });
 
 coded_enum!(Command, "a command" {
@@ -176,4 +181,6 @@ coded_enum!(Command, "a command" {
     33 => ChangeLeverage(change),
     34 => SetIndexPrice(set),
     35 => Continue,
+    36 => ChangeMarginType(change),
+    37 => MovePositionMargin(moves),
 });

@@ -4,7 +4,8 @@ use model::{
     Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited,
     EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
     MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
-    OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
+    OrderTriggered, PositionForced, PositionMarginChanged, PositionNow, Traded, WithdrawalRequested,
+    WithdrawalSettled,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
@@ -114,6 +115,7 @@ coded_struct!(ContractFilled {
     realized,
     now,
 });
+coded_struct!(PositionMarginChanged { account, market, moved, margin, wallet });
 coded_struct!(MarkPriceChanged { market, index_ticks, mark_ticks, rate, next_funding_ns });
 coded_struct!(FundingSettled { market, rate, mark_ticks });
 coded_struct!(FundingPaid { account, market, amount, wallet });
@@ -169,4 +171,9 @@ coded_enum!(Event, "an event" {
     46 => PositionForced(forced),
     47 => IndexPriceSet { market, source, price_ticks },
     48 => DebtCovered { account, market, amount },
+    49 => MarginTypeChanged { account, market, margin_type },
+    50 => PositionMarginChanged(changed),
+    51 => PositionDebtCovered { account, market, amount },
+    52 => PositionLiquidationBegun { account, market },
+    53 => PositionLiquidationEnded { account, market },
 });

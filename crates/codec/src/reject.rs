@@ -95,4 +95,11 @@ coded_enum!(Reject, "a reject" {
     60 => ContractStays,
     61 => LivesElsewhere { partition },
     62 => LosesTooMuch { worst_ticks },
+    63 => MarginTypeUnchanged,
+    64 => MarginTypeHasOrders,
+    65 => MarginTypeHasPosition,
+    66 => NotIsolated,
+    67 => PositionMarginShort { available },
+    68 => LeverageCannotFall { leverage },
+    69 => IsFund,
 });

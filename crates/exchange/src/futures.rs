@@ -1,14 +1,17 @@
 //! The accounts' half of perpetual contracts: what backs positions, what positions have cost, what open orders reserve, and
 //! whose margin has to be looked at when a mark price changes. Source: semantics 2 and 8.
 //!
-//! All positions of an account that are settled in one asset are backed by one wallet (cross margin). Of each position it is
+//! All positions of an account that are settled in one asset are backed by one wallet (cross margin), but for isolated ones, each
+//! of which has margin of its own: a wallet that backs nothing else (see `isolated.rs`). Of each position it is
 //! remembered up to which mark price its wallet is safe, so that a new mark price looks only at those whom it concerns: what
 //! is left above the maintenance margin is divided among the positions, and each may lose its share before anybody looks again.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use ledger::{Ledger, WalletSlot};
-use margin::{MicroAtoms, OpenOrders as OrderValues, Position, maintenance_margin, total_initial_margin};
+use margin::{
+    MicroAtoms, OpenOrders as OrderValues, Position, initial_margin, maintenance_margin, total_initial_margin,
+};
 use model::{
     AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PriceTicks, QtyLots,
     Reject, Side, Wallet,
@@ -22,8 +25,10 @@ use crate::open_orders::{OpenOrders, SeatSlot};
 /// What an account has at a contract.
 #[derive(Clone, Debug)]
 pub struct Stake {
-    /// What it is settled in.
+    /// The account's, of what it is settled in.
     pub wallet: WalletSlot,
+    /// What backs the position instead, where it is isolated.
+    pub margin: Option<WalletSlot>,
     pub position: Position,
     /// For open orders.
     pub reserved: Reserved,
@@ -40,7 +45,15 @@ impl Stake {
     /// Nothing yet.
     pub fn new(wallet: WalletSlot) -> Self {
         let (position, reserved) = (Position::NONE, Reserved::default());
-        Self { wallet, position, reserved, chosen_leverage: 0, watched_at: None, is_watched_as_long: false }
+        Self {
+            wallet,
+            margin: None,
+            position,
+            reserved,
+            chosen_leverage: 0,
+            watched_at: None,
+            is_watched_as_long: false,
+        }
     }
 
     pub fn leverage(&self, contract: &ContractTerms) -> u16 {
@@ -116,7 +129,7 @@ impl Reserve {
 /// What a wallet backs.
 #[derive(Default)]
 pub struct Backs {
-    /// Where, by market.
+    /// Where, by market. The account's wallet lists isolated positions too, since their orders take from it.
     pub seats: Vec<(MarketId, SeatSlot)>,
     /// How far its liquidation is, while it is liquidated.
     pub liquidation: Option<Liquidation>,
@@ -262,13 +275,16 @@ impl Futures {
                 let seats = self.backs(*wallet).into_iter().flat_map(|backs| &backs.seats);
                 seats
                     .clone()
-                    .any(|(at, seat)| *at == market && !self.open.seat(*seat).stake.position.is_none())
+                    .filter(|(at, _)| *at == market)
+                    .map(|(_, seat)| &self.open.seat(*seat).stake)
+                    .any(|stake| stake.backing() == *wallet && !stake.position.is_none())
             })
             .collect();
         self.touched.extend(positions);
     }
 
-    /// What a position and the open orders beside it take, with what the orders would lose at once.
+    /// What a position and the open orders beside it take of the account's wallet, with what the orders would lose at once. What an
+    /// isolated position takes is not in the wallet any more.
     pub fn required(
         &self,
         catalog: &Catalog,
@@ -278,7 +294,12 @@ impl Futures {
     ) -> Amount {
         let (terms, contract) = contract_of(catalog, market);
         let value = stake.position.value(terms, self.mark(market));
-        total_initial_margin(value, reserved.values, stake.leverage(contract)) + reserved.losses
+        let leverage = stake.leverage(contract);
+        let own = match stake.margin {
+            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
+            None => Amount::ZERO,
+        };
+        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
     }
 
     /// How a wallet stands.
@@ -286,7 +307,7 @@ impl Futures {
         let mut standing = self.margin_of(catalog, ledger, wallet);
         for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
             let seat = self.open.seat(*seat);
-            if !seat.stake.position.is_none() || seat.open_orders > 0 {
+            if seat.stake.wallet == wallet && (!seat.stake.position.is_none() || seat.open_orders > 0) {
                 standing.required += self.required(catalog, *market, &seat.stake, &seat.stake.reserved);
             }
         }
@@ -294,11 +315,11 @@ impl Futures {
     }
 
     /// As [`Self::standing`], without what positions and open orders take.
-    fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
+    pub fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
         let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
         for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
             let stake = &self.open.seat(*seat).stake;
-            if !stake.position.is_none() {
+            if !stake.position.is_none() && stake.backing() == wallet {
                 let (terms, contract) = contract_of(catalog, *market);
                 let mark = self.mark(*market);
                 let value = Amount(stake.position.value(terms, mark).0.abs());
@@ -337,6 +358,9 @@ impl Futures {
         for index in 0..seats {
             let (market, seat) = self.backs[wallet.index()].seats[index];
             let stake = &self.open.seat(seat).stake;
+            if stake.backing() != wallet {
+                continue;
+            }
             let is_watched = !stake.position.is_none() && !is_fund && !self.is_in_liquidation(wallet);
             let watch_at = is_watched.then(|| {
                 let (terms, contract) = contract_of(catalog, market);
@@ -405,7 +429,7 @@ impl Futures {
             }
             budget = budget.saturating_sub(1);
             let seat = self.open.find_seat(account, market).expect("a position has a seat");
-            let wallet = self.open.seat(seat).stake.wallet;
+            let wallet = self.open.seat(seat).stake.backing();
             self.look_at(catalog, ledger, wallet);
         }
         budget

@@ -33,6 +33,14 @@ impl Partition {
                 let held = holders.quantities.of(seat.account);
                 assert_eq!(held, stake.position.qty_lots, "both halves of a position agree");
             }
+            if let Some(margin) = stake.margin {
+                let of = self.accounts.ledger.wallet(margin);
+                assert_eq!(
+                    (of.account, of.isolated_at),
+                    (seat.account, Some(seat.market)),
+                    "margin is the position's own"
+                );
+            }
             let mut reserved = Reserved::default();
             let mut at_seat: u32 = 0;
             let slot = futures.open.find_seat(seat.account, seat.market).expect("a seat is found");
@@ -114,12 +122,23 @@ impl Partition {
             let Some(backs) = futures.backs(slot) else { continue };
             let standing = futures.standing(&self.catalog, ledger, slot);
             let is_fund = self.catalog.is_fund(wallet.account);
+            let backed = backs.seats.iter().map(|(market, seat)| (market, &futures.open.seat(*seat).stake));
+            let backed: Vec<_> = backed.filter(|(_, stake)| stake.backing() == slot).collect();
+            if wallet.isolated_at.is_some() && !is_fund {
+                assert!(
+                    wallet.amount.is_zero() || !backed.is_empty(),
+                    "nothing stays behind a position that its account's wallet backs"
+                );
+            }
             if let Some(liquidation) = &backs.liquidation {
                 let queued = futures.in_danger.contains(&slot);
                 assert_eq!(liquidation.is_queued, queued, "a liquidation knows whether it waits");
                 continue;
             }
-            let concerned = backs.seats.iter().any(|(market, _)| futures.changed.contains(market));
+            if wallet.isolated_at.is_some() && !is_fund && standing.positions == 0 {
+                assert!(wallet.amount.is_zero(), "margin stands behind a position");
+            }
+            let concerned = backed.iter().any(|(market, _)| futures.changed.contains(market));
             if !is_fund && !concerned {
                 assert!(!standing.is_liquidatable(), "who has too little left is liquidated");
                 assert!(
@@ -127,8 +146,7 @@ impl Partition {
                     "a wallet is below zero only while its positions have won as much"
                 );
             }
-            for (market, seat) in &backs.seats {
-                let stake = &futures.open.seat(*seat).stake;
+            for (market, stake) in backed {
                 assert_eq!(
                     stake.watched_at.is_some(),
                     !stake.position.is_none() && !is_fund,

@@ -31,6 +31,7 @@ mod futures;
 mod holders;
 mod invariants;
 mod invariants_futures;
+mod isolated;
 mod liquidation;
 mod mark_price;
 mod market;

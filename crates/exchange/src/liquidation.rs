@@ -98,10 +98,13 @@ impl Accounts {
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
-        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
+        let ledger::Wallet { account, asset, isolated_at, .. } = *self.ledger.wallet(wallet);
         match self.liquidation(wallet).stage {
             Stage::Begun => {
-                events.push(Event::LiquidationBegun { account, asset });
+                events.push(match isolated_at {
+                    None => Event::LiquidationBegun { account, asset },
+                    Some(market) => Event::PositionLiquidationBegun { account, market },
+                });
                 let cancels = self.cancel_all_at(wallet, None, mail);
                 self.liquidation(wallet).stage = Stage::Cancels;
                 if !cancels {
@@ -143,7 +146,8 @@ impl Accounts {
         }
     }
 
-    /// Sends a cancel for every open order that a wallet backs, or for those at one contract. False where there is none.
+    /// Sends a cancel for every open order that takes from a wallet, or for those at one contract; of the margin of an isolated
+    /// position, for the orders beside that. False where there is none.
     pub fn cancel_all_at(&self, wallet: WalletSlot, only: Option<MarketId>, mail: &mut Mail) -> bool {
         let mut any = false;
         let account = self.ledger.wallet(wallet).account;
@@ -214,7 +218,8 @@ impl Accounts {
     /// The position that takes most maintenance margin, with that.
     fn most_demanding(&self, catalog: &Catalog, wallet: WalletSlot) -> (MarketId, MicroAtoms) {
         let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
-        let margins = seats.map(|(market, seat)| {
+        let backed = seats.filter(|(_, seat)| self.futures.open.seat(*seat).stake.backing() == wallet);
+        let margins = backed.map(|(market, seat)| {
             let (terms, contract) = contract_of(catalog, *market);
             let position = &self.futures.open.seat(*seat).stake.position;
             let value = Amount(position.value(terms, self.futures.mark(*market)).0.abs());
@@ -253,8 +258,13 @@ impl Accounts {
             return;
         }
         self.ledger.receive_in_wallet(wallet, -amount);
-        let ledger::Wallet { account, amount: left, .. } = *self.ledger.wallet(wallet);
+        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
+        let own = self.ledger.wallet_slot(account, asset);
+        let left = self.ledger.wallet(own).amount;
         events.push(Event::ClearancePaid { account, market, amount, wallet: left });
+        if let Some((_, seat)) = self.isolated_seat(wallet) {
+            self.move_margin(seat, Amount::ZERO, events);
+        }
         mail.send_to_market(market, ToMarket::PayFund { amount });
     }
 
@@ -274,8 +284,12 @@ impl Accounts {
         {
             self.pay_fund(wallet, market, left, mail, events);
         }
-        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
-        events.push(Event::LiquidationEnded { account, asset });
+        self.give_margin_back(wallet, events);
+        let ledger::Wallet { account, asset, isolated_at, .. } = *self.ledger.wallet(wallet);
+        events.push(match isolated_at {
+            None => Event::LiquidationEnded { account, asset },
+            Some(market) => Event::PositionLiquidationEnded { account, market },
+        });
         self.futures.touch(wallet);
     }
 
@@ -283,14 +297,22 @@ impl Accounts {
     /// an order trades far from the mark price.
     pub fn cover_debts(&mut self, catalog: &Catalog, mail: &mut Mail, events: &mut Vec<Event>) {
         for wallet in std::mem::take(&mut self.futures.in_debt) {
-            let ledger::Wallet { account, asset, amount } = *self.ledger.wallet(wallet);
+            let ledger::Wallet { account, asset, isolated_at, amount } = *self.ledger.wallet(wallet);
             let mut contracts = catalog.contracts().map(|(market, _)| market);
-            let market = contracts.find(|market| contract_of(catalog, *market).0.quote == asset);
+            let market = isolated_at
+                .or_else(|| contracts.find(|market| contract_of(catalog, *market).0.quote == asset));
             if amount < Amount::ZERO {
                 let market = market.expect("who owes something had a position");
                 self.ledger.receive_in_wallet(wallet, -amount);
-                events.push(Event::DebtCovered { account, market, amount: -amount });
-                mail.send_to_market(market, ToMarket::PayFund { amount });
+                let amount = -amount;
+                events.push(match isolated_at {
+                    None => Event::DebtCovered { account, market, amount },
+                    Some(market) => Event::PositionDebtCovered { account, market, amount },
+                });
+                if let Some((_, seat)) = self.isolated_seat(wallet) {
+                    self.move_margin(seat, Amount::ZERO, events);
+                }
+                mail.send_to_market(market, ToMarket::PayFund { amount: -amount });
             }
         }
     }
@@ -324,6 +346,11 @@ impl Accounts {
     ) -> bool {
         let (terms, _) = contract_of(catalog, market);
         let Some(wallet) = self.ledger.find_wallet(fund, terms.quote) else { return false };
+        // An account may have been made a fund while its positions were isolated: its wallet does not back them.
+        let seat = self.futures.open.find_seat(fund, market);
+        if seat.is_some_and(|seat| self.futures.open.seat(seat).stake.margin.is_some()) {
+            return false;
+        }
         let standing = self.futures.standing(catalog, &self.ledger, wallet);
         let mut taken = Position::NONE;
         taken.fill(terms, side, price, qty);
@@ -358,7 +385,7 @@ impl Accounts {
             seats.filter(|seat| seat.market == market && seat.stake.position.closed_by() == Some(side));
         let mut scored: Vec<_> = held
             .map(|seat| {
-                let wallet = seat.stake.wallet;
+                let wallet = seat.stake.backing();
                 let standing = self.futures.standing(catalog, &self.ledger, wallet);
                 let amount = self.ledger.wallet(wallet).amount;
                 let LeverageScore(score) =

@@ -178,6 +178,8 @@ impl Partition {
             Command::MoveFunds(moves) => accounts.move_funds(catalog, moves, events),
             Command::PlaceContractOrder(place) => accounts.place_contract(catalog, place, mail),
             Command::ChangeLeverage(change) => accounts.change_leverage(catalog, change, events),
+            Command::ChangeMarginType(change) => accounts.change_margin_type(catalog, change, events),
+            Command::MovePositionMargin(moves) => accounts.move_position_margin(catalog, moves, events),
             Command::SetIndexPrice(set) => self.set_index_price(set, events),
             Command::Continue => Ok(()),
             Command::Tick => {
@@ -424,6 +426,13 @@ impl Partition {
         seat.map_or(Position::NONE, |seat| self.accounts.futures.open.seat(seat).stake.position)
     }
 
+    /// What an account's isolated position at a contract has as its margin; `None` where its wallet backs it.
+    pub fn position_margin(&self, account: AccountId, market: MarketId) -> Option<Amount> {
+        let seat = self.accounts.futures.open.find_seat(account, market)?;
+        let margin = self.accounts.futures.open.seat(seat).stake.margin?;
+        Some(self.accounts.ledger.wallet(margin).amount)
+    }
+
     /// What positions of a contract are measured by; zero of a spot market.
     pub fn mark_price(&self, market: MarketId) -> PriceTicks {
         self.catalog.market(market).map_or(PriceTicks::ZERO, |_| self.accounts.futures.mark(market))
@@ -534,6 +543,8 @@ fn owner(command: &Command) -> AccountId {
         Command::MoveFunds(moves) => moves.account,
         Command::PlaceContractOrder(place) => place.account,
         Command::ChangeLeverage(change) => change.account,
+        Command::ChangeMarginType(change) => change.account,
+        Command::MovePositionMargin(moves) => moves.account,
         Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)

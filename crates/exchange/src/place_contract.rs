@@ -1,6 +1,7 @@
 //! Placing an order at a contract, as its account sees it: check the rules, see whether there is margin for what the order can
 //! lead to, send it to its market. Source: semantics 2 ("Margin") and 8.
 
+use ledger::WalletSlot;
 use margin::{open_loss, order_price};
 use model::{
     Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause,
@@ -44,13 +45,12 @@ impl Accounts {
         }
 
         let seat = self.take_contract_seat(account, market, terms.quote);
-        let wallet = self.futures.open.seat(seat).stake.wallet;
-        if self.futures.is_in_liquidation(wallet) {
+        let stake = &self.futures.open.seat(seat).stake;
+        if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
         let mark = self.futures.mark(market);
-        let stake = &self.futures.open.seat(seat).stake;
         let mut reserve = Reserve::none(qty);
         if !place.reduce_only {
             let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
@@ -63,7 +63,10 @@ impl Accounts {
         // What it may lose at once beside what it takes.
         let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
         let reserved = stake.reserved.with(terms, side, without_loss, qty);
-        let may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        let mut may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        if let Some(margin) = stake.margin {
+            may_lose = self.isolated_may_lose(catalog, stake, margin, (side, reserve), may_lose);
+        }
         let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
         let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
         let worst_ticks = match side {
@@ -110,7 +113,11 @@ impl Accounts {
         stake: &Stake,
         reserved: &Reserved,
     ) -> Result<Amount, Reject> {
-        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        let mut standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        if stake.margin.is_some() {
+            // What an isolated position takes leaves the wallet, which profits that are not realised cannot.
+            standing.equity -= standing.unrealized.max(Amount::ZERO);
+        }
         let before = self.futures.required(catalog, market, stake, &stake.reserved);
         let after = self.futures.required(catalog, market, stake, reserved);
         if after <= before {
@@ -135,6 +142,24 @@ impl Accounts {
         Ok(standing.equity - needed)
     }
 
+    /// What an order at an isolated position may lose at once. What it closes may lose all that the position's margin has left, and
+    /// nothing of the wallet; what it opens takes its loss from there, where the check of margins has allowed `opening` for it.
+    fn isolated_may_lose(
+        &self,
+        catalog: &Catalog,
+        stake: &Stake,
+        margin: WalletSlot,
+        (side, reserve): (Side, Reserve),
+        opening: Amount,
+    ) -> Amount {
+        if stake.position.closed_by() != Some(side) {
+            return opening;
+        }
+        let left = self.futures.margin_of(catalog, &self.ledger, margin).equity.max(Amount::ZERO);
+        let only_closes = reserve.only_reduces() || reserve.left_lots <= stake.position.size();
+        if only_closes { left } else { left.min(opening) }
+    }
+
     /// Sets the leverage with which an account's position and orders at a contract count.
     pub fn change_leverage(
         &mut self,
@@ -152,8 +177,12 @@ impl Accounts {
         }
         let seat = self.take_contract_seat(account, market, terms.quote);
         let stake = &self.futures.open.seat(seat).stake;
-        if self.futures.is_in_liquidation(stake.wallet) {
+        if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
+        }
+        let present = stake.leverage(contract);
+        if stake.margin.is_some() && !stake.position.is_none() && leverage < present {
+            return Err(Reject::LeverageCannotFall { leverage: present });
         }
         let value = stake.position.value(terms, self.futures.mark(market));
         let values = stake.reserved.values;
@@ -167,8 +196,11 @@ impl Accounts {
         let after = self.futures.required(catalog, market, &with_it, &with_it.reserved);
         let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
         let needed = standing.required + after - before;
-        if after > before && needed > standing.equity {
-            return Err(Reject::InsufficientMargin { needed, available: standing.equity });
+        let cannot_leave =
+            if stake.margin.is_some() { standing.unrealized.max(Amount::ZERO) } else { Amount::ZERO };
+        let available = standing.equity - cannot_leave;
+        if after > before && needed > available {
+            return Err(Reject::InsufficientMargin { needed, available });
         }
         self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
         events.push(Event::LeverageChanged { account, market, leverage });

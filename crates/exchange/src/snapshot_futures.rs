@@ -1,11 +1,11 @@
 //! What a snapshot has of contracts: nothing where none is listed, so that such a state has the bytes that it always had.
 
 use codec::{coded_enum, coded_struct};
-use ledger::AssetTotals;
+use ledger::{AssetTotals, WalletSlot};
 use margin::{AveragePremium, BasisWindow, Position};
 use model::{
-    AccountId, AddContract, Amount, AssetId, ClientOrderId, ContractTerms, FundingRate, MarketId, OrderId,
-    PartitionId, PriceTicks, QtyLots, Reject, Side, TimeNs,
+    AccountId, AddContract, Amount, AssetId, ClientOrderId, ContractTerms, FundingRate, MarginType, MarketId,
+    OrderId, PartitionId, PriceTicks, QtyLots, Reject, Side, TimeNs,
 };
 
 use crate::Partition;
@@ -13,7 +13,7 @@ use crate::futures::Reserve;
 use crate::holders::{Settlement, TakeOver};
 use crate::liquidation::{Liquidation, Ranking, Stage};
 use crate::mark_price::Pricing;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, SeatSlot};
 use crate::snapshot::SnapshotError;
 
 /// Everything of contracts that is not in the records of markets and their books.
@@ -35,6 +35,32 @@ impl FuturesRecord {
         self.contracts.iter().any(|contract| contract.market == market)
     }
 }
+
+/// What is there of isolated positions beside that.
+#[derive(Default, PartialEq, Eq)]
+pub struct IsolatedRecord {
+    margins: Vec<MarginRecord>,
+    in_danger: Vec<DangerRecord>,
+}
+coded_struct!(IsolatedRecord { margins, in_danger });
+
+#[derive(PartialEq, Eq)]
+struct MarginRecord {
+    account: AccountId,
+    market: MarketId,
+    amount: Amount,
+    liquidation: Option<Liquidation>,
+}
+coded_struct!(MarginRecord { account, market, amount, liquidation });
+
+/// Whose turn is the one of this number, from 0.
+#[derive(PartialEq, Eq)]
+struct DangerRecord {
+    turn: u32,
+    account: AccountId,
+    market: MarketId,
+}
+coded_struct!(DangerRecord { turn, account, market });
 
 #[derive(PartialEq, Eq)]
 struct ContractRecord {
@@ -249,9 +275,10 @@ impl Partition {
                 settlement: holders.settlement.clone(),
             }
         });
-        let wallets = ledger.wallets().map(|(slot, wallet)| {
+        let own_wallets = || ledger.wallets().filter(|(_, wallet)| wallet.isolated_at.is_none());
+        let wallets = own_wallets().map(|(slot, wallet)| {
             let liquidation = futures.backs(slot).and_then(|backs| backs.liquidation.clone());
-            let ledger::Wallet { account, asset, amount } = *wallet;
+            let ledger::Wallet { account, asset, amount, .. } = *wallet;
             WalletRecord { account, asset, amount, liquidation }
         });
         let totals = self.catalog.assets().map(|(asset, _)| {
@@ -260,7 +287,7 @@ impl Partition {
         });
         // By wallet and market, so that the order does not depend on who came first.
         let seats = || {
-            let backs = ledger.wallets().filter_map(|(slot, _)| futures.backs(slot));
+            let backs = own_wallets().filter_map(|(slot, _)| futures.backs(slot));
             backs.flat_map(|backs| &backs.seats).map(|(_, seat)| futures.open.seat(*seat))
         };
         let stakes = seats().map(|seat| StakeRecord {
@@ -272,7 +299,7 @@ impl Partition {
             watched_at: seat.stake.watched_at,
         });
         let has_any = |stake: &StakeRecord| !stake.qty_lots.is_zero() || stake.chosen_leverage != 0;
-        let orders = ledger.wallets().filter_map(|(slot, _)| futures.backs(slot)).flat_map(|backs| {
+        let orders = own_wallets().filter_map(|(slot, _)| futures.backs(slot)).flat_map(|backs| {
             backs.seats.iter().flat_map(|(_, seat)| {
                 let at = futures.open.seat(*seat);
                 futures.open.at_seat(*seat).map(move |open| OrderRecord {
@@ -286,10 +313,9 @@ impl Partition {
                 })
             })
         });
-        let in_danger = futures.in_danger.iter().map(|slot| {
-            let wallet = ledger.wallet(*slot);
-            (wallet.account, wallet.asset)
-        });
+        let in_danger = futures.in_danger.iter().map(|slot| ledger.wallet(*slot));
+        let in_danger = in_danger.filter(|wallet| wallet.isolated_at.is_none());
+        let in_danger = in_danger.map(|wallet| (wallet.account, wallet.asset));
         FuturesRecord {
             contracts: contracts.collect(),
             wallets: wallets
@@ -306,6 +332,42 @@ impl Partition {
         }
     }
 
+    pub(crate) fn isolated_record(&self) -> IsolatedRecord {
+        let (ledger, futures) = (&self.accounts.ledger, &self.accounts.futures);
+        let isolated = |slot: WalletSlot| {
+            let wallet = ledger.wallet(slot);
+            Some((wallet.account, wallet.isolated_at?))
+        };
+        let margins = ledger.wallets().filter_map(|(slot, wallet)| {
+            let (account, market) = isolated(slot)?;
+            let backs = futures.backs(slot)?;
+            let is_isolated = |seat: SeatSlot| futures.open.seat(seat).stake.margin.is_some();
+            backs.seats.first().filter(|(_, seat)| is_isolated(*seat))?;
+            let liquidation = backs.liquidation.clone();
+            Some(MarginRecord { account, market, amount: wallet.amount, liquidation })
+        });
+        let in_danger = (0..).zip(&futures.in_danger).filter_map(|(turn, slot)| {
+            let (account, market) = isolated(*slot)?;
+            Some(DangerRecord { turn, account, market })
+        });
+        IsolatedRecord { margins: margins.collect(), in_danger: in_danger.collect() }
+    }
+
+    /// Behind [`Self::restore_contracts`] and accounts, before everything else of contracts.
+    fn restore_isolated(&mut self, margins: Vec<MarginRecord>) -> Result<(), SnapshotError> {
+        let Self { catalog, accounts, .. } = self;
+        for MarginRecord { account, market, amount, liquidation } in margins {
+            accounts.account(account)?;
+            let terms = catalog.market(market)?;
+            let seat = accounts.take_contract_seat(account, market, terms.quote);
+            accounts.set_margin_type(seat, MarginType::Isolated);
+            let margin = accounts.futures.open.seat(seat).stake.backing();
+            accounts.ledger.restore_wallet(margin, amount);
+            accounts.futures.backs_mut(margin).liquidation = liquidation;
+        }
+        Ok(())
+    }
+
     /// Before books are filled: which of the markets are contracts.
     pub(crate) fn restore_contracts(&mut self, record: &FuturesRecord) -> Result<(), SnapshotError> {
         for contract in &record.contracts {
@@ -318,7 +380,12 @@ impl Partition {
     }
 
     /// Behind everything else.
-    pub(crate) fn restore_futures(&mut self, record: FuturesRecord) -> Result<(), SnapshotError> {
+    pub(crate) fn restore_futures(
+        &mut self,
+        record: FuturesRecord,
+        isolated: IsolatedRecord,
+    ) -> Result<(), SnapshotError> {
+        self.restore_isolated(isolated.margins)?;
         let Self { catalog, accounts, markets, .. } = self;
         for contract in record.contracts {
             let market = contract.market;
@@ -345,8 +412,8 @@ impl Partition {
         for WalletRecord { account, asset, amount, liquidation } in record.wallets {
             accounts.account(account)?;
             catalog.asset(asset)?;
-            accounts.ledger.restore_wallet(account, asset, amount);
             let slot = accounts.ledger.wallet_slot(account, asset);
+            accounts.ledger.restore_wallet(slot, amount);
             accounts.futures.backs_mut(slot).liquidation = liquidation;
         }
         for TotalsRecord { asset, wallets, open_cost, settling } in record.totals {
@@ -383,6 +450,14 @@ impl Partition {
             let wallet = accounts.ledger.find_wallet(account, asset);
             let wallet = wallet.ok_or(Reject::UnknownAccount { account })?;
             accounts.futures.in_danger.push_back(wallet);
+        }
+        for DangerRecord { turn, account, market } in isolated.in_danger {
+            let seat = accounts.futures.open.find_seat(account, market);
+            let seat = seat.ok_or(Reject::NotIsolated)?;
+            let (backing, queue) =
+                (accounts.futures.open.seat(seat).stake.backing(), &mut accounts.futures.in_danger);
+            let turn = usize::try_from(turn).expect("fits").min(queue.len());
+            queue.insert(turn, backing);
         }
         accounts.futures.ranking = record.ranking;
         self.settles = self.has_settlements();

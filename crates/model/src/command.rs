@@ -92,6 +92,10 @@ pub enum Command {
     SetIndexPrice(SetIndexPrice),
     /// Nothing new has come, and bounded work is left over: settlements, liquidations.
     Continue,
+    /// Sets what backs an account's positions at a contract: its wallet, or margin of their own.
+    ChangeMarginType(ChangeMarginType),
+    /// Moves money between an account's wallet and the margin of an isolated position.
+    MovePositionMargin(Box<MovePositionMargin>),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -160,6 +164,60 @@ pub struct ChangeLeverage {
     pub market: MarketId,
     /// From 1 to what the bracket of the position allows.
     pub leverage: u16,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// What backs a position. Source: semantics 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MarginType {
+    /// The account's futures wallet, together with everything else that it backs.
+    #[default]
+    Cross = 0,
+    /// Margin of its own, taken from the wallet: it can lose no more than that.
+    Isolated = 1,
+}
+
+/// Sets what backs an account's positions at a contract. Refused while there is a position or an open order
+/// ([`crate::Reject::MarginTypeHasPosition`], [`crate::Reject::MarginTypeHasOrders`]), where nothing would change
+/// ([`crate::Reject::MarginTypeUnchanged`]), and for insurance funds ([`crate::Reject::IsFund`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeMarginType {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// From now on.
+    pub margin_type: MarginType,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Which way margin moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MarginMove {
+    /// From the wallet into the position's margin.
+    Add = 0,
+    /// From the position's margin into the wallet.
+    Reduce = 1,
+}
+
+/// Moves money between an account's wallet and the margin of an isolated position ([`crate::Reject::NotIsolated`] where there is
+/// none).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovePositionMargin {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// How much, in atoms of the settlement asset; above zero. At most what the wallet can give
+    /// ([`crate::Reject::WalletShort`]), or what the position leaves of its margin beside the initial margin at the mark price
+    /// ([`crate::Reject::PositionMarginShort`]).
+    pub amount: Amount,
+    /// Which way.
+    pub way: MarginMove,
     /// Refused when it is sequenced later than this.
     pub valid_until_ns: TimeNs,
 }
@@ -517,6 +575,8 @@ impl Command {
             Self::ChangeLeverage(_) => "change_leverage",
             Self::SetIndexPrice(_) => "set_index_price",
             Self::Continue => "continue",
+            Self::ChangeMarginType(_) => "change_margin_type",
+            Self::MovePositionMargin(_) => "move_position_margin",
         }
     }
 
@@ -531,6 +591,8 @@ impl Command {
             Self::MoveFunds(moves) => moves.valid_until_ns,
             Self::PlaceContractOrder(place) => place.valid_until_ns,
             Self::ChangeLeverage(change) => change.valid_until_ns,
+            Self::ChangeMarginType(change) => change.valid_until_ns,
+            Self::MovePositionMargin(moves) => moves.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

@@ -280,6 +280,26 @@ pub enum Reject {
         /// Where.
         partition: PartitionId,
     },
+    /// The account's positions at this contract are backed so already.
+    MarginTypeUnchanged,
+    /// What backs positions at a contract does not change while the account has open orders there.
+    MarginTypeHasOrders,
+    /// What backs positions at a contract does not change while the account has a position there.
+    MarginTypeHasPosition,
+    /// The account has no isolated position at this contract.
+    NotIsolated,
+    /// Less can be taken out of the position's margin than was asked for.
+    PositionMarginShort {
+        /// What can be taken.
+        available: Amount,
+    },
+    /// The leverage of an isolated position cannot be lowered.
+    LeverageCannotFall {
+        /// What it is.
+        leverage: u16,
+    },
+    /// The account is an insurance fund, whose wallet backs all that it carries.
+    IsFund,
 }
 
 impl fmt::Display for Reject {
@@ -417,6 +437,26 @@ impl fmt::Display for Reject {
             }
             Self::LivesElsewhere { partition } => {
                 write!(out, "the contract lives in partition {partition}: tell that one")
+            }
+            Self::MarginTypeUnchanged => write!(out, "positions at this contract are backed so already"),
+            Self::MarginTypeHasOrders => {
+                write!(out, "the account has open orders at this contract: cancel them first")
+            }
+            Self::MarginTypeHasPosition => {
+                write!(out, "the account has a position at this contract: close it first")
+            }
+            Self::NotIsolated => write!(out, "the account has no isolated position at this contract"),
+            Self::PositionMarginShort { available } => {
+                write!(
+                    out,
+                    "at most {available} atoms can be taken: the rest is the position's initial margin"
+                )
+            }
+            Self::LeverageCannotFall { leverage } => {
+                write!(out, "the leverage of an isolated position, {leverage}, can only be raised")
+            }
+            Self::IsFund => {
+                write!(out, "the account is an insurance fund: its wallet backs all that it carries")
             }
             Self::ContractStays => write!(out, "a contract stays in the partition where it was listed"),
         }

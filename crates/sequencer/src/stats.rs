@@ -318,6 +318,13 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::ContractStays => "contract_stays",
         Reject::LivesElsewhere { .. } => "lives_elsewhere",
         Reject::LosesTooMuch { .. } => "loses_too_much",
+        Reject::MarginTypeUnchanged => "margin_type_unchanged",
+        Reject::MarginTypeHasOrders => "margin_type_has_orders",
+        Reject::MarginTypeHasPosition => "margin_type_has_position",
+        Reject::NotIsolated => "not_isolated",
+        Reject::PositionMarginShort { .. } => "position_margin_short",
+        Reject::LeverageCannotFall { .. } => "leverage_cannot_fall",
+        Reject::IsFund => "is_fund",
     }
 }
 

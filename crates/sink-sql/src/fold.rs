@@ -219,6 +219,11 @@ impl Fold {
                 | Event::FundReceived { .. }
                 | Event::PositionForced(_)
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
                 | Event::MarketMoving { .. }
                 | Event::Heard { .. }
                 | Event::MarketLeft { .. } => {}
@@ -339,6 +344,11 @@ impl Fold {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
             | Event::Skipped { .. } => Ok(()),
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
-    AccountId, Amount, AssetId, Event, MarkPriceChanged, MarketId, PositionNow, QtyLots, Side, TimeNs,
+    AccountId, Amount, AssetId, Event, MarginType, MarkPriceChanged, MarketId, PositionMarginChanged,
+    PositionNow, QtyLots, Side, TimeNs,
 };
 
 /// A position.
@@ -56,6 +57,8 @@ pub struct Futures {
     wallets: BTreeMap<(AccountId, AssetId), Amount>,
     positions: BTreeMap<(AccountId, MarketId), Position>,
     leverage: BTreeMap<(AccountId, MarketId), u16>,
+    /// What isolated positions have as their margin; those that wallets back are not in here.
+    margins: BTreeMap<(AccountId, MarketId), Amount>,
     prices: BTreeMap<MarketId, MarkPriceChanged>,
     /// Sums over what has happened: see [`Futures::backing`].
     backing: BTreeMap<AssetId, Amount>,
@@ -83,6 +86,20 @@ impl Futures {
     /// The leverage that an account has chosen at a contract.
     pub fn leverage(&self, account: AccountId, market: MarketId) -> Option<u16> {
         self.leverage.get(&(account, market)).copied()
+    }
+
+    /// What backs an account's positions at a contract.
+    pub fn margin_type(&self, account: AccountId, market: MarketId) -> MarginType {
+        match self.margin(account, market) {
+            Some(_) => MarginType::Isolated,
+            None => MarginType::Cross,
+        }
+    }
+
+    /// What an account's isolated position at a contract has as its margin, in atoms of the settlement asset; zero while there is no
+    /// position, `None` where the wallet backs it.
+    pub fn margin(&self, account: AccountId, market: MarketId) -> Option<Amount> {
+        self.margins.get(&(account, market)).copied()
     }
 
     /// Index price, mark price and expected funding rate, once they were told.
@@ -116,7 +133,7 @@ impl Futures {
         }
     }
 
-    /// All that is in the wallets of an asset, less what the positions have cost that they back.
+    /// All that is in the wallets of an asset and behind isolated positions, less what the positions have cost that they back.
     pub fn backing(&self, asset: AssetId) -> Amount {
         self.backing.get(&asset).copied().unwrap_or_default()
     }
@@ -172,6 +189,21 @@ impl Futures {
                 self.wallets.insert((*account, asset), Amount::ZERO);
                 self.add(asset, *amount);
             }
+            Event::PositionDebtCovered { account, market, amount } => {
+                self.margins.insert((*account, *market), Amount::ZERO);
+                self.add(settled_in(*market).0, *amount);
+            }
+            Event::MarginTypeChanged { account, market, margin_type } => {
+                match margin_type {
+                    MarginType::Cross => self.margins.remove(&(*account, *market)),
+                    MarginType::Isolated => self.margins.insert((*account, *market), Amount::ZERO),
+                };
+            }
+            Event::PositionMarginChanged(changed) => {
+                let PositionMarginChanged { account, market, margin, wallet, .. } = **changed;
+                self.margins.insert((account, market), margin);
+                self.wallets.insert((account, settled_in(market).0), wallet);
+            }
             Event::LeverageChanged { account, market, leverage } => {
                 self.leverage.insert((*account, *market), *leverage);
             }
@@ -181,6 +213,20 @@ impl Futures {
             _ => {}
         }
         None
+    }
+
+    /// Whether some position is isolated.
+    pub(crate) fn has_isolated(&self) -> bool {
+        !self.margins.is_empty()
+    }
+
+    pub(crate) fn save_isolated(&self, out: &mut Vec<u8>) {
+        list(&self.margins).encode(out);
+    }
+
+    pub(crate) fn load_isolated(&mut self, input: &mut Reader<'_>) -> Result<(), DecodeError> {
+        self.margins = Vec::decode(input)?.into_iter().collect();
+        Ok(())
     }
 
     fn add(&mut self, asset: AssetId, amount: Amount) {
@@ -215,11 +261,13 @@ fn signed(side: Side, value: Amount) -> Amount {
     }
 }
 
+fn list<K: Copy, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
+    map.iter().map(|(key, value)| (*key, value.clone())).collect()
+}
+
+/// What every exchange with contracts has. What only some have stands behind it, in another form of saved views.
 impl Coded for Futures {
     fn encode(&self, out: &mut Vec<u8>) {
-        fn list<K: Copy, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
-            map.iter().map(|(key, value)| (*key, value.clone())).collect()
-        }
         list(&self.wallets).encode(out);
         list(&self.positions).encode(out);
         list(&self.leverage).encode(out);
@@ -244,6 +292,7 @@ impl Coded for Futures {
                 .map(|changed| (changed.market, changed))
                 .collect(),
             backing: Vec::decode(input)?.into_iter().collect(),
+            margins: BTreeMap::new(),
         })
     }
 }

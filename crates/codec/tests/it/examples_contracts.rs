@@ -1,12 +1,13 @@
 //! One value of every variant that contracts have brought, its fields all different.
 
 use model::{
-    AccountId, AddContract, Amount, AssetId, Bracket, ChangeLeverage, Command, ContractFilled, ContractOrder,
-    ContractOrderAccepted, ContractTerms, ContractTermsError, Event, Forced, FundingPaid, FundingRate,
-    FundingSettled, FundsMoved, IndexSource, Letter, Liquidity, MarkPriceChanged, MarketId, MarketTerms,
-    Message, MoveFunds, Notice, OrderCause, OrderId, OrderKind, PartitionId, PlaceContractOrder,
-    PositionForced, PositionNow, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetIndexPrice, Side, Text,
-    TimeNs, ToHolder, ToMarket, TradeGroup, TradeId, Wallet,
+    AccountId, AddContract, Amount, AssetId, Bracket, ChangeLeverage, ChangeMarginType, Command,
+    ContractFilled, ContractOrder, ContractOrderAccepted, ContractTerms, ContractTermsError, Event, Forced,
+    FundingPaid, FundingRate, FundingSettled, FundsMoved, IndexSource, Letter, Liquidity, MarginMove,
+    MarginType, MarkPriceChanged, MarketId, MarketTerms, Message, MoveFunds, MovePositionMargin, Notice,
+    OrderCause, OrderId, OrderKind, PartitionId, PlaceContractOrder, PositionForced, PositionMarginChanged,
+    PositionNow, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetIndexPrice, Side, Text, TimeNs,
+    ToHolder, ToMarket, TradeGroup, TradeId, Wallet,
 };
 
 const ACCOUNT: AccountId = AccountId(7);
@@ -76,6 +77,19 @@ pub fn commands(terms: MarketTerms, kind: OrderKind) -> Vec<Command> {
             price_ticks: PriceTicks(167),
         }),
         Command::Continue,
+        Command::ChangeMarginType(ChangeMarginType {
+            account: ACCOUNT,
+            market: MARKET,
+            margin_type: MarginType::Isolated,
+            valid_until_ns: TimeNs(219),
+        }),
+        Command::MovePositionMargin(Box::new(MovePositionMargin {
+            account: ACCOUNT,
+            market: MARKET,
+            amount: Amount(220),
+            way: MarginMove::Reduce,
+            valid_until_ns: TimeNs(221),
+        })),
     ]
 }
 
@@ -151,6 +165,17 @@ pub fn events(terms: MarketTerms, kind: OrderKind) -> Vec<Event> {
             now: now(),
         })),
         Event::DebtCovered { account: ACCOUNT, market: MARKET, amount: Amount(200) },
+        Event::MarginTypeChanged { account: ACCOUNT, market: MARKET, margin_type: MarginType::Isolated },
+        Event::PositionMarginChanged(Box::new(PositionMarginChanged {
+            account: ACCOUNT,
+            market: MARKET,
+            moved: Amount(-222),
+            margin: Amount(223),
+            wallet: Amount(224),
+        })),
+        Event::PositionDebtCovered { account: ACCOUNT, market: MARKET, amount: Amount(225) },
+        Event::PositionLiquidationBegun { account: ACCOUNT, market: MARKET },
+        Event::PositionLiquidationEnded { account: ACCOUNT, market: MARKET },
     ]
 }
 
@@ -171,6 +196,13 @@ pub fn rejects() -> Vec<Reject> {
         Reject::ContractStays,
         Reject::LivesElsewhere { partition: PartitionId(2) },
         Reject::LosesTooMuch { worst_ticks: PriceTicks(208) },
+        Reject::MarginTypeUnchanged,
+        Reject::MarginTypeHasOrders,
+        Reject::MarginTypeHasPosition,
+        Reject::NotIsolated,
+        Reject::PositionMarginShort { available: Amount(226) },
+        Reject::LeverageCannotFall { leverage: 227 },
+        Reject::IsFund,
     ]
 }
 

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use exchange::Partition;
 use model::{
     AccountId, AccountName, AddAsset, AddContract, AddMarket, AmendOrder, Amount, AssetId, AssetTerms,
-    CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms,
-    CreateAccount, Deposit, Event, IndexSource, MarketId, MarketTerms, MoveFunds, OrderId, OrderKind,
-    OrderRef, PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference,
-    SelfTradePrevention, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+    CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ChangeMarginType, ClientOrderId,
+    Command, ContractTerms, CreateAccount, Deposit, Event, IndexSource, MarginMove, MarginType, MarketId,
+    MarketTerms, MoveFunds, MovePositionMargin, OrderId, OrderKind, OrderRef, PartitionId,
+    PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, SetIndexPrice, Side,
+    Text, TimeInForce, TimeNs, TradeGroup, Wallet,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -67,6 +68,19 @@ pub enum Step {
         market: MarketId,
         leverage: u16,
     },
+    /// What backs a position is changed.
+    Margin {
+        who: u64,
+        market: MarketId,
+        margin_type: MarginType,
+    },
+    /// Money goes into the margin of a position, or comes back.
+    MoveMargin {
+        who: u64,
+        market: MarketId,
+        amount: i128,
+        way: MarginMove,
+    },
     /// Index prices move by so many thousandths, and a second passes.
     Jump {
         market: MarketId,
@@ -88,10 +102,11 @@ pub enum How {
     Market,
 }
 
-/// What is done, and how rich the fund is.
+/// What is done, how rich the fund is, and whose positions are isolated at first: a bit for each trader.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub fund: i128,
+    pub isolated: u8,
     pub steps: Vec<Step>,
     pub restart_every: usize,
 }
@@ -125,6 +140,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0_usize..64, 1_i64..200).prop_map(|(which, to)| Step::Amend { which, to }),
         4 => (who.clone(), 1_i128..3_000, prop_oneof![3 => Just(Wallet::Futures), 2 => Just(Wallet::Spot)])
             .prop_map(|(who, amount, to)| Step::Move { who, amount: amount * UNIT, to }),
+        6 => (who.clone(), market(), prop_oneof![3 => Just(MarginType::Isolated), 1 => Just(MarginType::Cross)])
+            .prop_map(|(who, market, margin_type)| Step::Margin { who, market, margin_type }),
+        4 => (who.clone(), market(), 1_i128..300, prop_oneof![Just(MarginMove::Add), Just(MarginMove::Reduce)])
+            .prop_map(|(who, market, amount, way)| Step::MoveMargin { who, market, amount: amount * UNIT, way }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
         12 => (market(), jump).prop_map(|(market, by)| Step::Jump { market, by }),
@@ -136,8 +155,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub fn plans(most: usize) -> impl Strategy<Value = Plan> {
     let fund = prop_oneof![Just(0), Just(2_000 * UNIT), Just(10_000_000 * UNIT)];
-    (fund, prop::collection::vec(step(), 1..most), 5_usize..60)
-        .prop_map(|(fund, steps, restart_every)| Plan { fund, steps, restart_every })
+    (fund, any::<u8>(), prop::collection::vec(step(), 1..most), 5_usize..60)
+        .prop_map(|(fund, isolated, steps, restart_every)| Plan { fund, isolated, steps, restart_every })
 }
 
 fn terms(name: &str, reference: i64) -> MarketTerms {
@@ -200,6 +219,13 @@ pub fn beginning(plan: &Plan) -> Vec<Command> {
         };
         let partition = PartitionId::FIRST;
         commands.push(Command::AddContract(Box::new(AddContract { terms, contract, partition })));
+    }
+    for who in (0..TRADERS).filter(|trader| plan.isolated >> trader & 1 == 1).map(|trader| trader + 2) {
+        let (account, margin_type) = (AccountId(who), MarginType::Isolated);
+        let valid_until_ns = TimeNs::NEVER;
+        commands.extend([LARGE, SMALL].map(|market| {
+            Command::ChangeMarginType(ChangeMarginType { account, market, margin_type, valid_until_ns })
+        }));
     }
     commands
 }
@@ -307,6 +333,16 @@ impl Step {
                 let account = AccountId(who);
                 at_once(Command::ChangeLeverage(ChangeLeverage { account, market, leverage, valid_until_ns }))
             }
+            Self::Margin { who, market, margin_type } => {
+                let account = AccountId(who);
+                let change = ChangeMarginType { account, market, margin_type, valid_until_ns };
+                at_once(Command::ChangeMarginType(change))
+            }
+            Self::MoveMargin { who, market, amount, way } => {
+                let (account, amount) = (AccountId(who), Amount(amount));
+                let moves = MovePositionMargin { account, market, amount, way, valid_until_ns };
+                at_once(Command::MovePositionMargin(Box::new(moves)))
+            }
             Self::Jump { market, by } => {
                 let price = (prices.of(market) * (1_000 + by) / 1_000).clamp(1_000, 50_000_000);
                 prices.0.insert(market, price);
@@ -402,16 +438,26 @@ fn random_traders_reach_everything() {
         "FundingSettled",
         "FundsMoved",
         "InsufficientMargin",
+        "LeverageCannotFall",
         "LeverageChanged",
         "LeverageOutOfRange",
         "LosesTooMuch",
         "Liquidation",
         "LiquidationBegun",
         "LiquidationEnded",
+        "MarginTypeChanged",
+        "MarginTypeHasOrders",
+        "MarginTypeHasPosition",
+        "MarginTypeUnchanged",
         "MarkPriceChanged",
+        "NotIsolated",
         "NothingToReduce",
         "OrderAmended",
         "OrderPrevented",
+        "PositionLiquidationBegun",
+        "PositionLiquidationEnded",
+        "PositionMarginChanged",
+        "PositionMarginShort",
         "Owner",
         "TakenOver",
         "WalletShort",
@@ -426,7 +472,7 @@ fn random_traders_reach_everything() {
 #[test]
 fn everybody_is_settled_once_however_long_it_takes() {
     const ACCOUNTS: u64 = 2_400;
-    let plan = Plan { fund: 0, steps: Vec::new(), restart_every: 1 };
+    let plan = Plan { fund: 0, isolated: 0, steps: Vec::new(), restart_every: 1 };
     let mut partition = Partition::default();
     let (mut seq, mut events) = (model::Seq(0), Vec::new());
     let mut apply = |partition: &mut Partition, events: &mut Vec<Event>, seconds: u64, command: Command| {
@@ -499,4 +545,73 @@ fn everybody_is_settled_once_however_long_it_takes() {
         paid.iter().filter(|(account, _)| account.0 >= first).map(|(_, amounts)| amounts[0].abs()).collect();
     assert_eq!(paid.keys().filter(|account| account.0 >= first).count() as u64, ACCOUNTS);
     assert_eq!(amounts.len(), 1, "for what it was when the settlement began: {amounts:?}");
+}
+
+/// More liquidations than one command goes on with, of wallets and of isolated positions in turn, with a restart behind each
+/// command: whose turn it is stays as it was.
+#[test]
+fn liquidations_that_wait_survive_a_restart() {
+    const ACCOUNTS: u64 = 40;
+    let plan = Plan { fund: 10_000_000 * UNIT, isolated: 0, steps: Vec::new(), restart_every: 1 };
+    let mut world = World::default();
+    for command in beginning(&plan) {
+        world.apply(command);
+    }
+    let (market, valid_until_ns) = (SMALL, TimeNs::NEVER);
+    let order = |who: u64, side: Side, qty: i64| {
+        Command::PlaceContractOrder(PlaceContractOrder {
+            account: AccountId(who),
+            market,
+            side,
+            kind: OrderKind::Limit {
+                price_ticks: PriceTicks(500_000),
+                qty_lots: QtyLots(qty),
+                time_in_force: TimeInForce::Gtc,
+            },
+            self_trade_prevention: SelfTradePrevention::None,
+            reduce_only: false,
+            client_order_id: ClientOrderId::EMPTY,
+            valid_until_ns,
+        })
+    };
+    let first = TRADERS + 2;
+    world.apply(into(AccountId(2), Amount(1_000_000 * UNIT), Wallet::Futures));
+    for who in first..first + ACCOUNTS {
+        let account = AccountId(who);
+        let name = AccountName::new(&format!("many-{who}")).unwrap();
+        world.apply(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
+        let (asset, amount) = (AssetId(1), Amount(30 * UNIT));
+        let reference = Reference::new(&format!("many-{who}")).unwrap();
+        world.apply(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
+        world.apply(into(account, amount, Wallet::Futures));
+        if who % 2 == 0 {
+            let margin_type = MarginType::Isolated;
+            let change = ChangeMarginType { account, market, margin_type, valid_until_ns };
+            world.apply(Command::ChangeMarginType(change));
+        }
+        world.apply(order(who, Side::Buy, 10));
+        world.apply(order(2, Side::Sell, 10));
+    }
+    let mut prices = Prices::default();
+    let jump = Step::Jump { market, by: -100 }.commands(&mut prices, &[]);
+    let mut waited: BTreeMap<bool, u32> = BTreeMap::new();
+    let mut events = Vec::new();
+    for (passes, command) in jump.into_iter().chain((0..60).map(|_| (0, Command::Continue))) {
+        world.time_ns = TimeNs(world.time_ns.0 + passes);
+        events.extend(world.apply(command));
+        *waited.entry(world.partition.has_work()).or_default() += 1;
+        world.restart();
+    }
+    assert!(waited[&true] >= 3 && !world.partition.has_work(), "they are more than one command goes on with");
+    let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count() as u64;
+    let ended = [
+        count(|event| matches!(event, Event::LiquidationEnded { .. })),
+        count(|event| matches!(event, Event::PositionLiquidationEnded { .. })),
+    ];
+    assert_eq!(ended, [ACCOUNTS / 2, ACCOUNTS / 2], "all of them are liquidated");
+    let mut again = Partition::default();
+    for input in &world.journal {
+        again.apply(input, &mut Vec::new());
+    }
+    assert!(again.snapshot() == world.partition.snapshot(), "as if nobody had been restarted");
 }

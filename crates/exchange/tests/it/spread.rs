@@ -146,6 +146,8 @@ impl Cluster {
             Command::MoveFunds(moves) => directory.home(moves.account),
             Command::PlaceContractOrder(place) => directory.home(place.account),
             Command::ChangeLeverage(change) => directory.home(change.account),
+            Command::ChangeMarginType(change) => directory.home(change.account),
+            Command::MovePositionMargin(moves) => directory.home(moves.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }

@@ -21,8 +21,11 @@
 //! > recontract BTCUSDT_PERP ... with ...               the same settings again, but for these
 //! > move alice 1000 USDT to futures          > move alice 10 USDT to spot          > leverage alice 10 on BTCUSDT_PERP
 //! > alice buy 2 @ 100 reduce-only on BTCUSDT_PERP
+//! > margin alice isolated on BTCUSDT_PERP         > margin alice cross on BTCUSDT_PERP
+//! > margin alice add 100 USDT on BTCUSDT_PERP     > margin alice reduce 100 USDT on BTCUSDT_PERP
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
 //! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
+//! > margin-of alice on BTCUSDT_PERP
 //! > at 5                                                the clock, in seconds since the story began
 //! > book          > queue          > balances alice          > totals          > snapshot
 //! ```
@@ -99,7 +102,7 @@ impl Story {
                 let market = words.0.next().map_or(MarketId(0), |market| self.market(market));
                 return if first == "book" { self.book(market) } else { self.queue(market) };
             }
-            "position" | "wallet" | "mark" => return self.look_at_contracts(first, &mut words),
+            "position" | "wallet" | "mark" | "margin-of" => return self.look_at_contracts(first, &mut words),
             "balances" => {
                 let account = self.account(words.next());
                 return self.balances(account);
@@ -158,7 +161,9 @@ impl Story {
                 let sealed = vec![0xC3; words.next().parse().unwrap()];
                 Command::ResealApiKey(Box::new(ResealApiKey { key, sealed }))
             }
-            "contract" | "recontract" | "index" | "move" | "leverage" => self.at_contracts(first, &mut words),
+            "contract" | "recontract" | "index" | "move" | "leverage" | "margin" => {
+                self.at_contracts(first, &mut words)
+            }
             "continue" => Command::Continue,
             "change" => {
                 self.list_defaults();

@@ -1,9 +1,10 @@
 //! The language of the stories where it is about contracts.
 
 use model::{
-    AccountId, AddContract, Amount, Bracket, ChangeLeverage, Command, ContractTerms, Event, Forced,
-    FundingRate, IndexSource, Liquidity, MarketTerms, MoveFunds, OrderCause, PartitionId, PlaceContractOrder,
-    PlaceOrder, PriceTicks, QtyLots, SetIndexPrice, Side, TimeNs, Wallet,
+    AccountId, AddContract, Amount, Bracket, ChangeLeverage, ChangeMarginType, Command, ContractTerms, Event,
+    Forced, FundingRate, IndexSource, Liquidity, MarginMove, MarginType, MarketTerms, MoveFunds,
+    MovePositionMargin, OrderCause, PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots,
+    SetIndexPrice, Side, TimeNs, Wallet,
 };
 
 use crate::decimal;
@@ -115,6 +116,37 @@ impl Story {
                 let (market, valid_until_ns) = (self.market(words.next()), TimeNs::NEVER);
                 Command::ChangeLeverage(ChangeLeverage { account, market, leverage, valid_until_ns })
             }
+            "margin" => {
+                let account = self.account(words.next());
+                let (what, valid_until_ns) = (words.next(), TimeNs::NEVER);
+                let change = |market, margin_type| {
+                    Command::ChangeMarginType(ChangeMarginType {
+                        account,
+                        market,
+                        margin_type,
+                        valid_until_ns,
+                    })
+                };
+                let way = match what {
+                    "isolated" | "cross" => {
+                        assert!(words.take("on"));
+                        let market = self.market(words.next());
+                        let isolated = what == "isolated";
+                        return change(
+                            market,
+                            if isolated { MarginType::Isolated } else { MarginType::Cross },
+                        );
+                    }
+                    "add" => MarginMove::Add,
+                    "reduce" => MarginMove::Reduce,
+                    other => panic!("nothing is done with margin by {other}"),
+                };
+                let (_, amount) = self.amount(words);
+                assert!(words.take("on"));
+                let market = self.market(words.next());
+                let moves = MovePositionMargin { account, market, amount, way, valid_until_ns };
+                Command::MovePositionMargin(Box::new(moves))
+            }
             other => panic!("contracts have no {other}"),
         }
     }
@@ -180,8 +212,12 @@ impl Story {
         }
         assert!(words.take("on"));
         let market = self.market(words.next());
-        let position = self.world.partition.position(account, market);
         let terms = self.terms_at(market);
+        if first == "margin-of" {
+            let margin = self.world.partition.position_margin(account, market);
+            return vec![margin.map_or("cross".into(), |margin| self.money(terms.quote, margin))];
+        }
+        let position = self.world.partition.position(account, market);
         let unrealized = position.unrealized(&terms, self.world.partition.mark_price(market));
         vec![if position.is_none() {
             "none".into()
@@ -301,6 +337,39 @@ impl Story {
             Event::DebtCovered { account, market, amount } => {
                 let asset = self.terms_at(*market).quote;
                 format!("the fund pays {} for {}", self.money(asset, *amount), self.name_of(*account))
+            }
+            Event::MarginTypeChanged { account, margin_type, .. } => {
+                let what = match margin_type {
+                    MarginType::Cross => "cross",
+                    MarginType::Isolated => "isolated",
+                };
+                format!("{}'s margin is {what}", self.name_of(*account))
+            }
+            Event::PositionMarginChanged(changed) => {
+                let asset = self.terms_at(changed.market).quote;
+                let moved = self.money(asset, Amount(changed.moved.0.abs()));
+                let how = match changed.moved.0.signum() {
+                    1 => format!(" takes {moved} and"),
+                    -1 => format!(" gives {moved} back and"),
+                    _ => String::new(),
+                };
+                format!(
+                    "{}'s margin{how} is {}, the wallet has {}",
+                    self.name_of(changed.account),
+                    self.money(asset, changed.margin),
+                    self.money(asset, changed.wallet)
+                )
+            }
+            Event::PositionDebtCovered { account, market, amount } => {
+                let asset = self.terms_at(*market).quote;
+                let amount = self.money(asset, *amount);
+                format!("the fund pays {amount} for {}'s isolated position", self.name_of(*account))
+            }
+            Event::PositionLiquidationBegun { account, .. } => {
+                format!("{}'s isolated position has too little left", self.name_of(*account))
+            }
+            Event::PositionLiquidationEnded { account, .. } => {
+                format!("the liquidation of {}'s isolated position is over", self.name_of(*account))
             }
             Event::PositionForced(forced) => {
                 let asset = self.terms_at(forced.market).quote;

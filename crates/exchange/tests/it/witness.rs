@@ -273,6 +273,11 @@ impl Witness {
                 | Event::ClearancePaid { .. }
                 | Event::FundReceived { .. }
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
                 | Event::PositionForced(_)
                 | Event::Skipped { .. } => {}
             }

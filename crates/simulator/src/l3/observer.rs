@@ -147,6 +147,11 @@ impl<'a> Observer<'a> {
                 | Event::FundReceived { .. }
                 | Event::PositionForced(_)
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
                 | Event::AssetAdded { .. }
                 | Event::MarketAdded { .. }
                 | Event::AccountCreated { .. }

@@ -1,10 +1,11 @@
 //! Random values of what contracts have brought.
 
 use model::{
-    AddContract, Bracket, ChangeLeverage, Command, ContractFilled, ContractOrderAccepted, ContractTerms,
-    Event, Forced, FundingPaid, FundingRate, FundingSettled, FundsMoved, IndexSource, Liquidity,
-    MarkPriceChanged, MoveFunds, OrderCause, PartitionId, PlaceContractOrder, PositionForced, PositionNow,
-    SetIndexPrice, TradeId, Wallet,
+    AddContract, Bracket, ChangeLeverage, ChangeMarginType, Command, ContractFilled, ContractOrderAccepted,
+    ContractTerms, Event, Forced, FundingPaid, FundingRate, FundingSettled, FundsMoved, IndexSource,
+    Liquidity, MarginMove, MarginType, MarkPriceChanged, MoveFunds, MovePositionMargin, OrderCause,
+    PartitionId, PlaceContractOrder, PositionForced, PositionMarginChanged, PositionNow, SetIndexPrice,
+    TradeId, Wallet,
 };
 
 use super::Dice;
@@ -87,6 +88,19 @@ impl Dice<'_> {
                 price_ticks: self.price(),
             }),
             "Continue" => Command::Continue,
+            "ChangeMarginType" => Command::ChangeMarginType(ChangeMarginType {
+                account: self.account(),
+                market: self.market(),
+                margin_type: self.one_of(&[MarginType::Cross, MarginType::Isolated]),
+                valid_until_ns: self.time(),
+            }),
+            "MovePositionMargin" => Command::MovePositionMargin(Box::new(MovePositionMargin {
+                account: self.account(),
+                market: self.market(),
+                amount: self.amount(),
+                way: self.one_of(&[MarginMove::Add, MarginMove::Reduce]),
+                valid_until_ns: self.time(),
+            })),
             other => panic!("throw the dice for {other} too"),
         }
     }
@@ -164,6 +178,21 @@ impl Dice<'_> {
                 now: self.now(),
             })),
             "DebtCovered" => Event::DebtCovered { account, market, amount },
+            "MarginTypeChanged" => Event::MarginTypeChanged {
+                account,
+                market,
+                margin_type: self.one_of(&[MarginType::Cross, MarginType::Isolated]),
+            },
+            "PositionMarginChanged" => Event::PositionMarginChanged(Box::new(PositionMarginChanged {
+                account,
+                market,
+                moved: amount,
+                margin: self.amount(),
+                wallet,
+            })),
+            "PositionDebtCovered" => Event::PositionDebtCovered { account, market, amount },
+            "PositionLiquidationBegun" => Event::PositionLiquidationBegun { account, market },
+            "PositionLiquidationEnded" => Event::PositionLiquidationEnded { account, market },
             other => panic!("throw the dice for {other} too"),
         }
     }
