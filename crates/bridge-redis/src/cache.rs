@@ -233,6 +233,7 @@ impl Changes {
             | Event::PositionDebtCovered { .. }
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::EntryAnswered { .. } => {}
         }
     }

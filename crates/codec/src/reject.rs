@@ -102,4 +102,9 @@ coded_enum!(Reject, "a reject" {
     67 => PositionMarginShort { available },
     68 => LeverageCannotFall { leverage },
     69 => IsFund,
+    70 => PositionModeUnchanged,
+    71 => PositionModeHasOrders,
+    72 => PositionModeHasPosition,
+    73 => PositionSideMismatch { mode },
+    74 => ReduceOnlyInHedge,
 });

@@ -111,6 +111,11 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::PositionMarginShort { .. }
         | Reject::LeverageCannotFall { .. }
         | Reject::IsFund
+        | Reject::PositionModeUnchanged
+        | Reject::PositionModeHasOrders
+        | Reject::PositionModeHasPosition
+        | Reject::PositionSideMismatch { .. }
+        | Reject::ReduceOnlyInHedge
         | Reject::DepositLimit { .. } => ApiError::new(-1130, reject.to_string()),
     }
 }

@@ -169,6 +169,7 @@ fn need(command: &Command) -> Need<'_> {
         | Command::ChangeLeverage(_)
         | Command::ChangeMarginType(_)
         | Command::MovePositionMargin(_)
+        | Command::ChangePositionMode(_)
         | Command::SetIndexPrice(_)
         | Command::Continue => Need::Nothing,
     }

@@ -13,8 +13,8 @@ use margin::{
     MicroAtoms, OpenOrders as OrderValues, Position, initial_margin, maintenance_margin, total_initial_margin,
 };
 use model::{
-    AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PriceTicks, QtyLots,
-    Reject, Side, Wallet,
+    AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PositionSide,
+    PriceTicks, QtyLots, Reject, Side, Wallet,
 };
 
 use crate::accounts::Accounts;
@@ -22,7 +22,7 @@ use crate::catalog::Catalog;
 use crate::liquidation::{Liquidation, Ranking};
 use crate::open_orders::{OpenOrders, SeatSlot};
 
-/// What an account has at a contract.
+/// What an account has at a contract: its position in one-way mode, or one of the two in hedge mode.
 #[derive(Clone, Debug)]
 pub struct Stake {
     /// The account's, of what it is settled in.
@@ -30,6 +30,10 @@ pub struct Stake {
     /// What backs the position instead, where it is isolated.
     pub margin: Option<WalletSlot>,
     pub position: Position,
+    /// Which one it is.
+    pub position_side: PositionSide,
+    /// Where the two are that the account has in hedge mode: the long one, the short one. Only the seat of the one-way position knows.
+    pub legs: Option<[SeatSlot; 2]>,
     /// For open orders.
     pub reserved: Reserved,
     /// 0 where the account has chosen none.
@@ -43,13 +47,14 @@ pub struct Stake {
 
 impl Stake {
     /// Nothing yet.
-    pub fn new(wallet: WalletSlot) -> Self {
-        let (position, reserved) = (Position::NONE, Reserved::default());
+    pub fn new(wallet: WalletSlot, position_side: PositionSide) -> Self {
         Self {
             wallet,
             margin: None,
-            position,
-            reserved,
+            position: Position::NONE,
+            position_side,
+            legs: None,
+            reserved: Reserved::default(),
             chosen_leverage: 0,
             watched_at: None,
             is_watched_as_long: false,
@@ -145,11 +150,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// The next one to be looked at when the mark price is this.
-    fn first_at(&self, mark: PriceTicks) -> Option<AccountId> {
+    /// The next one to be looked at when the mark price is this, and whether its position is long.
+    fn first_at(&self, mark: PriceTicks) -> Option<(AccountId, bool)> {
         let long = self.longs.last().filter(|(at, _)| mark <= *at);
         let short = || self.shorts.first().filter(|(at, _)| *at <= mark);
-        long.or_else(short).map(|(_, account)| *account)
+        let account_of = |is_long| move |(_, account): &(PriceTicks, AccountId)| (*account, is_long);
+        long.map(account_of(true)).or_else(|| short().map(account_of(false)))
     }
 
     fn set_of(&mut self, position: &Position) -> &mut BTreeSet<(PriceTicks, AccountId)> {
@@ -161,6 +167,8 @@ impl Watched {
 #[derive(Default)]
 pub struct Futures {
     pub open: OpenOrders<Stake, Reserve>,
+    /// Accounts in hedge mode.
+    pub hedgers: BTreeSet<AccountId>,
     /// By wallet.
     pub backs: Vec<Backs>,
     /// By market: the mark price that was heard of last; zero of spot markets.
@@ -391,6 +399,14 @@ impl Futures {
         }
     }
 
+    /// The position of an account that is watched as a long one, or as a short one. It has one of each at the most.
+    fn watched_seat(&self, account: AccountId, market: MarketId, is_long: bool) -> Option<SeatSlot> {
+        self.seats_at(account, market).find(|seat| {
+            let stake = &self.open.seat(*seat).stake;
+            stake.watched_at.is_some() && stake.is_watched_as_long == is_long
+        })
+    }
+
     /// What a snapshot has.
     pub fn restore_watch(&mut self, market: MarketId, seat: SeatSlot, watched_at: Option<PriceTicks>) {
         self.watch(market, seat, watched_at);
@@ -420,7 +436,7 @@ impl Futures {
     /// Looks at positions that mark prices concern, no more than `budget` of them. Returns what is left of that.
     pub fn look_at_changed(&mut self, catalog: &Catalog, ledger: &Ledger, mut budget: u32) -> u32 {
         while let Some(market) = self.changed.first().copied() {
-            let Some(account) = self.watched[at(market)].first_at(self.mark(market)) else {
+            let Some((account, is_long)) = self.watched[at(market)].first_at(self.mark(market)) else {
                 self.changed.remove(&market);
                 continue;
             };
@@ -428,7 +444,7 @@ impl Futures {
                 break;
             }
             budget = budget.saturating_sub(1);
-            let seat = self.open.find_seat(account, market).expect("a position has a seat");
+            let seat = self.watched_seat(account, market, is_long).expect("a position has a seat");
             let wallet = self.open.seat(seat).stake.backing();
             self.look_at(catalog, ledger, wallet);
         }
@@ -520,7 +536,7 @@ impl Accounts {
             return seat;
         }
         let wallet = self.ledger.wallet_slot(account, asset);
-        let seat = self.futures.open.add_seat(account, market, Stake::new(wallet));
+        let seat = self.futures.open.add_seat(account, market, Stake::new(wallet, PositionSide::Both));
         let seats = &mut self.futures.backs_mut(wallet).seats;
         let before = seats.partition_point(|(other, _)| *other < market);
         seats.insert(before, (market, seat));

@@ -67,21 +67,24 @@ impl Accounts {
         if catalog.is_fund(account) {
             return Err(Reject::IsFund);
         }
-        let seat = self.take_contract_seat(account, market, terms.quote);
-        let at = self.futures.open.seat(seat);
-        if at.stake.margin_type() == margin_type {
+        self.take_contract_seat(account, market, terms.quote);
+        let slots: Vec<SeatSlot> = self.futures.seats_at(account, market).collect();
+        let seats = || slots.iter().map(|seat| self.futures.open.seat(*seat));
+        if seats().all(|seat| seat.stake.margin_type() == margin_type) {
             return Err(Reject::MarginTypeUnchanged);
         }
-        if at.open_orders > 0 {
+        if seats().any(|seat| seat.open_orders > 0) {
             return Err(Reject::MarginTypeHasOrders);
         }
-        if !at.stake.position.is_none() {
+        if seats().any(|seat| !seat.stake.position.is_none()) {
             return Err(Reject::MarginTypeHasPosition);
         }
-        if self.futures.is_in_liquidation(at.stake.backing()) {
+        if seats().any(|seat| self.futures.is_in_liquidation(seat.stake.backing())) {
             return Err(Reject::InLiquidation);
         }
-        self.set_margin_type(seat, margin_type);
+        for seat in slots {
+            self.set_margin_type(seat, margin_type);
+        }
         events.push(Event::MarginTypeChanged { account, market, margin_type });
         Ok(())
     }
@@ -93,7 +96,10 @@ impl Accounts {
         let asset = self.ledger.wallet(at.stake.wallet).asset;
         let margin = match margin_type {
             MarginType::Cross => None,
-            MarginType::Isolated => Some(self.ledger.margin_slot(account, asset, market)),
+            MarginType::Isolated => {
+                let isolated_at = (market, at.stake.position_side);
+                Some(self.ledger.margin_slot(account, asset, isolated_at))
+            }
         };
         if let Some(margin) = margin {
             self.futures.backs_mut(margin).seats = vec![(market, seat)];
@@ -108,14 +114,14 @@ impl Accounts {
         moves: &MovePositionMargin,
         events: &mut Vec<Event>,
     ) -> Result<(), Reject> {
-        let MovePositionMargin { account, market, amount, way, .. } = *moves;
+        let MovePositionMargin { account, market, position_side, amount, way, .. } = *moves;
         let terms = catalog.open_market(market)?;
         let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
         self.account(account)?;
         if amount <= Amount::ZERO {
             return Err(Reject::AmountNotPositive { amount });
         }
-        let seat = self.futures.open.find_seat(account, market).ok_or(Reject::NotIsolated)?;
+        let seat = self.futures.find_position(account, market, position_side).ok_or(Reject::NotIsolated)?;
         let stake = &self.futures.open.seat(seat).stake;
         let margin = stake.margin.filter(|_| !stake.position.is_none()).ok_or(Reject::NotIsolated)?;
         if [stake.wallet, margin].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
@@ -151,6 +157,7 @@ impl Accounts {
     pub fn move_margin(&mut self, seat: SeatSlot, moved: Amount, events: &mut Vec<Event>) {
         let at = self.futures.open.seat(seat);
         let (account, market, wallet) = (at.account, at.market, at.stake.wallet);
+        let position_side = at.stake.position_side;
         let Some(margin) = at.stake.margin else { return };
         if !moved.is_zero() {
             self.ledger.move_margin(wallet, margin, moved);
@@ -160,6 +167,7 @@ impl Accounts {
         events.push(Event::PositionMarginChanged(Box::new(PositionMarginChanged {
             account,
             market,
+            position_side,
             moved,
             margin: self.ledger.wallet(margin).amount,
             wallet: self.ledger.wallet(wallet).amount,

@@ -28,6 +28,7 @@ mod fees;
 mod funding;
 mod funds;
 mod futures;
+mod hedge;
 mod holders;
 mod invariants;
 mod invariants_futures;

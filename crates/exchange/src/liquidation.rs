@@ -12,15 +12,15 @@ use margin::{
 };
 use model::{
     AccountId, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId, OrderCause, OrderId,
-    OrderKind, PartitionId, PriceTicks, QtyLots, ReplacementId, SelfTradePrevention, Side, TimeInForce,
-    ToMarket, TradeGroup,
+    OrderKind, PartitionId, PositionMode, PositionSide, PriceTicks, QtyLots, ReplacementId,
+    SelfTradePrevention, Side, TimeInForce, ToMarket, TradeGroup,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::futures::{Reserve, contract_of};
+use crate::futures::{Reserve, Stake, contract_of};
 use crate::messages::Mail;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, SeatSlot};
 
 /// How far the liquidation of a wallet is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Liquidation {
     pub is_queued: bool,
     /// Where something was taken over last: what is left in the end is the fund's.
     pub taken_over_at: Option<MarketId>,
+    /// Which position at the contract it sells.
+    pub sells: PositionSide,
 }
 
 /// What a liquidation does at the moment.
@@ -56,7 +58,7 @@ pub enum Stage {
 
 impl Liquidation {
     pub fn new() -> Self {
-        Self { stage: Stage::Begun, is_queued: false, taken_over_at: None }
+        Self { stage: Stage::Begun, is_queued: false, taken_over_at: None, sells: PositionSide::Both }
     }
 }
 
@@ -103,7 +105,9 @@ impl Accounts {
             Stage::Begun => {
                 events.push(match isolated_at {
                     None => Event::LiquidationBegun { account, asset },
-                    Some(market) => Event::PositionLiquidationBegun { account, market },
+                    Some((market, position_side)) => {
+                        Event::PositionLiquidationBegun { account, market, position_side }
+                    }
                 });
                 let cancels = self.cancel_all_at(wallet, None, mail);
                 self.liquidation(wallet).stage = Stage::Cancels;
@@ -126,7 +130,9 @@ impl Accounts {
                 }
                 self.pay_clearance_fee(catalog, wallet, market, sold, mail, events);
                 self.liquidation(wallet).stage = Stage::Looks;
-                let seat = self.futures.open.find_seat(account, market).expect("it has a position there");
+                let position_side = self.liquidation(wallet).sells;
+                let seat = self.futures.find_position(account, market, position_side);
+                let seat = seat.expect("it has a position there");
                 let position = self.futures.open.seat(seat).stake.position;
                 let standing = self.futures.standing(catalog, &self.ledger, wallet);
                 let left = left.min(position.size());
@@ -138,7 +144,14 @@ impl Accounts {
                     let price_ticks = bankruptcy_price(terms, &position, standing.equity, mark);
                     let liquidation = self.liquidation(wallet);
                     (liquidation.stage, liquidation.taken_over_at) = (Stage::IsTakenOver, Some(market));
-                    mail.send_to_market(market, ToMarket::TakeOver { account, price_ticks, qty_lots: left });
+                    let qty_lots = left;
+                    let body = match position_side {
+                        PositionSide::Both => ToMarket::TakeOver { account, price_ticks, qty_lots },
+                        PositionSide::Long | PositionSide::Short => {
+                            ToMarket::TakeOverLeg { account, position_side, price_ticks, qty_lots }
+                        }
+                    };
+                    mail.send_to_market(market, body);
                 }
             }
             // Somebody has taken it: see `Self::is_taken_over`.
@@ -176,9 +189,8 @@ impl Accounts {
             return self.end_liquidation(catalog, wallet, mail, events);
         }
         let account = self.ledger.wallet(wallet).account;
-        let (market, margin) = self.most_demanding(catalog, wallet);
-        let seat = self.futures.open.find_seat(account, market).expect("it has a position there");
-        let position = self.futures.open.seat(seat).stake.position;
+        let (market, seat, margin) = self.most_demanding(catalog, wallet);
+        let Stake { position, position_side, .. } = self.futures.open.seat(seat).stake;
         let (terms, contract) = contract_of(catalog, market);
         let mark = self.futures.mark(market);
         let others = standing.maintenance - margin;
@@ -198,7 +210,9 @@ impl Accounts {
         self.next_order = order.next();
         let named = Named::new(account, &ClientOrderId::EMPTY);
         self.futures.open.insert(order, seat, side, Some(price_ticks), Reserve::none(qty_lots), &named);
-        self.liquidation(wallet).stage = Stage::Sells { market, order, left: qty_lots, sold: Amount::ZERO };
+        let liquidation = self.liquidation(wallet);
+        liquidation.stage = Stage::Sells { market, order, left: qty_lots, sold: Amount::ZERO };
+        liquidation.sells = position_side;
         mail.send_to_market(
             market,
             ToMarket::PlaceContract(ContractOrder {
@@ -206,6 +220,7 @@ impl Accounts {
                 account,
                 trade_group: TradeGroup::NONE,
                 side,
+                position_side,
                 kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Ioc },
                 self_trade_prevention: SelfTradePrevention::None,
                 reduce_only: true,
@@ -216,17 +231,17 @@ impl Accounts {
     }
 
     /// The position that takes most maintenance margin, with that.
-    fn most_demanding(&self, catalog: &Catalog, wallet: WalletSlot) -> (MarketId, MicroAtoms) {
+    fn most_demanding(&self, catalog: &Catalog, wallet: WalletSlot) -> (MarketId, SeatSlot, MicroAtoms) {
         let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
         let backed = seats.filter(|(_, seat)| self.futures.open.seat(*seat).stake.backing() == wallet);
         let margins = backed.map(|(market, seat)| {
             let (terms, contract) = contract_of(catalog, *market);
             let position = &self.futures.open.seat(*seat).stake.position;
             let value = Amount(position.value(terms, self.futures.mark(*market)).0.abs());
-            (*market, maintenance_margin(contract, value))
+            (*market, *seat, maintenance_margin(contract, value))
         });
         // Of equal ones the first.
-        let first_of_the_largest = margins.reduce(|most, next| if next.1 > most.1 { next } else { most });
+        let first_of_the_largest = margins.reduce(|most, next| if next.2 > most.2 { next } else { most });
         first_of_the_largest.expect("whoever is liquidated has a position")
     }
 
@@ -288,7 +303,9 @@ impl Accounts {
         let ledger::Wallet { account, asset, isolated_at, .. } = *self.ledger.wallet(wallet);
         events.push(match isolated_at {
             None => Event::LiquidationEnded { account, asset },
-            Some(market) => Event::PositionLiquidationEnded { account, market },
+            Some((market, position_side)) => {
+                Event::PositionLiquidationEnded { account, market, position_side }
+            }
         });
         self.futures.touch(wallet);
     }
@@ -300,6 +317,7 @@ impl Accounts {
             let ledger::Wallet { account, asset, isolated_at, amount } = *self.ledger.wallet(wallet);
             let mut contracts = catalog.contracts().map(|(market, _)| market);
             let market = isolated_at
+                .map(|(market, _)| market)
                 .or_else(|| contracts.find(|market| contract_of(catalog, *market).0.quote == asset));
             if amount < Amount::ZERO {
                 let market = market.expect("who owes something had a position");
@@ -307,7 +325,9 @@ impl Accounts {
                 let amount = -amount;
                 events.push(match isolated_at {
                     None => Event::DebtCovered { account, market, amount },
-                    Some(market) => Event::PositionDebtCovered { account, market, amount },
+                    Some((market, position_side)) => {
+                        Event::PositionDebtCovered { account, market, position_side, amount }
+                    }
                 });
                 if let Some((_, seat)) = self.isolated_seat(wallet) {
                     self.move_margin(seat, Amount::ZERO, events);
@@ -346,9 +366,12 @@ impl Accounts {
     ) -> bool {
         let (terms, _) = contract_of(catalog, market);
         let Some(wallet) = self.ledger.find_wallet(fund, terms.quote) else { return false };
-        // An account may have been made a fund while its positions were isolated: its wallet does not back them.
-        let seat = self.futures.open.find_seat(fund, market);
-        if seat.is_some_and(|seat| self.futures.open.seat(seat).stake.margin.is_some()) {
+        // An account may have been made a fund while its positions were isolated, so that its wallet does not back them, or in hedge
+        // mode.
+        let mut seats = self.futures.seats_at(fund, market);
+        if self.futures.position_mode(fund) == PositionMode::Hedge
+            || seats.any(|seat| self.futures.open.seat(seat).stake.margin.is_some())
+        {
             return false;
         }
         let standing = self.futures.standing(catalog, &self.ledger, wallet);
@@ -364,8 +387,8 @@ impl Accounts {
             Some(_) | None => self.rank(catalog, market, side),
         };
         let holds = |account: AccountId| {
-            let seat = self.futures.open.find_seat(account, market);
-            seat.is_some_and(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
+            let mut seats = self.futures.seats_at(account, market);
+            seats.any(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
         };
         // Whoever is asked for again has not been closed yet: he stays until he has.
         while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {

@@ -5,14 +5,15 @@ use ledger::WalletSlot;
 use margin::{open_loss, order_price};
 use model::{
     Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause,
-    OrderKind, PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, ToMarket,
+    OrderKind, PlaceContractOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reject,
+    SelfTradePrevention, Side, ToMarket,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::futures::{Reserve, Reserved, Stake};
 use crate::messages::Mail;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, SeatSlot};
 use crate::place::check_filters;
 
 impl Accounts {
@@ -23,7 +24,7 @@ impl Accounts {
         place: &PlaceContractOrder,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
-        let PlaceContractOrder { account, market, side, kind, .. } = *place;
+        let PlaceContractOrder { account, market, side, position_side, kind, .. } = *place;
         let terms = catalog.open_market(market)?;
         let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
         let trade_group = self.account(account)?.trade_group;
@@ -31,11 +32,12 @@ impl Accounts {
         let last = self.reference_prices[usize::try_from(market.0).expect("markets fit into memory")];
         let reference = terms.reference(last);
         check_filters(terms, &kind, reference)?;
-        let open_orders = self
+        let reduce_only = self.check_position_side(place)?;
+        let open_orders: u32 = self
             .futures
-            .open
-            .find_seat(account, market)
-            .map_or(0, |seat| self.futures.open.seat(seat).open_orders);
+            .seats_at(account, market)
+            .map(|seat| self.futures.open.seat(seat).open_orders)
+            .fold(0, u32::saturating_add);
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
         }
@@ -44,7 +46,7 @@ impl Accounts {
             return Err(Reject::DuplicateClientOrderId);
         }
 
-        let seat = self.take_contract_seat(account, market, terms.quote);
+        let seat = self.take_seat_of(account, market, terms.quote, position_side);
         let stake = &self.futures.open.seat(seat).stake;
         if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
@@ -52,7 +54,7 @@ impl Accounts {
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
         let mark = self.futures.mark(market);
         let mut reserve = Reserve::none(qty);
-        if !place.reduce_only {
+        if !reduce_only {
             let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
             let price = kind.price_ticks().unwrap_or(value_ticks);
             let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
@@ -93,14 +95,31 @@ impl Accounts {
                 account,
                 trade_group,
                 side,
+                position_side,
                 kind,
                 self_trade_prevention: place.self_trade_prevention,
-                reduce_only: place.reduce_only,
+                reduce_only,
                 worst_ticks,
                 cause: OrderCause::Owner,
             }),
         );
         Ok(())
+    }
+
+    /// Whether an order only reduces its position: in one-way mode where its owner says so, in hedge mode where it goes against it.
+    fn check_position_side(&self, place: &PlaceContractOrder) -> Result<bool, Reject> {
+        let mode = self.futures.position_mode(place.account);
+        match (mode, place.position_side) {
+            (PositionMode::OneWay, PositionSide::Both) => Ok(place.reduce_only),
+            (PositionMode::Hedge, PositionSide::Long | PositionSide::Short) if place.reduce_only => {
+                Err(Reject::ReduceOnlyInHedge)
+            }
+            (PositionMode::Hedge, PositionSide::Long | PositionSide::Short) => {
+                Ok(place.position_side.closed_by() == Some(place.side))
+            }
+            (PositionMode::OneWay, PositionSide::Long | PositionSide::Short)
+            | (PositionMode::Hedge, PositionSide::Both) => Err(Reject::PositionSideMismatch { mode }),
+        }
     }
 
     /// Whether an account may have all these orders beside its position. What takes no more margin than before is always allowed.
@@ -175,34 +194,43 @@ impl Accounts {
         if leverage < 1 || highest < leverage {
             return Err(Reject::LeverageOutOfRange { max: highest });
         }
-        let seat = self.take_contract_seat(account, market, terms.quote);
-        let stake = &self.futures.open.seat(seat).stake;
-        if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
+        self.take_contract_seat(account, market, terms.quote);
+        let seats: Vec<SeatSlot> = self.futures.seats_at(account, market).collect();
+        let stakes = || seats.iter().map(|seat| &self.futures.open.seat(*seat).stake);
+        let mut wallets = stakes().flat_map(|stake| [stake.wallet, stake.backing()]);
+        if wallets.any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
         }
-        let present = stake.leverage(contract);
-        if stake.margin.is_some() && !stake.position.is_none() && leverage < present {
-            return Err(Reject::LeverageCannotFall { leverage: present });
+        let mark = self.futures.mark(market);
+        let (mut before, mut after) = (Amount::ZERO, Amount::ZERO);
+        for stake in stakes() {
+            let present = stake.leverage(contract);
+            if stake.margin.is_some() && !stake.position.is_none() && leverage < present {
+                return Err(Reject::LeverageCannotFall { leverage: present });
+            }
+            let value = stake.position.value(terms, mark);
+            let values = stake.reserved.values;
+            let most = (value + values.bids).0.abs().max((value - values.asks).0.abs());
+            let max = contract.max_value_at(leverage);
+            if most > max.0 {
+                return Err(Reject::PositionTooLarge { max });
+            }
+            let with_it = Stake { chosen_leverage: leverage, ..stake.clone() };
+            before += self.futures.required(catalog, market, stake, &stake.reserved);
+            after += self.futures.required(catalog, market, &with_it, &with_it.reserved);
         }
-        let value = stake.position.value(terms, self.futures.mark(market));
-        let values = stake.reserved.values;
-        let most = (value + values.bids).0.abs().max((value - values.asks).0.abs());
-        let max = contract.max_value_at(leverage);
-        if most > max.0 {
-            return Err(Reject::PositionTooLarge { max });
-        }
-        let with_it = Stake { chosen_leverage: leverage, ..stake.clone() };
-        let before = self.futures.required(catalog, market, stake, &stake.reserved);
-        let after = self.futures.required(catalog, market, &with_it, &with_it.reserved);
-        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        let first = stakes().next().expect("one was taken above");
+        let standing = self.futures.standing(catalog, &self.ledger, first.wallet);
         let needed = standing.required + after - before;
         let cannot_leave =
-            if stake.margin.is_some() { standing.unrealized.max(Amount::ZERO) } else { Amount::ZERO };
+            if first.margin.is_some() { standing.unrealized.max(Amount::ZERO) } else { Amount::ZERO };
         let available = standing.equity - cannot_leave;
         if after > before && needed > available {
             return Err(Reject::InsufficientMargin { needed, available });
         }
-        self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
+        for seat in seats {
+            self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
+        }
         events.push(Event::LeverageChanged { account, market, leverage });
         Ok(())
     }

@@ -5,7 +5,7 @@ use ledger::WalletSlot;
 use model::{
     AccountId, Amount, ContractFilled, ContractOrderAccepted, Event, Forced, FromMarket, FundingPaid,
     Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId, OrderPrevented,
-    PositionForced, PositionNow, PriceTicks, QtyLots, ReplacementId, Side, ToHolder, ToMarket,
+    PositionForced, PositionNow, PositionSide, PriceTicks, QtyLots, ReplacementId, Side, ToHolder, ToMarket,
 };
 
 use crate::accounts::Accounts;
@@ -44,6 +44,7 @@ impl Accounts {
                 self.futures.open.order_mut(slot).held.left_lots =
                     kind.qty_lots().expect("an order at a contract has a quantity");
                 let reduce_only = self.futures.open.order(slot).held.only_reduces();
+                let position_side = self.position_side_of(slot);
                 let cause = self.cause_of(slot);
                 let client_order_id = self.futures.open.order(slot).client_order_id;
                 events.push(Event::ContractOrderAccepted(ContractOrderAccepted {
@@ -51,6 +52,7 @@ impl Accounts {
                     account,
                     market,
                     side,
+                    position_side,
                     kind,
                     self_trade_prevention,
                     reduce_only,
@@ -76,6 +78,7 @@ impl Accounts {
                 let notional = terms.notional(price_ticks, qty_lots);
                 let fee = fee_rounded(notional, fee_ppm, terms.fee_rounding);
                 let cause = self.cause_of(slot);
+                let position_side = self.position_side_of(slot);
                 let reserve = self.futures.open.order(slot).held;
                 let change = (side, price_ticks, qty_lots);
                 let (realized, now, before) = self.change_position(terms, seat, change, fee);
@@ -87,6 +90,7 @@ impl Accounts {
                     market,
                     trade,
                     side,
+                    position_side,
                     liquidity,
                     price_ticks,
                     qty_lots,
@@ -169,19 +173,20 @@ impl Accounts {
         let (terms, _) = contract_of(catalog, market);
         match *body {
             ToHolder::Funding { amount } => {
-                let seat = self.take_contract_seat(account, market, terms.quote);
-                let stake = &self.futures.open.seat(seat).stake;
-                let (wallet, is_backed) = (stake.wallet, !stake.position.is_none());
-                // What a settlement leaves over the fund receives also where it has no position.
-                self.receive_in_wallet(if is_backed { stake.backing() } else { wallet }, amount);
-                let wallet = self.ledger.wallet(wallet).amount;
-                events.push(Event::FundingPaid(FundingPaid { account, market, amount, wallet }));
-                if is_backed {
-                    self.move_margin(seat, Amount::ZERO, events);
-                }
+                self.funding(terms, (account, market, PositionSide::Both), amount, events);
+            }
+            ToHolder::FundingOfLeg { position_side, amount } => {
+                self.funding(terms, (account, market, position_side), amount, events);
             }
             ToHolder::Forced { forced, side, price_ticks, qty_lots, is_last } => {
-                let seat = self.take_contract_seat(account, market, terms.quote);
+                // The fund has no other position, and of others that which is closed by it is meant.
+                let position_side = match forced {
+                    Forced::Carried => PositionSide::Both,
+                    Forced::TakenOver | Forced::Bankrupt | Forced::Deleveraged => {
+                        self.futures.side_closed_by(account, side)
+                    }
+                };
+                let seat = self.take_seat_of(account, market, terms.quote, position_side);
                 let stake = &self.futures.open.seat(seat).stake;
                 let (wallet, backing) = (stake.wallet, stake.backing());
                 if !qty_lots.is_zero() {
@@ -192,6 +197,7 @@ impl Accounts {
                         market,
                         forced,
                         side,
+                        position_side,
                         price_ticks,
                         qty_lots,
                         realized,
@@ -227,6 +233,26 @@ impl Accounts {
         }
     }
 
+    /// What backs a position pays or receives funding.
+    fn funding(
+        &mut self,
+        terms: &MarketTerms,
+        (account, market, position_side): (AccountId, MarketId, PositionSide),
+        amount: Amount,
+        events: &mut Vec<Event>,
+    ) {
+        let seat = self.take_seat_of(account, market, terms.quote, position_side);
+        let stake = &self.futures.open.seat(seat).stake;
+        let (wallet, is_backed) = (stake.wallet, !stake.position.is_none());
+        // What a settlement leaves over the fund receives also where it has no position.
+        self.receive_in_wallet(if is_backed { stake.backing() } else { wallet }, amount);
+        let wallet = self.ledger.wallet(wallet).amount;
+        events.push(Event::FundingPaid(FundingPaid { account, market, amount, wallet }));
+        if is_backed {
+            self.move_margin(seat, Amount::ZERO, events);
+        }
+    }
+
     fn receive_in_wallet(&mut self, wallet: WalletSlot, amount: Amount) {
         self.ledger.receive_in_wallet(wallet, amount);
         self.futures.touch(wallet);
@@ -236,6 +262,11 @@ impl Accounts {
     fn wallets_of(&self, slot: OpenOrderSlot) -> (WalletSlot, WalletSlot) {
         let stake = &self.futures.open.seat(self.futures.open.order(slot).seat).stake;
         (stake.wallet, stake.backing())
+    }
+
+    /// Which position an order is for.
+    fn position_side_of(&self, slot: OpenOrderSlot) -> PositionSide {
+        self.futures.open.seat(self.futures.open.order(slot).seat).stake.position_side
     }
 
     /// Who has placed an order.

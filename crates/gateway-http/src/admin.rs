@@ -214,7 +214,12 @@ impl From<Reject> for AdminError {
             | Reject::NotIsolated
             | Reject::PositionMarginShort { .. }
             | Reject::LeverageCannotFall { .. }
-            | Reject::IsFund => StatusCode::CONFLICT,
+            | Reject::IsFund
+            | Reject::PositionModeUnchanged
+            | Reject::PositionModeHasOrders
+            | Reject::PositionModeHasPosition
+            | Reject::PositionSideMismatch { .. }
+            | Reject::ReduceOnlyInHedge => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }

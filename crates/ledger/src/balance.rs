@@ -1,6 +1,6 @@
 //! Balances by account and asset, and the postings between them.
 
-use model::{AccountId, Amount, AssetId, AssetTerms, MarketId};
+use model::{AccountId, Amount, AssetId, AssetTerms, MarketId, PositionSide};
 
 use crate::wallet::Wallets;
 use crate::{AssetTotals, Wallet, WalletSlot};
@@ -154,8 +154,13 @@ impl Ledger {
     }
 
     /// The margin of the account's isolated position at a contract; an empty one is opened where there is none.
-    pub fn margin_slot(&mut self, account: AccountId, asset: AssetId, market: MarketId) -> WalletSlot {
-        self.wallets.slot(account, asset, Some(market))
+    pub fn margin_slot(
+        &mut self,
+        account: AccountId,
+        asset: AssetId,
+        isolated_at: (MarketId, PositionSide),
+    ) -> WalletSlot {
+        self.wallets.slot(account, asset, Some(isolated_at))
     }
 
     /// A futures wallet.

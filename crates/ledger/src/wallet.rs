@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId, MarketId};
+use model::{AccountId, Amount, AssetId, MarketId, PositionSide};
 
 /// What an account has of an asset to back its positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Wallet {
     /// Of what.
     pub asset: AssetId,
     /// Of an isolated position: its margin. `None` of the account's wallet.
-    pub isolated_at: Option<MarketId>,
+    pub isolated_at: Option<(MarketId, PositionSide)>,
     /// How much; below zero only while open positions have won as much, or until a liquidation is over.
     pub amount: Amount,
 }
@@ -34,7 +34,7 @@ impl WalletSlot {
 #[derive(Default)]
 pub struct Wallets {
     list: Vec<Wallet>,
-    slots: BTreeMap<(AccountId, AssetId, Option<MarketId>), WalletSlot>,
+    slots: BTreeMap<(AccountId, AssetId, Option<(MarketId, PositionSide)>), WalletSlot>,
 }
 
 impl Wallets {
@@ -42,7 +42,12 @@ impl Wallets {
         self.slots.get(&(account, asset, None)).copied()
     }
 
-    pub fn slot(&mut self, account: AccountId, asset: AssetId, isolated_at: Option<MarketId>) -> WalletSlot {
+    pub fn slot(
+        &mut self,
+        account: AccountId,
+        asset: AssetId,
+        isolated_at: Option<(MarketId, PositionSide)>,
+    ) -> WalletSlot {
         let list = &mut self.list;
         *self.slots.entry((account, asset, isolated_at)).or_insert_with(|| {
             let slot = WalletSlot(u32::try_from(list.len()).expect("fewer than 2^32 wallets"));

@@ -96,6 +96,8 @@ pub enum Command {
     ChangeMarginType(ChangeMarginType),
     /// Moves money between an account's wallet and the margin of an isolated position.
     MovePositionMargin(Box<MovePositionMargin>),
+    /// Sets whether an account has one position at each contract, or a long and a short one.
+    ChangePositionMode(ChangePositionMode),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -143,6 +145,9 @@ pub struct PlaceContractOrder {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// Which position: [`PositionSide::Both`] in one-way mode, one of the other two in hedge mode. There an order that goes against
+    /// its position closes it, and is cut and refused as one that only reduces.
+    pub position_side: PositionSide,
     /// What kind, with price and quantity: with a limit, as maker only (GTX), or without a limit.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own: one of the two expires, or both, or neither.
@@ -194,6 +199,62 @@ pub struct ChangeMarginType {
     pub valid_until_ns: TimeNs,
 }
 
+/// Which of an account's positions at a contract. Source: semantics 2 ("Position").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum PositionSide {
+    /// The only one, in one-way mode: long or short.
+    #[default]
+    Both = 0,
+    /// The long one, in hedge mode.
+    Long = 1,
+    /// The short one, in hedge mode.
+    Short = 2,
+}
+
+impl PositionSide {
+    /// The position that an order of this side opens, or closes, in hedge mode.
+    pub const fn of_hedge(side: Side, closes: bool) -> Self {
+        match (side, closes) {
+            (Side::Buy, false) | (Side::Sell, true) => Self::Long,
+            (Side::Sell, false) | (Side::Buy, true) => Self::Short,
+        }
+    }
+
+    /// Which way an order goes that closes it; `None` where that depends on the position.
+    pub const fn closed_by(self) -> Option<Side> {
+        match self {
+            Self::Both => None,
+            Self::Long => Some(Side::Sell),
+            Self::Short => Some(Side::Buy),
+        }
+    }
+}
+
+/// How many positions an account has at each contract. Source: semantics 2 ("Position").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PositionMode {
+    /// One, which buying and selling make larger or smaller.
+    #[default]
+    OneWay = 0,
+    /// A long and a short one.
+    Hedge = 1,
+}
+
+/// Sets how many positions an account has at each contract. Refused while there is a position or an open order at any
+/// ([`crate::Reject::PositionModeHasPosition`], [`crate::Reject::PositionModeHasOrders`]), where nothing would change
+/// ([`crate::Reject::PositionModeUnchanged`]), and for insurance funds ([`crate::Reject::IsFund`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangePositionMode {
+    /// Whose.
+    pub account: AccountId,
+    /// From now on.
+    pub mode: PositionMode,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
 /// Which way margin moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -212,6 +273,8 @@ pub struct MovePositionMargin {
     pub account: AccountId,
     /// At which contract.
     pub market: MarketId,
+    /// Which position.
+    pub position_side: PositionSide,
     /// How much, in atoms of the settlement asset; above zero. At most what the wallet can give
     /// ([`crate::Reject::WalletShort`]), or what the position leaves of its margin beside the initial margin at the mark price
     /// ([`crate::Reject::PositionMarginShort`]).
@@ -577,6 +640,7 @@ impl Command {
             Self::Continue => "continue",
             Self::ChangeMarginType(_) => "change_margin_type",
             Self::MovePositionMargin(_) => "move_position_margin",
+            Self::ChangePositionMode(_) => "change_position_mode",
         }
     }
 
@@ -593,6 +657,7 @@ impl Command {
             Self::ChangeLeverage(change) => change.valid_until_ns,
             Self::ChangeMarginType(change) => change.valid_until_ns,
             Self::MovePositionMargin(moves) => moves.valid_until_ns,
+            Self::ChangePositionMode(change) => change.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

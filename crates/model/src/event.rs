@@ -9,8 +9,9 @@
 use crate::{
     AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId,
     FundingRate, IpRange, KeyKind, KeyLabel, MarginType, MarketId, MarketTerms, OrderAction, OrderCause,
-    OrderId, OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention,
-    Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
+    OrderId, OrderKind, Origin, PartitionId, PositionMode, PositionSide, PriceTicks, QtyLots, Reference,
+    Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId,
+    WithdrawalId,
 };
 
 /// What happened.
@@ -290,6 +291,8 @@ pub enum Event {
         account: AccountId,
         /// At which contract, whose fund pays.
         market: MarketId,
+        /// Which position.
+        position_side: PositionSide,
         /// How much: out of the fund's wallet into the position's margin, where nothing is left with that.
         amount: Amount,
     },
@@ -300,6 +303,8 @@ pub enum Event {
         account: AccountId,
         /// At which contract.
         market: MarketId,
+        /// Which position.
+        position_side: PositionSide,
     },
     /// The liquidation of an isolated position is over.
     PositionLiquidationEnded {
@@ -307,6 +312,15 @@ pub enum Event {
         account: AccountId,
         /// At which contract.
         market: MarketId,
+        /// Which position.
+        position_side: PositionSide,
+    },
+    /// An account has one position at each contract from now on, or a long and a short one.
+    PositionModeChanged {
+        /// Whose.
+        account: AccountId,
+        /// From now on.
+        mode: PositionMode,
     },
 }
 
@@ -337,6 +351,8 @@ pub struct PositionMarginChanged {
     pub account: AccountId,
     /// At which contract.
     pub market: MarketId,
+    /// Which position.
+    pub position_side: PositionSide,
     /// From the wallet into the margin, in atoms of the settlement asset; below zero the other way.
     pub moved: Amount,
     /// What the margin is now; below zero only while a profit that is not realised stands against it, or until a liquidation or
@@ -370,11 +386,13 @@ pub struct ContractOrderAccepted {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// What kind, with price and quantity; of an order that only reduces, the quantity that is left of it.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
-    /// It only makes the position smaller.
+    /// It only makes the position smaller; in hedge mode whatever goes against it does.
     pub reduce_only: bool,
     /// Who has placed it.
     pub cause: OrderCause,
@@ -407,6 +425,8 @@ pub struct ContractFilled {
     pub trade: TradeId,
     /// Which way the order goes.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// Maker or taker.
     pub liquidity: Liquidity,
     /// At the resting order's price.
@@ -485,6 +505,8 @@ pub struct PositionForced {
     pub forced: Forced,
     /// Which way an order would have gone that did the same.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// At the bankruptcy price.
     pub price_ticks: PriceTicks,
     /// How much.

@@ -17,11 +17,11 @@ mod units;
 pub use batch::EventBatch;
 pub use command::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
-    CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType, Command, Confirm, CreateAccount,
-    CreateApiKey, Deposit, JoinExchange, KeyKind, MarginMove, MarginType, MoveFunds, MoveMarket,
-    MovePositionMargin, OrderRef, PlaceContractOrder, PlaceOrder, ReplaceMode, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SetIndexPrice, SettleWithdrawal, Skip,
-    SkipEnvelope, SkipMark, Wallet,
+    CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType, ChangePositionMode, Command, Confirm,
+    CreateAccount, CreateApiKey, Deposit, JoinExchange, KeyKind, MarginMove, MarginType, MoveFunds,
+    MoveMarket, MovePositionMargin, OrderRef, PlaceContractOrder, PlaceOrder, PositionMode, PositionSide,
+    ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SetIndexPrice,
+    SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
 };
 pub use contract::{Bracket, ContractTerms, ContractTermsError, IndexSource};
 pub use event::{

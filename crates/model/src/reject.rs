@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId, PriceTicks,
-    QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
+    AccountId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId, PositionMode,
+    PriceTicks, QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -300,6 +300,19 @@ pub enum Reject {
     },
     /// The account is an insurance fund, whose wallet backs all that it carries.
     IsFund,
+    /// The account has so many positions at each contract already.
+    PositionModeUnchanged,
+    /// An account with open orders at a contract keeps its position mode.
+    PositionModeHasOrders,
+    /// An account with a position at a contract keeps its position mode.
+    PositionModeHasPosition,
+    /// The account has no such position in its position mode.
+    PositionSideMismatch {
+        /// Its mode.
+        mode: PositionMode,
+    },
+    /// In hedge mode the position side says what an order does; none is called one that only reduces.
+    ReduceOnlyInHedge,
 }
 
 impl fmt::Display for Reject {
@@ -454,6 +467,20 @@ impl fmt::Display for Reject {
             }
             Self::LeverageCannotFall { leverage } => {
                 write!(out, "the leverage of an isolated position, {leverage}, can only be raised")
+            }
+            Self::PositionModeUnchanged => write!(out, "the account has this position mode already"),
+            Self::PositionModeHasOrders => {
+                write!(out, "the account has open orders at contracts: cancel them first")
+            }
+            Self::PositionModeHasPosition => write!(out, "the account has positions: close them first"),
+            Self::PositionSideMismatch { mode: PositionMode::OneWay } => {
+                write!(out, "in one-way mode the position side is BOTH")
+            }
+            Self::PositionSideMismatch { mode: PositionMode::Hedge } => {
+                write!(out, "in hedge mode the position side is LONG or SHORT")
+            }
+            Self::ReduceOnlyInHedge => {
+                write!(out, "in hedge mode there is no reduce-only: the position side says what closes")
             }
             Self::IsFund => {
                 write!(out, "the account is an insurance fund: its wallet backs all that it carries")

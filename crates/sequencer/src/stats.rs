@@ -325,6 +325,11 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::PositionMarginShort { .. } => "position_margin_short",
         Reject::LeverageCannotFall { .. } => "leverage_cannot_fall",
         Reject::IsFund => "is_fund",
+        Reject::PositionModeUnchanged => "position_mode_unchanged",
+        Reject::PositionModeHasOrders => "position_mode_has_orders",
+        Reject::PositionModeHasPosition => "position_mode_has_position",
+        Reject::PositionSideMismatch { .. } => "position_side_mismatch",
+        Reject::ReduceOnlyInHedge => "reduce_only_in_hedge",
     }
 }
 

@@ -274,6 +274,7 @@ impl Expected {
             | Event::PositionDebtCovered { .. }
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::OrderTriggered(_)
             | Event::OrderAmended(_)
             | Event::ApiKeyCreated(_)

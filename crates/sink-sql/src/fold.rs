@@ -224,6 +224,7 @@ impl Fold {
                 | Event::PositionDebtCovered { .. }
                 | Event::PositionLiquidationBegun { .. }
                 | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::MarketMoving { .. }
                 | Event::Heard { .. }
                 | Event::MarketLeft { .. } => {}
@@ -349,6 +350,7 @@ impl Fold {
             | Event::PositionDebtCovered { .. }
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Skipped { .. } => Ok(()),
         }
     }

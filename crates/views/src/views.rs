@@ -154,8 +154,8 @@ pub struct Views {
 
 /// The form in which [`Views::save`] writes where there are contracts; another number is another form.
 const FORM_OF_CONTRACTS: u8 = 4;
-/// Where some positions are isolated.
-const FORM_OF_ISOLATED: u8 = 5;
+/// Where some positions are isolated, or some accounts in hedge mode.
+const FORM_OF_POSITIONS: u8 = 5;
 /// The form before there were contracts; written as long as there are none.
 const FORM: u8 = 3;
 /// The form before there were several partitions; written as long as there is one.
@@ -330,7 +330,7 @@ impl Views {
 
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
-        if self.knows_futures() || matches!(event, Event::FundsMoved(_)) {
+        if self.knows_futures() || matches!(event, Event::FundsMoved(_) | Event::PositionModeChanged { .. }) {
             let Self { futures, catalog, balances, .. } = self;
             let settled_in = |market| {
                 let terms = catalog.listed(market);
@@ -426,6 +426,7 @@ impl Views {
             | Event::PositionDebtCovered { .. }
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
@@ -577,8 +578,8 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.futures.has_isolated() {
-            FORM_OF_ISOLATED
+        let form = if self.futures.has_isolated_or_hedged() {
+            FORM_OF_POSITIONS
         } else if self.knows_futures() {
             FORM_OF_CONTRACTS
         } else if self.catalog.is_alone() {
@@ -610,8 +611,8 @@ impl Views {
                 prices.index.save(out);
             }
         }
-        if form == FORM_OF_ISOLATED {
-            self.futures.save_isolated(out);
+        if form == FORM_OF_POSITIONS {
+            self.futures.save_isolated_and_hedged(out);
         }
         if form >= FORM {
             self.catalog.save_partitions(out);
@@ -626,7 +627,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if !(FIRST_FORM..=FORM_OF_ISOLATED).contains(&form) {
+        if !(FIRST_FORM..=FORM_OF_POSITIONS).contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -659,8 +660,8 @@ impl Views {
                 views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
             }
         }
-        if form == FORM_OF_ISOLATED {
-            views.futures.load_isolated(input)?;
+        if form == FORM_OF_POSITIONS {
+            views.futures.load_isolated_and_hedged(input)?;
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use exchange::Partition;
 use model::{
     AccountId, AccountName, AddAsset, AddContract, AddMarket, AmendOrder, Amount, AssetId, AssetTerms,
-    CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ChangeMarginType, ClientOrderId,
-    Command, ContractTerms, CreateAccount, Deposit, Event, IndexSource, MarginMove, MarginType, MarketId,
-    MarketTerms, MoveFunds, MovePositionMargin, OrderId, OrderKind, OrderRef, PartitionId,
-    PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, SetIndexPrice, Side,
-    Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+    CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ChangeMarginType, ChangePositionMode,
+    ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, IndexSource, MarginMove,
+    MarginType, MarketId, MarketTerms, MoveFunds, MovePositionMargin, OrderId, OrderKind, OrderRef,
+    PartitionId, PlaceContractOrder, PlaceOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reference,
+    SelfTradePrevention, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -41,6 +41,8 @@ pub enum Step {
         qty: i64,
         how: How,
         reduce_only: bool,
+        /// In hedge mode.
+        position_side: PositionSide,
     },
     Spot {
         who: u64,
@@ -68,6 +70,11 @@ pub enum Step {
         market: MarketId,
         leverage: u16,
     },
+    /// One position or two.
+    Mode {
+        who: u64,
+        mode: PositionMode,
+    },
     /// What backs a position is changed.
     Margin {
         who: u64,
@@ -80,6 +87,7 @@ pub enum Step {
         market: MarketId,
         amount: i128,
         way: MarginMove,
+        position_side: PositionSide,
     },
     /// Index prices move by so many thousandths, and a second passes.
     Jump {
@@ -102,11 +110,12 @@ pub enum How {
     Market,
 }
 
-/// What is done, how rich the fund is, and whose positions are isolated at first: a bit for each trader.
+/// What is done, how rich the fund is, whose positions are isolated at first, and who has two: a bit for each trader.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub fund: i128,
     pub isolated: u8,
+    pub hedged: u8,
     pub steps: Vec<Step>,
     pub restart_every: usize,
 }
@@ -119,6 +128,10 @@ fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Buy), Just(Side::Sell)]
 }
 
+fn leg() -> impl Strategy<Value = PositionSide> {
+    prop_oneof![Just(PositionSide::Long), Just(PositionSide::Short)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let who = 2..=TRADERS + 1;
     let how = prop_oneof![
@@ -128,11 +141,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(How::AllOrNothing),
         3 => Just(How::Market),
     ];
-    let order = (who.clone(), market(), side(), -8_i64..9, 1_i64..400, how, prop::bool::weighted(0.25));
+    let reduce_only = prop::bool::weighted(0.25);
+    let order = (who.clone(), market(), side(), -8_i64..9, 1_i64..400, how, reduce_only, leg());
     let jump = prop_oneof![4 => -12_i64..13, 1 => -60_i64..61, 1 => prop_oneof![Just(-300_i64), Just(300)]];
+    let way = prop_oneof![Just(MarginMove::Add), Just(MarginMove::Reduce)];
     prop_oneof![
-        60 => order.prop_map(|(who, market, side, offset, qty, how, reduce_only)| Step::Place {
-            who, market, side, offset, qty, how, reduce_only
+        60 => order.prop_map(|(who, market, side, offset, qty, how, reduce_only, position_side)| Step::Place {
+            who, market, side, offset, qty, how, reduce_only, position_side
         }),
         3 => (who.clone(), side(), -3_i64..4).prop_map(|(who, side, offset)| Step::Spot { who, side, offset }),
         6 => (0_usize..64).prop_map(|which| Step::Cancel { which }),
@@ -142,8 +157,12 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, amount, to)| Step::Move { who, amount: amount * UNIT, to }),
         6 => (who.clone(), market(), prop_oneof![3 => Just(MarginType::Isolated), 1 => Just(MarginType::Cross)])
             .prop_map(|(who, market, margin_type)| Step::Margin { who, market, margin_type }),
-        4 => (who.clone(), market(), 1_i128..300, prop_oneof![Just(MarginMove::Add), Just(MarginMove::Reduce)])
-            .prop_map(|(who, market, amount, way)| Step::MoveMargin { who, market, amount: amount * UNIT, way }),
+        2 => (who.clone(), prop_oneof![Just(PositionMode::Hedge), Just(PositionMode::OneWay)])
+            .prop_map(|(who, mode)| Step::Mode { who, mode }),
+        4 => (who.clone(), market(), 1_i128..300, way, leg())
+            .prop_map(|(who, market, amount, way, position_side)| Step::MoveMargin {
+                who, market, amount: amount * UNIT, way, position_side
+            }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
         12 => (market(), jump).prop_map(|(market, by)| Step::Jump { market, by }),
@@ -155,8 +174,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub fn plans(most: usize) -> impl Strategy<Value = Plan> {
     let fund = prop_oneof![Just(0), Just(2_000 * UNIT), Just(10_000_000 * UNIT)];
-    (fund, any::<u8>(), prop::collection::vec(step(), 1..most), 5_usize..60)
-        .prop_map(|(fund, isolated, steps, restart_every)| Plan { fund, isolated, steps, restart_every })
+    let hedged = prop_oneof![Just(0), any::<u8>()];
+    (fund, any::<u8>(), hedged, prop::collection::vec(step(), 1..most), 5_usize..60).prop_map(
+        |(fund, isolated, hedged, steps, restart_every)| Plan {
+            fund,
+            isolated,
+            hedged,
+            steps,
+            restart_every,
+        },
+    )
 }
 
 fn terms(name: &str, reference: i64) -> MarketTerms {
@@ -227,6 +254,10 @@ pub fn beginning(plan: &Plan) -> Vec<Command> {
             Command::ChangeMarginType(ChangeMarginType { account, market, margin_type, valid_until_ns })
         }));
     }
+    for who in (0..TRADERS).filter(|trader| plan.hedged >> trader & 1 == 1).map(|trader| trader + 2) {
+        let (account, mode, valid_until_ns) = (AccountId(who), PositionMode::Hedge, TimeNs::NEVER);
+        commands.push(Command::ChangePositionMode(ChangePositionMode { account, mode, valid_until_ns }));
+    }
     commands
 }
 
@@ -251,12 +282,17 @@ impl Step {
         &self,
         prices: &mut Prices,
         open: &[(OrderId, AccountId, MarketId)],
+        mode: impl Fn(u64) -> PositionMode,
     ) -> Vec<(u64, Command)> {
         let valid_until_ns = TimeNs::NEVER;
         let at_once = |command| vec![(0, command)];
         let (client_order_id, self_trade_prevention) = (ClientOrderId::EMPTY, SelfTradePrevention::None);
         match *self {
-            Self::Place { who, market, side, offset, qty, how, reduce_only } => {
+            Self::Place { who, market, side, offset, qty, how, reduce_only, position_side } => {
+                // Now and then somebody does not know his mode.
+                let is_hedge = (mode(who) == PositionMode::Hedge) != (qty % 50 == 0);
+                let (position_side, reduce_only) =
+                    if is_hedge { (position_side, qty % 60 == 1) } else { (PositionSide::Both, reduce_only) };
                 let price_ticks = PriceTicks((prices.of(market) + offset * 500).max(1));
                 let qty_lots = QtyLots(qty);
                 let limit = |time_in_force| OrderKind::Limit { price_ticks, qty_lots, time_in_force };
@@ -277,6 +313,7 @@ impl Step {
                     account: AccountId(who),
                     market,
                     side,
+                    position_side,
                     kind,
                     self_trade_prevention: modes[usize::try_from(qty).unwrap() % modes.len()],
                     reduce_only,
@@ -338,9 +375,16 @@ impl Step {
                 let change = ChangeMarginType { account, market, margin_type, valid_until_ns };
                 at_once(Command::ChangeMarginType(change))
             }
-            Self::MoveMargin { who, market, amount, way } => {
+            Self::Mode { who, mode } => {
+                let account = AccountId(who);
+                at_once(Command::ChangePositionMode(ChangePositionMode { account, mode, valid_until_ns }))
+            }
+            Self::MoveMargin { who, market, amount, way, position_side } => {
                 let (account, amount) = (AccountId(who), Amount(amount));
-                let moves = MovePositionMargin { account, market, amount, way, valid_until_ns };
+                let is_hedge = mode(who) == PositionMode::Hedge;
+                let position_side = if is_hedge { position_side } else { PositionSide::Both };
+                let moves =
+                    MovePositionMargin { account, market, position_side, amount, way, valid_until_ns };
                 at_once(Command::MovePositionMargin(Box::new(moves)))
             }
             Self::Jump { market, by } => {
@@ -378,7 +422,8 @@ fn play(plan: &Plan) -> Vec<Event> {
     }
     let mut prices = Prices::default();
     for (at, step) in plan.steps.iter().enumerate() {
-        for (passes, command) in step.commands(&mut prices, &open_orders(&world)) {
+        let mode = |who| world.partition.position_mode(AccountId(who));
+        for (passes, command) in step.commands(&mut prices, &open_orders(&world), mode) {
             world.time_ns = TimeNs(world.time_ns.0 + passes);
             all.extend(world.apply(command));
         }
@@ -413,7 +458,7 @@ fn random_traders_reach_everything() {
     let mut runner = TestRunner::deterministic();
     let strategy = plans(300);
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..25 {
+    for _ in 0..40 {
         let plan = strategy.new_tree(&mut runner).unwrap().current();
         for event in play(&plan) {
             let text = match &event {
@@ -424,6 +469,16 @@ fn random_traders_reach_everything() {
             };
             let kind = text.split(['(', ' ', '{']).next().unwrap_or_default();
             *seen.entry(kind.into()).or_default() += 1;
+            let position_side = match &event {
+                Event::PositionForced(forced) => forced.position_side,
+                Event::ContractOrderAccepted(accepted) => accepted.position_side,
+                Event::PositionLiquidationBegun { position_side, .. } => *position_side,
+                Event::PositionMarginChanged(changed) => changed.position_side,
+                _ => PositionSide::Both,
+            };
+            if position_side != PositionSide::Both {
+                *seen.entry(format!("{position_side:?}{kind}")).or_default() += 1;
+            }
         }
     }
     println!("{seen:#?}");
@@ -438,6 +493,11 @@ fn random_traders_reach_everything() {
         "FundingSettled",
         "FundsMoved",
         "InsufficientMargin",
+        "LongDeleveraged",
+        "LongLiquidation",
+        "LongPositionLiquidationBegun",
+        "LongPositionMarginChanged",
+        "LongTakenOver",
         "LeverageCannotFall",
         "LeverageChanged",
         "LeverageOutOfRange",
@@ -458,7 +518,18 @@ fn random_traders_reach_everything() {
         "PositionLiquidationEnded",
         "PositionMarginChanged",
         "PositionMarginShort",
+        "PositionModeChanged",
+        "PositionModeHasOrders",
+        "PositionModeHasPosition",
+        "PositionModeUnchanged",
+        "PositionSideMismatch",
+        "ReduceOnlyInHedge",
         "Owner",
+        "ShortDeleveraged",
+        "ShortLiquidation",
+        "ShortPositionLiquidationBegun",
+        "ShortPositionMarginChanged",
+        "ShortTakenOver",
         "TakenOver",
         "WalletShort",
         "WouldTake",
@@ -472,7 +543,7 @@ fn random_traders_reach_everything() {
 #[test]
 fn everybody_is_settled_once_however_long_it_takes() {
     const ACCOUNTS: u64 = 2_400;
-    let plan = Plan { fund: 0, isolated: 0, steps: Vec::new(), restart_every: 1 };
+    let plan = Plan { fund: 0, isolated: 0, hedged: 0, steps: Vec::new(), restart_every: 1 };
     let mut partition = Partition::default();
     let (mut seq, mut events) = (model::Seq(0), Vec::new());
     let mut apply = |partition: &mut Partition, events: &mut Vec<Event>, seconds: u64, command: Command| {
@@ -488,6 +559,7 @@ fn everybody_is_settled_once_however_long_it_takes() {
             account: AccountId(who),
             market: SMALL,
             side,
+            position_side: PositionSide::Both,
             kind: OrderKind::Limit {
                 price_ticks: PriceTicks(500_000),
                 qty_lots: QtyLots(qty),
@@ -552,7 +624,7 @@ fn everybody_is_settled_once_however_long_it_takes() {
 #[test]
 fn liquidations_that_wait_survive_a_restart() {
     const ACCOUNTS: u64 = 40;
-    let plan = Plan { fund: 10_000_000 * UNIT, isolated: 0, steps: Vec::new(), restart_every: 1 };
+    let plan = Plan { fund: 10_000_000 * UNIT, isolated: 0, hedged: 0, steps: Vec::new(), restart_every: 1 };
     let mut world = World::default();
     for command in beginning(&plan) {
         world.apply(command);
@@ -563,6 +635,7 @@ fn liquidations_that_wait_survive_a_restart() {
             account: AccountId(who),
             market,
             side,
+            position_side: PositionSide::Both,
             kind: OrderKind::Limit {
                 price_ticks: PriceTicks(500_000),
                 qty_lots: QtyLots(qty),
@@ -593,7 +666,7 @@ fn liquidations_that_wait_survive_a_restart() {
         world.apply(order(2, Side::Sell, 10));
     }
     let mut prices = Prices::default();
-    let jump = Step::Jump { market, by: -100 }.commands(&mut prices, &[]);
+    let jump = Step::Jump { market, by: -100 }.commands(&mut prices, &[], |_| PositionMode::OneWay);
     let mut waited: BTreeMap<bool, u32> = BTreeMap::new();
     let mut events = Vec::new();
     for (passes, command) in jump.into_iter().chain((0..60).map(|_| (0, Command::Continue))) {

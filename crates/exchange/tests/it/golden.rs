@@ -234,7 +234,8 @@ fn a_partition_with_contracts_opens_for_ever() {
 #[test]
 fn a_partition_with_isolated_positions_opens_for_ever() {
     let restored = opens_for_ever("v7", || told_in("v7"));
-    let margin = |account| restored.position_margin(AccountId(account), model::MarketId(1));
+    let margin =
+        |account| restored.position_margin(AccountId(account), model::MarketId(1), model::PositionSide::Both);
     assert!(margin(2) == Some(model::Amount::ZERO) && margin(4) > Some(model::Amount::ZERO));
 }
 

@@ -21,6 +21,8 @@
 //! > recontract BTCUSDT_PERP ... with ...               the same settings again, but for these
 //! > move alice 1000 USDT to futures          > move alice 10 USDT to spot          > leverage alice 10 on BTCUSDT_PERP
 //! > alice buy 2 @ 100 reduce-only on BTCUSDT_PERP
+//! > mode alice hedge       > alice buy 2 @ 100 long on BTCUSDT_PERP       > alice buy 2 @ 100 short on BTCUSDT_PERP
+//! > mode alice one-way     > position alice long on BTCUSDT_PERP          > margin-of alice short on BTCUSDT_PERP
 //! > margin alice isolated on BTCUSDT_PERP         > margin alice cross on BTCUSDT_PERP
 //! > margin alice add 100 USDT on BTCUSDT_PERP     > margin alice reduce 100 USDT on BTCUSDT_PERP
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
@@ -41,7 +43,7 @@ use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders,
     CancelOrder, CancelRestriction, ChangeApiKey, ClientOrderId, Command, CreateAccount, CreateApiKey,
     Deposit, FeeRounding, IpRange, KeyKind, KeyLabel, MarketId, MarketStatus, MarketTerms, OrderId,
-    OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
+    OrderKind, OrderRef, PlaceOrder, PositionSide, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, Text,
     TimeInForce, TimeNs, TradeGroup, TriggerKind, WithdrawalId,
 };
@@ -161,7 +163,7 @@ impl Story {
                 let sealed = vec![0xC3; words.next().parse().unwrap()];
                 Command::ResealApiKey(Box::new(ResealApiKey { key, sealed }))
             }
-            "contract" | "recontract" | "index" | "move" | "leverage" | "margin" => {
+            "contract" | "recontract" | "index" | "move" | "leverage" | "margin" | "mode" => {
                 self.at_contracts(first, &mut words)
             }
             "continue" => Command::Continue,
@@ -261,10 +263,11 @@ impl Story {
                 Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference }))
             }
             side => {
-                let (place, reduce_only) = self.place(account, side, words);
+                let (place, reduce_only, position_side) = self.place(account, side, words);
                 let is_contract = self.world.partition.catalog().contract(place.market).is_some();
                 if is_contract || reduce_only {
-                    Command::PlaceContractOrder(crate::story_contracts::at_contract(&place, reduce_only))
+                    let at_contract = crate::story_contracts::at_contract;
+                    Command::PlaceContractOrder(at_contract(&place, position_side, reduce_only))
                 } else {
                     Command::PlaceOrder(place)
                 }
@@ -272,8 +275,13 @@ impl Story {
         }
     }
 
-    /// The order, and whether it only reduces a position.
-    fn place(&mut self, account: AccountId, side: &str, words: &mut Words<'_>) -> (PlaceOrder, bool) {
+    /// The order, whether it only reduces a position, and which position it is for.
+    fn place(
+        &mut self,
+        account: AccountId,
+        side: &str,
+        words: &mut Words<'_>,
+    ) -> (PlaceOrder, bool, PositionSide) {
         let side = match side {
             "buy" => Side::Buy,
             "sell" => Side::Sell,
@@ -289,6 +297,7 @@ impl Story {
         let mut force = TimeInForce::Gtc;
         let mut post_only = false;
         let mut reduce_only = false;
+        let mut position_side = PositionSide::Both;
         let (mut trigger, mut stop_text, mut trailing_bips) = (None, "-", 0);
         let mut place = PlaceOrder {
             account,
@@ -305,6 +314,8 @@ impl Story {
                 "fok" => force = TimeInForce::Fok,
                 "post-only" => post_only = true,
                 "reduce-only" => reduce_only = true,
+                "long" => position_side = PositionSide::Long,
+                "short" => position_side = PositionSide::Short,
                 "stop" => (trigger, stop_text) = (Some(TriggerKind::StopLoss), words.next()),
                 "take" => (trigger, stop_text) = (Some(TriggerKind::TakeProfit), words.next()),
                 "trail" => trailing_bips = words.next().parse().unwrap(),
@@ -353,7 +364,7 @@ impl Story {
                 }
             }
         };
-        (place, reduce_only)
+        (place, reduce_only, position_side)
     }
 
     fn where_and_when(&self, words: &mut Words<'_>) -> (MarketId, TimeNs) {

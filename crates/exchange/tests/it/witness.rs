@@ -278,6 +278,7 @@ impl Witness {
                 | Event::PositionDebtCovered { .. }
                 | Event::PositionLiquidationBegun { .. }
                 | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::PositionForced(_)
                 | Event::Skipped { .. } => {}
             }

@@ -175,6 +175,7 @@ impl Story {
                 | Event::PositionDebtCovered { .. }
                 | Event::PositionLiquidationBegun { .. }
                 | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::PositionForced(_) => lines.extend(self.of_contracts(event)),
             }
         }

@@ -339,6 +339,7 @@ impl Picking<'_> {
             | Event::PositionDebtCovered { .. }
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }

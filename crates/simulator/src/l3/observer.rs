@@ -152,6 +152,7 @@ impl<'a> Observer<'a> {
                 | Event::PositionDebtCovered { .. }
                 | Event::PositionLiquidationBegun { .. }
                 | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::AssetAdded { .. }
                 | Event::MarketAdded { .. }
                 | Event::AccountCreated { .. }

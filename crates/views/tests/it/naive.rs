@@ -191,6 +191,7 @@ impl Naive {
             | Event::PositionDebtCovered { .. }
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Skipped { .. } => {}
         }
     }
