@@ -504,7 +504,9 @@ impl Partition {
             let holders = self.markets.market_mut(record.market).holders.get_or_insert_default();
             holders.hedgers = record.hedgers.into_iter().collect();
             for (held, restored) in holders.legs.iter_mut().zip([record.long, record.short]) {
-                restored.into_iter().for_each(|(account, qty)| held.restore(account, qty));
+                for (account, qty) in restored {
+                    held.restore(account, qty);
+                }
             }
             for TakenLegRecord { at, position_side } in record.take_overs {
                 let at = usize::try_from(at).expect("fits");
@@ -533,7 +535,7 @@ impl Partition {
         record: FuturesRecord,
         positions: PositionsRecord,
     ) -> Result<(), SnapshotError> {
-        let Self { catalog, accounts, markets, .. } = self;
+        let Self { accounts, markets, .. } = self;
         for contract in record.contracts {
             let market = contract.market;
             let index = usize::try_from(market.0).expect("markets fit into memory");

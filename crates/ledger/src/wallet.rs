@@ -30,11 +30,14 @@ impl WalletSlot {
     }
 }
 
+/// What tells a wallet from all others: the fields of [`Wallet`] that never change.
+type WalletName = (AccountId, AssetId, Option<(MarketId, PositionSide)>);
+
 /// All futures wallets of a partition.
 #[derive(Default)]
 pub struct Wallets {
     list: Vec<Wallet>,
-    slots: BTreeMap<(AccountId, AssetId, Option<(MarketId, PositionSide)>), WalletSlot>,
+    slots: BTreeMap<WalletName, WalletSlot>,
 }
 
 impl Wallets {
