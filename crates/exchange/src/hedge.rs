@@ -53,7 +53,7 @@ impl Accounts {
     ) -> Result<(), Reject> {
         let ChangePositionMode { account, mode, .. } = *change;
         self.account(account)?;
-        if catalog.is_fund(account) {
+        if mode == PositionMode::Hedge && catalog.is_fund(account) {
             return Err(Reject::IsFund);
         }
         if self.futures.position_mode(account) == mode {

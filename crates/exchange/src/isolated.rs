@@ -64,7 +64,7 @@ impl Accounts {
         let terms = catalog.open_market(market)?;
         catalog.contract(market).ok_or(Reject::NotContract { market })?;
         self.account(account)?;
-        if catalog.is_fund(account) {
+        if margin_type == MarginType::Isolated && catalog.is_fund(account) {
             return Err(Reject::IsFund);
         }
         self.take_contract_seat(account, market, terms.quote);

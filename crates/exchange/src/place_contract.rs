@@ -139,6 +139,10 @@ impl Accounts {
         }
         let before = self.futures.required(catalog, market, stake, &stake.reserved);
         let after = self.futures.required(catalog, market, stake, reserved);
+        if after <= before && stake.margin.is_some() {
+            // What it opens takes its loss from the wallet, where the rest is taken already.
+            return Ok((standing.equity - standing.required).max(Amount::ZERO));
+        }
         if after <= before {
             return Ok((standing.equity - stake.reserved.losses).max(Amount::ZERO));
         }

@@ -186,7 +186,7 @@ pub enum MarginType {
 
 /// Sets what backs an account's positions at a contract. Refused while there is a position or an open order
 /// ([`crate::Reject::MarginTypeHasPosition`], [`crate::Reject::MarginTypeHasOrders`]), where nothing would change
-/// ([`crate::Reject::MarginTypeUnchanged`]), and for insurance funds ([`crate::Reject::IsFund`]).
+/// ([`crate::Reject::MarginTypeUnchanged`]), and to insurance funds that would isolate theirs ([`crate::Reject::IsFund`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeMarginType {
     /// Whose.
@@ -244,7 +244,7 @@ pub enum PositionMode {
 
 /// Sets how many positions an account has at each contract. Refused while there is a position or an open order at any
 /// ([`crate::Reject::PositionModeHasPosition`], [`crate::Reject::PositionModeHasOrders`]), where nothing would change
-/// ([`crate::Reject::PositionModeUnchanged`]), and for insurance funds ([`crate::Reject::IsFund`]).
+/// ([`crate::Reject::PositionModeUnchanged`]), and to insurance funds that would have two ([`crate::Reject::IsFund`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangePositionMode {
     /// Whose.
