@@ -813,3 +813,9 @@ pub fn terms_errors() -> Vec<TermsError> {
         TermsError::Reference,
     ]
 }
+
+/// A fill and a forced change at a contract.
+pub fn events_with_sides() -> Vec<Event> {
+    let has_sides = |event: &Event| matches!(event, Event::ContractFilled(_) | Event::PositionForced(_));
+    events().into_iter().filter(has_sides).collect()
+}
