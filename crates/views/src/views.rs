@@ -323,7 +323,7 @@ impl Views {
         self.command_seq = batch.last_seq();
     }
 
-    /// Whether there are contracts, or money in futures wallets before there are.
+    /// Whether there are contracts, or money in futures wallets, or accounts in hedge mode, before there are.
     fn knows_futures(&self) -> bool {
         self.catalog.has_contracts() || !self.futures.is_empty()
     }
