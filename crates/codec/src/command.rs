@@ -11,8 +11,7 @@ use model::{
     Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
 };
 
-use crate::primitive::coded_sided_struct;
-use crate::{coded_enum, coded_struct};
+use crate::{coded_enum, coded_sided_struct, coded_struct};
 
 coded_enum!(Side, "a side" { 0 => Buy, 1 => Sell });
 coded_enum!(PositionSide, "a position side" { 0 => Both, 1 => Long, 2 => Short });

@@ -8,8 +8,7 @@ use model::{
     WithdrawalSettled,
 };
 
-use crate::primitive::coded_sided_struct;
-use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 
 coded_enum!(Liquidity, "a liquidity" { 0 => Maker, 1 => Taker });
 coded_enum!(ExpiryReason, "an expiry reason" {

@@ -5,8 +5,7 @@ use model::{
     PlaceMessage, RestingOrder, Spread, ToHolder, ToMarket, WaitingOrder,
 };
 
-use crate::primitive::coded_sided_struct;
-use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 
 coded_struct!(Spread { first_account, count });
 coded_struct!(Origin { partition, seq });

@@ -283,34 +283,33 @@ macro_rules! coded_struct {
 
 /// As `coded_struct`, with side and position side in one byte: of [`PositionSide::Both`](model::PositionSide::Both) it is that of the
 /// side alone, as it was before there were others.
+#[macro_export]
 macro_rules! coded_sided_struct {
     ($type:ident { $($field:ident),* $(,)? }) => {
-        coded_sided_struct!(@ $type [] $($field,)*);
+        $crate::coded_sided_struct!(@ $type [] $($field,)*);
     };
     (@ $type:ident [$($before:ident)*] side, position_side, $($after:ident,)*) => {
         impl $crate::Coded for $type {
             fn encode(&self, out: &mut Vec<u8>) {
                 $($crate::Coded::encode(&self.$before, out);)*
-                out.push($crate::primitive::sided(self.side, self.position_side));
+                out.push($crate::sided(self.side, self.position_side));
                 $($crate::Coded::encode(&self.$after, out);)*
             }
             fn decode(input: &mut $crate::Reader<'_>) -> Result<Self, $crate::DecodeError> {
                 $(let $before = $crate::Coded::decode(input)?;)*
-                let (side, position_side) = $crate::primitive::read_sided(input)?;
+                let (side, position_side) = $crate::read_sided(input)?;
                 $(let $after = $crate::Coded::decode(input)?;)*
                 Ok(Self { $($before,)* side, position_side, $($after),* })
             }
         }
     };
     (@ $type:ident [$($before:ident)*] $next:ident, $($after:ident,)*) => {
-        coded_sided_struct!(@ $type [$($before)* $next] $($after,)*);
+        $crate::coded_sided_struct!(@ $type [$($before)* $next] $($after,)*);
     };
 }
 
-pub(crate) use coded_sided_struct;
-
 /// A side and a position side in one byte.
-pub(crate) fn sided(side: Side, position_side: PositionSide) -> u8 {
+pub fn sided(side: Side, position_side: PositionSide) -> u8 {
     let sell = match side {
         Side::Buy => 0,
         Side::Sell => 1,
@@ -322,8 +321,8 @@ pub(crate) fn sided(side: Side, position_side: PositionSide) -> u8 {
     }
 }
 
-/// What [`sided`] has written.
-pub(crate) fn read_sided(input: &mut Reader<'_>) -> Result<(Side, PositionSide), DecodeError> {
+/// What [`sided`] has written; another byte is an unknown tag.
+pub fn read_sided(input: &mut Reader<'_>) -> Result<(Side, PositionSide), DecodeError> {
     let tag = u8::decode(input)?;
     let position_side = match tag >> 1 {
         0 => PositionSide::Both,

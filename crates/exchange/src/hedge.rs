@@ -34,12 +34,18 @@ impl Futures {
         self.seats_at(account, market).find(|seat| self.open.seat(*seat).stake.position_side == position_side)
     }
 
-    /// Which position of an account an order of this side closes that does not open any.
-    pub fn side_closed_by(&self, account: AccountId, side: Side) -> PositionSide {
-        match self.position_mode(account) {
-            PositionMode::OneWay => PositionSide::Both,
-            PositionMode::Hedge => PositionSide::of_hedge(side, true),
+    /// Which position of an account an order of this side closes that does not open any. An account that was made a fund while it was
+    /// asked to carry something may have a position of the other mode: that is the last to be closed.
+    pub fn side_closed_by(&self, account: AccountId, market: MarketId, side: Side) -> PositionSide {
+        if self.position_mode(account) == PositionMode::OneWay {
+            return PositionSide::Both;
         }
+        let closes = |position_side| {
+            let seat = self.find_position(account, market, position_side);
+            seat.is_some_and(|seat| self.open.seat(seat).stake.position.closed_by() == Some(side))
+        };
+        let leg = PositionSide::of_hedge(side, true);
+        if !closes(leg) && closes(PositionSide::Both) { PositionSide::Both } else { leg }
     }
 }
 

@@ -164,9 +164,15 @@ impl Holders {
         !self.hedgers.is_empty() && self.hedgers.contains(&account)
     }
 
-    /// Which position of an account an order of this side closes that does not open any.
+    /// Which position of an account an order of this side closes that does not open any, as its account sees it
+    /// ([`crate::futures::Futures::side_closed_by`]).
     fn closed_by(&self, account: AccountId, side: Side) -> PositionSide {
-        if self.is_hedger(account) { PositionSide::of_hedge(side, true) } else { PositionSide::Both }
+        if !self.is_hedger(account) {
+            return PositionSide::Both;
+        }
+        let leg = PositionSide::of_hedge(side, true);
+        let closes = |position_side| !self.closable_of((account, position_side), side).is_zero();
+        if !closes(leg) && closes(PositionSide::Both) { PositionSide::Both } else { leg }
     }
 
     /// Which position a resting order is for.

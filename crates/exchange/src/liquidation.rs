@@ -382,18 +382,21 @@ impl Accounts {
 
     /// The account here that is deleveraged next among those whose positions an order of this side would close.
     pub fn winner(&mut self, catalog: &Catalog, market: MarketId, side: Side) -> Option<(AccountId, i128)> {
-        let mut ranking = match self.futures.ranking.take() {
-            Some(ranking) if (ranking.market, ranking.side) == (market, side) => ranking,
-            Some(_) | None => self.rank(catalog, market, side),
-        };
+        let ranking = self.futures.ranking.take();
+        let mut ranking = ranking.filter(|ranking| (ranking.market, ranking.side) == (market, side));
         let holds = |account: AccountId| {
             let mut seats = self.futures.seats_at(account, market);
             seats.any(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
         };
         // Whoever is asked for again has not been closed yet: he stays until he has.
-        while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {
-            ranking.accounts.pop();
+        if let Some(ranking) = &mut ranking {
+            while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {
+                ranking.accounts.pop();
+            }
         }
+        // When all of them have been closed there may be others, who came behind the ranking.
+        let is_left = |ranking: &Ranking| !ranking.accounts.is_empty();
+        let ranking = ranking.filter(is_left).unwrap_or_else(|| self.rank(catalog, market, side));
         let winner = ranking.accounts.last().copied();
         self.futures.ranking = Some(ranking);
         winner

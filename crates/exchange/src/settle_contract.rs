@@ -183,7 +183,7 @@ impl Accounts {
                 let position_side = match forced {
                     Forced::Carried => PositionSide::Both,
                     Forced::TakenOver | Forced::Bankrupt | Forced::Deleveraged => {
-                        self.futures.side_closed_by(account, side)
+                        self.futures.side_closed_by(account, market, side)
                     }
                 };
                 let seat = self.take_seat_of(account, market, terms.quote, position_side);

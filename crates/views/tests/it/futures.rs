@@ -5,12 +5,14 @@ use codec::{Coded as _, Reader};
 use exchange::Partition;
 use model::{
     AccountId, AssetId, Command, EventBatch, EventSeq, MarginType, MarketId, PositionMode, PositionSide,
-    Sequenced, TimeNs,
+    Sequenced, Side, TimeNs,
 };
-use views::{ViewSettings, Views};
+use views::{Page, ViewSettings, Views};
 
 /// What the program wrote whose snapshots knew of all this first.
 const JOURNAL: &str = include_str!("../../../exchange/tests/golden/v7/journal.hex");
+/// In hedge mode, with an open order for each of the two positions.
+const ERIN: AccountId = AccountId(6);
 const SIDES: [PositionSide; 3] = [PositionSide::Both, PositionSide::Long, PositionSide::Short];
 
 fn journal() -> impl Iterator<Item = (TimeNs, Command)> {
@@ -86,6 +88,17 @@ fn positions_are_what_the_state_machine_has() {
         loaded = Views::load(ViewSettings::default(), &mut input).expect("what was saved can be loaded");
         input.finish().expect("and nothing is left over");
         assert_same(&loaded, &partition);
+    }
+    // Loaded ones tell it too: which position an order is for, and a trade.
+    for views in [&views, &loaded] {
+        let market = MarketId(2);
+        let open = views.contract_orders().open_in(ERIN, market);
+        let sides: Vec<_> =
+            open.iter().filter_map(|order| order.at_contract).map(|it| it.position_side).collect();
+        assert_eq!(sides, [PositionSide::Long, PositionSide::Short]);
+        let trades = views.contract_history().trades(ERIN, market, None, &Page::last(10));
+        let sides: Vec<_> = trades.iter().map(|trade| (trade.side, trade.position_side)).collect();
+        assert_eq!(sides, [(Side::Buy, PositionSide::Long), (Side::Sell, PositionSide::Short)]);
     }
     let futures = views.futures();
     let hedged = (1..20).map(AccountId).filter(|it| futures.position_mode(*it) == PositionMode::Hedge);
