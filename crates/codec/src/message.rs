@@ -5,7 +5,7 @@ use model::{
     PlaceMessage, RestingOrder, Spread, ToHolder, ToMarket, WaitingOrder,
 };
 
-use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 
 coded_struct!(Spread { first_account, count });
 coded_struct!(Origin { partition, seq });
@@ -24,13 +24,15 @@ coded_enum!(ToMarket, "a message to a market" {
     6 => PayFund { amount },
     7 => Carries { carries },
     8 => Winner { partition, winner },
+    9 => TakeOverLeg { account, position_side, price_ticks, qty_lots },
 });
 coded_enum!(OrderCause, "the cause of an order" { 0 => Owner, 1 => Liquidation });
-coded_struct!(ContractOrder {
+coded_sided_struct!(ContractOrder {
     order,
     account,
     trade_group,
     side,
+    position_side,
     kind,
     self_trade_prevention,
     reduce_only,
@@ -42,6 +44,7 @@ coded_enum!(ToHolder, "a message to the holder of a position" {
     1 => Forced { forced, side, price_ticks, qty_lots, is_last },
     2 => CarryAsked { side, price_ticks, qty_lots },
     3 => FundReceives { amount },
+    4 => FundingOfLeg { position_side, amount },
 });
 coded_enum!(FromMarket, "a message from a market" {
     0 => Accepted { kind, side, self_trade_prevention },

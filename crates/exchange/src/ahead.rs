@@ -167,6 +167,9 @@ fn need(command: &Command) -> Need<'_> {
         | Command::MoveFunds(_)
         | Command::PlaceContractOrder(_)
         | Command::ChangeLeverage(_)
+        | Command::ChangeMarginType(_)
+        | Command::MovePositionMargin(_)
+        | Command::ChangePositionMode(_)
         | Command::SetIndexPrice(_)
         | Command::Continue => Need::Nothing,
     }

@@ -9,7 +9,7 @@
 //! | know | balances, holds, who owns which order | books, trades, reference prices |
 //! | decide | whether an order can be paid for | an order's life |
 //! | tell | what happened to orders and money | trades and levels |
-//! | of contracts | wallets, what positions have cost, margin, liquidation (`futures`, `place_contract`, `settle_contract`, `liquidation`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
+//! | of contracts | wallets, what positions have cost, margin, liquidation (`futures`, `isolated`, `hedge`, `place_contract`, `settle_contract`, `liquidation`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
 #![deny(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -28,9 +28,11 @@ mod fees;
 mod funding;
 mod funds;
 mod futures;
+mod hedge;
 mod holders;
 mod invariants;
 mod invariants_futures;
+mod isolated;
 mod liquidation;
 mod mark_price;
 mod market;

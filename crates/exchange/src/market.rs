@@ -235,6 +235,7 @@ impl Markets {
             ToMarket::Held { order, held } => desk.held(order, held),
             ToMarket::PlaceContract(ref place) => desk.place_contract(place),
             ToMarket::TakeOver { .. }
+            | ToMarket::TakeOverLeg { .. }
             | ToMarket::PayFund { .. }
             | ToMarket::Carries { .. }
             | ToMarket::Winner { .. } => desk.receive_of_contract(body),
@@ -295,7 +296,7 @@ impl Desk<'_> {
     /// As [`Self::place`], at a contract. Whenever it comes to an order that only reduces, positions are looked at first.
     #[inline(never)]
     fn place_contract(&mut self, order: &ContractOrder) {
-        let ContractOrder { account, side, self_trade_prevention, reduce_only, .. } = *order;
+        let ContractOrder { account, side, position_side, self_trade_prevention, reduce_only, .. } = *order;
         let mut place = PlaceMessage {
             order: order.order,
             account,
@@ -306,7 +307,7 @@ impl Desk<'_> {
             held: Amount::ZERO,
         };
         let checked = match self.check(&place) {
-            Ok(()) if reduce_only => self.reducible(account, side, place.kind),
+            Ok(()) if reduce_only => self.reducible((account, position_side), side, place.kind),
             Ok(()) => Ok(place.kind),
             Err(reject) => Err(reject),
         };
@@ -315,6 +316,7 @@ impl Desk<'_> {
             Err(reject) => return self.tell(account, order.order, FromMarket::Refused { reject }),
         };
         let kind = place.kind;
+        self.holders().arrives(account, position_side);
         self.tell(account, order.order, FromMarket::Accepted { kind, side, self_trade_prevention });
 
         let mut incoming = self.incoming(&place);
@@ -722,8 +724,11 @@ impl Desk<'_> {
             );
         }
         if self.contract.is_some() {
-            self.change_quantity(maker_account, taker.side.opposite(), qty_lots);
-            self.change_quantity(taker.account, taker.side, qty_lots);
+            let (side, maker_side) = (taker.side, taker.side.opposite());
+            let position_side = self.holders().resting_for(maker_account, maker, maker_side);
+            self.change_quantity(maker_account, position_side, maker_side, qty_lots);
+            let position_side = self.holders().arriving;
+            self.change_quantity(taker.account, position_side, side, qty_lots);
         }
         if self.listed.triggers.are_touched_by(price_ticks) {
             self.trigger(price_ticks);

@@ -20,10 +20,12 @@ use crate::accounts::{ApiKey, Replacement, Withdrawal};
 use crate::market::Triggered;
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
-use crate::snapshot_futures::FuturesRecord;
+use crate::snapshot_futures::{FuturesRecord, PositionsRecord};
 use crate::sources::Source;
 
-/// The newest version, for contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
+/// The newest version, for isolated positions and hedge mode: what is theirs, behind its length in bytes, and then the rest as one of the others.
+const POSITIONS_VERSION: u8 = 7;
+/// The version for contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const CONTRACTS_VERSION: u8 = 6;
 /// The version for what few states have: that, behind its length in bytes, and then the rest as one of the others.
 const VERSION: u8 = 5;
@@ -223,7 +225,7 @@ impl fmt::Display for SnapshotError {
             Self::Version { found } => {
                 write!(
                     out,
-                    "the snapshot has version {found} and this program reads up to {CONTRACTS_VERSION}: use a newer program"
+                    "the snapshot has version {found} and this program reads up to {POSITIONS_VERSION}: use a newer program"
                 )
             }
             Self::Decode(error) => write!(out, "the snapshot cannot be read: {error}"),
@@ -252,6 +254,13 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         assert!(self.mail.is_empty(), "a snapshot is taken between commands");
         let mut out = Vec::new();
+        let positions = self.positions_record();
+        if positions != PositionsRecord::default() {
+            let mut bytes = Vec::new();
+            positions.encode(&mut bytes);
+            POSITIONS_VERSION.encode(&mut out);
+            bytes.encode(&mut out);
+        }
         let futures = self.futures_record();
         if futures != FuturesRecord::default() {
             let mut bytes = Vec::new();
@@ -500,6 +509,11 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let mut found = u8::decode(&mut input)?;
+        let mut positions = PositionsRecord::default();
+        if found == POSITIONS_VERSION {
+            positions = behind_its_length(&mut input)?;
+            found = u8::decode(&mut input)?;
+        }
         let mut futures = FuturesRecord::default();
         if found == CONTRACTS_VERSION {
             futures = behind_its_length(&mut input)?;
@@ -594,7 +608,7 @@ impl Partition {
         if let Some(rare) = rare {
             partition.restore_rare(rare)?;
         }
-        partition.restore_futures(futures)?;
+        partition.restore_futures(futures, positions)?;
         input.finish()?;
         Ok(partition)
     }

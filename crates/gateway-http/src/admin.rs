@@ -207,7 +207,19 @@ impl From<Reject> for AdminError {
             | Reject::WalletShort { .. }
             | Reject::ContractStays
             | Reject::LivesElsewhere { .. }
-            | Reject::LosesTooMuch { .. } => StatusCode::CONFLICT,
+            | Reject::LosesTooMuch { .. }
+            | Reject::MarginTypeUnchanged
+            | Reject::MarginTypeHasOrders
+            | Reject::MarginTypeHasPosition
+            | Reject::NotIsolated
+            | Reject::PositionMarginShort { .. }
+            | Reject::LeverageCannotFall { .. }
+            | Reject::IsFund
+            | Reject::PositionModeUnchanged
+            | Reject::PositionModeHasOrders
+            | Reject::PositionModeHasPosition
+            | Reject::PositionSideMismatch { .. }
+            | Reject::ReduceOnlyInHedge => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }

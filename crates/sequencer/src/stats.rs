@@ -318,6 +318,18 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::ContractStays => "contract_stays",
         Reject::LivesElsewhere { .. } => "lives_elsewhere",
         Reject::LosesTooMuch { .. } => "loses_too_much",
+        Reject::MarginTypeUnchanged => "margin_type_unchanged",
+        Reject::MarginTypeHasOrders => "margin_type_has_orders",
+        Reject::MarginTypeHasPosition => "margin_type_has_position",
+        Reject::NotIsolated => "not_isolated",
+        Reject::PositionMarginShort { .. } => "position_margin_short",
+        Reject::LeverageCannotFall { .. } => "leverage_cannot_fall",
+        Reject::IsFund => "is_fund",
+        Reject::PositionModeUnchanged => "position_mode_unchanged",
+        Reject::PositionModeHasOrders => "position_mode_has_orders",
+        Reject::PositionModeHasPosition => "position_mode_has_position",
+        Reject::PositionSideMismatch { .. } => "position_side_mismatch",
+        Reject::ReduceOnlyInHedge => "reduce_only_in_hedge",
     }
 }
 

@@ -219,6 +219,12 @@ impl Fold {
                 | Event::FundReceived { .. }
                 | Event::PositionForced(_)
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::MarketMoving { .. }
                 | Event::Heard { .. }
                 | Event::MarketLeft { .. } => {}
@@ -339,6 +345,12 @@ impl Fold {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Skipped { .. } => Ok(()),
         }
     }

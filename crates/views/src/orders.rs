@@ -2,13 +2,13 @@
 //!
 //! Refused orders never were orders and are not here.
 
-use codec::{Coded, DecodeError, Reader, coded_struct};
+use codec::{Coded, DecodeError, Reader};
 use hashbrown::HashTable;
 use model::{
     AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, EndReason, ExpiryReason,
     MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded, OrderFilled, OrderId,
-    OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots, SelfTradePrevention, Side,
-    TimeInForce, TimeNs, Trigger,
+    OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PositionSide, PriceTicks, QtyLots,
+    SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
 };
 
 use crate::ViewSettings;
@@ -38,10 +38,35 @@ pub enum OrderStatus {
 pub struct AtContract {
     /// It only makes the position smaller.
     pub reduce_only: bool,
+    /// Which position it is for.
+    pub position_side: PositionSide,
     /// Who has placed it.
     pub cause: OrderCause,
 }
-coded_struct!(AtContract { reduce_only, cause });
+
+/// The position side stands in one byte with what was there before it; zero is that of one-way mode.
+impl Coded for AtContract {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let position_side = match self.position_side {
+            PositionSide::Both => 0,
+            PositionSide::Long => 2,
+            PositionSide::Short => 4,
+        };
+        out.push(u8::from(self.reduce_only) | position_side);
+        self.cause.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let tag = u8::decode(input)?;
+        let position_side = match tag >> 1 {
+            0 => PositionSide::Both,
+            1 => PositionSide::Long,
+            2 => PositionSide::Short,
+            _ => return Err(DecodeError::UnknownTag { what: "an order at a contract", tag }),
+        };
+        Ok(Self { reduce_only: tag & 1 == 1, position_side, cause: Coded::decode(input)? })
+    }
+}
 
 /// An order, open or over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -341,7 +366,11 @@ impl Orders {
             end: None,
             amends: 0,
             prevented_match: None,
-            at_contract: Some(AtContract { reduce_only: accepted.reduce_only, cause: accepted.cause }),
+            at_contract: Some(AtContract {
+                reduce_only: accepted.reduce_only,
+                position_side: accepted.position_side,
+                cause: accepted.cause,
+            }),
             triggered_ns: TimeNs(0),
             tracks_ns: TimeNs(0),
             named: true,

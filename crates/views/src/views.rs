@@ -154,6 +154,8 @@ pub struct Views {
 
 /// The form in which [`Views::save`] writes where there are contracts; another number is another form.
 const FORM_OF_CONTRACTS: u8 = 4;
+/// Where some positions are isolated, or some accounts in hedge mode.
+const FORM_OF_POSITIONS: u8 = 5;
 /// The form before there were contracts; written as long as there are none.
 const FORM: u8 = 3;
 /// The form before there were several partitions; written as long as there is one.
@@ -321,14 +323,14 @@ impl Views {
         self.command_seq = batch.last_seq();
     }
 
-    /// Whether there are contracts, or money in futures wallets before there are.
+    /// Whether there are contracts, or money in futures wallets, or accounts in hedge mode, before there are.
     fn knows_futures(&self) -> bool {
         self.catalog.has_contracts() || !self.futures.is_empty()
     }
 
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
-        if self.knows_futures() || matches!(event, Event::FundsMoved(_)) {
+        if self.knows_futures() || matches!(event, Event::FundsMoved(_) | Event::PositionModeChanged { .. }) {
             let Self { futures, catalog, balances, .. } = self;
             let settled_in = |market| {
                 let terms = catalog.listed(market);
@@ -419,6 +421,12 @@ impl Views {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
@@ -570,7 +578,9 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.knows_futures() {
+        let form = if self.futures.has_isolated_or_hedged() {
+            FORM_OF_POSITIONS
+        } else if self.knows_futures() {
             FORM_OF_CONTRACTS
         } else if self.catalog.is_alone() {
             FORM_OF_ONE_PARTITION
@@ -591,7 +601,7 @@ impl Views {
             market.tape.save(out);
             market.candles.save(out);
         }
-        if form == FORM_OF_CONTRACTS {
+        if form >= FORM_OF_CONTRACTS {
             self.catalog.save_contracts(out);
             self.futures.encode(out);
             self.contract_orders.save_at_contracts(out);
@@ -600,6 +610,9 @@ impl Views {
                 prices.mark.save(out);
                 prices.index.save(out);
             }
+        }
+        if form == FORM_OF_POSITIONS {
+            self.futures.save_isolated_and_hedged(out);
         }
         if form >= FORM {
             self.catalog.save_partitions(out);
@@ -614,7 +627,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if !(FIRST_FORM..=FORM_OF_CONTRACTS).contains(&form) {
+        if !(FIRST_FORM..=FORM_OF_POSITIONS).contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -635,7 +648,7 @@ impl Views {
                 ..MarketData::new(&views.settings)
             });
         }
-        if form == FORM_OF_CONTRACTS {
+        if form >= FORM_OF_CONTRACTS {
             views.catalog.load_contracts(input)?;
             views.futures = Coded::decode(input)?;
             views.contract_orders = Orders::load_at_contracts(&views.settings, input)?;
@@ -646,6 +659,9 @@ impl Views {
                 let index = Candles::load(&views.settings, input)?;
                 views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
             }
+        }
+        if form == FORM_OF_POSITIONS {
+            views.futures.load_isolated_and_hedged(input)?;
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

@@ -61,6 +61,7 @@ variants! {
         AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
+        ChangeMarginType, MovePositionMargin, ChangePositionMode,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -72,6 +73,8 @@ variants! {
         ContractAdded, FundsMoved, ContractOrderAccepted, ContractFilled, LeverageChanged, MarkPriceChanged, IndexPriceSet,
         FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
         DebtCovered,
+        MarginTypeChanged, PositionMarginChanged, PositionDebtCovered, PositionLiquidationBegun, PositionLiquidationEnded,
+        PositionModeChanged,
     }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
@@ -85,6 +88,8 @@ variants! {
         BadContract, IsContract, NotContract, NotAtContracts, InsufficientMargin, PositionTooLarge, TooManyLots,
         NothingToReduce, LeverageOutOfRange, InLiquidation, UnknownIndexSource, WalletShort, ContractStays, LivesElsewhere,
         LosesTooMuch,
+        MarginTypeUnchanged, MarginTypeHasOrders, MarginTypeHasPosition, NotIsolated, PositionMarginShort, LeverageCannotFall,
+        IsFund, PositionModeUnchanged, PositionModeHasOrders, PositionModeHasPosition, PositionSideMismatch, ReduceOnlyInHedge,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -807,4 +812,10 @@ pub fn terms_errors() -> Vec<TermsError> {
         TermsError::Band,
         TermsError::Reference,
     ]
+}
+
+/// A fill and a forced change at a contract.
+pub fn events_with_sides() -> Vec<Event> {
+    let has_sides = |event: &Event| matches!(event, Event::ContractFilled(_) | Event::PositionForced(_));
+    events().into_iter().filter(has_sides).collect()
 }

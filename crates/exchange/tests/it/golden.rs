@@ -182,9 +182,9 @@ fn what_is_no_snapshot_is_refused() {
         longer.push(0);
         assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
         let mut newer = bytes;
-        newer[0] = 7;
+        newer[0] = 8;
         let error = Partition::restore(&newer).err().expect("a newer version is refused");
-        assert_eq!(error, SnapshotError::Version { found: 7 });
+        assert_eq!(error, SnapshotError::Version { found: 8 });
         assert!(error.to_string().contains("use a newer program"));
     }
 }
@@ -228,6 +228,18 @@ fn a_partition_where_orders_wait_opens_for_ever() {
 fn a_partition_with_contracts_opens_for_ever() {
     let restored = opens_for_ever("v6", || told_in("v6"));
     assert!(!restored.open_interest(model::MarketId(1)).is_zero());
+}
+
+/// Positions that have margin of their own, and accounts that have two of them.
+#[test]
+fn a_partition_with_isolated_positions_and_hedges_opens_for_ever() {
+    let restored = opens_for_ever("v7", || told_in("v7"));
+    let margin =
+        |account| restored.position_margin(AccountId(account), model::MarketId(1), model::PositionSide::Both);
+    assert!(margin(2) == Some(model::Amount::ZERO) && margin(4) > Some(model::Amount::ZERO));
+    let short =
+        |account| restored.position_of(AccountId(account), model::MarketId(2), model::PositionSide::Short);
+    assert!(!short(6).is_none() && !short(7).is_none(), "both of hedge mode, and one of them isolated");
 }
 
 /// The commands of a story that lies beside what came of it.

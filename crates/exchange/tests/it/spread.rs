@@ -146,6 +146,9 @@ impl Cluster {
             Command::MoveFunds(moves) => directory.home(moves.account),
             Command::PlaceContractOrder(place) => directory.home(place.account),
             Command::ChangeLeverage(change) => directory.home(change.account),
+            Command::ChangeMarginType(change) => directory.home(change.account),
+            Command::MovePositionMargin(moves) => directory.home(moves.account),
+            Command::ChangePositionMode(change) => directory.home(change.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }
@@ -600,7 +603,11 @@ proptest! {
         let mut prices = contracts::Prices::default();
         for (at, step) in plan.steps.iter().enumerate() {
             let open: Vec<_> = cluster.nodes.iter().flat_map(Partition::open_orders).collect();
-            for (passes, command) in step.commands(&mut prices, &open) {
+            let mode = |who| {
+                let home = cluster.nodes[0].partitions().home(AccountId(who));
+                cluster.nodes[home.index()].position_mode(AccountId(who))
+            };
+            for (passes, command) in step.commands(&mut prices, &open, mode) {
                 cluster.time_ns = TimeNs(cluster.time_ns.0 + passes);
                 cluster.apply(command);
             }

@@ -5,6 +5,7 @@ mod against_naive;
 mod bounds;
 mod depth;
 mod door;
+mod futures;
 mod moving;
 mod naive;
 mod orders;
