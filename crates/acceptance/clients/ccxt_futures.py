@@ -135,13 +135,54 @@ same([order["status"] for order in cancelled], ["canceled"] * 2, "two at once")
 bob.cancel_all_orders(SYMBOL)
 same(bob.fetch_open_orders(SYMBOL), [], "none is left")
 
+# Margin of its own.
+bob.create_order(SYMBOL, "limit", "sell", 1, 60_000)
+alice.set_margin_mode("isolated", SYMBOL)
+same(alice.fetch_margin_mode(SYMBOL)["marginMode"], "isolated", "isolated")
+refused(ccxt.BaseError, "-4046", lambda: alice.fapiPrivatePostMarginType({"symbol": "BTCUSDT", "marginType": "ISOLATED"}))
+before = alice.fetch_balance()["USDT"]["free"]
+alice.create_order(SYMBOL, "limit", "buy", 1, 60_000)
+(position,) = alice.fetch_positions([SYMBOL])
+# A tenth of its value, and the fee.
+same((position["marginMode"], float(position["info"]["isolatedWallet"])), ("isolated", 6_000.0), "its margin")
+same(alice.fetch_balance()["USDT"]["free"], before - 6_030.0, "is taken from the wallet")
+alice.add_margin(SYMBOL, 530)
+alice.reduce_margin(SYMBOL, 100)
+same(float(alice.fetch_positions([SYMBOL])[0]["info"]["isolatedWallet"]), 6_430.0, "margin is added and taken back")
+refused(ccxt.BaseError, "-4048", lambda: alice.set_margin_mode("cross", SYMBOL))
+refused(ccxt.BaseError, "-4161", lambda: alice.set_leverage(5, SYMBOL))
+assert 53_500 < alice.fetch_positions([SYMBOL])[0]["liquidationPrice"] < 54_500, "where it is liquidated"
+bob.create_order(SYMBOL, "limit", "buy", 1, 60_000)
+alice.create_order(SYMBOL, "market", "sell", 1, None, {"reduceOnly": True})
+same(alice.fetch_positions([SYMBOL]), [], "it is closed")
+alice.set_margin_mode("cross", SYMBOL)
+
+# A long and a short position beside each other.
+alice.set_position_mode(True, SYMBOL)
+same(alice.fetch_position_mode(SYMBOL)["hedged"], True, "two-sided")
+refused(ccxt.BaseError, "-4061", lambda: alice.create_order(SYMBOL, "market", "buy", 1))
+bob.create_order(SYMBOL, "limit", "sell", 2, 60_000)
+alice.create_order(SYMBOL, "market", "buy", 2, None, {"positionSide": "LONG"})
+bob.create_order(SYMBOL, "limit", "buy", 1, 60_000)
+alice.create_order(SYMBOL, "market", "sell", 1, None, {"positionSide": "SHORT"})
+both = {position["side"]: position["contracts"] for position in alice.fetch_positions([SYMBOL])}
+same(both, {"long": 2.0, "short": 1.0}, "two positions")
+refused(ccxt.BaseError, "-4068", lambda: alice.set_position_mode(False, SYMBOL))
+bob.create_order(SYMBOL, "limit", "sell", 1, 60_000)
+alice.create_order(SYMBOL, "market", "buy", 1, None, {"positionSide": "SHORT"})
+bob.create_order(SYMBOL, "limit", "buy", 2, 60_000)
+alice.create_order(SYMBOL, "market", "sell", 2, None, {"positionSide": "LONG"})
+same(alice.fetch_positions([SYMBOL]), [], "both are closed")
+alice.set_position_mode(False, SYMBOL)
+same(bob.fetch_positions([SYMBOL]), [], "nobody has anything")
+
 # Market data.
 bob.create_order(SYMBOL, "limit", "buy", 1, 59_900)
 same(alice.fetch_order_book(SYMBOL)["bids"], [[59_900.0, 1.0]], "the book")
-same([trade["price"] for trade in alice.fetch_trades(SYMBOL)], [60_000.0, 60_100.0], "trades")
-same(alice.fetch_ticker(SYMBOL)["last"], 60_100.0, "the ticker")
+same([trade["price"] for trade in alice.fetch_trades(SYMBOL)][:3], [60_000.0, 60_100.0, 60_000.0], "trades")
+same(alice.fetch_ticker(SYMBOL)["last"], 60_000.0, "the ticker")
 same(alice.fetch_bids_asks([SYMBOL])[SYMBOL]["bid"], 59_900.0, "the best bid")
-same(alice.fetch_ohlcv(SYMBOL, "1h")[-1][5], 2.0, "candles")
+same(sum(candle[5] for candle in alice.fetch_ohlcv(SYMBOL, "1h")), 10.0, "candles")
 funding = alice.fetch_funding_rate(SYMBOL)
 same((funding["symbol"], funding["interestRate"]), (SYMBOL, 0.0001), "the funding rate")
 assert 59_000 < funding["markPrice"] < 61_000, funding

@@ -30,7 +30,6 @@ pub fn place(
     new_id: impl Fn() -> Result<ClientOrderId, ApiError>,
 ) -> Result<Placing, ApiError> {
     let side = side(params.required("side")?)?;
-    one_way(params)?;
     let kind = kind(params, listing)?;
     let with_result = match params.optional("newOrderRespType")? {
         None | Some("ACK") => false,
@@ -41,7 +40,7 @@ pub fn place(
         account: caller.account,
         market: listing.market,
         side,
-        position_side: PositionSide::Both,
+        position_side: position_side(params)?,
         kind,
         self_trade_prevention: self_trade_prevention(params)?,
         reduce_only: params.flag("reduceOnly")?,
@@ -51,13 +50,12 @@ pub fn place(
     Ok(Placing { command, with_result })
 }
 
-/// Positions are one-way: an order that names another side than `BOTH` is refused.
-pub fn one_way(params: &Params<'_>) -> Result<(), ApiError> {
+/// Which position is meant; that of one-way mode where nothing is said.
+pub fn position_side(params: &Params<'_>) -> Result<PositionSide, ApiError> {
     match params.optional("positionSide")? {
-        None | Some("BOTH") => Ok(()),
-        Some("LONG" | "SHORT") => {
-            Err(ApiError::new(-4061, "Order's position side does not match user's setting."))
-        }
+        None | Some("BOTH") => Ok(PositionSide::Both),
+        Some("LONG") => Ok(PositionSide::Long),
+        Some("SHORT") => Ok(PositionSide::Short),
         Some(_) => Err(ApiError::new(-4060, "Invalid position side.")),
     }
 }
@@ -309,6 +307,8 @@ mod tests {
         let market = placed(market).unwrap();
         assert_eq!(market.command.kind, OrderKind::Market { qty_lots });
         assert!(market.command.reduce_only && market.with_result);
+        let long = placed("side=SELL&type=MARKET&quantity=0.002&positionSide=LONG").unwrap();
+        assert_eq!(long.command.position_side, PositionSide::Long);
     }
 
     #[test]
@@ -326,7 +326,6 @@ mod tests {
             ("side=BUY&type=STOP_MARKET&stopPrice=1&quantity=1", -4120),
             ("side=BUY&type=LIMIT_MAKER&quantity=1&price=1", -1116),
             ("side=UP&type=MARKET&quantity=1", -1117),
-            ("side=BUY&type=MARKET&quantity=1&positionSide=LONG", -4061),
             ("side=BUY&type=MARKET&quantity=1&positionSide=UP", -4060),
             ("side=BUY&type=MARKET&quantity=1&closePosition=true", -1106),
             ("side=BUY&type=MARKET&quantity=1&selfTradePreventionMode=DECREMENT", -1130),

@@ -10,7 +10,7 @@ use super::table::{
 use super::{Endpoint, Kind, Parameter, Security, Weight};
 use crate::futures::account::{
     AccountConfig, AccountV2, AccountV3, AssetsMode, BalanceReply, Brackets, CommissionRate, Done,
-    LeverageReply, PositionMode, RiskV2, RiskV3, SymbolConfig, Transferred,
+    LeverageReply, MarginMoved, RiskV2, RiskV3, Sides, SymbolConfig, Transferred,
 };
 use crate::futures::history::{IncomeReply, UserTrade};
 use crate::futures::listed::ContractsInfo;
@@ -553,7 +553,7 @@ pub(crate) static FUTURES: &[Endpoint] = &[
         orders: 0,
         parameters: &[],
         response: Schemas::of::<AccountConfig>,
-        handler: |_, _| Box::pin(ready(Ok(account::account_config()))),
+        handler: |gateway, ask| Box::pin(account::account_config(gateway, ask)),
     },
     Endpoint {
         verb: Method::GET,
@@ -592,6 +592,23 @@ pub(crate) static FUTURES: &[Endpoint] = &[
         handler: |gateway, ask| Box::pin(account::change_margin_type(gateway, ask)),
     },
     Endpoint {
+        verb: Method::POST,
+        path: "/fapi/v1/positionMargin",
+        method: None,
+        summary: "Moves money between the wallet and the margin of an isolated position",
+        security: TRADE,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: &[
+            SYMBOL,
+            Parameter::optional("positionSide", Kind::OneOf(&["BOTH", "LONG", "SHORT"])),
+            Parameter::required("amount", Kind::Decimal),
+            Parameter::required("type", Kind::OneOf(&["1", "2"])),
+        ],
+        response: Schemas::of::<MarginMoved>,
+        handler: |gateway, ask| Box::pin(account::move_margin(gateway, ask)),
+    },
+    Endpoint {
         verb: Method::GET,
         path: "/fapi/v1/positionSide/dual",
         method: None,
@@ -600,8 +617,8 @@ pub(crate) static FUTURES: &[Endpoint] = &[
         weight: Weight::Fixed(30),
         orders: 0,
         parameters: &[],
-        response: Schemas::of::<PositionMode>,
-        handler: |_, _| Box::pin(ready(Ok(account::position_mode()))),
+        response: Schemas::of::<Sides>,
+        handler: |gateway, ask| Box::pin(account::position_mode(gateway, ask)),
     },
     Endpoint {
         verb: Method::POST,
@@ -613,7 +630,7 @@ pub(crate) static FUTURES: &[Endpoint] = &[
         orders: 0,
         parameters: &[Parameter::required("dualSidePosition", Kind::Flag)],
         response: Schemas::of::<Done>,
-        handler: |_, ask| Box::pin(ready(account::change_position_mode(ask))),
+        handler: |gateway, ask| Box::pin(account::change_position_mode(gateway, ask)),
     },
     Endpoint {
         verb: Method::GET,

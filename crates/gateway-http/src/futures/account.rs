@@ -1,7 +1,10 @@
 //! What an account may see of its futures wallets and positions, and its settings.
 
 use margin::{MicroAtoms, bracket_at, maintenance_margin};
-use model::{Amount, Command, Event, MoveFunds, TimeNs, Wallet};
+use model::{
+    Amount, ChangeMarginType, ChangePositionMode, Command, Event, MarginMove, MarginType, MoveFunds,
+    MovePositionMargin, PositionMode, PositionSide, TimeNs, Wallet,
+};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::openapi::RefOr;
@@ -21,8 +24,14 @@ use crate::listings::{Listing, Listings, decimal_refused};
 use crate::market_data::{Symbol, rate};
 use dialect::contract_orders;
 
-/// Positions are one-way.
-pub(crate) const BOTH: &str = "BOTH";
+/// Which position.
+pub(crate) const fn position_side_name(position_side: PositionSide) -> &'static str {
+    match position_side {
+        PositionSide::Both => "BOTH",
+        PositionSide::Long => "LONG",
+        PositionSide::Short => "SHORT",
+    }
+}
 
 /// A number that is no text on the wire.
 #[derive(Debug)]
@@ -105,8 +114,8 @@ pub(crate) async fn balance(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Ap
             account_alias: ask.caller().account.0.to_string(),
             asset: Asset(terms.name),
             balance: money.show(backed.wallet()),
-            cross_wallet_balance: money.show(backed.wallet()),
-            cross_un_pnl: money.show(backed.unrealized()),
+            cross_wallet_balance: money.show(backed.cross_wallet()),
+            cross_un_pnl: money.show(backed.cross_unrealized()),
             available_balance: money.show(backed.available()),
             max_withdraw_amount: money.show(backed.movable()),
             margin_available: true,
@@ -182,8 +191,8 @@ impl AccountAsset {
             initial_margin: money.show(backed.initial_margin()),
             position_initial_margin: money.show(backed.position_margin()),
             open_order_initial_margin: money.show(backed.initial_margin() - backed.position_margin()),
-            cross_wallet_balance: money.show(backed.wallet()),
-            cross_un_pnl: money.show(backed.unrealized()),
+            cross_wallet_balance: money.show(backed.cross_wallet()),
+            cross_un_pnl: money.show(backed.cross_unrealized()),
             available_balance: money.show(backed.available()),
             max_withdraw_amount: money.show(backed.movable()),
             margin_available: true,
@@ -251,14 +260,14 @@ impl AccountPosition {
             position_initial_margin: money.show(held.position_margin),
             open_order_initial_margin: money.show(held.initial_margin - held.position_margin),
             leverage: held.leverage.to_string(),
-            isolated: false,
+            isolated: held.is_isolated(),
             entry_price: entry_price(held),
             break_even_price: break_even_price(held),
             max_notional: money.show(terms_of(held.listing).max_value_at(held.leverage)),
-            position_side: BOTH,
+            position_side: position_side_name(held.position_side),
             position_amt: held.listing.quantity(held.position.qty_lots),
             notional: money.show(held.notional),
-            isolated_wallet: money.show(Amount::ZERO),
+            isolated_wallet: money.show(held.isolated_wallet()),
             bid_notional: money.show(held.bids),
             ask_notional: money.show(held.asks),
             update_time: unit.of(held.changed_ns),
@@ -351,12 +360,12 @@ pub(crate) async fn account_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     let monies = monies(&listings, &backed);
     let position = |held: &Held<'_>, money: &Money<'_>| PositionV3 {
         symbol: Symbol(held.listing.terms.name),
-        position_side: BOTH,
+        position_side: position_side_name(held.position_side),
         position_amt: held.listing.quantity(held.position.qty_lots),
         unrealized_profit: money.show(held.unrealized),
-        isolated_margin: money.show(Amount::ZERO),
+        isolated_margin: money.show(held.isolated_margin()),
         notional: money.show(held.notional),
-        isolated_wallet: money.show(Amount::ZERO),
+        isolated_wallet: money.show(held.isolated_wallet()),
         initial_margin: money.show(held.initial_margin),
         maint_margin: money.margin(held.maintenance),
         update_time: ask.unit.of(held.changed_ns),
@@ -442,17 +451,17 @@ async fn risks<T: Serialize>(
 pub(crate) async fn position_risk_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     risks(gateway, ask, false, |backed, held, money| RiskV3 {
         symbol: Symbol(held.listing.terms.name),
-        position_side: BOTH,
+        position_side: position_side_name(held.position_side),
         position_amt: held.listing.quantity(held.position.qty_lots),
         entry_price: entry_price(held),
         break_even_price: break_even_price(held),
         mark_price: held.listing.price(held.mark),
         un_realized_profit: money.show(held.unrealized),
         liquidation_price: liquidation_price(backed, held),
-        isolated_margin: money.show(Amount::ZERO),
+        isolated_margin: money.show(held.isolated_margin()),
         notional: money.show(held.notional),
         margin_asset: Asset(money.terms.name),
-        isolated_wallet: money.show(Amount::ZERO),
+        isolated_wallet: money.show(held.isolated_wallet()),
         initial_margin: money.show(held.initial_margin),
         maint_margin: money.margin(held.maintenance),
         position_initial_margin: money.show(held.position_margin),
@@ -476,12 +485,12 @@ pub(crate) async fn position_risk_v2(gateway: &Gateway, ask: &Ask<'_>) -> Result
         liquidation_price: liquidation_price(backed, held),
         leverage: held.leverage.to_string(),
         max_notional_value: money.show(terms_of(held.listing).max_value_at(held.leverage)),
-        margin_type: "cross",
-        isolated_margin: money.show(Amount::ZERO),
+        margin_type: if held.is_isolated() { "isolated" } else { "cross" },
+        isolated_margin: money.show(held.isolated_margin()),
         is_auto_add_margin: "false",
-        position_side: BOTH,
+        position_side: position_side_name(held.position_side),
         notional: money.show(held.notional),
-        isolated_wallet: money.show(Amount::ZERO),
+        isolated_wallet: money.show(held.isolated_wallet()),
         update_time: ask.unit.of(held.changed_ns),
     })
     .await
@@ -501,17 +510,24 @@ pub(crate) struct AccountConfig {
     trade_group_id: i64,
 }
 
-pub(crate) fn account_config() -> Json {
-    Json::ok(&AccountConfig {
+pub(crate) async fn account_config(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let dual_side_position = mode_of(gateway, ask).await? == PositionMode::Hedge;
+    Ok(Json::ok(&AccountConfig {
         fee_tier: 0,
         can_trade: true,
         can_deposit: true,
         can_withdraw: true,
-        dual_side_position: false,
+        dual_side_position,
         update_time: 0,
         multi_assets_margin: false,
         trade_group_id: -1,
-    })
+    }))
+}
+
+async fn mode_of(gateway: &Gateway, ask: &Ask<'_>) -> Result<PositionMode, ApiError> {
+    let account = ask.caller().account;
+    let model = gateway.of_account(account).await?;
+    Ok(model.with_views(|views| views.futures().position_mode(account)))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -533,7 +549,10 @@ pub(crate) async fn symbol_config(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
         let leverage = views.futures().leverage(account, listing.market).unwrap_or(contract.default_leverage);
         SymbolConfig {
             symbol: Symbol(listing.terms.name),
-            margin_type: "CROSSED",
+            margin_type: match views.futures().margin_type(account, listing.market) {
+                MarginType::Cross => "CROSSED",
+                MarginType::Isolated => "ISOLATED",
+            },
             is_auto_add_margin: false,
             leverage,
             max_notional_value: listing.quote_amount(contract.max_value_at(leverage)),
@@ -646,6 +665,8 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    const SUCCESS: Self = Self { code: 200, msg: "success" };
+
     pub(crate) const fn saying(msg: &'static str) -> Self {
         Self { code: 200, msg }
     }
@@ -653,20 +674,27 @@ impl Done {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct PositionMode {
+pub(crate) struct Sides {
     dual_side_position: bool,
 }
 
-pub(crate) fn position_mode() -> Json {
-    Json::ok(&PositionMode { dual_side_position: false })
+pub(crate) async fn position_mode(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let dual_side_position = mode_of(gateway, ask).await? == PositionMode::Hedge;
+    Ok(Json::ok(&Sides { dual_side_position }))
 }
 
-pub(crate) fn change_position_mode(ask: &Ask<'_>) -> Result<Json, ApiError> {
+pub(crate) async fn change_position_mode(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     ask.params.required("dualSidePosition")?;
-    if ask.params.flag("dualSidePosition")? {
-        return Err(ApiError::new(-4060, "Invalid position side: positions are one-way here."));
-    }
-    Err(ApiError::new(-4059, "No need to change position side."))
+    let is_dual = ask.params.flag("dualSidePosition")?;
+    let command = ChangePositionMode {
+        account: ask.caller().account,
+        mode: if is_dual { PositionMode::Hedge } else { PositionMode::OneWay },
+        valid_until_ns: ask.caller().valid_until_ns,
+    };
+    let reply = gateway.execute(Command::ChangePositionMode(command)).await?;
+    refused(&reply, None)?;
+    gateway.after(&reply).await?;
+    Ok(Json::ok(&Done::SUCCESS))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -692,12 +720,60 @@ pub(crate) fn change_assets_mode(ask: &Ask<'_>) -> Result<Json, ApiError> {
 
 pub(crate) async fn change_margin_type(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let listings = gateway.listings().await?;
-    contract(&ask.params, &listings)?;
-    match ask.params.required("marginType")? {
-        "CROSSED" => Err(ApiError::new(-4046, "No need to change margin type.")),
-        "ISOLATED" => Err(ApiError::new(-4049, "Isolated margin is not supported: positions are cross.")),
-        _ => Err(ApiError::new(-4048, "Invalid margin type.")),
-    }
+    let listing = contract(&ask.params, &listings)?;
+    let margin_type = match ask.params.required("marginType")? {
+        "CROSSED" => MarginType::Cross,
+        "ISOLATED" => MarginType::Isolated,
+        _ => return Err(ApiError::invalid_value("marginType")),
+    };
+    let command = ChangeMarginType {
+        account: ask.caller().account,
+        market: listing.market,
+        margin_type,
+        valid_until_ns: ask.caller().valid_until_ns,
+    };
+    let reply = gateway.execute(Command::ChangeMarginType(command)).await?;
+    refused(&reply, Some(listing))?;
+    gateway.after(&reply).await?;
+    Ok(Json::ok(&Done::SUCCESS))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MarginMoved {
+    code: u16,
+    msg: &'static str,
+    amount: Number,
+    r#type: u8,
+}
+
+/// Moves money between the wallet and the margin of an isolated position.
+pub(crate) async fn move_margin(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let params = &ask.params;
+    let listings = gateway.listings().await?;
+    let listing = contract(params, &listings)?;
+    let (way, number) = match params.required("type")? {
+        "1" => (MarginMove::Add, 1),
+        "2" => (MarginMove::Reduce, 2),
+        _ => return Err(ApiError::invalid_value("type")),
+    };
+    let amount = listing.quote_atoms("amount", params.required("amount")?)?;
+    let command = MovePositionMargin {
+        account: ask.caller().account,
+        market: listing.market,
+        position_side: contract_orders::position_side(params)?,
+        amount,
+        way,
+        valid_until_ns: ask.caller().valid_until_ns,
+    };
+    let reply = gateway.execute(Command::MovePositionMargin(Box::new(command))).await?;
+    refused(&reply, Some(listing))?;
+    gateway.after(&reply).await?;
+    Ok(Json::ok(&MarginMoved {
+        code: 200,
+        msg: "Successfully modify position margin.",
+        amount: Number(listing.quote_amount(amount)),
+        r#type: number,
+    }))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -9,7 +9,7 @@ use crate::account::Asset;
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::futures::account::BOTH;
+use crate::futures::account::position_side_name;
 use crate::futures::listed::{contract, optional};
 use crate::futures::orders::{ContractOrderReply, order_reply, side_name};
 use crate::gateway::{Gateway, Json, TimeUnit};
@@ -106,7 +106,7 @@ impl UserTrade {
             commission: listing.quote_amount(trade.fee),
             commission_asset: Asset(listing.quote.name),
             time: unit.of(trade.time_ns),
-            position_side: BOTH,
+            position_side: position_side_name(trade.position_side),
             buyer: trade.side == model::Side::Buy,
             maker: trade.liquidity == Liquidity::Maker,
         }

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use margin::{
     MicroAtoms, OpenOrders, Position, initial_margin, maintenance_margin, order_price, total_initial_margin,
 };
-use model::{AccountId, Amount, AssetId, FundingRate, MarkPriceChanged, MarketId, PriceTicks, TimeNs};
+use model::{
+    AccountId, Amount, AssetId, FundingRate, MarkPriceChanged, MarketId, PositionMode, PositionSide,
+    PriceTicks, Side, TimeNs,
+};
 use views::Views;
 
 use crate::errors::ApiError;
@@ -46,10 +49,13 @@ impl Gateway {
     }
 }
 
-/// What an account has at a contract.
+/// One of the positions that an account can have at a contract.
 pub(crate) struct Held<'l> {
     pub(crate) listing: &'l Listing,
+    pub(crate) position_side: PositionSide,
     pub(crate) position: Position,
+    /// What an isolated position has as its margin; `None` of one that the wallet backs.
+    pub(crate) margin: Option<Amount>,
     pub(crate) changed_ns: TimeNs,
     pub(crate) leverage: u16,
     pub(crate) mark: PriceTicks,
@@ -67,7 +73,27 @@ pub(crate) struct Held<'l> {
     pub(crate) asks: Amount,
 }
 
-/// A futures wallet, and all that it backs.
+impl Held<'_> {
+    pub(crate) const fn is_isolated(&self) -> bool {
+        self.margin.is_some()
+    }
+
+    /// What an isolated position has as its margin; zero of one that the wallet backs.
+    pub(crate) fn isolated_wallet(&self) -> Amount {
+        self.margin.unwrap_or_default()
+    }
+
+    /// The same with what the position would win or lose.
+    pub(crate) fn isolated_margin(&self) -> Amount {
+        self.margin.map_or(Amount::ZERO, |margin| margin + self.unrealized)
+    }
+
+    fn is_there(&self) -> bool {
+        !self.position.is_none() || !self.bids.is_zero() || !self.asks.is_zero()
+    }
+}
+
+/// A futures wallet, and all that is settled in its asset.
 pub(crate) struct Backed<'l> {
     pub(crate) asset: AssetId,
     /// `None` of one that nothing was ever put into.
@@ -76,8 +102,14 @@ pub(crate) struct Backed<'l> {
 }
 
 impl Backed<'_> {
-    pub(crate) fn wallet(&self) -> Amount {
+    /// What is in the wallet, apart from the margins of isolated positions.
+    pub(crate) fn cross_wallet(&self) -> Amount {
         self.wallet.unwrap_or_default()
+    }
+
+    /// The same with them.
+    pub(crate) fn wallet(&self) -> Amount {
+        self.cross_wallet() + self.sum(|_| true, |held| held.isolated_wallet())
     }
 
     /// Whether anything was ever put into the wallet.
@@ -85,12 +117,16 @@ impl Backed<'_> {
         self.wallet.is_some()
     }
 
-    fn sum(&self, of: impl Fn(&Held<'_>) -> Amount) -> Amount {
-        self.held.iter().fold(Amount::ZERO, |sum, held| sum + of(held))
+    fn sum(&self, which: impl Fn(&Held<'_>) -> bool, of: impl Fn(&Held<'_>) -> Amount) -> Amount {
+        self.held.iter().filter(|held| which(held)).fold(Amount::ZERO, |sum, held| sum + of(held))
     }
 
     pub(crate) fn unrealized(&self) -> Amount {
-        self.sum(|held| held.unrealized)
+        self.sum(|_| true, |held| held.unrealized)
+    }
+
+    pub(crate) fn cross_unrealized(&self) -> Amount {
+        self.sum(|held| !held.is_isolated(), |held| held.unrealized)
     }
 
     pub(crate) fn equity(&self) -> Amount {
@@ -98,25 +134,32 @@ impl Backed<'_> {
     }
 
     pub(crate) fn initial_margin(&self) -> Amount {
-        self.sum(|held| held.initial_margin)
+        self.sum(|_| true, |held| held.initial_margin)
     }
 
     pub(crate) fn position_margin(&self) -> Amount {
-        self.sum(|held| held.position_margin)
+        self.sum(|_| true, |held| held.position_margin)
     }
 
     pub(crate) fn maintenance(&self) -> MicroAtoms {
         self.held.iter().fold(MicroAtoms::default(), |sum, held| sum + held.maintenance)
     }
 
+    /// What the wallet is taken for: all of what it backs, and of isolated positions the open orders.
+    fn taken(&self) -> Amount {
+        let of_cross = self.sum(|held| !held.is_isolated(), |held| held.initial_margin);
+        of_cross + self.sum(|held| held.is_isolated(), |held| held.initial_margin - held.position_margin)
+    }
+
     /// What is left for further orders.
     pub(crate) fn available(&self) -> Amount {
-        (self.equity() - self.initial_margin()).max(Amount::ZERO)
+        (self.cross_wallet() + self.cross_unrealized() - self.taken()).max(Amount::ZERO)
     }
 
     /// What can be moved out: profits that are not realised back positions, but cannot be moved.
     pub(crate) fn movable(&self) -> Amount {
-        (self.wallet() + self.unrealized().min(Amount::ZERO) - self.initial_margin()).max(Amount::ZERO)
+        let lost = self.cross_unrealized().min(Amount::ZERO);
+        (self.cross_wallet() + lost - self.taken()).max(Amount::ZERO)
     }
 
     /// The mark price at which `held` leads to a liquidation when no other price changes, in millionths of a tick; zero where
@@ -125,15 +168,26 @@ impl Backed<'_> {
         if held.position.is_none() {
             return 0;
         }
-        let others = self.equity() - held.unrealized;
-        let rest = MicroAtoms::from_atoms(others) - (self.maintenance() - held.maintenance);
         let (terms, contract) = (&held.listing.terms, terms_of(held.listing));
-        margin::liquidation_price(terms, contract, &[held.position], rest, held.mark).unwrap_or_default()
+        let is_same = |other: &Held<'_>| other.listing.market == held.listing.market;
+        let (positions, rest): (Vec<Position>, MicroAtoms) = match held.margin {
+            Some(margin) => (vec![held.position], MicroAtoms::from_atoms(margin)),
+            None => {
+                let backed: Vec<&Held<'_>> = self.held.iter().filter(|held| !held.is_isolated()).collect();
+                let others = backed.iter().filter(|other| !is_same(other));
+                let left = others.fold(MicroAtoms::from_atoms(self.cross_wallet()), |left, other| {
+                    left + MicroAtoms::from_atoms(other.unrealized) - other.maintenance
+                });
+                let here = backed.iter().filter(|other| is_same(other)).map(|other| other.position);
+                (here.filter(|position| !position.is_none()).collect(), left)
+            }
+        };
+        margin::liquidation_price(terms, contract, &positions, rest, held.mark).unwrap_or_default()
     }
 }
 
-/// What an account has at contracts, wallet by wallet. Contracts where it has nothing and has chosen nothing are left out,
-/// unless `all` of them are wanted.
+/// What an account has at contracts, wallet by wallet. Positions where it has nothing are left out, unless `all` of them are
+/// wanted.
 pub(crate) fn backed<'l>(
     views: &Views,
     listings: &'l Listings,
@@ -141,6 +195,10 @@ pub(crate) fn backed<'l>(
     account: AccountId,
     all: bool,
 ) -> Vec<Backed<'l>> {
+    let sides: &[PositionSide] = match views.futures().position_mode(account) {
+        PositionMode::OneWay => &[PositionSide::Both],
+        PositionMode::Hedge => &[PositionSide::Long, PositionSide::Short],
+    };
     let mut wallets: BTreeMap<AssetId, Backed<'l>> = BTreeMap::new();
     for listing in listings.contracts() {
         let asset = listing.terms.quote;
@@ -153,38 +211,48 @@ pub(crate) fn backed<'l>(
                 .map(|(_, amount)| amount),
             held: Vec::new(),
         });
-        let held = held(views, listing, prices, account);
-        let is_there = !held.position.is_none() || !held.bids.is_zero() || !held.asks.is_zero();
-        if all || is_there {
-            backed.held.push(held);
-        }
+        let held = sides.iter().map(|side| held(views, listing, prices, account, *side));
+        backed.held.extend(held.filter(|held| all || held.is_there()));
     }
     wallets.into_values().collect()
 }
 
-fn held<'l>(views: &Views, listing: &'l Listing, prices: &Prices, account: AccountId) -> Held<'l> {
+fn held<'l>(
+    views: &Views,
+    listing: &'l Listing,
+    prices: &Prices,
+    account: AccountId,
+    position_side: PositionSide,
+) -> Held<'l> {
     let (market, terms, contract) = (listing.market, &listing.terms, terms_of(listing));
-    let seen = views.futures().position(account, market);
+    let seen = views.futures().position_of(account, market, position_side);
     let position = Position { qty_lots: seen.qty_lots, cost: seen.cost };
     let leverage = views.futures().leverage(account, market).unwrap_or(contract.default_leverage);
     let mark = prices.get(&market).map_or(terms.initial_reference_ticks, |prices| prices.mark_ticks);
     let mut orders = OpenOrders::default();
     for order in views.contract_orders().open_in(account, market) {
-        if order.at_contract.is_some_and(|at| at.reduce_only) {
+        let opens = order.at_contract.is_some_and(|at| {
+            at.position_side == position_side
+                && !at.reduce_only
+                && position_side.closed_by() != Some(order.side)
+        });
+        if !opens {
             continue;
         }
         let value =
             terms.notional(order_price(order.side, order.price_ticks(), mark, mark), order.open_lots());
         match order.side {
-            model::Side::Buy => orders.bids += value,
-            model::Side::Sell => orders.asks += value,
+            Side::Buy => orders.bids += value,
+            Side::Sell => orders.asks += value,
         }
     }
     let notional = position.value(terms, mark);
     let size = Amount(notional.0.abs());
     Held {
         listing,
+        position_side,
         position,
+        margin: views.futures().margin(account, market, position_side),
         changed_ns: seen.changed_ns,
         leverage,
         mark,

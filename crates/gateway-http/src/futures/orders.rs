@@ -1,12 +1,12 @@
 //! Orders at contracts as futures tell of them. Source: "New Order", "Query Order".
 
-use model::{OrderCause, OrderKind, PriceTicks, Side, TimeInForce};
+use model::{OrderCause, OrderKind, PositionSide, PriceTicks, Side, TimeInForce};
 use serde::Serialize;
 use utoipa::ToSchema;
 use views::{Order, OrderStatus};
 
 use crate::decimal::Decimal;
-use crate::futures::account::BOTH;
+use crate::futures::account::position_side_name;
 use crate::gateway::TimeUnit;
 use crate::listings::Listing;
 use crate::market_data::Symbol;
@@ -76,6 +76,11 @@ pub(crate) fn name_of(order: &Order) -> String {
     }
 }
 
+/// Which position an order is for.
+pub(crate) fn position_side_of(order: &Order) -> PositionSide {
+    order.at_contract.map_or(PositionSide::Both, |at| at.position_side)
+}
+
 /// The average price of what has traded; zero when nothing has.
 pub(crate) fn average_price(listing: &Listing, order: &Order) -> Decimal {
     let base = listing.terms.base_amount(order.executed_lots);
@@ -103,7 +108,7 @@ pub(crate) fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> C
         reduce_only: order.at_contract.is_some_and(|at| at.reduce_only),
         close_position: false,
         side: side_name(order.side),
-        position_side: BOTH,
+        position_side: position_side_name(position_side_of(order)),
         stop_price: listing.price(PriceTicks::ZERO),
         working_type: "CONTRACT_PRICE",
         price_protect: false,

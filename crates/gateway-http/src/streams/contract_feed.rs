@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId, ContractFilled, EndReason, Event, MarketId, OrderCause, OrderId};
+use model::{
+    AccountId, Amount, AssetId, ContractFilled, EndReason, Event, MarketId, OrderCause, OrderId, PositionSide,
+};
 use views::{Order, OrderStatus, Position, Views};
 
 use crate::streams::feed::{Fact, Picking};
@@ -27,6 +29,8 @@ pub(crate) enum Reason {
     Deposit,
     Withdraw,
     InsuranceClear,
+    MarginTransfer,
+    MarginTypeChange,
 }
 
 /// What a command has changed of an account's wallets and positions.
@@ -36,15 +40,27 @@ pub(crate) struct Update {
     pub(crate) reason: Reason,
     /// What is in them now, and by how much that has changed apart from profits and fees.
     pub(crate) wallets: Vec<(AssetId, Amount, Amount)>,
-    /// What there is now, and what was realised by that.
-    pub(crate) positions: Vec<(MarketId, Position, Amount)>,
+    pub(crate) positions: Vec<Changed>,
+}
+
+/// A position that a command has changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Changed {
+    pub(crate) market: MarketId,
+    pub(crate) position_side: PositionSide,
+    /// What there is now.
+    pub(crate) position: Position,
+    /// What an isolated one has as its margin; `None` of one that the wallet backs.
+    pub(crate) margin: Option<Amount>,
+    /// What was realised by that.
+    pub(crate) realized: Amount,
 }
 
 /// What is collected of one account and one reason until its command is over.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     wallets: BTreeMap<AssetId, Amount>,
-    positions: BTreeMap<MarketId, Amount>,
+    positions: BTreeMap<(MarketId, PositionSide), Amount>,
 }
 
 /// What is collected of a command.
@@ -63,7 +79,8 @@ impl Picking<'_> {
                 self.contract_report(views, place, filled.account, filled.order, execution, told);
                 let asset = views.catalog().market(filled.market).expect("it is listed").quote;
                 self.changed(filled.account, Reason::Order, asset, Amount::ZERO);
-                self.moved_position(filled.account, Reason::Order, filled.market, filled.realized);
+                let which = (filled.market, filled.position_side);
+                self.moved_position(filled.account, Reason::Order, which, filled.realized);
             }
             Event::OrderPrevented(prevented) => {
                 if !prevented.prevented_lots.is_zero() && !self.told_ends(prevented.order) {
@@ -105,12 +122,27 @@ impl Picking<'_> {
                 self.changed(*account, Reason::InsuranceClear, quote(*market), -*amount);
             }
             Event::FundReceived { account, market, amount, .. }
-            | Event::DebtCovered { account, market, amount } => {
+            | Event::DebtCovered { account, market, amount }
+            | Event::PositionDebtCovered { account, market, amount, .. } => {
                 self.changed(*account, Reason::InsuranceClear, quote(*market), *amount);
             }
             Event::PositionForced(forced) => {
                 self.changed(forced.account, Reason::Order, quote(forced.market), Amount::ZERO);
-                self.moved_position(forced.account, Reason::Order, forced.market, forced.realized);
+                let which = (forced.market, forced.position_side);
+                self.moved_position(forced.account, Reason::Order, which, forced.realized);
+            }
+            Event::PositionMarginChanged(changed) => {
+                // Mostly told behind what has changed it.
+                let reasons = self.collected.keys().filter(|(account, _)| *account == changed.account);
+                let reason = reasons.map(|(_, reason)| *reason).next().unwrap_or(Reason::MarginTransfer);
+                self.changed(changed.account, reason, quote(changed.market), Amount::ZERO);
+                let which = (changed.market, changed.position_side);
+                self.moved_position(changed.account, reason, which, Amount::ZERO);
+            }
+            Event::MarginTypeChanged { account, market, .. } => {
+                self.changed(*account, Reason::MarginTypeChange, quote(*market), Amount::ZERO);
+                let which = (*market, PositionSide::Both);
+                self.moved_position(*account, Reason::MarginTypeChange, which, Amount::ZERO);
             }
             Event::LeverageChanged { account, market, leverage } if self.listens(*account) => {
                 let (account, market, leverage) = (*account, *market, *leverage);
@@ -153,10 +185,16 @@ impl Picking<'_> {
         }
     }
 
-    fn moved_position(&mut self, account: AccountId, reason: Reason, market: MarketId, realized: Amount) {
+    fn moved_position(
+        &mut self,
+        account: AccountId,
+        reason: Reason,
+        which: (MarketId, PositionSide),
+        realized: Amount,
+    ) {
         if self.listens(account) {
             let positions = &mut self.collected.entry((account, reason)).or_default().positions;
-            *positions.entry(market).or_default() += realized;
+            *positions.entry(which).or_default() += realized;
         }
     }
 
@@ -165,9 +203,12 @@ impl Picking<'_> {
         for ((account, reason), changes) in std::mem::take(&mut self.collected) {
             let futures = views.futures();
             let wallet = |(asset, by)| (asset, futures.wallet(account, asset), by);
-            let position = |(market, realized)| {
-                let now = futures.position(account, market);
-                (market, now, realized)
+            let position = |((market, position_side), realized)| Changed {
+                market,
+                position_side,
+                position: futures.position_of(account, market, position_side),
+                margin: futures.margin(account, market, position_side),
+                realized,
             };
             self.push(Fact::Update(Box::new(Update {
                 account,

@@ -3,19 +3,19 @@
 
 use model::{Amount, Liquidity, MarkPriceChanged, OrderCause, PriceTicks, QtyLots, TimeNs};
 use serde::Serialize;
-use views::{Order, Position};
+use views::Order;
 
 use crate::account::Asset;
 use crate::decimal::Decimal;
-use crate::futures::account::BOTH;
+use crate::futures::account::position_side_name;
 use crate::futures::margins::Prices;
 use crate::futures::market::rate;
-use crate::futures::orders::{average_price, kind_names, name_of, side_name};
+use crate::futures::orders::{average_price, kind_names, name_of, position_side_of, side_name};
 use crate::gateway::TimeUnit;
 use crate::listings::{Listing, Listings};
 use crate::market_data::Symbol;
 use crate::order_replies::{status_name, stp_name};
-use crate::streams::contract_feed::{ContractReport, Reason, Update};
+use crate::streams::contract_feed::{Changed, ContractReport, Reason, Update};
 
 fn json(message: &impl Serialize) -> String {
     serde_json::to_string(message).expect("wire types are plain structs")
@@ -207,7 +207,7 @@ pub(super) fn order_update(
             reduce_only: order.at_contract.is_some_and(|at| at.reduce_only),
             wt: "CONTRACT_PRICE",
             ot: kind,
-            ps: BOTH,
+            ps: position_side_name(position_side_of(order)),
             cp: false,
             rp: of_trade(|listing, filled| listing.quote_amount(filled.realized), no_money),
             price_protect: false,
@@ -263,7 +263,8 @@ struct PositionOfUpdate {
 }
 
 impl PositionOfUpdate {
-    fn of(listing: &Listing, prices: &Prices, position: &Position, realized: Amount) -> Self {
+    fn of(listing: &Listing, prices: &Prices, changed: &Changed) -> Self {
+        let Changed { position, position_side, margin, realized, .. } = changed;
         let terms = &listing.terms;
         let held = margin::Position { qty_lots: position.qty_lots, cost: position.cost };
         let entry = Decimal {
@@ -277,11 +278,11 @@ impl PositionOfUpdate {
             pa: listing.quantity(position.qty_lots),
             ep: entry,
             bep: entry,
-            cr: listing.quote_amount(realized),
+            cr: listing.quote_amount(*realized),
             up: listing.quote_amount(held.unrealized(terms, mark)),
-            mt: "cross",
-            iw: listing.quote_amount(Amount::ZERO),
-            ps: BOTH,
+            mt: if margin.is_some() { "isolated" } else { "cross" },
+            iw: listing.quote_amount(margin.unwrap_or_default()),
+            ps: position_side_name(*position_side),
             ma: Asset(listing.quote.name),
         }
     }
@@ -300,9 +301,9 @@ pub(super) fn account_update(
         let show = |amount: Amount| Decimal { units: amount.0, scale: terms.scale };
         BalanceOfUpdate { a: Asset(terms.name), wb: show(*wallet), cw: show(*wallet), bc: show(*change) }
     };
-    let position = |(market, position, realized): &(model::MarketId, Position, Amount)| {
-        let listing = listings.market(*market).expect("positions are at listed contracts");
-        PositionOfUpdate::of(listing, prices, position, *realized)
+    let position = |changed: &Changed| {
+        let listing = listings.market(changed.market).expect("positions are at listed contracts");
+        PositionOfUpdate::of(listing, prices, changed)
     };
     json(&AccountUpdate {
         e: "ACCOUNT_UPDATE",
@@ -315,6 +316,8 @@ pub(super) fn account_update(
                 Reason::Deposit => "DEPOSIT",
                 Reason::Withdraw => "WITHDRAW",
                 Reason::InsuranceClear => "INSURANCE_CLEAR",
+                Reason::MarginTransfer => "MARGIN_TRANSFER",
+                Reason::MarginTypeChange => "MARGIN_TYPE_CHANGE",
             },
             balances: update.wallets.iter().map(balance).collect(),
             positions: update.positions.iter().map(position).collect(),

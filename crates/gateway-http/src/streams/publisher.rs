@@ -218,8 +218,8 @@ impl Publisher {
                 }
                 Fact::Update(update) => {
                     let mut prices = Prices::new();
-                    for (market, ..) in &update.positions {
-                        prices.extend(prices_of(models, listing(*market)).map(|told| (*market, told)));
+                    for market in update.positions.iter().map(|changed| changed.market) {
+                        prices.extend(prices_of(models, listing(market)).map(|told| (market, told)));
                     }
                     self.publish_to((update.account, true), seq, |unit| {
                         contract_messages::account_update(listings, unit, time_ns, &prices, update)
