@@ -66,7 +66,8 @@ impl Stake {
     }
 }
 
-/// What open orders at a contract could lead to, as counted when each was placed. Orders that only reduce count for nothing.
+/// What open orders at a contract could lead to, as counted when each was placed. Of orders that only reduce nothing counts but what
+/// they would lose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reserved {
     /// Their values.
@@ -81,6 +82,10 @@ pub struct Reserved {
 
 impl Reserved {
     fn change(&mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) {
+        self.losses += terms.notional(reserve.loss_ticks, qty);
+        if reserve.only_reduces() {
+            return;
+        }
         let value = terms.notional(reserve.value_ticks, qty);
         let (values, lots) = match side {
             Side::Buy => (&mut self.values.bids, &mut self.bid_lots),
@@ -88,15 +93,12 @@ impl Reserved {
         };
         *values += value;
         *lots += qty;
-        self.losses += terms.notional(reserve.loss_ticks, qty);
     }
 
     /// With so many lots of an order more.
     #[must_use]
     pub fn with(mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) -> Self {
-        if !reserve.only_reduces() {
-            self.change(terms, side, reserve, qty);
-        }
+        self.change(terms, side, reserve, qty);
         self
     }
 
@@ -119,12 +121,12 @@ pub struct Reserve {
 }
 
 impl Reserve {
-    /// Of an order that only reduces.
+    /// Of an order of a liquidation, whose account may lose all that it has.
     pub const fn none(left_lots: QtyLots) -> Self {
         Self { value_ticks: PriceTicks::ZERO, loss_ticks: PriceTicks::ZERO, left_lots }
     }
 
-    /// Nothing is reserved for orders that only reduce.
+    /// It counts with no value.
     #[inline]
     pub fn only_reduces(self) -> bool {
         self.value_ticks.is_zero()
@@ -198,6 +200,8 @@ pub struct Standing {
     pub maintenance: MicroAtoms,
     /// What positions and open orders take.
     pub required: Amount,
+    /// What open orders would lose at once, which is a part of that.
+    pub losses: Amount,
     /// How many positions there are.
     pub positions: u32,
 }
@@ -317,6 +321,7 @@ impl Futures {
             let seat = self.open.seat(*seat);
             if seat.stake.wallet == wallet && (!seat.stake.position.is_none() || seat.open_orders > 0) {
                 standing.required += self.required(catalog, *market, &seat.stake, &seat.stake.reserved);
+                standing.losses += seat.stake.reserved.losses;
             }
         }
         standing

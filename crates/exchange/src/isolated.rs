@@ -48,7 +48,11 @@ impl Futures {
         } else {
             amount.min(standing.equity - standing.maintenance.atoms_rounded_up() - Amount(1))
         };
-        spare.max(Amount::ZERO)
+        // What orders beside those positions would lose stays as well.
+        let seats = self.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
+        let stakes = seats.map(|(_, seat)| &self.open.seat(*seat).stake);
+        let losses = stakes.filter(|stake| stake.backing() == wallet).map(|stake| stake.reserved.losses);
+        (spare - losses.fold(Amount::ZERO, |sum, loss| sum + loss)).max(Amount::ZERO)
     }
 }
 
@@ -141,7 +145,9 @@ impl Accounts {
                 let value = Amount(stake.position.value(terms, mark).0.abs());
                 let lost = stake.position.unrealized(terms, mark).min(Amount::ZERO);
                 let needed = initial_margin(value, stake.leverage(contract));
-                let available = (self.ledger.wallet(margin).amount + lost - needed).max(Amount::ZERO);
+                // What orders that close it would lose has to stay, and so has its initial margin.
+                let stays = needed.max(stake.reserved.losses);
+                let available = (self.ledger.wallet(margin).amount + lost - stays).max(Amount::ZERO);
                 if available < amount {
                     return Err(Reject::PositionMarginShort { available });
                 }

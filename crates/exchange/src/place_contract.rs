@@ -53,15 +53,18 @@ impl Accounts {
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
         let mark = self.futures.mark(market);
-        let mut reserve = Reserve::none(qty);
-        if !reduce_only {
-            let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
-            let price = kind.price_ticks().unwrap_or(value_ticks);
-            let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
-            let loss_ticks =
-                if is_worse { PriceTicks((price - mark).0.saturating_abs()) } else { PriceTicks::ZERO };
-            reserve = Reserve { value_ticks, loss_ticks, left_lots: qty };
-        }
+        let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
+        let price = kind.price_ticks().unwrap_or(if reduce_only { mark } else { value_ticks });
+        let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
+        let reserve = Reserve {
+            value_ticks: if reduce_only { PriceTicks::ZERO } else { value_ticks },
+            loss_ticks: if is_worse {
+                PriceTicks((price - mark).0.saturating_abs())
+            } else {
+                PriceTicks::ZERO
+            },
+            left_lots: qty,
+        };
         // What it may lose at once beside what it takes.
         let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
         let reserved = stake.reserved.with(terms, side, without_loss, qty);
@@ -144,7 +147,7 @@ impl Accounts {
             return Ok((standing.equity - standing.required).max(Amount::ZERO));
         }
         if after <= before {
-            return Ok((standing.equity - stake.reserved.losses).max(Amount::ZERO));
+            return Ok((standing.equity - standing.losses).max(Amount::ZERO));
         }
         let qty = stake.position.qty_lots;
         let long = (qty + reserved.bid_lots).0.saturating_abs();
@@ -178,7 +181,8 @@ impl Accounts {
         if stake.position.closed_by() != Some(side) {
             return opening;
         }
-        let left = self.futures.margin_of(catalog, &self.ledger, margin).equity.max(Amount::ZERO);
+        let equity = self.futures.margin_of(catalog, &self.ledger, margin).equity;
+        let left = (equity - stake.reserved.losses).max(Amount::ZERO);
         let only_closes = reserve.only_reduces() || reserve.left_lots <= stake.position.size();
         if only_closes { left } else { left.min(opening) }
     }

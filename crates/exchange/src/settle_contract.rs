@@ -41,8 +41,8 @@ impl Accounts {
             FromMarket::Accepted { kind, side, self_trade_prevention } => {
                 let slot = open();
                 // One that only reduces may have been cut to what there is to be closed.
-                self.futures.open.order_mut(slot).held.left_lots =
-                    kind.qty_lots().expect("an order at a contract has a quantity");
+                let qty_lots = kind.qty_lots().expect("an order at a contract has a quantity");
+                self.release(terms, slot, self.futures.open.order(slot).held.left_lots - qty_lots);
                 let reduce_only = self.futures.open.order(slot).held.only_reduces();
                 let position_side = self.position_side_of(slot);
                 let cause = self.cause_of(slot);
