@@ -218,6 +218,10 @@ impl Changes {
             | Event::ContractOrderAccepted(_)
             | Event::ContractFilled(_)
             | Event::LeverageChanged { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

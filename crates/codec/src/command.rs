@@ -176,4 +176,7 @@ coded_enum!(Command, "a command" {
     33 => ChangeLeverage(change),
     34 => SetIndexPrice(set),
     35 => Continue,
+    39 => PlaceAlgoOrder(place),
+    40 => CancelAlgoOrder(cancel),
+    41 => CancelAllAlgoOrders(cancel),
 });

@@ -169,4 +169,8 @@ coded_enum!(Event, "an event" {
     46 => PositionForced(forced),
     47 => IndexPriceSet { market, source, price_ticks },
     48 => DebtCovered { account, market, amount },
+    54 => AlgoOrderAccepted(accepted),
+    55 => AlgoOrderTracks(tracks),
+    56 => AlgoOrderTriggered(triggered),
+    57 => AlgoOrderEnded(ended),
 });

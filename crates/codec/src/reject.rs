@@ -95,4 +95,6 @@ coded_enum!(Reject, "a reject" {
     60 => ContractStays,
     61 => LivesElsewhere { partition },
     62 => LosesTooMuch { worst_ticks },
+    73 => AlgoCombination,
+    74 => ClosesAlready { algo },
 });

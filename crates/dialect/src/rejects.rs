@@ -104,6 +104,8 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::ContractStays
         | Reject::LivesElsewhere { .. }
         | Reject::LosesTooMuch { .. }
+        | Reject::AlgoCombination
+        | Reject::ClosesAlready { .. }
         | Reject::DepositLimit { .. } => ApiError::new(-1130, reject.to_string()),
     }
 }

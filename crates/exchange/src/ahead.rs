@@ -168,6 +168,9 @@ fn need(command: &Command) -> Need<'_> {
         | Command::PlaceContractOrder(_)
         | Command::ChangeLeverage(_)
         | Command::SetIndexPrice(_)
+        | Command::PlaceAlgoOrder(_)
+        | Command::CancelAlgoOrder(_)
+        | Command::CancelAllAlgoOrders(_)
         | Command::Continue => Need::Nothing,
     }
 }

@@ -15,6 +15,7 @@ use model::{
 };
 
 use crate::accounts::Accounts;
+use crate::algo_book::Algos;
 use crate::catalog::Catalog;
 use crate::liquidation::{Liquidation, Ranking};
 use crate::open_orders::{OpenOrders, SeatSlot};
@@ -164,6 +165,8 @@ pub struct Futures {
     pub changed: BTreeSet<MarketId>,
     /// Who is deleveraged next, while the mark price stays as it is.
     pub ranking: Option<Ranking>,
+    /// What waits for a price.
+    pub algos: Algos,
 }
 
 /// How a wallet stands at the present mark prices.
@@ -381,7 +384,10 @@ impl Futures {
     /// True while somebody has to be looked at.
     #[inline]
     pub fn has_work(&self) -> bool {
-        !self.touched.is_empty() || !self.in_danger.is_empty() || !self.changed.is_empty()
+        !self.touched.is_empty()
+            || !self.in_danger.is_empty()
+            || !self.changed.is_empty()
+            || self.algos.has_work()
     }
 
     /// Looks at the wallets of which something has changed in this command.

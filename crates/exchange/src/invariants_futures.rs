@@ -77,6 +77,7 @@ impl Partition {
             assert_eq!(totals.settling, settling, "what settlements have collected is the sum of it");
         }
         self.assert_wallets();
+        self.assert_algos();
         open_orders
     }
 

@@ -9,7 +9,7 @@
 //! | know | balances, holds, who owns which order | books, trades, reference prices |
 //! | decide | whether an order can be paid for | an order's life |
 //! | tell | what happened to orders and money | trades and levels |
-//! | of contracts | wallets, what positions have cost, margin, liquidation (`futures`, `place_contract`, `settle_contract`, `liquidation`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
+//! | of contracts | wallets, what positions have cost, margin, liquidation, what waits for a price (`futures`, `place_contract`, `settle_contract`, `liquidation`, `algo_orders`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
 #![deny(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -19,6 +19,8 @@
 
 mod accounts;
 mod ahead;
+mod algo_book;
+mod algo_orders;
 mod amend;
 mod cancel;
 mod catalog;
@@ -30,6 +32,7 @@ mod funds;
 mod futures;
 mod holders;
 mod invariants;
+mod invariants_algos;
 mod invariants_futures;
 mod liquidation;
 mod mark_price;
@@ -44,6 +47,7 @@ mod settle;
 mod settle_contract;
 mod slot_table;
 mod snapshot;
+mod snapshot_algos;
 mod snapshot_futures;
 mod sources;
 mod together;

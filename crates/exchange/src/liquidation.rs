@@ -11,9 +11,9 @@ use margin::{
     maintenance_margin, part_to_close,
 };
 use model::{
-    AccountId, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId, OrderCause, OrderId,
-    OrderKind, PartitionId, PriceTicks, QtyLots, ReplacementId, SelfTradePrevention, Side, TimeInForce,
-    ToMarket, TradeGroup,
+    AccountId, AlgoEndReason, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId,
+    OrderCause, OrderId, OrderKind, PartitionId, PriceTicks, QtyLots, ReplacementId, SelfTradePrevention,
+    Side, TimeInForce, ToMarket, TradeGroup,
 };
 
 use crate::accounts::Accounts;
@@ -103,6 +103,11 @@ impl Accounts {
             Stage::Begun => {
                 events.push(Event::LiquidationBegun { account, asset });
                 let cancels = self.cancel_all_at(wallet, None, mail);
+                let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
+                let markets: Vec<_> = seats.map(|(market, _)| *market).collect();
+                for market in markets {
+                    self.end_algos(account, market, AlgoEndReason::Liquidated, events);
+                }
                 self.liquidation(wallet).stage = Stage::Cancels;
                 if !cancels {
                     self.futures.resume(wallet);

@@ -644,6 +644,7 @@ impl Desk<'_> {
     pub fn report(&mut self, taker: Option<&Incoming>) {
         let mut reports = std::mem::take(self.reports);
         let reference_before = self.listed.reference_ticks;
+        let first_traded = self.contract.and_then(|_| first_traded(&reports));
         for report in reports.drain(..) {
             match report {
                 Report::Traded { maker, maker_account, price_ticks, qty_lots, maker_done } => {
@@ -686,8 +687,16 @@ impl Desk<'_> {
         if self.contract.is_some() {
             self.keep_all_reducing();
         }
-        if self.listed.reference_ticks != reference_before {
-            self.mail.send_reference_price(self.market, self.listed.reference_ticks);
+        // The prices of a sweep go one way, so with the first one, where that lies the other way, everybody has heard of both ends:
+        // algo orders miss no price.
+        let last = self.listed.reference_ticks;
+        let turned = first_traded
+            .filter(|first| *first < reference_before.min(last) || reference_before.max(last) < *first);
+        if let Some(first) = turned {
+            self.mail.send_reference_price(self.market, first);
+        }
+        if last != reference_before || turned.is_some() {
+            self.mail.send_reference_price(self.market, last);
         }
     }
 
@@ -779,6 +788,14 @@ enum Standing {
     Rests(OrderSlot),
     Waits,
     Triggered,
+}
+
+/// The price of the first trade among these.
+fn first_traded(reports: &[Report]) -> Option<PriceTicks> {
+    reports.iter().find_map(|report| match *report {
+        Report::Traded { price_ticks, .. } => Some(price_ticks),
+        Report::Prevented { .. } | Report::LevelChanged { .. } => None,
+    })
 }
 
 /// What is held for `part` of an order that is worth the same, lot by lot.

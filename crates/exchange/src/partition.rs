@@ -6,9 +6,9 @@ use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
 use margin::Position;
 use model::{
-    AccountId, Amount, ApiKeyId, AssetId, Command, Envelope, Event, Letter, MarketId, Message, OrderId,
-    Origin, PartitionId, Partitions, PlaceMessage, PriceTicks, QtyLots, Reject, Seq, Sequenced, Side, TimeNs,
-    ToHolder, ToMarket,
+    AccountId, AlgoOrder, Amount, ApiKeyId, AssetId, Command, Envelope, Event, Letter, MarketId, Message,
+    OrderId, Origin, PartitionId, Partitions, PlaceMessage, PriceTicks, QtyLots, Reject, Seq, Sequenced,
+    Side, TimeNs, ToHolder, ToMarket,
 };
 
 use crate::accounts::{Accounts, ApiKey};
@@ -61,7 +61,8 @@ impl Partition {
         }
     }
 
-    /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern, liquidations.
+    /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern,
+    /// liquidations, algo orders whose price has come.
     #[inline]
     fn work(&mut self, events: &mut Vec<Event>) {
         if self.accounts.futures.has_work() || self.settles {
@@ -85,6 +86,10 @@ impl Partition {
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.go_on_liquidating(catalog, mail, events, steps);
             budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            // Behind that, so that whoever is liquidated at this price is not triggered by it as well.
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.go_on_triggering(catalog, mail, events, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
             if self.mail.is_empty() && self.accounts.futures.touched.is_empty() {
                 break;
             }
@@ -98,7 +103,7 @@ impl Partition {
 
     /// How many positions a command looks at beside what it is asked for.
     const WORK: u32 = 1_024;
-    /// How many looks a step of a liquidation is worth.
+    /// How many looks a step of a liquidation is worth, or an algo order that is triggered.
     const LOOKS_A_STEP: u32 = 16;
 
     /// Whether bounded work is left over: then a [`Command::Continue`] should come when nothing else does.
@@ -179,6 +184,9 @@ impl Partition {
             Command::PlaceContractOrder(place) => accounts.place_contract(catalog, place, mail),
             Command::ChangeLeverage(change) => accounts.change_leverage(catalog, change, events),
             Command::SetIndexPrice(set) => self.set_index_price(set, events),
+            Command::PlaceAlgoOrder(place) => accounts.place_algo(catalog, place, events),
+            Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
+            Command::CancelAllAlgoOrders(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
             Command::Continue => Ok(()),
             Command::Tick => {
                 self.take_prices(events);
@@ -350,6 +358,7 @@ impl Partition {
             }
             Letter::MarkPrice { market, mark_ticks } => {
                 self.accounts.futures.hear_mark(*market, *mark_ticks);
+                self.accounts.algos_hear(*market);
             }
             Letter::WinnerAsked { market, side } => {
                 let own = self.post.own;
@@ -358,6 +367,7 @@ impl Partition {
             Letter::ReferencePrice { market, price_ticks } => {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =
                     *price_ticks;
+                self.accounts.algos_hear(*market);
             }
         }
     }
@@ -504,6 +514,11 @@ impl Partition {
         Ok(self.markets.market(market).triggers.iter())
     }
 
+    /// The algo orders of accounts that live here, by their numbers.
+    pub fn algo_orders(&self) -> impl Iterator<Item = &AlgoOrder> {
+        self.accounts.futures.algos.waiting.values()
+    }
+
     /// A hash over the whole state: equal on every machine that has applied the same journal.
     pub fn state_hash(&self) -> [u8; 32] {
         let mut hasher = StateHasher::default();
@@ -534,6 +549,9 @@ fn owner(command: &Command) -> AccountId {
         Command::MoveFunds(moves) => moves.account,
         Command::PlaceContractOrder(place) => place.account,
         Command::ChangeLeverage(change) => change.account,
+        Command::PlaceAlgoOrder(place) => place.account,
+        Command::CancelAlgoOrder(cancel) => cancel.account,
+        Command::CancelAllAlgoOrders(cancel) => cancel.account,
         Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)

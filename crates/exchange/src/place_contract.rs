@@ -3,7 +3,7 @@
 
 use margin::{open_loss, order_price};
 use model::{
-    Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause,
+    Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause, OrderId,
     OrderKind, PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, ToMarket,
 };
 
@@ -14,14 +14,33 @@ use crate::messages::Mail;
 use crate::open_orders::Named;
 use crate::place::check_filters;
 
+/// Whether `LOT_SIZE` and `NOTIONAL` bind an order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Filters {
+    Apply,
+    /// It closes what there is, however little or much.
+    Waived,
+}
+
 impl Accounts {
-    #[inline(never)]
     pub fn place_contract(
         &mut self,
         catalog: &Catalog,
         place: &PlaceContractOrder,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
+        self.place_at_contract(catalog, place, Filters::Apply, mail).map(|_| ())
+    }
+
+    /// Returns the order's number.
+    #[inline(never)]
+    pub fn place_at_contract(
+        &mut self,
+        catalog: &Catalog,
+        place: &PlaceContractOrder,
+        filters: Filters,
+        mail: &mut Mail,
+    ) -> Result<OrderId, Reject> {
         let PlaceContractOrder { account, market, side, kind, .. } = *place;
         let terms = catalog.open_market(market)?;
         let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
@@ -29,7 +48,9 @@ impl Accounts {
         check_kind(&kind, place.self_trade_prevention)?;
         let last = self.reference_prices[usize::try_from(market.0).expect("markets fit into memory")];
         let reference = terms.reference(last);
-        check_filters(terms, &kind, reference)?;
+        if filters == Filters::Apply {
+            check_filters(terms, &kind, reference)?;
+        }
         let open_orders = self
             .futures
             .open
@@ -97,7 +118,7 @@ impl Accounts {
                 cause: OrderCause::Owner,
             }),
         );
-        Ok(())
+        Ok(order)
     }
 
     /// Whether an account may have all these orders beside its position. What takes no more margin than before is always allowed.
@@ -176,7 +197,7 @@ impl Accounts {
     }
 }
 
-fn check_kind(kind: &OrderKind, prevention: SelfTradePrevention) -> Result<(), Reject> {
+pub fn check_kind(kind: &OrderKind, prevention: SelfTradePrevention) -> Result<(), Reject> {
     let is_kind = match kind {
         OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => true,
         OrderKind::MarketQuote { .. } | OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => false,

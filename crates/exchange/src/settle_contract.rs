@@ -3,9 +3,10 @@
 
 use ledger::WalletSlot;
 use model::{
-    AccountId, Amount, ContractFilled, ContractOrderAccepted, Event, Forced, FromMarket, FundingPaid,
-    Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId, OrderPrevented,
-    PositionForced, PositionNow, PriceTicks, QtyLots, ReplacementId, Side, ToHolder, ToMarket,
+    AccountId, AlgoEndReason, AlgoOrderEnded, Amount, ContractFilled, ContractOrderAccepted, Event, Forced,
+    FromMarket, FundingPaid, Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId,
+    OrderPrevented, PositionForced, PositionNow, PriceTicks, QtyLots, ReplacementId, Side, ToHolder,
+    ToMarket,
 };
 
 use crate::accounts::Accounts;
@@ -43,6 +44,7 @@ impl Accounts {
                 self.futures.open.order_mut(slot).held.left_lots =
                     kind.qty_lots().expect("an order at a contract has a quantity");
                 let reduce_only = self.futures.open.order(slot).held.only_reduces();
+                self.algo_answered(order);
                 let cause = self.cause_of(slot);
                 let client_order_id = self.futures.open.order(slot).client_order_id;
                 events.push(Event::ContractOrderAccepted(ContractOrderAccepted {
@@ -60,7 +62,11 @@ impl Accounts {
             FromMarket::Refused { reject } => {
                 let cause = self.cause_of(open());
                 self.close_contract_order(terms, open());
-                if cause == OrderCause::Owner {
+                if let Some(algo) = self.algo_answered(order) {
+                    let reason = AlgoEndReason::Refused { reject };
+                    let ended = AlgoOrderEnded { algo, account, market, reason };
+                    events.push(Event::AlgoOrderEnded(Box::new(ended)));
+                } else if cause == OrderCause::Owner {
                     events.push(Event::Rejected { account, reject });
                 }
             }
@@ -73,6 +79,7 @@ impl Accounts {
                     Liquidity::Taker => terms.taker_fee_ppm,
                 };
                 let notional = terms.notional(price_ticks, qty_lots);
+                let closed_by = self.futures.open.seat(seat).stake.position.closed_by();
                 let fee = fee_rounded(notional, fee_ppm, terms.fee_rounding);
                 let (realized, now) = self.change_position(terms, seat, (side, price_ticks, qty_lots), fee);
                 let wallet = self.futures.open.seat(seat).stake.wallet;
@@ -90,6 +97,7 @@ impl Accounts {
                     realized,
                     now,
                 })));
+                self.end_closing_algos((account, market), seat, closed_by, events);
             }
             FromMarket::Prevented {
                 prevented_match,
@@ -162,6 +170,7 @@ impl Accounts {
             ToHolder::Forced { forced, side, price_ticks, qty_lots, is_last } => {
                 let seat = self.take_contract_seat(account, market, terms.quote);
                 let wallet = self.futures.open.seat(seat).stake.wallet;
+                let closed_by = self.futures.open.seat(seat).stake.position.closed_by();
                 if !qty_lots.is_zero() {
                     let change = (side, price_ticks, qty_lots);
                     let (realized, now) = self.change_position(terms, seat, change, Amount::ZERO);
@@ -175,12 +184,14 @@ impl Accounts {
                         realized,
                         now,
                     })));
+                    self.end_closing_algos((account, market), seat, closed_by, events);
                 }
                 match forced {
                     Forced::TakenOver | Forced::Bankrupt if is_last => self.is_taken_over(wallet),
                     // His orders were placed beside a position that is gone.
                     Forced::Deleveraged => {
                         self.cancel_all_at(wallet, Some(market), mail);
+                        self.end_algos(account, market, AlgoEndReason::Deleveraged, events);
                     }
                     Forced::TakenOver | Forced::Bankrupt | Forced::Carried => {}
                 }

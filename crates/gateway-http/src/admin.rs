@@ -207,8 +207,10 @@ impl From<Reject> for AdminError {
             | Reject::WalletShort { .. }
             | Reject::ContractStays
             | Reject::LivesElsewhere { .. }
+            | Reject::ClosesAlready { .. }
             | Reject::LosesTooMuch { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
+            | Reject::AlgoCombination
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
             | Reject::BadSealedSecret { .. }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, Envelope,
-    FromSource, IpRange, KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, PriceTicks,
-    QtyLots, Reference, RegisterSource, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders,
+    ClientOrderId, ContractTerms, Envelope, FromSource, IpRange, KeyLabel, MarketId, MarketTerms, OrderId,
+    OrderKind, PartitionId, PlaceAlgoOrder, PriceTicks, QtyLots, Reference, RegisterSource,
+    SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
 };
 
 /// A command with its place and its time, as the journal has it.
@@ -90,8 +91,14 @@ pub enum Command {
     ChangeLeverage(ChangeLeverage),
     /// What a feed says a contract's index price is.
     SetIndexPrice(SetIndexPrice),
-    /// Nothing new has come, and bounded work is left over: settlements, liquidations.
+    /// Nothing new has come, and bounded work is left over: settlements, liquidations, algo orders whose price has come.
     Continue,
+    /// Places an order that waits for a price of a contract.
+    PlaceAlgoOrder(Box<PlaceAlgoOrder>),
+    /// Cancels one that waits.
+    CancelAlgoOrder(CancelAlgoOrder),
+    /// Cancels all of an account that wait at one contract.
+    CancelAllAlgoOrders(CancelAllAlgoOrders),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -517,6 +524,9 @@ impl Command {
             Self::ChangeLeverage(_) => "change_leverage",
             Self::SetIndexPrice(_) => "set_index_price",
             Self::Continue => "continue",
+            Self::PlaceAlgoOrder(_) => "place_algo_order",
+            Self::CancelAlgoOrder(_) => "cancel_algo_order",
+            Self::CancelAllAlgoOrders(_) => "cancel_all_algo_orders",
         }
     }
 
@@ -531,6 +541,9 @@ impl Command {
             Self::MoveFunds(moves) => moves.valid_until_ns,
             Self::PlaceContractOrder(place) => place.valid_until_ns,
             Self::ChangeLeverage(change) => change.valid_until_ns,
+            Self::PlaceAlgoOrder(place) => place.valid_until_ns,
+            Self::CancelAlgoOrder(cancel) => cancel.valid_until_ns,
+            Self::CancelAllAlgoOrders(cancel) => cancel.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

@@ -7,10 +7,11 @@
 //! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId,
-    FundingRate, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms, OrderAction, OrderCause, OrderId,
-    OrderKind, Origin, PartitionId, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side,
-    SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
+    AccountId, AccountName, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, Amount, ApiKeyId,
+    AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId, FundingRate, IpRange, KeyKind, KeyLabel,
+    MarketId, MarketTerms, OrderAction, OrderCause, OrderId, OrderKind, Origin, PartitionId, PriceTicks,
+    QtyLots, Reference, Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup,
+    TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -272,6 +273,14 @@ pub enum Event {
         /// How much: out of the fund's wallet into the account's, where nothing is left with that.
         amount: Amount,
     },
+    /// An algo order is accepted, and waits for its price.
+    AlgoOrderAccepted(Box<AlgoOrder>),
+    /// An algo order that trails follows the price from now on.
+    AlgoOrderTracks(AlgoOrderTracks),
+    /// An algo order's price has come, and an order is placed for it.
+    AlgoOrderTriggered(AlgoOrderTriggered),
+    /// An algo order has come to nothing.
+    AlgoOrderEnded(Box<AlgoOrderEnded>),
 }
 
 impl Event {

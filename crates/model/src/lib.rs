@@ -1,5 +1,6 @@
 //! Rialto's vocabulary. Every other crate speaks it; it knows none of them and decides nothing.
 
+mod algo;
 mod batch;
 mod command;
 mod contract;
@@ -14,6 +15,10 @@ mod terms;
 mod text;
 mod units;
 
+pub use algo::{
+    AlgoEndReason, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, AlgoPlaces, AlgoRef,
+    AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, PlaceAlgoOrder, WorkingPrice,
+};
 pub use batch::EventBatch;
 pub use command::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
@@ -46,6 +51,6 @@ pub use text::{
     Text, TextError,
 };
 pub use units::{
-    AccountId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, OrderId, PriceTicks, QtyLots, Seq,
-    SourceId, TimeNs, TradeId, WithdrawalId,
+    AccountId, AlgoId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, OrderId, PriceTicks,
+    QtyLots, Seq, SourceId, TimeNs, TradeId, WithdrawalId,
 };

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId, PriceTicks,
-    QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
+    AccountId, AlgoId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId,
+    PriceTicks, QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -280,6 +280,13 @@ pub enum Reject {
         /// Where.
         partition: PartitionId,
     },
+    /// An algo order that trails places a market order and has no price protection; one that closes a position does not trail.
+    AlgoCombination,
+    /// An algo order waits already that closes this position at a price of this sort.
+    ClosesAlready {
+        /// Which one.
+        algo: AlgoId,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -417,6 +424,12 @@ impl fmt::Display for Reject {
             }
             Self::LivesElsewhere { partition } => {
                 write!(out, "the contract lives in partition {partition}: tell that one")
+            }
+            Self::AlgoCombination => {
+                write!(out, "an order that trails is a market order for a quantity, without price protection")
+            }
+            Self::ClosesAlready { algo } => {
+                write!(out, "algo order {algo} closes this position already")
             }
             Self::ContractStays => write!(out, "a contract stays in the partition where it was listed"),
         }

@@ -177,6 +177,9 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::MoveFunds(moves) => moves.account,
         Command::PlaceContractOrder(place) => place.account,
         Command::ChangeLeverage(change) => change.account,
+        Command::PlaceAlgoOrder(place) => place.account,
+        Command::CancelAlgoOrder(cancel) => cancel.account,
+        Command::CancelAllAlgoOrders(cancel) => cancel.account,
         Command::RegisterSource(register) => {
             let named = register.partition;
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };

@@ -318,6 +318,8 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::ContractStays => "contract_stays",
         Reject::LivesElsewhere { .. } => "lives_elsewhere",
         Reject::LosesTooMuch { .. } => "loses_too_much",
+        Reject::AlgoCombination => "algo_combination",
+        Reject::ClosesAlready { .. } => "closes_already",
     }
 }
 

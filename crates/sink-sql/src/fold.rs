@@ -209,6 +209,10 @@ impl Fold {
                 | Event::ContractOrderAccepted(_)
                 | Event::ContractFilled(_)
                 | Event::LeverageChanged { .. }
+                | Event::AlgoOrderAccepted(_)
+                | Event::AlgoOrderTracks(_)
+                | Event::AlgoOrderTriggered(_)
+                | Event::AlgoOrderEnded(_)
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
                 | Event::FundingSettled(_)
@@ -329,6 +333,10 @@ impl Fold {
             | Event::ContractOrderAccepted(_)
             | Event::ContractFilled(_)
             | Event::LeverageChanged { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

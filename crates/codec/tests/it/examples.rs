@@ -1,20 +1,21 @@
 //! One value of every variant, its fields all different. The golden lines were made from these; they never change.
 
 use model::{
-    AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
-    ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey,
-    Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event,
-    ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
-    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice,
-    OrderAccepted, OrderAction, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind,
-    OrderPrevented, OrderRef, OrderTracks, OrderTriggered, Origin, PartitionId, PlaceMessage, PlaceOrder,
-    PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal,
-    ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip,
-    SkipEnvelope, SourceId, SourceTerms, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup,
-    TradeId, Traded, TriggerKind, WaitingOrder, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AlgoEndReason, AlgoPlaces, AlgoRef, AlgoTrigger,
+    AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
+    CancelOrder, CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
+    Deposited, EndReason, EntryId, Envelope, Event, ExpiryReason, FeeRounding, FromMarket, FromSource,
+    IpRange, JoinExchange, KeyKind, Letter, LevelChanged, Liquidity, MarketId, MarketState, MarketStatus,
+    MarketTerms, Marks, Message, MoveMarket, Notice, OrderAccepted, OrderAction, OrderAmended, OrderCommand,
+    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, OrderTracks, OrderTriggered,
+    Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode,
+    ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
+    SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
+    TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded, TriggerKind, WaitingOrder,
+    WithdrawalId, WithdrawalRequested, WithdrawalSettled, WorkingPrice,
 };
 
-use crate::examples_contracts;
+use crate::{examples_algos, examples_contracts};
 
 /// An enum that can say what its variants are called.
 pub trait Named {
@@ -61,6 +62,7 @@ variants! {
         AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
+        PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -72,7 +74,13 @@ variants! {
         ContractAdded, FundsMoved, ContractOrderAccepted, ContractFilled, LeverageChanged, MarkPriceChanged, IndexPriceSet,
         FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
         DebtCovered,
+        AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded,
     }
+    AlgoTrigger { Reaches, Trails }
+    AlgoPlaces { Order, ClosesPosition }
+    WorkingPrice { Contract, Mark }
+    AlgoRef { Id, Client }
+    AlgoEndReason { Canceled, PositionGone, Liquidated, Deleveraged, Refused }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
         NameMissing, ScaleTooLarge, BadTerms, TermsAreFixed, BadSealedSecret, DuplicateReference, ReferenceMissing,
@@ -85,6 +93,7 @@ variants! {
         BadContract, IsContract, NotContract, NotAtContracts, InsufficientMargin, PositionTooLarge, TooManyLots,
         NothingToReduce, LeverageOutOfRange, InLiquidation, UnknownIndexSource, WalletShort, ContractStays, LivesElsewhere,
         LosesTooMuch,
+        AlgoCombination, ClosesAlready,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -250,6 +259,7 @@ pub fn commands() -> Vec<Command> {
     let mut commands = commands_before_partitions();
     commands.extend(commands_of_partitions());
     commands.extend(examples_contracts::commands(market_terms(), order_kinds().remove(0)));
+    commands.extend(examples_algos::commands());
     commands
 }
 
@@ -726,6 +736,7 @@ pub fn events() -> Vec<Event> {
         }),
     ];
     events.extend(examples_contracts::events(market_terms(), order_kinds().remove(0)));
+    events.extend(examples_algos::events());
     events
 }
 
@@ -780,6 +791,7 @@ pub fn rejects() -> Vec<Reject> {
         Reject::TooManyAlgoOrders { max: 10 },
     ];
     rejects.extend(examples_contracts::rejects());
+    rejects.extend(examples_algos::rejects());
     rejects
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use exchange::Partition;
 use model::{
-    AccountId, AccountName, AddAsset, AddContract, AddMarket, AmendOrder, Amount, AssetId, AssetTerms,
-    CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms,
-    CreateAccount, Deposit, Event, IndexSource, MarketId, MarketTerms, MoveFunds, OrderId, OrderKind,
-    OrderRef, PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference,
-    SelfTradePrevention, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+    AccountId, AccountName, AddAsset, AddContract, AddMarket, AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger,
+    AmendOrder, Amount, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
+    CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms, CreateAccount,
+    Deposit, Event, IndexSource, MarketId, MarketTerms, MoveFunds, OrderId, OrderKind, OrderRef, PartitionId,
+    PlaceAlgoOrder, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention,
+    SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -67,6 +68,24 @@ pub enum Step {
         market: MarketId,
         leverage: u16,
     },
+    /// So far from the index price it waits, and then places this.
+    Waits {
+        who: u64,
+        market: MarketId,
+        side: Side,
+        trigger: AlgoTrigger,
+        places: AlgoPlaces,
+        by: (WorkingPrice, bool),
+        called: u8,
+    },
+    CancelAlgo {
+        who: u64,
+        called: u8,
+    },
+    CancelAlgos {
+        who: u64,
+        market: MarketId,
+    },
     /// Index prices move by so many thousandths, and a second passes.
     Jump {
         market: MarketId,
@@ -104,6 +123,55 @@ fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Buy), Just(Side::Sell)]
 }
 
+/// Prices in it count from the index price.
+fn trigger() -> impl Strategy<Value = AlgoTrigger> {
+    let kind = prop_oneof![Just(TriggerKind::StopLoss), Just(TriggerKind::TakeProfit)];
+    let offset = || (-20_i64..21).prop_map(|thousandths| PriceTicks(thousandths * 500));
+    let reaches =
+        (kind, offset()).prop_map(|(kind, trigger_ticks)| AlgoTrigger::Reaches { kind, trigger_ticks });
+    let trails = (prop::option::of(offset()), 1_u16..30).prop_map(|(activation_ticks, callback_permille)| {
+        AlgoTrigger::Trails { activation_ticks, callback_permille }
+    });
+    prop_oneof![3 => reaches, 2 => trails]
+}
+
+/// Limits count from the index price.
+fn places() -> impl Strategy<Value = AlgoPlaces> {
+    let force = prop_oneof![Just(TimeInForce::Gtc), Just(TimeInForce::Ioc), Just(TimeInForce::Fok)];
+    let (qty, price) =
+        (|| (1_i64..400).prop_map(QtyLots), || (-20_i64..21).prop_map(|offset| PriceTicks(offset * 500)));
+    let kind = prop_oneof![
+        4 => qty().prop_map(|qty_lots| OrderKind::Market { qty_lots }),
+        2 => (price(), qty(), force)
+            .prop_map(|(price_ticks, qty_lots, time_in_force)| OrderKind::Limit { price_ticks, qty_lots, time_in_force }),
+        1 => (price(), qty()).prop_map(|(price_ticks, qty_lots)| OrderKind::LimitMaker { price_ticks, qty_lots }),
+    ];
+    prop_oneof![
+        4 => (kind, prop::bool::weighted(0.3)).prop_map(|(kind, reduce_only)| AlgoPlaces::Order { kind, reduce_only }),
+        2 => Just(AlgoPlaces::ClosesPosition),
+    ]
+}
+
+/// Few names, so that they meet; 4 and above is none.
+fn algo_name(called: u8) -> ClientOrderId {
+    if called < 4 { ClientOrderId::new(&format!("algo-{called}")).unwrap() } else { ClientOrderId::EMPTY }
+}
+
+fn waits(who: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Step> {
+    let by = (prop_oneof![Just(WorkingPrice::Contract), Just(WorkingPrice::Mark)], prop::bool::weighted(0.2));
+    (who, market(), side(), trigger(), places(), by, 0_u8..12).prop_map(
+        |(who, market, side, trigger, places, by, called)| Step::Waits {
+            who,
+            market,
+            side,
+            trigger,
+            places,
+            by,
+            called,
+        },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let who = 2..=TRADERS + 1;
     let how = prop_oneof![
@@ -125,6 +193,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0_usize..64, 1_i64..200).prop_map(|(which, to)| Step::Amend { which, to }),
         4 => (who.clone(), 1_i128..3_000, prop_oneof![3 => Just(Wallet::Futures), 2 => Just(Wallet::Spot)])
             .prop_map(|(who, amount, to)| Step::Move { who, amount: amount * UNIT, to }),
+        30 => waits(who.clone()),
+        2 => (who.clone(), 0_u8..6).prop_map(|(who, called)| Step::CancelAlgo { who, called }),
+        1 => (who.clone(), market()).prop_map(|(who, market)| Step::CancelAlgos { who, market }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
         12 => (market(), jump).prop_map(|(market, by)| Step::Jump { market, by }),
@@ -307,6 +378,49 @@ impl Step {
                 let account = AccountId(who);
                 at_once(Command::ChangeLeverage(ChangeLeverage { account, market, leverage, valid_until_ns }))
             }
+            Self::Waits { who, market, side, mut trigger, mut places, by, called } => {
+                let at =
+                    |offset: &mut PriceTicks| *offset = PriceTicks((prices.of(market) + offset.0).max(1));
+                match &mut trigger {
+                    AlgoTrigger::Reaches { trigger_ticks, .. } => at(trigger_ticks),
+                    AlgoTrigger::Trails { activation_ticks, .. } => activation_ticks.iter_mut().for_each(at),
+                }
+                if let AlgoPlaces::Order {
+                    kind: OrderKind::Limit { price_ticks, .. } | OrderKind::LimitMaker { price_ticks, .. },
+                    ..
+                } = &mut places
+                {
+                    at(price_ticks);
+                }
+                at_once(Command::PlaceAlgoOrder(Box::new(PlaceAlgoOrder {
+                    account: AccountId(who),
+                    market,
+                    side,
+                    trigger,
+                    places,
+                    working_price: by.0,
+                    price_protect: by.1,
+                    self_trade_prevention,
+                    client_algo_id: algo_name(called),
+                    valid_until_ns,
+                })))
+            }
+            Self::CancelAlgo { who, called } => {
+                let algo = match algo_name(called) {
+                    ClientOrderId::EMPTY => AlgoRef::Id(AlgoId(u64::from(called))),
+                    name => AlgoRef::Client(name),
+                };
+                at_once(Command::CancelAlgoOrder(CancelAlgoOrder {
+                    account: AccountId(who),
+                    algo,
+                    valid_until_ns,
+                }))
+            }
+            Self::CancelAlgos { who, market } => at_once(Command::CancelAllAlgoOrders(CancelAllAlgoOrders {
+                account: AccountId(who),
+                market,
+                valid_until_ns,
+            })),
             Self::Jump { market, by } => {
                 let price = (prices.of(market) * (1_000 + by) / 1_000).clamp(1_000, 50_000_000);
                 prices.0.insert(market, price);
@@ -384,6 +498,7 @@ fn random_traders_reach_everything() {
                 Event::Rejected { reject, .. } => format!("{reject:?}"),
                 Event::PositionForced(forced) => format!("{:?}", forced.forced),
                 Event::ContractOrderAccepted(accepted) => format!("{:?}", accepted.cause),
+                Event::AlgoOrderEnded(ended) => format!("Algo{:?}", ended.reason),
                 other => format!("{other:?}"),
             };
             let kind = text.split(['(', ' ', '{']).next().unwrap_or_default();
@@ -392,6 +507,18 @@ fn random_traders_reach_everything() {
     }
     println!("{seen:#?}");
     let wanted = [
+        "AlgoCanceled",
+        "AlgoCombination",
+        "AlgoDeleveraged",
+        "AlgoLiquidated",
+        "AlgoOrderAccepted",
+        "AlgoOrderTracks",
+        "AlgoOrderTriggered",
+        "AlgoPositionGone",
+        "AlgoRefused",
+        "ClosesAlready",
+        "DuplicateClientOrderId",
+        "WouldTrigger",
         "Bankrupt",
         "Carried",
         "ClearancePaid",

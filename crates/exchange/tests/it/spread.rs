@@ -10,10 +10,10 @@ use std::path::Path;
 use codec::Coded;
 use exchange::{Partition, Together};
 use model::{
-    AccountId, AddMarket, AddMarketTo, Amount, AssetId, ClientOrderId, Command, Confirm, Event, JoinExchange,
-    MarketId, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots,
-    Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs,
-    WithdrawalId,
+    AccountId, AddMarket, AddMarketTo, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder, ClientOrderId,
+    Command, Confirm, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId,
+    PlaceOrder, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq,
+    Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -146,6 +146,9 @@ impl Cluster {
             Command::MoveFunds(moves) => directory.home(moves.account),
             Command::PlaceContractOrder(place) => directory.home(place.account),
             Command::ChangeLeverage(change) => directory.home(change.account),
+            Command::PlaceAlgoOrder(place) => directory.home(place.account),
+            Command::CancelAlgoOrder(cancel) => directory.home(cancel.account),
+            Command::CancelAllAlgoOrders(cancel) => directory.home(cancel.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }
@@ -216,15 +219,21 @@ impl Cluster {
 struct Names {
     orders: BTreeMap<OrderId, OrderId>,
     withdrawals: BTreeMap<WithdrawalId, WithdrawalId>,
+    algos: BTreeMap<AlgoId, AlgoId>,
 }
 
 /// Numbers that nobody ever gets.
+const NO_ALGO: AlgoId = AlgoId(1 << 47);
 const NO_ORDER: OrderId = OrderId(1 << 47);
 const NO_WITHDRAWAL: WithdrawalId = WithdrawalId(1 << 47);
 
 impl Names {
     fn order(&self, order: OrderId) -> OrderId {
         self.orders.get(&order).copied().unwrap_or(NO_ORDER)
+    }
+
+    fn algo(&self, algo: AlgoId) -> AlgoId {
+        self.algos.get(&algo).copied().unwrap_or(NO_ALGO)
     }
 
     fn withdrawal(&self, withdrawal: WithdrawalId) -> WithdrawalId {
@@ -244,6 +253,9 @@ impl Names {
         match &mut command {
             Command::CancelOrder(cancel) => cancel.order = self.order_ref(&cancel.order),
             Command::ReplaceOrder(replace) => replace.cancel = self.order_ref(&replace.cancel),
+            Command::CancelAlgoOrder(CancelAlgoOrder { algo: AlgoRef::Id(algo), .. }) => {
+                *algo = self.algo(*algo);
+            }
             Command::AmendOrder(amend) => amend.order = self.order_ref(&amend.order),
             Command::SettleWithdrawal(settle) => settle.withdrawal = self.withdrawal(settle.withdrawal),
             Command::AddContract(add) => {
@@ -276,6 +288,14 @@ impl Names {
             Event::OrderEnded(ended) => ended.order = self.order(ended.order),
             Event::ContractOrderAccepted(accepted) => accepted.order = self.order(accepted.order),
             Event::ContractFilled(filled) => filled.order = self.order(filled.order),
+            Event::AlgoOrderAccepted(accepted) => accepted.algo = self.algo(accepted.algo),
+            Event::AlgoOrderTracks(tracks) => tracks.algo = self.algo(tracks.algo),
+            Event::AlgoOrderTriggered(triggered) => {
+                triggered.algo = self.algo(triggered.algo);
+                triggered.order = self.order(triggered.order);
+            }
+            Event::AlgoOrderEnded(ended) => ended.algo = self.algo(ended.algo),
+            Event::Rejected { reject: Reject::ClosesAlready { algo }, .. } => *algo = self.algo(*algo),
             Event::Traded(traded) => {
                 traded.maker_order = self.order(traded.maker_order);
                 traded.taker_order = self.order(traded.taker_order);
@@ -294,13 +314,34 @@ impl Names {
 
     /// Learns the numbers that a command gave out.
     fn learn(&mut self, one: &[Event], several: &[(PartitionId, Event)]) {
+        let waits = |event: &Event| match event {
+            Event::AlgoOrderAccepted(accepted) => Some(accepted.algo),
+            _ => None,
+        };
+        let algos = several.iter().filter_map(|(_, event)| waits(event));
+        self.algos.extend(one.iter().filter_map(waits).zip(algos));
+        // Orders of algo orders are known by those: partitions place theirs in any order.
+        let placed = |event: &Event| match event {
+            Event::AlgoOrderTriggered(triggered) => Some((triggered.algo, triggered.order)),
+            _ => None,
+        };
+        let here: BTreeMap<_, _> = one.iter().filter_map(placed).collect();
+        let there: BTreeMap<_, _> = several.iter().filter_map(|(_, event)| placed(event)).collect();
+        for (algo, order) in &here {
+            if let Some(order_there) = there.get(&self.algo(*algo)) {
+                self.orders.insert(*order, *order_there);
+            }
+        }
         let accepted = |event: &Event| match event {
             Event::OrderAccepted(accepted) => Some(accepted.order),
             Event::ContractOrderAccepted(accepted) => Some(accepted.order),
             _ => None,
         };
-        let orders = several.iter().filter_map(|(_, event)| accepted(event));
-        self.orders.extend(one.iter().filter_map(accepted).zip(orders));
+        let by_owners = |event: &Event, placed: &BTreeMap<AlgoId, OrderId>| {
+            accepted(event).filter(|order| !placed.values().any(|placed| placed == order))
+        };
+        let orders = several.iter().filter_map(|(_, event)| by_owners(event, &there));
+        self.orders.extend(one.iter().filter_map(|event| by_owners(event, &here)).zip(orders));
         let requested = |event: &Event| match event {
             Event::WithdrawalRequested(requested) => Some(requested.withdrawal),
             _ => None,

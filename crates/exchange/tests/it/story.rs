@@ -21,6 +21,10 @@
 //! > recontract BTCUSDT_PERP ... with ...               the same settings again, but for these
 //! > move alice 1000 USDT to futures          > move alice 10 USDT to spot          > leverage alice 10 on BTCUSDT_PERP
 //! > alice buy 2 @ 100 reduce-only on BTCUSDT_PERP
+//! > alice waits to sell 2 market stop 95 by-mark reduce-only as my-stop on BTCUSDT_PERP
+//! > alice waits to sell 2 @ 94 gtx take 110 protected on BTCUSDT_PERP          > alice waits to sell all market stop 95 on ...
+//! > alice waits to sell 2 market trail 10 from 110 on BTCUSDT_PERP          in thousandths, from an activation price
+//! > alice cancel algo &3          > alice cancel algo my-stop          > alice cancel algos on BTCUSDT_PERP          > algos
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
 //! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
 //! > at 5                                                the clock, in seconds since the story began
@@ -105,6 +109,7 @@ impl Story {
                 return self.balances(account);
             }
             "totals" => return self.totals(),
+            "algos" => return self.algos(),
             "keys" => return self.keys(),
             "snapshot" => {
                 self.world.restart();
@@ -213,6 +218,12 @@ impl Story {
 
     fn of_account(&mut self, account: AccountId, words: &mut Words<'_>) -> Command {
         match words.next() {
+            "waits" => {
+                assert!(words.take("to"));
+                self.waits(account, words)
+            }
+            "cancel" if words.take("algo") => Self::cancels_algo(account, words),
+            "cancel" if words.take("algos") => self.cancels_algos(account, words),
             "cancel" if words.take("all") => {
                 let (market, valid_until_ns) = self.where_and_when(words);
                 Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns })
@@ -463,7 +474,7 @@ impl Story {
         ticks(&self.terms_at(market), price)
     }
 
-    fn lots(&self, market: MarketId, qty: &str) -> i64 {
+    pub fn lots(&self, market: MarketId, qty: &str) -> i64 {
         let terms = self.terms_at(market);
         lots(&terms, self.scale(terms.base), qty)
     }
@@ -599,6 +610,7 @@ fn market_of(command: &Command) -> MarketId {
         Command::AmendOrder(amend) => amend.market,
         Command::PlaceContractOrder(place) => place.market,
         Command::ChangeLeverage(change) => change.market,
+        Command::PlaceAlgoOrder(place) => place.market,
         _ => MarketId(0),
     }
 }

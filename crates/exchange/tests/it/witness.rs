@@ -12,6 +12,7 @@ use model::{
     PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeGroup, Traded, TriggerKind,
 };
 
+use crate::algo_witness::AlgoWitness;
 use crate::contract_witness::ContractWitness;
 
 /// An open order, as its owner could know it.
@@ -75,6 +76,7 @@ pub struct Witness {
     touched: VecDeque<(OrderId, PriceTicks, bool)>,
     arrivals: u64,
     pub contracts: ContractWitness,
+    pub algos: AlgoWitness,
 }
 
 impl Witness {
@@ -104,6 +106,7 @@ impl Witness {
         let mut told_by_markets: BTreeMap<(MarketId, u64), (Traded, u32)> = BTreeMap::new();
         for event in events {
             self.contracts.see(event);
+            self.algos.see(event);
             match event {
                 Event::FundsMoved(moved) => {
                     let purse = self.purse(moved.account, moved.asset);
@@ -274,6 +277,10 @@ impl Witness {
                 | Event::FundReceived { .. }
                 | Event::DebtCovered { .. }
                 | Event::PositionForced(_)
+                | Event::AlgoOrderAccepted(_)
+                | Event::AlgoOrderTracks(_)
+                | Event::AlgoOrderTriggered(_)
+                | Event::AlgoOrderEnded(_)
                 | Event::Skipped { .. } => {}
             }
         }
@@ -621,6 +628,7 @@ impl Witness {
     /// The partition has what the events say.
     pub fn agrees_with(&self, partition: &Partition) {
         self.contracts.agrees_with(partition);
+        self.algos.agrees_with(partition);
         for account in self.groups.keys() {
             let theirs: Vec<_> = partition
                 .balances(*account)

@@ -171,6 +171,10 @@ impl Story {
                 | Event::FundReceived { .. }
                 | Event::DebtCovered { .. }
                 | Event::PositionForced(_) => lines.extend(self.of_contracts(event)),
+                Event::AlgoOrderAccepted(_)
+                | Event::AlgoOrderTracks(_)
+                | Event::AlgoOrderTriggered(_)
+                | Event::AlgoOrderEnded(_) => lines.extend(self.of_algos(event)),
             }
         }
         lines.extend(self.resting_at_contracts(events));
@@ -294,7 +298,7 @@ impl Story {
         decimal::text(i128::from(qty.0) * terms.base_atoms_per_lot.0, self.scale(terms.base))
     }
 
-    fn reject(&self, market: MarketId, reject: &Reject) -> String {
+    pub fn reject(&self, market: MarketId, reject: &Reject) -> String {
         let terms: MarketTerms = self.terms_at(market);
         let quote = |amount: Amount| decimal::text(amount.0, self.scale(terms.quote));
         match *reject {

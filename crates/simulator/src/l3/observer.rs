@@ -137,6 +137,10 @@ impl<'a> Observer<'a> {
                 | Event::ContractOrderAccepted(_)
                 | Event::ContractFilled(_)
                 | Event::LeverageChanged { .. }
+                | Event::AlgoOrderAccepted(_)
+                | Event::AlgoOrderTracks(_)
+                | Event::AlgoOrderTriggered(_)
+                | Event::AlgoOrderEnded(_)
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
                 | Event::FundingSettled(_)

@@ -87,7 +87,7 @@ impl Dice<'_> {
                 price_ticks: self.price(),
             }),
             "Continue" => Command::Continue,
-            other => panic!("throw the dice for {other} too"),
+            other => self.algo_command(other),
         }
     }
 
@@ -164,7 +164,7 @@ impl Dice<'_> {
                 now: self.now(),
             })),
             "DebtCovered" => Event::DebtCovered { account, market, amount },
-            other => panic!("throw the dice for {other} too"),
+            other => self.algo_event(other),
         }
     }
 }

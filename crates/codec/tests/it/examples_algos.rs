@@ -1,0 +1,103 @@
+//! As `examples`, of orders that wait for a price of a contract.
+
+use model::{
+    AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered,
+    AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, Event, MarketId,
+    OrderId, OrderKind, PlaceAlgoOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, Text, TimeNs,
+    TriggerKind, WorkingPrice,
+};
+
+const ACCOUNT: AccountId = AccountId(7);
+const MARKET: MarketId = MarketId(3);
+const ALGO: AlgoId = AlgoId(0x0001_0000_0000_0101);
+
+pub fn triggers() -> Vec<AlgoTrigger> {
+    vec![
+        AlgoTrigger::Reaches { kind: TriggerKind::TakeProfit, trigger_ticks: PriceTicks(258) },
+        AlgoTrigger::Trails { activation_ticks: Some(PriceTicks(259)), callback_permille: 260 },
+    ]
+}
+
+pub fn places() -> Vec<AlgoPlaces> {
+    let (price_ticks, qty_lots) = (PriceTicks(261), QtyLots(262));
+    vec![
+        AlgoPlaces::Order { kind: OrderKind::LimitMaker { price_ticks, qty_lots }, reduce_only: true },
+        AlgoPlaces::ClosesPosition,
+    ]
+}
+
+pub fn working_prices() -> Vec<WorkingPrice> {
+    vec![WorkingPrice::Contract, WorkingPrice::Mark]
+}
+
+pub fn refs() -> Vec<AlgoRef> {
+    vec![AlgoRef::Id(ALGO), AlgoRef::Client(Text::new("my-stop-1").unwrap())]
+}
+
+pub fn end_reasons() -> Vec<AlgoEndReason> {
+    vec![
+        AlgoEndReason::Canceled,
+        AlgoEndReason::PositionGone,
+        AlgoEndReason::Liquidated,
+        AlgoEndReason::Deleveraged,
+        AlgoEndReason::Refused { reject: Reject::TooManyOpenOrders { max: 263 } },
+    ]
+}
+
+pub fn commands() -> Vec<Command> {
+    vec![
+        Command::PlaceAlgoOrder(Box::new(PlaceAlgoOrder {
+            account: ACCOUNT,
+            market: MARKET,
+            side: Side::Sell,
+            trigger: triggers()[0],
+            places: places()[0],
+            working_price: WorkingPrice::Mark,
+            price_protect: true,
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            client_algo_id: Text::new("my-stop-1").unwrap(),
+            valid_until_ns: TimeNs(264),
+        })),
+        Command::CancelAlgoOrder(CancelAlgoOrder {
+            account: ACCOUNT,
+            algo: refs()[1],
+            valid_until_ns: TimeNs(265),
+        }),
+        Command::CancelAllAlgoOrders(CancelAllAlgoOrders {
+            account: ACCOUNT,
+            market: MARKET,
+            valid_until_ns: TimeNs(266),
+        }),
+    ]
+}
+
+pub fn events() -> Vec<Event> {
+    let (algo, account, market) = (ALGO, ACCOUNT, MARKET);
+    vec![
+        Event::AlgoOrderAccepted(Box::new(AlgoOrder {
+            algo,
+            account,
+            market,
+            side: Side::Sell,
+            trigger: triggers()[1],
+            places: places()[1],
+            working_price: WorkingPrice::Mark,
+            price_protect: true,
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            client_algo_id: Text::new("my-stop-2").unwrap(),
+        })),
+        Event::AlgoOrderTracks(AlgoOrderTracks { algo, account, market, price_ticks: PriceTicks(267) }),
+        Event::AlgoOrderTriggered(AlgoOrderTriggered {
+            algo,
+            account,
+            market,
+            price_ticks: PriceTicks(268),
+            order: OrderId(269),
+        }),
+        Event::AlgoOrderEnded(Box::new(AlgoOrderEnded { algo, account, market, reason: end_reasons()[4] })),
+    ]
+}
+
+pub fn rejects() -> Vec<Reject> {
+    vec![Reject::AlgoCombination, Reject::ClosesAlready { algo: ALGO }]
+}

@@ -1,0 +1,79 @@
+//! What a snapshot has of algo orders: nothing where there never was one, so that such a state has the bytes that it always had.
+
+use codec::{coded_enum, coded_struct};
+use model::{AlgoId, AlgoOrder, MarketId, OrderId, Reject, WaitingOrder, WorkingPrice};
+
+use crate::Partition;
+use crate::algo_book::{AlgoList, Heard, Sees};
+use crate::snapshot::SnapshotError;
+
+/// Everything of algo orders.
+#[derive(Default, PartialEq, Eq)]
+pub struct AlgosRecord {
+    given: u64,
+    waiting: Vec<AlgoOrder>,
+    lists: Vec<ListRecord>,
+    asked: Vec<(OrderId, AlgoId)>,
+}
+coded_struct!(AlgosRecord { given, waiting, lists, asked });
+
+#[derive(PartialEq, Eq)]
+struct ListRecord {
+    market: MarketId,
+    working_price: WorkingPrice,
+    is_protected: bool,
+    waiting: Vec<WaitingOrder>,
+    heard: Vec<Heard>,
+}
+coded_struct!(ListRecord { market, working_price, is_protected, waiting, heard });
+
+coded_enum!(Heard, "what a list of algo orders was told" {
+    0 => Price { price_ticks },
+    1 => Order { place, price_ticks },
+});
+
+impl Partition {
+    pub(crate) fn algos_record(&self) -> AlgosRecord {
+        let algos = &self.accounts.futures.algos;
+        let lists = algos.lists.iter().map(|(sees, list)| ListRecord {
+            market: sees.market,
+            working_price: sees.working_price,
+            is_protected: sees.is_protected,
+            waiting: list.triggers.list(),
+            heard: list.heard.iter().copied().collect(),
+        });
+        AlgosRecord {
+            given: algos.given,
+            waiting: algos.waiting.values().copied().collect(),
+            lists: lists.collect(),
+            asked: algos.asked.iter().map(|(order, algo)| (*order, *algo)).collect(),
+        }
+    }
+
+    /// Behind contracts and accounts.
+    pub(crate) fn restore_algos(&mut self, record: AlgosRecord) -> Result<(), SnapshotError> {
+        let Self { catalog, accounts, .. } = self;
+        for order in &record.waiting {
+            accounts.account(order.account)?;
+            catalog.contract(order.market).ok_or(Reject::NotContract { market: order.market })?;
+            let asset = catalog.market(order.market)?.quote;
+            accounts.take_contract_seat(order.account, order.market, asset);
+            accounts.futures.algos.list(order);
+        }
+        let algos = &mut accounts.futures.algos;
+        algos.given = record.given;
+        algos.asked = record.asked.into_iter().collect();
+        for ListRecord { market, working_price, is_protected, waiting, heard } in record.lists {
+            let mut list = AlgoList { heard: heard.into(), ..AlgoList::default() };
+            for order in &waiting {
+                list.triggers.insert(order);
+            }
+            let sees = Sees { market, working_price, is_protected };
+            if !list.heard.is_empty() {
+                algos.behind.insert(sees);
+            }
+            algos.lists.insert(sees, list);
+        }
+        Ok(())
+    }
+}
