@@ -141,12 +141,12 @@ impl Algos {
 
     /// Takes in an order. `price` is the one that it goes by, as it is now.
     pub fn add(&mut self, order: AlgoOrder, price: PriceTicks) {
-        self.list(&order);
+        self.know(&order);
         self.lists.entry(Sees::of(&order)).or_default().add(waits_as(&order), price);
     }
 
     /// As [`Self::add`], where it is on its list already.
-    pub fn list(&mut self, order: &AlgoOrder) {
+    pub fn know(&mut self, order: &AlgoOrder) {
         self.waiting.insert(order.algo, *order);
         self.at_contract.entry((order.account, order.market)).or_default().insert(order.algo);
         if !order.client_algo_id.is_empty() {
@@ -176,15 +176,14 @@ impl Algos {
         order
     }
 
-    /// Nothing is kept of a list without orders.
+    /// Nothing is kept of a list without orders, and only one that has something to take in is behind.
     fn tidy(&mut self, sees: Sees) {
-        let list = self.lists.get(&sees);
-        if list.is_none_or(|list| !list.has_orders()) {
+        let list = self.lists.get(&sees).filter(|list| list.has_orders());
+        let is_behind = list.is_some_and(|list| !list.heard.is_empty());
+        if list.is_none() {
             self.lists.remove(&sees);
         }
-        if list_is_behind(self.lists.get(&sees)) {
-            self.behind.insert(sees);
-        } else {
+        if !is_behind {
             self.behind.remove(&sees);
         }
     }
@@ -192,19 +191,14 @@ impl Algos {
     /// One of a contract's two prices has changed.
     #[cold]
     pub fn hear(&mut self, market: MarketId, mark: PriceTicks, last: PriceTicks) {
-        let protects = are_apart(mark, last);
-        for working_price in [WorkingPrice::Contract, WorkingPrice::Mark] {
+        let is_apart = are_apart(mark, last);
+        for (working_price, price_ticks) in [(WorkingPrice::Contract, last), (WorkingPrice::Mark, mark)] {
             for is_protected in [false, true] {
                 let sees = Sees { market, working_price, is_protected };
-                if (is_protected && protects) || !self.lists.contains_key(&sees) {
-                    continue;
-                }
-                let list = self.lists.get_mut(&sees).expect("seen just now");
-                list.hear(match working_price {
-                    WorkingPrice::Contract => last,
-                    WorkingPrice::Mark => mark,
-                });
-                if !list.heard.is_empty() {
+                let shown = self.lists.get_mut(&sees).filter(|_| !(is_protected && is_apart));
+                let Some(shown) = shown else { continue };
+                shown.hear(price_ticks);
+                if !shown.heard.is_empty() {
                     self.behind.insert(sees);
                 }
             }
@@ -227,10 +221,6 @@ impl Algos {
         self.tidy(sees);
         Some((price, reached))
     }
-}
-
-fn list_is_behind(list: Option<&AlgoList>) -> bool {
-    list.is_some_and(|list| !list.heard.is_empty())
 }
 
 /// What a price has done to an algo order.

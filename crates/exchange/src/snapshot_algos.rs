@@ -58,7 +58,7 @@ impl Partition {
             catalog.contract(order.market).ok_or(Reject::NotContract { market: order.market })?;
             let asset = catalog.market(order.market)?.quote;
             accounts.take_contract_seat(order.account, order.market, asset);
-            accounts.futures.algos.list(order);
+            accounts.futures.algos.know(order);
         }
         let algos = &mut accounts.futures.algos;
         algos.given = record.given;

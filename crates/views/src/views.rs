@@ -8,6 +8,7 @@ use model::{
 };
 
 use crate::ViewSettings;
+use crate::algo_orders::AlgoOrders;
 use crate::balances::Balances;
 use crate::candles::{Candle, CandleQuery, Candles};
 use crate::catalog::{Account, Catalog};
@@ -149,10 +150,13 @@ pub struct Views {
     contract_orders: Orders,
     contract_history: ContractHistory,
     futures: Futures,
+    algo_orders: AlgoOrders,
     markets: Vec<MarketData>,
 }
 
-/// The form in which [`Views::save`] writes where there are contracts; another number is another form.
+/// The form in which [`Views::save`] writes where there are algo orders; another number is another form.
+const FORM_OF_ALGO_ORDERS: u8 = 5;
+/// The form before there were algo orders; written as long as there are none.
 const FORM_OF_CONTRACTS: u8 = 4;
 /// The form before there were contracts; written as long as there are none.
 const FORM: u8 = 3;
@@ -178,6 +182,7 @@ impl Views {
             contract_orders: Orders::new(&settings),
             contract_history: ContractHistory::new(&settings),
             futures: Futures::default(),
+            algo_orders: AlgoOrders::new(&settings),
             markets: Vec::new(),
             settings,
         }
@@ -231,6 +236,11 @@ impl Views {
     /// What accounts have at contracts.
     pub const fn futures(&self) -> &Futures {
         &self.futures
+    }
+
+    /// What waits for prices of contracts, and what became of it.
+    pub const fn algo_orders(&self) -> &AlgoOrders {
+        &self.algo_orders
     }
 
     /// The book of a market that the catalog has.
@@ -324,11 +334,12 @@ impl Views {
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
         if self.catalog.has_contracts() {
-            let Self { futures, catalog, balances, .. } = self;
+            let Self { futures, algo_orders, catalog, balances, .. } = self;
             let settled_in = |market| {
                 let terms = catalog.listed(market);
                 (terms.quote, terms.quote_atoms_per_tick_lot)
             };
+            algo_orders.see(event, time_ns, |market| settled_in(market).1);
             if let Some((asset, fee)) = futures.see(event, time_ns, settled_in) {
                 balances.fee_collected(asset, fee);
             }
@@ -414,6 +425,10 @@ impl Views {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
@@ -565,7 +580,9 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.catalog.has_contracts() {
+        let form = if !self.algo_orders.is_empty() {
+            FORM_OF_ALGO_ORDERS
+        } else if self.catalog.has_contracts() {
             FORM_OF_CONTRACTS
         } else if self.catalog.is_alone() {
             FORM_OF_ONE_PARTITION
@@ -586,7 +603,7 @@ impl Views {
             market.tape.save(out);
             market.candles.save(out);
         }
-        if form == FORM_OF_CONTRACTS {
+        if form >= FORM_OF_CONTRACTS {
             self.catalog.save_contracts(out);
             self.futures.encode(out);
             self.contract_orders.save_at_contracts(out);
@@ -595,6 +612,9 @@ impl Views {
                 prices.mark.save(out);
                 prices.index.save(out);
             }
+        }
+        if form == FORM_OF_ALGO_ORDERS {
+            self.algo_orders.save(out);
         }
         if form >= FORM {
             self.catalog.save_partitions(out);
@@ -609,7 +629,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if !(FIRST_FORM..=FORM_OF_CONTRACTS).contains(&form) {
+        if !(FIRST_FORM..=FORM_OF_ALGO_ORDERS).contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -630,7 +650,7 @@ impl Views {
                 ..MarketData::new(&views.settings)
             });
         }
-        if form == FORM_OF_CONTRACTS {
+        if form >= FORM_OF_CONTRACTS {
             views.catalog.load_contracts(input)?;
             views.futures = Coded::decode(input)?;
             views.contract_orders = Orders::load_at_contracts(&views.settings, input)?;
@@ -641,6 +661,9 @@ impl Views {
                 let index = Candles::load(&views.settings, input)?;
                 views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
             }
+        }
+        if form == FORM_OF_ALGO_ORDERS {
+            views.algo_orders = AlgoOrders::load(&views.settings, input)?;
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

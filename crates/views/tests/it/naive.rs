@@ -186,6 +186,10 @@ impl Naive {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
             | Event::Skipped { .. } => {}
         }
     }
