@@ -10,10 +10,10 @@ use std::path::Path;
 use codec::Coded;
 use exchange::{Partition, Together};
 use model::{
-    AccountId, AddMarket, AddMarketTo, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder, ClientOrderId,
-    Command, Confirm, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId,
-    PlaceOrder, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq,
-    Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
+    AccountId, AddMarket, AddMarketTo, AlgoEndReason, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder,
+    ClientOrderId, Command, Confirm, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderKind, OrderRef,
+    PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal,
+    SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -563,6 +563,75 @@ fn terms_stay_as_they_are_while_a_market_moves() {
     // The cluster asserts that the answer is complete in the end.
     let told = cluster.apply(change);
     assert!(told.iter().all(|(_, event)| matches!(event, Event::MarketAdded { .. })), "{told:?}");
+}
+
+/// An account far from its contract: between the price that triggers its algo order and the market's answer, its partition starts again.
+/// What the market refuses then is still told of the algo order, and of nothing else.
+#[test]
+fn an_order_of_an_algo_order_is_answered_behind_a_restart() {
+    let mut story = Story::default();
+    for line in [
+        "account house rich",
+        "contract BTCUSDT_PERP tick 1 lot 0.1 reference 100 price 1..10000 band 0% with fund house source feed",
+        "move alice 1000 USDT to futures",
+        "move bob 10000 USDT to futures",
+        "bob buy 1 @ 95 on BTCUSDT_PERP",
+        "alice waits to sell 1 market stop 95 reduce-only as nothing-there on BTCUSDT_PERP",
+        "alice waits to sell 1 @ 95 gtx stop 95 as would-rest on BTCUSDT_PERP",
+    ] {
+        story.tell(line);
+    }
+    let mut cluster = Cluster::new(2);
+    let names = Names::default();
+    for input in &story.world.journal {
+        cluster.apply(names.command(input.command.clone(), 2));
+    }
+    let (alice, bob, market) = (AccountId(2), AccountId(3), MarketId(1));
+    let directory = cluster.nodes[0].partitions();
+    let (home, of_bob) = (directory.home(alice), directory.home(bob));
+    let at = cluster.nodes[0].catalog().home(market).unwrap();
+    assert_ne!(home, at, "alice lives elsewhere");
+    let sell = |qty: i64, price: i64| PlaceContractOrder {
+        account: bob,
+        market,
+        side: Side::Sell,
+        kind: OrderKind::Limit {
+            price_ticks: PriceTicks(price),
+            qty_lots: QtyLots(qty),
+            time_in_force: TimeInForce::Gtc,
+        },
+        self_trade_prevention: SelfTradePrevention::None,
+        reduce_only: false,
+        client_order_id: ClientOrderId::EMPTY,
+        valid_until_ns: TimeNs::NEVER,
+    };
+    cluster.give(of_bob, Command::PlaceContractOrder(sell(10, 95)));
+    let hears = |cluster: &mut Cluster, to: PartitionId| {
+        let from = PartitionId(1 - to.0);
+        let taken = cluster.nodes[to.index()].last_taken(from);
+        let said: Vec<_> = cluster.nodes[from.index()].envelopes_to(to, taken).cloned().collect();
+        said.into_iter().flat_map(|envelope| cluster.give(to, Command::Deliver(envelope))).collect::<Vec<_>>()
+    };
+    // The trade happens, and alice's partition hears of the price.
+    hears(&mut cluster, at);
+    let told = hears(&mut cluster, home);
+    let triggered = told.iter().filter(|event| matches!(event, Event::AlgoOrderTriggered(_)));
+    assert_eq!(triggered.count(), 2, "{told:?}");
+    cluster.restart();
+    let told = cluster.carry();
+    let refused = told.iter().filter_map(|(_, event)| match event {
+        Event::AlgoOrderEnded(ended) => Some(ended.reason),
+        Event::Rejected { reject, .. } => panic!("nobody has asked for it: {reject}"),
+        _ => None,
+    });
+    let nothing_there = AlgoEndReason::Refused { reject: Reject::NothingToReduce };
+    assert_eq!(refused.collect::<Vec<_>>(), [nothing_there]);
+    let rests = told
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::ContractOrderAccepted(it) if it.account == alice));
+    assert_eq!(rests.count(), 1, "the other one rests");
+    cluster.awaited = None;
+    cluster.assert_same_again();
 }
 
 /// The journal of the second of three partitions, cut where much is on its way.
