@@ -222,6 +222,8 @@ impl Changes {
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)
             | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

@@ -6,8 +6,8 @@ use model::{
     ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource, IpRange,
     JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveFunds, MoveMarket, OrderAction, OrderCommand,
     OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SetIndexPrice, SettleWithdrawal,
-    Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
+    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SetCountdown, SetIndexPrice,
+    SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -138,6 +138,7 @@ coded_struct!(PlaceContractOrder {
     valid_until_ns,
 });
 coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
+coded_struct!(SetCountdown { account, market, countdown_ns, valid_until_ns });
 coded_struct!(SetIndexPrice { partition, market, source, price_ticks });
 
 coded_enum!(Command, "a command" {
@@ -179,4 +180,5 @@ coded_enum!(Command, "a command" {
     39 => PlaceAlgoOrder(place),
     40 => CancelAlgoOrder(cancel),
     41 => CancelAllAlgoOrders(cancel),
+    42 => SetCountdown(set),
 });

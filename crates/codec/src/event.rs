@@ -173,4 +173,6 @@ coded_enum!(Event, "an event" {
     55 => AlgoOrderTracks(tracks),
     56 => AlgoOrderTriggered(triggered),
     57 => AlgoOrderEnded(ended),
+    58 => CountdownSet { account, market, fires_ns },
+    59 => CountdownFired { account, market },
 });

@@ -171,6 +171,7 @@ fn need(command: &Command) -> Need<'_> {
         | Command::PlaceAlgoOrder(_)
         | Command::CancelAlgoOrder(_)
         | Command::CancelAllAlgoOrders(_)
+        | Command::SetCountdown(_)
         | Command::Continue => Need::Nothing,
     }
 }

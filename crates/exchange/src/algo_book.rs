@@ -100,7 +100,7 @@ impl AlgoList {
 #[derive(Default)]
 pub struct Algos {
     pub waiting: BTreeMap<AlgoId, AlgoOrder>,
-    names: BTreeMap<(AccountId, ClientOrderId), AlgoId>,
+    pub names: BTreeMap<(AccountId, ClientOrderId), AlgoId>,
     at_contract: BTreeMap<(AccountId, MarketId), BTreeSet<AlgoId>>,
     pub lists: BTreeMap<Sees, AlgoList>,
     /// Lists that have not taken in all that they were told.

@@ -17,6 +17,7 @@ use model::{
 use crate::accounts::Accounts;
 use crate::algo_book::Algos;
 use crate::catalog::Catalog;
+use crate::countdown::Countdowns;
 use crate::liquidation::{Liquidation, Ranking};
 use crate::open_orders::{OpenOrders, SeatSlot};
 
@@ -167,6 +168,8 @@ pub struct Futures {
     pub ranking: Option<Ranking>,
     /// What waits for a price.
     pub algos: Algos,
+    /// What waits for a time.
+    pub countdowns: Countdowns,
 }
 
 /// How a wallet stands at the present mark prices.

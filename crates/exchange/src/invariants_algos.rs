@@ -1,4 +1,4 @@
-//! What is always true of algo orders between two commands, looked at in full.
+//! What is always true of algo orders, and of countdowns, between two commands, looked at in full.
 
 use std::collections::BTreeSet;
 
@@ -88,5 +88,13 @@ impl Partition {
             assert!(futures.open.find(*order).is_some(), "an order that a market is asked for is open");
         }
         assert!(!self.is_alone() || algos.asked.is_empty(), "markets answer at once where they are here");
+        let named = algos.waiting.values().filter(|order| !order.client_algo_id.is_empty());
+        assert_eq!(algos.names.len(), named.count(), "whoever waits no longer has no name");
+        let countdowns: Vec<_> = futures.countdowns.all().collect();
+        assert_eq!(countdowns.len(), futures.countdowns.len(), "a countdown runs out once");
+        assert!(
+            countdowns.iter().all(|(account, market, at)| futures.countdowns.has(*account, *market, *at)),
+            "a countdown runs out when it was set to"
+        );
     }
 }

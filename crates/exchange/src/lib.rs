@@ -25,6 +25,7 @@ mod amend;
 mod cancel;
 mod catalog;
 mod client_ids;
+mod countdown;
 mod directory;
 mod fees;
 mod funding;

@@ -62,10 +62,10 @@ impl Partition {
     }
 
     /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern,
-    /// liquidations, algo orders whose price has come.
+    /// liquidations, algo orders whose price has come, countdowns.
     #[inline]
     fn work(&mut self, events: &mut Vec<Event>) {
-        if self.accounts.futures.has_work() || self.settles {
+        if self.has_work() {
             self.work_on(events);
         }
     }
@@ -85,6 +85,9 @@ impl Partition {
             // A step of a liquidation is worth many looks.
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.go_on_liquidating(catalog, mail, events, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.fire_countdowns(catalog, self.time_ns, mail, events, steps);
             budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
             // Behind that, so that whoever is liquidated at this price is not triggered by it as well.
             let steps = budget / Self::LOOKS_A_STEP;
@@ -109,7 +112,8 @@ impl Partition {
     /// Whether bounded work is left over: then a [`Command::Continue`] should come when nothing else does.
     #[inline]
     pub fn has_work(&self) -> bool {
-        self.settles || self.accounts.futures.has_work()
+        let futures = &self.accounts.futures;
+        self.settles || futures.has_work() || futures.countdowns.are_due(self.time_ns)
     }
 
     /// Takes a command up to the point where messages leave.
@@ -187,6 +191,7 @@ impl Partition {
             Command::PlaceAlgoOrder(place) => accounts.place_algo(catalog, place, events),
             Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
             Command::CancelAllAlgoOrders(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
+            Command::SetCountdown(set) => accounts.set_countdown(catalog, set, self.time_ns, events),
             Command::Continue => Ok(()),
             Command::Tick => {
                 self.take_prices(events);
@@ -552,6 +557,7 @@ fn owner(command: &Command) -> AccountId {
         Command::PlaceAlgoOrder(place) => place.account,
         Command::CancelAlgoOrder(cancel) => cancel.account,
         Command::CancelAllAlgoOrders(cancel) => cancel.account,
+        Command::SetCountdown(set) => set.account,
         Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)

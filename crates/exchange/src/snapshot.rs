@@ -24,7 +24,7 @@ use crate::snapshot_algos::AlgosRecord;
 use crate::snapshot_futures::FuturesRecord;
 use crate::sources::Source;
 
-/// The newest version, for algo orders: what is theirs, behind its length in bytes, and then the rest as one of the others.
+/// The newest version, for algo orders and countdowns: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const ALGOS_VERSION: u8 = 8;
 /// The version for contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const CONTRACTS_VERSION: u8 = 6;

@@ -1,21 +1,30 @@
-//! What a snapshot has of algo orders: nothing where there never was one, so that such a state has the bytes that it always had.
+//! What a snapshot has of algo orders, and of countdowns: nothing where there never was one, so that such a state has the bytes that it always had.
 
 use codec::{coded_enum, coded_struct};
-use model::{AlgoId, AlgoOrder, MarketId, OrderId, Reject, WaitingOrder, WorkingPrice};
+use model::{AccountId, AlgoId, AlgoOrder, MarketId, OrderId, Reject, TimeNs, WaitingOrder, WorkingPrice};
 
 use crate::Partition;
 use crate::algo_book::{AlgoList, Heard, Sees};
 use crate::snapshot::SnapshotError;
 
-/// Everything of algo orders.
+/// Everything of what waits for a price, or for a time.
 #[derive(Default, PartialEq, Eq)]
 pub struct AlgosRecord {
     given: u64,
     waiting: Vec<AlgoOrder>,
     lists: Vec<ListRecord>,
     asked: Vec<(OrderId, AlgoId)>,
+    countdowns: Vec<CountdownRecord>,
 }
-coded_struct!(AlgosRecord { given, waiting, lists, asked });
+coded_struct!(AlgosRecord { given, waiting, lists, asked, countdowns });
+
+#[derive(PartialEq, Eq)]
+struct CountdownRecord {
+    account: AccountId,
+    market: MarketId,
+    fires_ns: TimeNs,
+}
+coded_struct!(CountdownRecord { account, market, fires_ns });
 
 #[derive(PartialEq, Eq)]
 struct ListRecord {
@@ -35,6 +44,7 @@ coded_enum!(Heard, "what a list of algo orders was told" {
 impl Partition {
     pub(crate) fn algos_record(&self) -> AlgosRecord {
         let algos = &self.accounts.futures.algos;
+        let countdowns = self.accounts.futures.countdowns.all();
         let lists = algos.lists.iter().map(|(sees, list)| ListRecord {
             market: sees.market,
             working_price: sees.working_price,
@@ -47,6 +57,9 @@ impl Partition {
             waiting: algos.waiting.values().copied().collect(),
             lists: lists.collect(),
             asked: algos.asked.iter().map(|(order, algo)| (*order, *algo)).collect(),
+            countdowns: countdowns
+                .map(|(account, market, fires_ns)| CountdownRecord { account, market, fires_ns })
+                .collect(),
         }
     }
 
@@ -59,6 +72,11 @@ impl Partition {
             let asset = catalog.market(order.market)?.quote;
             accounts.take_contract_seat(order.account, order.market, asset);
             accounts.futures.algos.know(order);
+        }
+        for CountdownRecord { account, market, fires_ns } in record.countdowns {
+            accounts.account(account)?;
+            catalog.contract(market).ok_or(Reject::NotContract { market })?;
+            accounts.futures.countdowns.set(account, market, Some(fires_ns));
         }
         let algos = &mut accounts.futures.algos;
         algos.given = record.given;

@@ -99,6 +99,8 @@ pub enum Command {
     CancelAlgoOrder(CancelAlgoOrder),
     /// Cancels all of an account that wait at one contract.
     CancelAllAlgoOrders(CancelAllAlgoOrders),
+    /// Has an account's orders at a contract cancelled after a while, or not any more.
+    SetCountdown(SetCountdown),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -167,6 +169,20 @@ pub struct ChangeLeverage {
     pub market: MarketId,
     /// From 1 to what the bracket of the position allows.
     pub leverage: u16,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Has all orders of an account at a contract cancelled when so much time has passed without another such command. Its algo orders
+/// stay: they protect positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetCountdown {
+    /// Whose orders.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// From now on, in nanoseconds; 0 stops the one that runs.
+    pub countdown_ns: u64,
     /// Refused when it is sequenced later than this.
     pub valid_until_ns: TimeNs,
 }
@@ -527,6 +543,7 @@ impl Command {
             Self::PlaceAlgoOrder(_) => "place_algo_order",
             Self::CancelAlgoOrder(_) => "cancel_algo_order",
             Self::CancelAllAlgoOrders(_) => "cancel_all_algo_orders",
+            Self::SetCountdown(_) => "set_countdown",
         }
     }
 
@@ -544,6 +561,7 @@ impl Command {
             Self::PlaceAlgoOrder(place) => place.valid_until_ns,
             Self::CancelAlgoOrder(cancel) => cancel.valid_until_ns,
             Self::CancelAllAlgoOrders(cancel) => cancel.valid_until_ns,
+            Self::SetCountdown(set) => set.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

@@ -281,6 +281,22 @@ pub enum Event {
     AlgoOrderTriggered(AlgoOrderTriggered),
     /// An algo order has come to nothing.
     AlgoOrderEnded(Box<AlgoOrderEnded>),
+    /// An account has said when its orders at a contract are cancelled.
+    CountdownSet {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// With the first command at or behind this time; `None` when they are not.
+        fires_ns: Option<TimeNs>,
+    },
+    /// That time has come: the orders are cancelled, which is told of each.
+    CountdownFired {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+    },
 }
 
 impl Event {

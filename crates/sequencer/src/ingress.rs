@@ -180,6 +180,7 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::PlaceAlgoOrder(place) => place.account,
         Command::CancelAlgoOrder(cancel) => cancel.account,
         Command::CancelAllAlgoOrders(cancel) => cancel.account,
+        Command::SetCountdown(set) => set.account,
         Command::RegisterSource(register) => {
             let named = register.partition;
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };

@@ -213,6 +213,8 @@ impl Fold {
                 | Event::AlgoOrderTracks(_)
                 | Event::AlgoOrderTriggered(_)
                 | Event::AlgoOrderEnded(_)
+                | Event::CountdownSet { .. }
+                | Event::CountdownFired { .. }
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
                 | Event::FundingSettled(_)
@@ -337,6 +339,8 @@ impl Fold {
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)
             | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

@@ -429,6 +429,8 @@ impl Views {
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)
             | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }

@@ -62,7 +62,7 @@ variants! {
         AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
-        PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders,
+        PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders, SetCountdown,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -74,7 +74,7 @@ variants! {
         ContractAdded, FundsMoved, ContractOrderAccepted, ContractFilled, LeverageChanged, MarkPriceChanged, IndexPriceSet,
         FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
         DebtCovered,
-        AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded,
+        AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded, CountdownSet, CountdownFired,
     }
     AlgoTrigger { Reaches, Trails }
     AlgoPlaces { Order, ClosesPosition }

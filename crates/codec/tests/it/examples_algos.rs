@@ -1,10 +1,10 @@
-//! As `examples`, of orders that wait for a price of a contract.
+//! As `examples`, of what waits for a price of a contract, or for a time.
 
 use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered,
     AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, Event, MarketId,
-    OrderId, OrderKind, PlaceAlgoOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, Text, TimeNs,
-    TriggerKind, WorkingPrice,
+    OrderId, OrderKind, PlaceAlgoOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetCountdown, Side,
+    Text, TimeNs, TriggerKind, WorkingPrice,
 };
 
 const ACCOUNT: AccountId = AccountId(7);
@@ -68,6 +68,12 @@ pub fn commands() -> Vec<Command> {
             market: MARKET,
             valid_until_ns: TimeNs(266),
         }),
+        Command::SetCountdown(SetCountdown {
+            account: ACCOUNT,
+            market: MARKET,
+            countdown_ns: 270,
+            valid_until_ns: TimeNs(271),
+        }),
     ]
 }
 
@@ -95,6 +101,8 @@ pub fn events() -> Vec<Event> {
             order: OrderId(269),
         }),
         Event::AlgoOrderEnded(Box::new(AlgoOrderEnded { algo, account, market, reason: end_reasons()[4] })),
+        Event::CountdownSet { account, market, fires_ns: Some(TimeNs(272)) },
+        Event::CountdownFired { account, market },
     ]
 }
 

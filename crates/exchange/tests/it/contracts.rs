@@ -10,7 +10,8 @@ use model::{
     CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms, CreateAccount,
     Deposit, Event, IndexSource, MarketId, MarketTerms, MoveFunds, OrderId, OrderKind, OrderRef, PartitionId,
     PlaceAlgoOrder, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention,
-    SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
+    SetCountdown, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet,
+    WorkingPrice,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -86,6 +87,11 @@ pub enum Step {
         who: u64,
         market: MarketId,
     },
+    CountsDown {
+        who: u64,
+        market: MarketId,
+        seconds: u64,
+    },
     /// Index prices move by so many thousandths, and a second passes.
     Jump {
         market: MarketId,
@@ -148,7 +154,7 @@ fn places() -> impl Strategy<Value = AlgoPlaces> {
     ];
     prop_oneof![
         4 => (kind, prop::bool::weighted(0.3)).prop_map(|(kind, reduce_only)| AlgoPlaces::Order { kind, reduce_only }),
-        2 => Just(AlgoPlaces::ClosesPosition),
+        3 => Just(AlgoPlaces::ClosesPosition),
     ]
 }
 
@@ -160,14 +166,14 @@ fn algo_name(called: u8) -> ClientOrderId {
 fn waits(who: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Step> {
     let by = (prop_oneof![Just(WorkingPrice::Contract), Just(WorkingPrice::Mark)], prop::bool::weighted(0.2));
     (who, market(), side(), trigger(), places(), by, 0_u8..12).prop_map(
-        |(who, market, side, trigger, places, by, called)| Step::Waits {
-            who,
-            market,
-            side,
-            trigger,
-            places,
-            by,
-            called,
+        |(who, market, side, trigger, mut places, mut by, called)| {
+            // Few that may not be.
+            if matches!(trigger, AlgoTrigger::Trails { .. }) && called != 0 {
+                let kind = OrderKind::Market { qty_lots: QtyLots(i64::from(called) * 20) };
+                places = AlgoPlaces::Order { kind, reduce_only: called % 3 == 0 };
+                by.1 = false;
+            }
+            Step::Waits { who, market, side, trigger, places, by, called }
         },
     )
 }
@@ -196,6 +202,7 @@ fn step() -> impl Strategy<Value = Step> {
         30 => waits(who.clone()),
         2 => (who.clone(), 0_u8..6).prop_map(|(who, called)| Step::CancelAlgo { who, called }),
         1 => (who.clone(), market()).prop_map(|(who, market)| Step::CancelAlgos { who, market }),
+        2 => (who.clone(), market(), 0_u64..4).prop_map(|(who, market, seconds)| Step::CountsDown { who, market, seconds }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
         12 => (market(), jump).prop_map(|(market, by)| Step::Jump { market, by }),
@@ -405,6 +412,10 @@ impl Step {
                     valid_until_ns,
                 })))
             }
+            Self::CountsDown { who, market, seconds } => {
+                let (account, countdown_ns) = (AccountId(who), seconds * SECOND);
+                at_once(Command::SetCountdown(SetCountdown { account, market, countdown_ns, valid_until_ns }))
+            }
             Self::CancelAlgo { who, called } => {
                 let algo = match algo_name(called) {
                     ClientOrderId::EMPTY => AlgoRef::Id(AlgoId(u64::from(called))),
@@ -517,6 +528,8 @@ fn random_traders_reach_everything() {
         "AlgoPositionGone",
         "AlgoRefused",
         "ClosesAlready",
+        "CountdownFired",
+        "CountdownSet",
         "DuplicateClientOrderId",
         "WouldTrigger",
         "Bankrupt",

@@ -149,6 +149,7 @@ impl Cluster {
             Command::PlaceAlgoOrder(place) => directory.home(place.account),
             Command::CancelAlgoOrder(cancel) => directory.home(cancel.account),
             Command::CancelAllAlgoOrders(cancel) => directory.home(cancel.account),
+            Command::SetCountdown(set) => directory.home(set.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }

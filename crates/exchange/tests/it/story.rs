@@ -25,6 +25,7 @@
 //! > alice waits to sell 2 @ 94 gtx take 110 protected on BTCUSDT_PERP          > alice waits to sell all market stop 95 on ...
 //! > alice waits to sell 2 market trail 10 from 110 on BTCUSDT_PERP          in thousandths, from an activation price
 //! > alice cancel algo &3          > alice cancel algo my-stop          > alice cancel algos on BTCUSDT_PERP          > algos
+//! > alice counts down 5 on BTCUSDT_PERP                in seconds; 0 stops it
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
 //! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
 //! > at 5                                                the clock, in seconds since the story began
@@ -221,6 +222,10 @@ impl Story {
             "waits" => {
                 assert!(words.take("to"));
                 self.waits(account, words)
+            }
+            "counts" => {
+                assert!(words.take("down"));
+                self.counts_down(account, words)
             }
             "cancel" if words.take("algo") => Self::cancels_algo(account, words),
             "cancel" if words.take("algos") => self.cancels_algos(account, words),

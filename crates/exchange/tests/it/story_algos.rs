@@ -3,9 +3,10 @@
 use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder,
     CancelAllAlgoOrders, ClientOrderId, Command, Event, MarketId, OrderKind, PlaceAlgoOrder, PriceTicks,
-    QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs, TriggerKind, WorkingPrice,
+    QtyLots, SelfTradePrevention, SetCountdown, Side, TimeInForce, TimeNs, TriggerKind, WorkingPrice,
 };
 
+use crate::decimal;
 use crate::story::{Story, Words, name};
 
 /// `&3` or its name.
@@ -100,6 +101,13 @@ impl Story {
         Command::CancelAllAlgoOrders(CancelAllAlgoOrders { account, market, valid_until_ns })
     }
 
+    pub fn counts_down(&mut self, account: AccountId, words: &mut Words<'_>) -> Command {
+        let countdown_ns = u64::try_from(decimal::units(words.next(), 9)).unwrap();
+        assert!(words.take("on"));
+        let (market, valid_until_ns) = (self.market(words.next()), TimeNs::NEVER);
+        Command::SetCountdown(SetCountdown { account, market, countdown_ns, valid_until_ns })
+    }
+
     /// What waits for prices of contracts.
     pub fn algos(&self) -> Vec<String> {
         let waiting: Vec<_> = self.world.partition.algo_orders().collect();
@@ -162,6 +170,19 @@ impl Story {
                     }
                 };
                 format!("&{} {why}", ended.algo)
+            }
+            Event::CountdownSet { account, fires_ns: Some(at), .. } => {
+                format!(
+                    "{}'s orders are cancelled at {} s",
+                    self.name_of(*account),
+                    decimal::text(at.0.into(), 9)
+                )
+            }
+            Event::CountdownSet { account, fires_ns: None, .. } => {
+                format!("{}'s orders are not cancelled", self.name_of(*account))
+            }
+            Event::CountdownFired { account, .. } => {
+                format!("{}'s time has come", self.name_of(*account))
             }
             _ => return None,
         })

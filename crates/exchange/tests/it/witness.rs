@@ -281,6 +281,8 @@ impl Witness {
                 | Event::AlgoOrderTracks(_)
                 | Event::AlgoOrderTriggered(_)
                 | Event::AlgoOrderEnded(_)
+                | Event::CountdownSet { .. }
+                | Event::CountdownFired { .. }
                 | Event::Skipped { .. } => {}
             }
         }

@@ -174,6 +174,8 @@ impl Story {
                 Event::AlgoOrderAccepted(_)
                 | Event::AlgoOrderTracks(_)
                 | Event::AlgoOrderTriggered(_)
+                | Event::CountdownSet { .. }
+                | Event::CountdownFired { .. }
                 | Event::AlgoOrderEnded(_) => lines.extend(self.of_algos(event)),
             }
         }

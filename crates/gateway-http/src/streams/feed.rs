@@ -308,6 +308,8 @@ impl Picking<'_> {
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)
             | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

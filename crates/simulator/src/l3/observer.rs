@@ -141,6 +141,8 @@ impl<'a> Observer<'a> {
                 | Event::AlgoOrderTracks(_)
                 | Event::AlgoOrderTriggered(_)
                 | Event::AlgoOrderEnded(_)
+                | Event::CountdownSet { .. }
+                | Event::CountdownFired { .. }
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
                 | Event::FundingSettled(_)

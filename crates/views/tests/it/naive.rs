@@ -190,6 +190,8 @@ impl Naive {
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)
             | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
             | Event::Skipped { .. } => {}
         }
     }

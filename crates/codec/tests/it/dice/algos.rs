@@ -1,8 +1,8 @@
-//! Random values of orders that wait for a price of a contract.
+//! Random values of what waits for a price of a contract, or for a time.
 
 use model::{
     AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, AlgoPlaces,
-    AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, Event, PlaceAlgoOrder,
+    AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, Event, PlaceAlgoOrder, SetCountdown,
 };
 
 use super::Dice;
@@ -64,6 +64,12 @@ impl Dice<'_> {
                 market: self.market(),
                 valid_until_ns: self.time(),
             }),
+            "SetCountdown" => Command::SetCountdown(SetCountdown {
+                account: self.account(),
+                market: self.market(),
+                countdown_ns: self.u64(),
+                valid_until_ns: self.time(),
+            }),
             other => panic!("throw the dice for {other} too"),
         }
     }
@@ -83,6 +89,11 @@ impl Dice<'_> {
                 self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
                 client_algo_id: self.text(),
             })),
+            "CountdownSet" => {
+                let fires_ns = if self.bool() { Some(self.time()) } else { None };
+                Event::CountdownSet { account, market, fires_ns }
+            }
+            "CountdownFired" => Event::CountdownFired { account, market },
             "AlgoOrderTracks" => {
                 let price_ticks = self.price();
                 Event::AlgoOrderTracks(AlgoOrderTracks { algo, account, market, price_ticks })
