@@ -224,6 +224,7 @@ impl Changes {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

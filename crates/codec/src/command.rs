@@ -4,10 +4,11 @@ use model::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, AssetTerms, Bracket,
     CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm,
     ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource, IpRange,
-    JoinExchange, KeyKind, MarketStatus, MarketTerms, MoveFunds, MoveMarket, OrderAction, OrderCommand,
-    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, RegisterSource, ReplaceMode, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SetCountdown, SetIndexPrice,
-    SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
+    JoinExchange, KeyKind, MarketStatus, MarketTerms, ModifyContractOrder, MoveFunds, MoveMarket,
+    OrderAction, OrderCommand, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, RegisterSource,
+    ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention,
+    SetCountdown, SetIndexPrice, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms, TimeInForce,
+    TriggerKind, Wallet,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -139,6 +140,16 @@ coded_struct!(PlaceContractOrder {
 });
 coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
 coded_struct!(SetCountdown { account, market, countdown_ns, valid_until_ns });
+coded_struct!(ModifyContractOrder {
+    account,
+    market,
+    order,
+    price_ticks,
+    qty_lots,
+    maker_only,
+    self_trade_prevention,
+    valid_until_ns,
+});
 coded_struct!(SetIndexPrice { partition, market, source, price_ticks });
 
 coded_enum!(Command, "a command" {
@@ -181,4 +192,5 @@ coded_enum!(Command, "a command" {
     40 => CancelAlgoOrder(cancel),
     41 => CancelAllAlgoOrders(cancel),
     42 => SetCountdown(set),
+    43 => ModifyContractOrder(modify),
 });

@@ -1,10 +1,11 @@
 //! Events.
 
 use model::{
-    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited,
-    EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
-    MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
-    OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
+    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted,
+    ContractOrderModified, Deposited, EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled,
+    FundsMoved, LevelChanged, Liquidity, MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded,
+    OrderFilled, OrderPrevented, OrderTracks, OrderTriggered, PositionForced, PositionNow, Traded,
+    WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
@@ -100,6 +101,7 @@ coded_struct!(ContractOrderAccepted {
     cause,
     client_order_id,
 });
+coded_struct!(ContractOrderModified { order, account, market, kind, self_trade_prevention });
 coded_struct!(PositionNow { qty_lots, cost, wallet });
 coded_struct!(ContractFilled {
     order,
@@ -175,4 +177,5 @@ coded_enum!(Event, "an event" {
     57 => AlgoOrderEnded(ended),
     58 => CountdownSet { account, market, fires_ns },
     59 => CountdownFired { account, market },
+    60 => ContractOrderModified(modified),
 });

@@ -24,6 +24,7 @@ coded_enum!(ToMarket, "a message to a market" {
     6 => PayFund { amount },
     7 => Carries { carries },
     8 => Winner { partition, winner },
+    15 => Modify { order, account, kind, self_trade_prevention, most_lots },
 });
 coded_enum!(OrderCause, "the cause of an order" { 0 => Owner, 1 => Liquidation });
 coded_struct!(ContractOrder {
@@ -55,6 +56,8 @@ coded_enum!(FromMarket, "a message from a market" {
     8 => Transferred { prevented_match, side, liquidity, counter_order, price_ticks, qty_lots },
     9 => Tracks { price_ticks },
     10 => Triggered { price_ticks, missing },
+    15 => Modified { kind, self_trade_prevention, left_lots },
+    16 => ModifyRefused { reject },
 });
 coded_enum!(Notice, "a notice" {
     0 => AssetListed(terms),

@@ -97,4 +97,5 @@ coded_enum!(Reject, "a reject" {
     62 => LosesTooMuch { worst_ticks },
     73 => AlgoCombination,
     74 => ClosesAlready { algo },
+    75 => BeingModified,
 });

@@ -106,6 +106,7 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::LosesTooMuch { .. }
         | Reject::AlgoCombination
         | Reject::ClosesAlready { .. }
+        | Reject::BeingModified
         | Reject::DepositLimit { .. } => ApiError::new(-1130, reject.to_string()),
     }
 }

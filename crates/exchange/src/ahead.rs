@@ -172,6 +172,7 @@ fn need(command: &Command) -> Need<'_> {
         | Command::CancelAlgoOrder(_)
         | Command::CancelAllAlgoOrders(_)
         | Command::SetCountdown(_)
+        | Command::ModifyContractOrder(_)
         | Command::Continue => Need::Nothing,
     }
 }

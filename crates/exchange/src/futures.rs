@@ -19,6 +19,7 @@ use crate::algo_book::Algos;
 use crate::catalog::Catalog;
 use crate::countdown::Countdowns;
 use crate::liquidation::{Liquidation, Ranking};
+use crate::modify_contract::Modifications;
 use crate::open_orders::{OpenOrders, SeatSlot};
 
 /// What an account has at a contract.
@@ -168,6 +169,8 @@ pub struct Futures {
     pub ranking: Option<Ranking>,
     /// What waits for a price.
     pub algos: Algos,
+    /// Orders whose markets have not answered to a modification.
+    pub modifying: Modifications,
     /// What waits for a time.
     pub countdowns: Countdowns,
 }

@@ -108,7 +108,7 @@ pub struct Holders {
 
 impl Holders {
     /// The quantity that an order of this side would close; zero where it would open.
-    fn closable(&self, account: AccountId, side: Side) -> QtyLots {
+    pub fn closable(&self, account: AccountId, side: Side) -> QtyLots {
         let held = self.quantities.of(account);
         match side {
             Side::Buy => (-held).max(QtyLots::ZERO),
@@ -375,6 +375,7 @@ impl Desk<'_> {
             | ToMarket::Cancel { .. }
             | ToMarket::Amend { .. }
             | ToMarket::Held { .. }
+            | ToMarket::Modify { .. }
             | ToMarket::PlaceContract(_) => unreachable!("books are asked elsewhere"),
         }
     }

@@ -39,6 +39,7 @@ mod liquidation;
 mod mark_price;
 mod market;
 mod messages;
+mod modify_contract;
 mod open_orders;
 mod partition;
 mod place;

@@ -234,6 +234,9 @@ impl Markets {
             }
             ToMarket::Held { order, held } => desk.held(order, held),
             ToMarket::PlaceContract(ref place) => desk.place_contract(place),
+            ToMarket::Modify { order, account, kind, self_trade_prevention, most_lots } => {
+                desk.modify((order, account), kind, self_trade_prevention, most_lots);
+            }
             ToMarket::TakeOver { .. }
             | ToMarket::PayFund { .. }
             | ToMarket::Carries { .. }
@@ -317,14 +320,23 @@ impl Desk<'_> {
         let kind = place.kind;
         self.tell(account, order.order, FromMarket::Accepted { kind, side, self_trade_prevention });
 
-        let mut incoming = self.incoming(&place);
+        if self.work_contract(&place, order.worst_ticks) && reduce_only {
+            self.rests_to_reduce(account, order.order);
+        }
+    }
+
+    /// An order enters the book of a contract: it trades, no further than to `worst_ticks`, and rests or ends. True where it rests.
+    pub fn work_contract(&mut self, place: &PlaceMessage, worst_ticks: PriceTicks) -> bool {
+        let PlaceMessage { order, account, side, .. } = *place;
+        let mut incoming = self.incoming(place);
         incoming.worst_ticks = match side {
-            Side::Buy => incoming.worst_ticks.min(order.worst_ticks),
-            Side::Sell => incoming.worst_ticks.max(order.worst_ticks),
+            Side::Buy => incoming.worst_ticks.min(worst_ticks),
+            Side::Sell => incoming.worst_ticks.max(worst_ticks),
         };
         if incoming.remainder == Remainder::NoneAllowed && !self.fills_without_reducing(&incoming) {
             let reason = EndReason::Expired(ExpiryReason::UnfilledFok);
-            return self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });
+            self.tell(account, order, FromMarket::Ended { reason, replacement: None });
+            return false;
         }
         let outcome = loop {
             let outcome = self.listed.book.place(self.orders, &incoming, self.reports);
@@ -342,10 +354,9 @@ impl Desk<'_> {
         };
         if !outcome.rests {
             let reason = end_reason(&place.kind, &incoming, &outcome);
-            self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });
-        } else if reduce_only {
-            self.rests_to_reduce(account, order.order);
+            self.tell(account, order, FromMarket::Ended { reason, replacement: None });
         }
+        outcome.rests
     }
 
     /// Whether the orders that do not only reduce fill an order: those that do may be smaller when their turn comes.

@@ -191,6 +191,7 @@ impl Partition {
             Command::PlaceAlgoOrder(place) => accounts.place_algo(catalog, place, events),
             Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
             Command::CancelAllAlgoOrders(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
+            Command::ModifyContractOrder(modify) => accounts.modify_contract(catalog, modify, mail),
             Command::SetCountdown(set) => accounts.set_countdown(catalog, set, self.time_ns, events),
             Command::Continue => Ok(()),
             Command::Tick => {
@@ -558,6 +559,7 @@ fn owner(command: &Command) -> AccountId {
         Command::CancelAlgoOrder(cancel) => cancel.account,
         Command::CancelAllAlgoOrders(cancel) => cancel.account,
         Command::SetCountdown(set) => set.account,
+        Command::ModifyContractOrder(modify) => modify.account,
         Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)

@@ -22,6 +22,15 @@ pub enum Filters {
     Waived,
 }
 
+/// An order, as far as margin depends on it.
+#[derive(Clone, Copy)]
+pub struct Weighed {
+    pub side: Side,
+    pub limit: Option<PriceTicks>,
+    pub qty: QtyLots,
+    pub reduce_only: bool,
+}
+
 impl Accounts {
     pub fn place_contract(
         &mut self,
@@ -70,34 +79,10 @@ impl Accounts {
             return Err(Reject::InLiquidation);
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
-        let mark = self.futures.mark(market);
         let stake = &self.futures.open.seat(seat).stake;
-        let mut reserve = Reserve::none(qty);
-        if !place.reduce_only {
-            let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
-            let price = kind.price_ticks().unwrap_or(value_ticks);
-            let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
-            let loss_ticks =
-                if is_worse { PriceTicks((price - mark).0.saturating_abs()) } else { PriceTicks::ZERO };
-            reserve = Reserve { value_ticks, loss_ticks, left_lots: qty };
-        }
-        // What it may lose at once beside what it takes.
-        let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
-        let reserved = stake.reserved.with(terms, side, without_loss, qty);
-        let may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
-        let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
-        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
-        let worst_ticks = match side {
-            Side::Buy => mark + ticks,
-            Side::Sell => (mark - ticks).max(PriceTicks(1)),
-        };
-        let is_beyond = |price: PriceTicks| match side {
-            Side::Buy => worst_ticks < price,
-            Side::Sell => price < worst_ticks,
-        };
-        if kind.price_ticks().is_some_and(is_beyond) {
-            return Err(Reject::LosesTooMuch { worst_ticks });
-        }
+        let weighed = Weighed { side, limit: kind.price_ticks(), qty, reduce_only: place.reduce_only };
+        let (reserve, worst_ticks) =
+            self.weigh(catalog, (market, terms, contract), stake, stake.reserved, weighed)?;
 
         let order = self.next_order;
         self.next_order = order.next();
@@ -119,6 +104,48 @@ impl Accounts {
             }),
         );
         Ok(order)
+    }
+
+    /// What an order reserves beside what others do at its contract, and beyond which price it would lose more at once than its
+    /// account can bear. Refused where there is too little for it.
+    pub fn weigh(
+        &self,
+        catalog: &Catalog,
+        (market, terms, contract): (MarketId, &MarketTerms, &ContractTerms),
+        stake: &Stake,
+        others: Reserved,
+        order: Weighed,
+    ) -> Result<(Reserve, PriceTicks), Reject> {
+        let Weighed { side, limit, qty, reduce_only } = order;
+        let last = self.reference_prices[usize::try_from(market.0).expect("markets fit into memory")];
+        let mark = self.futures.mark(market);
+        let mut reserve = Reserve::none(qty);
+        if !reduce_only {
+            let value_ticks = order_price(side, limit, terms.reference(last), mark);
+            let price = limit.unwrap_or(value_ticks);
+            let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
+            let loss_ticks =
+                if is_worse { PriceTicks((price - mark).0.saturating_abs()) } else { PriceTicks::ZERO };
+            reserve = Reserve { value_ticks, loss_ticks, left_lots: qty };
+        }
+        // What it may lose at once beside what it takes.
+        let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
+        let reserved = others.with(terms, side, without_loss, qty);
+        let may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
+        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
+        let worst_ticks = match side {
+            Side::Buy => mark + ticks,
+            Side::Sell => (mark - ticks).max(PriceTicks(1)),
+        };
+        let is_beyond = |price: PriceTicks| match side {
+            Side::Buy => worst_ticks < price,
+            Side::Sell => price < worst_ticks,
+        };
+        if limit.is_some_and(is_beyond) {
+            return Err(Reject::LosesTooMuch { worst_ticks });
+        }
+        Ok((reserve, worst_ticks))
     }
 
     /// Whether an account may have all these orders beside its position. What takes no more margin than before is always allowed.

@@ -143,6 +143,14 @@ impl Accounts {
                     released: Amount::ZERO,
                 }));
             }
+            FromMarket::Modified { kind, self_trade_prevention, left_lots } => {
+                let slot = open();
+                let now = (kind, self_trade_prevention, left_lots);
+                self.modified(terms, (account, market, slot), now, events);
+            }
+            FromMarket::ModifyRefused { reject } => {
+                self.modification_refused(terms, account, found, reject, events);
+            }
             FromMarket::Transferred { .. } | FromMarket::Tracks { .. } | FromMarket::Triggered { .. } => {
                 unreachable!("contracts have no such orders")
             }
@@ -259,6 +267,7 @@ impl Accounts {
     /// Ends an order: what is reserved for the rest of it comes free.
     fn close_contract_order(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) {
         let wallet = self.wallet_of(slot);
+        self.end_modification(terms, slot);
         self.release(terms, slot, self.futures.open.order(slot).held.left_lots);
         self.futures.open.remove(slot);
         self.futures.resume(wallet);

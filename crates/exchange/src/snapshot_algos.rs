@@ -1,13 +1,15 @@
-//! What a snapshot has of algo orders, and of countdowns: nothing where there never was one, so that such a state has the bytes that it always had.
+//! What a snapshot has of algo orders, of countdowns, and of orders that are being modified: nothing where there never was one, so that such a state has the bytes that it always had.
 
 use codec::{coded_enum, coded_struct};
 use model::{AccountId, AlgoId, AlgoOrder, MarketId, OrderId, Reject, TimeNs, WaitingOrder, WorkingPrice};
 
 use crate::Partition;
 use crate::algo_book::{AlgoList, Heard, Sees};
+use crate::futures::Reserve;
+use crate::modify_contract::Modifying;
 use crate::snapshot::SnapshotError;
 
-/// Everything of what waits for a price, or for a time.
+/// Everything of what waits: for a price, for a time, for a market.
 #[derive(Default, PartialEq, Eq)]
 pub struct AlgosRecord {
     given: u64,
@@ -15,8 +17,17 @@ pub struct AlgosRecord {
     lists: Vec<ListRecord>,
     asked: Vec<(OrderId, AlgoId)>,
     countdowns: Vec<CountdownRecord>,
+    modifying: Vec<ModifyingRecord>,
 }
-coded_struct!(AlgosRecord { given, waiting, lists, asked, countdowns });
+coded_struct!(AlgosRecord { given, waiting, lists, asked, countdowns, modifying });
+
+#[derive(PartialEq, Eq)]
+struct ModifyingRecord {
+    order: OrderId,
+    reserve: Reserve,
+    reject: Option<Reject>,
+}
+coded_struct!(ModifyingRecord { order, reserve, reject });
 
 #[derive(PartialEq, Eq)]
 struct CountdownRecord {
@@ -45,6 +56,10 @@ impl Partition {
     pub(crate) fn algos_record(&self) -> AlgosRecord {
         let algos = &self.accounts.futures.algos;
         let countdowns = self.accounts.futures.countdowns.all();
+        let modifying = self.accounts.futures.modifying.iter().map(|(order, modifying)| {
+            let Modifying { reserve, reject } = *modifying;
+            ModifyingRecord { order: *order, reserve, reject }
+        });
         let lists = algos.lists.iter().map(|(sees, list)| ListRecord {
             market: sees.market,
             working_price: sees.working_price,
@@ -60,6 +75,7 @@ impl Partition {
             countdowns: countdowns
                 .map(|(account, market, fires_ns)| CountdownRecord { account, market, fires_ns })
                 .collect(),
+            modifying: modifying.collect(),
         }
     }
 
@@ -77,6 +93,15 @@ impl Partition {
             accounts.account(account)?;
             catalog.contract(market).ok_or(Reject::NotContract { market })?;
             accounts.futures.countdowns.set(account, market, Some(fires_ns));
+        }
+        for ModifyingRecord { order, reserve, reject } in record.modifying {
+            let slot = accounts.futures.open.find(order).ok_or(Reject::OrderGone { order })?;
+            let open = accounts.futures.open.order(slot);
+            let (side, seat) = (open.side(), open.seat);
+            let terms = catalog.market(accounts.futures.open.seat(seat).market)?;
+            let stake = &mut accounts.futures.open.seat_mut(seat).stake;
+            stake.reserved = stake.reserved.with(terms, side, reserve, reserve.left_lots);
+            accounts.futures.modifying.insert(order, Modifying { reserve, reject });
         }
         let algos = &mut accounts.futures.algos;
         algos.given = record.given;

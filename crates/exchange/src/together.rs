@@ -221,6 +221,7 @@ impl<'a> Together<'a> {
                         body:
                             ToMarket::Cancel { order, .. }
                             | ToMarket::Amend { order, .. }
+                            | ToMarket::Modify { order, .. }
                             | ToMarket::Held { order, .. },
                         ..
                     }

@@ -208,6 +208,7 @@ impl From<Reject> for AdminError {
             | Reject::ContractStays
             | Reject::LivesElsewhere { .. }
             | Reject::ClosesAlready { .. }
+            | Reject::BeingModified
             | Reject::LosesTooMuch { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::AlgoCombination

@@ -101,6 +101,8 @@ pub enum Command {
     CancelAllAlgoOrders(CancelAllAlgoOrders),
     /// Has an account's orders at a contract cancelled after a while, or not any more.
     SetCountdown(SetCountdown),
+    /// Gives an order at a contract another price or another quantity.
+    ModifyContractOrder(ModifyContractOrder),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -169,6 +171,29 @@ pub struct ChangeLeverage {
     pub market: MarketId,
     /// From 1 to what the bracket of the position allows.
     pub leverage: u16,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Gives an order that rests at a contract another price or another quantity. It keeps its number, and its place only where
+/// nothing but its quantity changes, and that to less; otherwise it trades as one that has just come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModifyContractOrder {
+    /// Whose order.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which one.
+    pub order: OrderRef,
+    /// Its new price; the old one where that stays.
+    pub price_ticks: PriceTicks,
+    /// Its new total quantity, what has traded included; the old one where that stays. With no more than has traded it ends.
+    pub qty_lots: QtyLots,
+    /// It only ever rests (GTX): refused when it would trade at once. What it was placed with is not remembered.
+    pub maker_only: bool,
+    /// What happens when it meets its owner's own: one of the two expires, or both, or neither. What it was placed with is not
+    /// remembered.
+    pub self_trade_prevention: SelfTradePrevention,
     /// Refused when it is sequenced later than this.
     pub valid_until_ns: TimeNs,
 }
@@ -544,6 +569,7 @@ impl Command {
             Self::CancelAlgoOrder(_) => "cancel_algo_order",
             Self::CancelAllAlgoOrders(_) => "cancel_all_algo_orders",
             Self::SetCountdown(_) => "set_countdown",
+            Self::ModifyContractOrder(_) => "modify_contract_order",
         }
     }
 
@@ -562,6 +588,7 @@ impl Command {
             Self::CancelAlgoOrder(cancel) => cancel.valid_until_ns,
             Self::CancelAllAlgoOrders(cancel) => cancel.valid_until_ns,
             Self::SetCountdown(set) => set.valid_until_ns,
+            Self::ModifyContractOrder(modify) => modify.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

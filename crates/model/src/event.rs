@@ -297,6 +297,8 @@ pub enum Event {
         /// At which contract.
         market: MarketId,
     },
+    /// An order at a contract has another price or another quantity: execution type AMENDMENT. What it trades by that is told behind.
+    ContractOrderModified(ContractOrderModified),
 }
 
 impl Event {
@@ -314,6 +316,7 @@ impl Event {
             Self::LevelChanged(changed) => Some(changed.market),
             Self::ContractOrderAccepted(accepted) => Some(accepted.market),
             Self::ContractFilled(filled) => Some(filled.market),
+            Self::ContractOrderModified(modified) => Some(modified.market),
             _ => None,
         }
     }
@@ -353,6 +356,21 @@ pub struct ContractOrderAccepted {
     pub cause: OrderCause,
     /// The owner's name for it.
     pub client_order_id: ClientOrderId,
+}
+
+/// An order at a contract has another price or another quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractOrderModified {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// What it is now, with its total quantity, what has traded included.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
 }
 
 /// A position and its wallet, as something has left them.

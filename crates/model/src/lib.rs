@@ -23,16 +23,16 @@ pub use batch::EventBatch;
 pub use command::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
     CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
-    JoinExchange, KeyKind, MoveFunds, MoveMarket, OrderRef, PlaceContractOrder, PlaceOrder, ReplaceMode,
-    ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SetCountdown, SetIndexPrice,
-    SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
+    JoinExchange, KeyKind, ModifyContractOrder, MoveFunds, MoveMarket, OrderRef, PlaceContractOrder,
+    PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced,
+    SetCountdown, SetIndexPrice, SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
 };
 pub use contract::{Bracket, ContractTerms, ContractTermsError, IndexSource};
 pub use event::{
-    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited, EndReason,
-    Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
-    MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
-    OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
+    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, ContractOrderModified,
+    Deposited, EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged,
+    Liquidity, MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented,
+    OrderTracks, OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 pub use ip_range::{IpRange, IpRangeError};
 pub use message::{

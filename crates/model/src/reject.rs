@@ -282,6 +282,8 @@ pub enum Reject {
     },
     /// An algo order that trails places a market order and has no price protection; one that closes a position does not trail.
     AlgoCombination,
+    /// The order is being modified: wait until it is.
+    BeingModified,
     /// An algo order waits already that closes this position at a price of this sort.
     ClosesAlready {
         /// Which one.
@@ -431,6 +433,7 @@ impl fmt::Display for Reject {
             Self::ClosesAlready { algo } => {
                 write!(out, "algo order {algo} closes this position already")
             }
+            Self::BeingModified => write!(out, "the order is being modified"),
             Self::ContractStays => write!(out, "a contract stays in the partition where it was listed"),
         }
     }

@@ -181,6 +181,7 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::CancelAlgoOrder(cancel) => cancel.account,
         Command::CancelAllAlgoOrders(cancel) => cancel.account,
         Command::SetCountdown(set) => set.account,
+        Command::ModifyContractOrder(modify) => modify.account,
         Command::RegisterSource(register) => {
             let named = register.partition;
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };

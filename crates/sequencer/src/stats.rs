@@ -320,6 +320,7 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::LosesTooMuch { .. } => "loses_too_much",
         Reject::AlgoCombination => "algo_combination",
         Reject::ClosesAlready { .. } => "closes_already",
+        Reject::BeingModified => "being_modified",
     }
 }
 

@@ -265,6 +265,7 @@ impl Expected {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

@@ -215,6 +215,7 @@ impl Fold {
                 | Event::AlgoOrderEnded(_)
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
+                | Event::ContractOrderModified(_)
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
                 | Event::FundingSettled(_)
@@ -341,6 +342,7 @@ impl Fold {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

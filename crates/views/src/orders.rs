@@ -5,10 +5,10 @@
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use hashbrown::HashTable;
 use model::{
-    AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, EndReason, ExpiryReason,
-    MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded, OrderFilled, OrderId,
-    OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots, SelfTradePrevention, Side,
-    TimeInForce, TimeNs, Trigger,
+    AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, ContractOrderModified,
+    EndReason, ExpiryReason, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded,
+    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots,
+    SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
 };
 
 use crate::ViewSettings;
@@ -54,7 +54,7 @@ pub struct Order {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
-    /// What kind, as it was accepted; after an amendment its quantity is that of `qty_lots`.
+    /// What kind, as it was accepted, or modified at a contract; after an amendment its quantity is that of `qty_lots`.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
@@ -346,6 +346,17 @@ impl Orders {
             tracks_ns: TimeNs(0),
             named: true,
         });
+    }
+
+    pub(crate) fn contract_modified(&mut self, modified: &ContractOrderModified, time_ns: TimeNs) {
+        let slot = self.open_slot(modified.order);
+        let order = &mut self.slab[slot];
+        order.kind = modified.kind;
+        order.self_trade_prevention = modified.self_trade_prevention;
+        order.qty_lots = modified.kind.qty_lots().expect("an order at a contract has a quantity");
+        order.amends = order.amends.saturating_add(1);
+        order.updated_ns = time_ns;
+        order.check();
     }
 
     pub(crate) fn contract_filled(&mut self, filled: &ContractFilled, terms: &MarketTerms, time_ns: TimeNs) {

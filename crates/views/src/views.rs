@@ -431,6 +431,7 @@ impl Views {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::ContractOrderModified(_)
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
@@ -445,6 +446,7 @@ impl Views {
             Event::Traded(traded) => self.traded(traded),
             Event::ContractOrderAccepted(accepted) => orders.contract_accepted(accepted, time_ns),
             Event::ContractFilled(filled) => orders.contract_filled(filled, terms, time_ns),
+            Event::ContractOrderModified(modified) => orders.contract_modified(modified, time_ns),
             Event::OrderPrevented(prevented) => {
                 orders.prevented(prevented, terms, time_ns);
             }

@@ -63,6 +63,7 @@ variants! {
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
         PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders, SetCountdown,
+        ModifyContractOrder,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -75,6 +76,7 @@ variants! {
         FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
         DebtCovered,
         AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded, CountdownSet, CountdownFired,
+        ContractOrderModified,
     }
     AlgoTrigger { Reaches, Trails }
     AlgoPlaces { Order, ClosesPosition }
@@ -93,7 +95,7 @@ variants! {
         BadContract, IsContract, NotContract, NotAtContracts, InsufficientMargin, PositionTooLarge, TooManyLots,
         NothingToReduce, LeverageOutOfRange, InLiquidation, UnknownIndexSource, WalletShort, ContractStays, LivesElsewhere,
         LosesTooMuch,
-        AlgoCombination, ClosesAlready,
+        AlgoCombination, ClosesAlready, BeingModified,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -572,6 +574,7 @@ pub fn later_messages() -> Vec<(&'static str, Message)> {
         ),
     ];
     messages.extend(examples_contracts::messages(market_terms(), order_kinds().remove(0)));
+    messages.extend(examples_algos::messages());
     messages
 }
 

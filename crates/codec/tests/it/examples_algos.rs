@@ -2,9 +2,10 @@
 
 use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered,
-    AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, Event, MarketId,
-    OrderId, OrderKind, PlaceAlgoOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetCountdown, Side,
-    Text, TimeNs, TriggerKind, WorkingPrice,
+    AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, ContractOrderModified,
+    Event, FromMarket, Letter, MarketId, Message, ModifyContractOrder, OrderId, OrderKind, OrderRef,
+    PlaceAlgoOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetCountdown, Side, Text, TimeNs,
+    ToMarket, TriggerKind, WorkingPrice,
 };
 
 const ACCOUNT: AccountId = AccountId(7);
@@ -74,6 +75,16 @@ pub fn commands() -> Vec<Command> {
             countdown_ns: 270,
             valid_until_ns: TimeNs(271),
         }),
+        Command::ModifyContractOrder(ModifyContractOrder {
+            account: ACCOUNT,
+            market: MARKET,
+            order: OrderRef::Id(OrderId(273)),
+            price_ticks: PriceTicks(274),
+            qty_lots: QtyLots(275),
+            maker_only: true,
+            self_trade_prevention: SelfTradePrevention::ExpireMaker,
+            valid_until_ns: TimeNs(276),
+        }),
     ]
 }
 
@@ -103,9 +114,40 @@ pub fn events() -> Vec<Event> {
         Event::AlgoOrderEnded(Box::new(AlgoOrderEnded { algo, account, market, reason: end_reasons()[4] })),
         Event::CountdownSet { account, market, fires_ns: Some(TimeNs(272)) },
         Event::CountdownFired { account, market },
+        Event::ContractOrderModified(ContractOrderModified {
+            order: OrderId(277),
+            account,
+            market,
+            kind: kind(),
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+        }),
     ]
 }
 
 pub fn rejects() -> Vec<Reject> {
-    vec![Reject::AlgoCombination, Reject::ClosesAlready { algo: ALGO }]
+    vec![Reject::AlgoCombination, Reject::ClosesAlready { algo: ALGO }, Reject::BeingModified]
+}
+
+fn kind() -> OrderKind {
+    OrderKind::LimitMaker { price_ticks: PriceTicks(278), qty_lots: QtyLots(279) }
+}
+
+pub fn messages() -> Vec<(&'static str, Message)> {
+    let (account, market, order) = (ACCOUNT, MARKET, OrderId(280));
+    let self_trade_prevention = SelfTradePrevention::ExpireBoth;
+    let from_market = |body| Message::Letter(Letter::ToAccount { account, market, order, body });
+    let body =
+        ToMarket::Modify { order, account, kind: kind(), self_trade_prevention, most_lots: QtyLots(281) };
+    vec![
+        ("Modify", Message::Letter(Letter::ToMarket { market, body })),
+        (
+            "Modified",
+            from_market(FromMarket::Modified {
+                kind: kind(),
+                self_trade_prevention,
+                left_lots: QtyLots(282),
+            }),
+        ),
+        ("ModifyRefused", from_market(FromMarket::ModifyRefused { reject: Some(Reject::MarketClosed) })),
+    ]
 }

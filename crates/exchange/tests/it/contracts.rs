@@ -8,10 +8,10 @@ use model::{
     AccountId, AccountName, AddAsset, AddContract, AddMarket, AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger,
     AmendOrder, Amount, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
     CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms, CreateAccount,
-    Deposit, Event, IndexSource, MarketId, MarketTerms, MoveFunds, OrderId, OrderKind, OrderRef, PartitionId,
-    PlaceAlgoOrder, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention,
-    SetCountdown, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet,
-    WorkingPrice,
+    Deposit, Event, IndexSource, MarketId, MarketTerms, ModifyContractOrder, MoveFunds, OrderId, OrderKind,
+    OrderRef, PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference,
+    SelfTradePrevention, SetCountdown, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup,
+    TriggerKind, Wallet, WorkingPrice,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -86,6 +86,12 @@ pub enum Step {
     CancelAlgos {
         who: u64,
         market: MarketId,
+    },
+    Modify {
+        which: usize,
+        offset: i64,
+        qty: i64,
+        maker_only: bool,
     },
     CountsDown {
         who: u64,
@@ -202,6 +208,8 @@ fn step() -> impl Strategy<Value = Step> {
         30 => waits(who.clone()),
         2 => (who.clone(), 0_u8..6).prop_map(|(who, called)| Step::CancelAlgo { who, called }),
         1 => (who.clone(), market()).prop_map(|(who, market)| Step::CancelAlgos { who, market }),
+        12 => (0_usize..64, -8_i64..9, 1_i64..400, prop::bool::weighted(0.2))
+            .prop_map(|(which, offset, qty, maker_only)| Step::Modify { which, offset, qty, maker_only }),
         2 => (who.clone(), market(), 0_u64..4).prop_map(|(who, market, seconds)| Step::CountsDown { who, market, seconds }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
@@ -349,7 +357,9 @@ impl Step {
                     valid_until_ns,
                 }))
             }
-            Self::Cancel { which } | Self::Amend { which, .. } if open.is_empty() => {
+            Self::Cancel { which } | Self::Amend { which, .. } | Self::Modify { which, .. }
+                if open.is_empty() =>
+            {
                 let _ = which;
                 at_once(Command::Continue)
             }
@@ -411,6 +421,20 @@ impl Step {
                     client_algo_id: algo_name(called),
                     valid_until_ns,
                 })))
+            }
+            Self::Modify { which, offset, qty, maker_only } => {
+                let (order, account, market) = open[which % open.len()];
+                let modes = [SelfTradePrevention::None, SelfTradePrevention::ExpireMaker];
+                at_once(Command::ModifyContractOrder(ModifyContractOrder {
+                    account,
+                    market,
+                    order: OrderRef::Id(order),
+                    price_ticks: PriceTicks((prices.of(market) + offset * 500).max(1)),
+                    qty_lots: QtyLots(qty),
+                    maker_only,
+                    self_trade_prevention: modes[usize::try_from(qty).unwrap() % modes.len()],
+                    valid_until_ns,
+                }))
             }
             Self::CountsDown { who, market, seconds } => {
                 let (account, countdown_ns) = (AccountId(who), seconds * SECOND);
@@ -527,9 +551,9 @@ fn random_traders_reach_everything() {
         "AlgoOrderTriggered",
         "AlgoPositionGone",
         "AlgoRefused",
-        "ClosesAlready",
         "CountdownFired",
         "CountdownSet",
+        "ContractOrderModified",
         "DuplicateClientOrderId",
         "WouldTrigger",
         "Bankrupt",

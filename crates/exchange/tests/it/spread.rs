@@ -11,9 +11,9 @@ use codec::Coded;
 use exchange::{Partition, Together};
 use model::{
     AccountId, AddMarket, AddMarketTo, AlgoEndReason, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder,
-    ClientOrderId, Command, Confirm, Event, JoinExchange, MarketId, MoveMarket, OrderId, OrderKind, OrderRef,
-    PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal,
-    SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
+    ClientOrderId, Command, Confirm, Event, JoinExchange, MarketId, ModifyContractOrder, MoveMarket, OrderId,
+    OrderKind, OrderRef, PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, Reject,
+    RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -150,6 +150,7 @@ impl Cluster {
             Command::CancelAlgoOrder(cancel) => directory.home(cancel.account),
             Command::CancelAllAlgoOrders(cancel) => directory.home(cancel.account),
             Command::SetCountdown(set) => directory.home(set.account),
+            Command::ModifyContractOrder(modify) => directory.home(modify.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }
@@ -257,6 +258,7 @@ impl Names {
             Command::CancelAlgoOrder(CancelAlgoOrder { algo: AlgoRef::Id(algo), .. }) => {
                 *algo = self.algo(*algo);
             }
+            Command::ModifyContractOrder(modify) => modify.order = self.order_ref(&modify.order),
             Command::AmendOrder(amend) => amend.order = self.order_ref(&amend.order),
             Command::SettleWithdrawal(settle) => settle.withdrawal = self.withdrawal(settle.withdrawal),
             Command::AddContract(add) => {
@@ -289,6 +291,7 @@ impl Names {
             Event::OrderEnded(ended) => ended.order = self.order(ended.order),
             Event::ContractOrderAccepted(accepted) => accepted.order = self.order(accepted.order),
             Event::ContractFilled(filled) => filled.order = self.order(filled.order),
+            Event::ContractOrderModified(modified) => modified.order = self.order(modified.order),
             Event::AlgoOrderAccepted(accepted) => accepted.algo = self.algo(accepted.algo),
             Event::AlgoOrderTracks(tracks) => tracks.algo = self.algo(tracks.algo),
             Event::AlgoOrderTriggered(triggered) => {
@@ -633,6 +636,61 @@ fn an_order_of_an_algo_order_is_answered_behind_a_restart() {
     assert_eq!(rests.count(), 1, "the other one rests");
     cluster.awaited = None;
     cluster.assert_same_again();
+}
+
+/// An account far from its contract starts again between a modification and the market's answer. It asks for no second one before
+/// that, and reserves for both until then.
+#[test]
+fn a_modification_is_answered_behind_a_restart() {
+    let mut story = Story::default();
+    for line in [
+        "account house rich",
+        "contract BTCUSDT_PERP tick 1 lot 0.1 reference 100 price 1..10000 band 0% with fund house source feed",
+        "move alice 1000 USDT to futures",
+        "alice buy 100 @ 95 as mine on BTCUSDT_PERP",
+    ] {
+        story.tell(line);
+    }
+    let (alice, market) = (AccountId(2), MarketId(1));
+    for qty in [1_100, 20, 1_000] {
+        let mut cluster = Cluster::new(2);
+        for input in &story.world.journal {
+            cluster.apply(Names::default().command(input.command.clone(), 2));
+        }
+        let home = cluster.nodes[0].partitions().home(alice);
+        assert_ne!(cluster.nodes[0].catalog().home(market), Some(home), "alice lives elsewhere");
+        let price_ticks = PriceTicks(if qty == 1_000 { 95 } else { 96 });
+        let modify = Command::ModifyContractOrder(ModifyContractOrder {
+            account: alice,
+            market,
+            order: OrderRef::Client(ClientOrderId::new("mine").unwrap()),
+            price_ticks,
+            qty_lots: QtyLots(qty),
+            maker_only: false,
+            self_trade_prevention: SelfTradePrevention::None,
+            valid_until_ns: TimeNs::NEVER,
+        });
+        assert_eq!(cluster.give(home, modify.clone()), []);
+        let refused = Event::Rejected { account: alice, reject: Reject::BeingModified };
+        assert_eq!(cluster.give(home, modify), [refused]);
+        cluster.restart();
+        let told = cluster.carry();
+        cluster.awaited = None;
+        let modified = told.iter().find_map(|(_, event)| match event {
+            Event::ContractOrderModified(modified) => Some(modified.kind),
+            _ => None,
+        });
+        let (qty_lots, time_in_force) = (QtyLots(qty), TimeInForce::Gtc);
+        let expected = OrderKind::Limit { price_ticks, qty_lots, time_in_force };
+        if qty == 1_000 {
+            let nothing = Event::Rejected { account: alice, reject: Reject::AmendChangesNothing };
+            assert!(told.iter().any(|(_, event)| *event == nothing), "{told:?}");
+        } else {
+            assert_eq!(modified, Some(expected));
+        }
+        cluster.restart();
+        cluster.assert_same_again();
+    }
 }
 
 /// The journal of the second of three partitions, cut where much is on its way.

@@ -25,6 +25,7 @@
 //! > alice waits to sell 2 @ 94 gtx take 110 protected on BTCUSDT_PERP          > alice waits to sell all market stop 95 on ...
 //! > alice waits to sell 2 market trail 10 from 110 on BTCUSDT_PERP          in thousandths, from an activation price
 //! > alice cancel algo &3          > alice cancel algo my-stop          > alice cancel algos on BTCUSDT_PERP          > algos
+//! > alice modify #3 to 2 @ 101 gtx on BTCUSDT_PERP
 //! > alice counts down 5 on BTCUSDT_PERP                in seconds; 0 stops it
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
 //! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
@@ -223,6 +224,7 @@ impl Story {
                 assert!(words.take("to"));
                 self.waits(account, words)
             }
+            "modify" => self.modifies(account, words),
             "counts" => {
                 assert!(words.take("down"));
                 self.counts_down(account, words)
@@ -616,6 +618,7 @@ fn market_of(command: &Command) -> MarketId {
         Command::PlaceContractOrder(place) => place.market,
         Command::ChangeLeverage(change) => change.market,
         Command::PlaceAlgoOrder(place) => place.market,
+        Command::ModifyContractOrder(modify) => modify.market,
         _ => MarketId(0),
     }
 }
@@ -651,7 +654,7 @@ fn seconds(text: &str) -> TimeNs {
 }
 
 /// `#3`, `my-id`, or both.
-fn order_ref(words: &mut Words<'_>) -> OrderRef {
+pub fn order_ref(words: &mut Words<'_>) -> OrderRef {
     const FOLLOWING: [&str; 6] = ["only", "to", "with", "anyway", "on", "until"];
     let first = words.next();
     let Some(number) = first.strip_prefix('#') else { return OrderRef::Client(name(first)) };

@@ -2,12 +2,13 @@
 
 use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder,
-    CancelAllAlgoOrders, ClientOrderId, Command, Event, MarketId, OrderKind, PlaceAlgoOrder, PriceTicks,
-    QtyLots, SelfTradePrevention, SetCountdown, Side, TimeInForce, TimeNs, TriggerKind, WorkingPrice,
+    CancelAllAlgoOrders, ClientOrderId, Command, Event, MarketId, ModifyContractOrder, OrderKind,
+    PlaceAlgoOrder, PriceTicks, QtyLots, SelfTradePrevention, SetCountdown, Side, TimeInForce, TimeNs,
+    TriggerKind, WorkingPrice,
 };
 
 use crate::decimal;
-use crate::story::{Story, Words, name};
+use crate::story::{Story, Words, name, order_ref};
 
 /// `&3` or its name.
 fn algo_ref(words: &mut Words<'_>) -> AlgoRef {
@@ -101,6 +102,32 @@ impl Story {
         Command::CancelAllAlgoOrders(CancelAllAlgoOrders { account, market, valid_until_ns })
     }
 
+    pub fn modifies(&mut self, account: AccountId, words: &mut Words<'_>) -> Command {
+        let order = order_ref(words);
+        assert!(words.take("to"));
+        let qty = words.next();
+        assert!(words.take("@"));
+        let price = words.next();
+        let maker_only = words.take("gtx");
+        let takes_stp = words.take("stp") && words.take("expire-taker");
+        assert!(words.take("on"));
+        let market = self.market(words.next());
+        Command::ModifyContractOrder(ModifyContractOrder {
+            account,
+            market,
+            order,
+            price_ticks: PriceTicks(self.ticks(market, price)),
+            qty_lots: QtyLots(self.lots(market, qty)),
+            maker_only,
+            self_trade_prevention: if takes_stp {
+                SelfTradePrevention::ExpireTaker
+            } else {
+                SelfTradePrevention::None
+            },
+            valid_until_ns: TimeNs::NEVER,
+        })
+    }
+
     pub fn counts_down(&mut self, account: AccountId, words: &mut Words<'_>) -> Command {
         let countdown_ns = u64::try_from(decimal::units(words.next(), 9)).unwrap();
         assert!(words.take("on"));
@@ -180,6 +207,11 @@ impl Story {
             }
             Event::CountdownSet { account, fires_ns: None, .. } => {
                 format!("{}'s orders are not cancelled", self.name_of(*account))
+            }
+            Event::ContractOrderModified(modified) => {
+                let qty = self.qty(modified.market, modified.kind.qty_lots().unwrap());
+                let price = self.price(modified.market, modified.kind.price_ticks().unwrap());
+                format!("modified #{} to {qty} @ {price}", modified.order)
             }
             Event::CountdownFired { account, .. } => {
                 format!("{}'s time has come", self.name_of(*account))

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use exchange::Partition;
 use model::{
-    AccountId, Amount, AssetId, ContractFilled, ContractOrderAccepted, EndReason, Event, FeeRounding,
-    Liquidity, MarketId, MarketTerms, OrderAccepted, OrderFilled, OrderId, OrderKind, OrderPrevented,
-    PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeGroup, Traded, TriggerKind,
+    AccountId, Amount, AssetId, ContractFilled, ContractOrderAccepted, ContractOrderModified, EndReason,
+    Event, FeeRounding, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderFilled, OrderId, OrderKind,
+    OrderPrevented, PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeGroup, Traded, TriggerKind,
 };
 
 use crate::algo_witness::AlgoWitness;
@@ -114,6 +114,7 @@ impl Witness {
                     assert!(purse.free >= 0, "no balance is below zero");
                 }
                 Event::ContractOrderAccepted(accepted) => self.accepted_at_contract(accepted),
+                Event::ContractOrderModified(modified) => self.modified(modified),
                 Event::ContractFilled(filled) => {
                     let told = told_by_markets
                         .get_mut(&(filled.market, filled.trade.0))
@@ -387,6 +388,22 @@ impl Witness {
             held,
         };
         self.opened(&accepted, qty, None, reference);
+    }
+
+    /// An order has another price or another quantity: it comes behind all others, but where it is only smaller.
+    fn modified(&mut self, modified: &ContractOrderModified) {
+        self.arrivals += 1;
+        let known = self.open.get_mut(&modified.order).expect("only open orders are modified");
+        let (before, qty) = (known.accepted.kind, modified.kind.qty_lots().expect("it has a quantity").0);
+        let same_price = before.price_ticks() == modified.kind.price_ticks();
+        assert!(!same_price || known.qty != Some(qty), "something changes");
+        if !same_price || known.qty < Some(qty) {
+            known.arrival = self.arrivals;
+        }
+        known.accepted.kind = modified.kind;
+        known.accepted.self_trade_prevention = modified.self_trade_prevention;
+        known.qty = Some(qty);
+        assert!(known.left() > Some(0), "something is left of it");
     }
 
     fn opened(

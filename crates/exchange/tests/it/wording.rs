@@ -176,6 +176,7 @@ impl Story {
                 | Event::AlgoOrderTriggered(_)
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
+                | Event::ContractOrderModified(_)
                 | Event::AlgoOrderEnded(_) => lines.extend(self.of_algos(event)),
             }
         }

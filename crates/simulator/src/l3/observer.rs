@@ -143,6 +143,7 @@ impl<'a> Observer<'a> {
                 | Event::AlgoOrderEnded(_)
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
+                | Event::ContractOrderModified(_)
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
                 | Event::FundingSettled(_)

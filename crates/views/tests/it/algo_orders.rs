@@ -8,9 +8,9 @@ use model::{
     AccountId, AccountName, AddAsset, AddContract, AlgoEndReason, AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger,
     Amount, AssetId, AssetName, AssetTerms, Bracket, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
     ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, EventBatch, EventSeq, FundingRate,
-    IndexSource, MarketId, MoveFunds, OrderId, OrderKind, PartitionId, PlaceAlgoOrder, PlaceContractOrder,
-    PriceTicks, QtyLots, Reference, SelfTradePrevention, Sequenced, Side, TimeInForce, TimeNs, TradeGroup,
-    TriggerKind, Wallet, WorkingPrice,
+    IndexSource, MarketId, ModifyContractOrder, MoveFunds, OrderId, OrderKind, OrderRef, PartitionId,
+    PlaceAlgoOrder, PlaceContractOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Sequenced, Side,
+    TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use views::{AlgoOrder, AlgoStatus, Page, ViewSettings, Views};
 
@@ -157,7 +157,20 @@ impl Flow {
                     valid_until_ns,
                 }))
             }
-            10 => match self.random.below(8) {
+            10 => match self.random.below(14) {
+                8.. => match self.views.contract_orders().open(account).last() {
+                    Some(order) => Command::ModifyContractOrder(ModifyContractOrder {
+                        account,
+                        market: order.market,
+                        order: OrderRef::Id(order.id),
+                        price_ticks: limit,
+                        qty_lots: order.executed_lots + qty_lots,
+                        maker_only: false,
+                        self_trade_prevention,
+                        valid_until_ns,
+                    }),
+                    None => Command::Continue,
+                },
                 0 => Command::CancelAllAlgoOrders(CancelAllAlgoOrders { account, market, valid_until_ns }),
                 1 => Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns }),
                 _ => Command::Continue,
@@ -167,6 +180,25 @@ impl Flow {
                 Command::CancelAlgoOrder(CancelAlgoOrder { account, algo, valid_until_ns })
             }
         }
+    }
+
+    /// Orders at contracts, modified ones too, are on the books as the views have them.
+    fn orders_agree(&self) {
+        let mut resting = Vec::new();
+        for market in (0..CONTRACTS).map(MarketId) {
+            for side in [Side::Buy, Side::Sell] {
+                resting.extend(self.partition.queue(market, side).unwrap());
+            }
+        }
+        let open = accounts().flat_map(|account| self.views.contract_orders().open(account));
+        let mut seen: Vec<_> = open
+            .map(|order| (order.id, order.account, order.price_ticks().unwrap(), order.open_lots()))
+            .collect();
+        resting.sort_unstable();
+        seen.sort_unstable();
+        assert_eq!(seen, resting);
+        let modified = self.told.iter().filter(|(_, event)| matches!(event, Event::ContractOrderModified(_)));
+        assert!(modified.count() > 0, "some are modified");
     }
 
     /// Everything that was ever accepted, worked out from all events, the obvious way.
@@ -289,6 +321,7 @@ fn algo_orders_are_what_was_told_of_them() {
             let command = flow.step();
             flow.run(command);
         }
+        flow.orders_agree();
         let expected = flow.expected();
         let views = loaded(&settings, &saved(&flow.views));
         assert_eq!(saved(&views), saved(&flow.views));

@@ -2,7 +2,8 @@
 
 use model::{
     AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, AlgoPlaces,
-    AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, Event, PlaceAlgoOrder, SetCountdown,
+    AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, ContractOrderModified, Event,
+    ModifyContractOrder, PlaceAlgoOrder, SetCountdown,
 };
 
 use super::Dice;
@@ -64,6 +65,16 @@ impl Dice<'_> {
                 market: self.market(),
                 valid_until_ns: self.time(),
             }),
+            "ModifyContractOrder" => Command::ModifyContractOrder(ModifyContractOrder {
+                account: self.account(),
+                market: self.market(),
+                order: self.order_ref(),
+                price_ticks: self.price(),
+                qty_lots: self.qty(),
+                maker_only: self.bool(),
+                self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
+                valid_until_ns: self.time(),
+            }),
             "SetCountdown" => Command::SetCountdown(SetCountdown {
                 account: self.account(),
                 market: self.market(),
@@ -93,6 +104,13 @@ impl Dice<'_> {
                 let fires_ns = if self.bool() { Some(self.time()) } else { None };
                 Event::CountdownSet { account, market, fires_ns }
             }
+            "ContractOrderModified" => Event::ContractOrderModified(ContractOrderModified {
+                order: self.order(),
+                account,
+                market,
+                kind: self.kind(),
+                self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
+            }),
             "CountdownFired" => Event::CountdownFired { account, market },
             "AlgoOrderTracks" => {
                 let price_ticks = self.price();
