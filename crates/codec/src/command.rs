@@ -5,10 +5,10 @@ use model::{
     CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm,
     ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource, IpRange,
     JoinExchange, KeyKind, MarketStatus, MarketTerms, ModifyContractOrder, MoveFunds, MoveMarket,
-    OrderAction, OrderCommand, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, RegisterSource,
-    ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention,
-    SetCountdown, SetIndexPrice, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceTerms, TimeInForce,
-    TriggerKind, Wallet,
+    OrderAction, OrderCommand, OrderKind, OrderRef, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder,
+    RegisterSource, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    SelfTradePrevention, SetCountdown, SetIndexPrice, SettleWithdrawal, Side, Skip, SkipEnvelope,
+    SourceTerms, TimeInForce, TriggerKind, Wallet,
 };
 
 use crate::{coded_enum, coded_struct};
@@ -140,6 +140,18 @@ coded_struct!(PlaceContractOrder {
 });
 coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
 coded_struct!(SetCountdown { account, market, countdown_ns, valid_until_ns });
+coded_struct!(PlaceGoodTillDate {
+    account,
+    market,
+    side,
+    price_ticks,
+    qty_lots,
+    self_trade_prevention,
+    reduce_only,
+    client_order_id,
+    good_till_ns,
+    valid_until_ns,
+});
 coded_struct!(ModifyContractOrder {
     account,
     market,
@@ -193,4 +205,5 @@ coded_enum!(Command, "a command" {
     41 => CancelAllAlgoOrders(cancel),
     42 => SetCountdown(set),
     43 => ModifyContractOrder(modify),
+    44 => PlaceGoodTillDate(place),
 });

@@ -13,6 +13,7 @@ use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
 coded_enum!(Liquidity, "a liquidity" { 0 => Maker, 1 => Taker });
 coded_enum!(ExpiryReason, "an expiry reason" {
     0 => UnfilledIoc, 1 => UnfilledFok, 2 => InsufficientLiquidity, 3 => PriceRangeExceeded, 4 => ExchangeCanceled,
+    5 => GoodTillDate,
 });
 coded_enum!(EndReason, "an end reason" { 0 => Filled, 1 => Canceled, 2 => Expired(reason), 3 => ExpiredInMatch });
 
@@ -178,4 +179,5 @@ coded_enum!(Event, "an event" {
     58 => CountdownSet { account, market, fires_ns },
     59 => CountdownFired { account, market },
     60 => ContractOrderModified(modified),
+    61 => GoodTillDate { order, account, market, good_till_ns },
 });

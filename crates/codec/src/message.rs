@@ -25,6 +25,7 @@ coded_enum!(ToMarket, "a message to a market" {
     7 => Carries { carries },
     8 => Winner { partition, winner },
     15 => Modify { order, account, kind, self_trade_prevention, most_lots },
+    16 => Expire { order, account },
 });
 coded_enum!(OrderCause, "the cause of an order" { 0 => Owner, 1 => Liquidation });
 coded_struct!(ContractOrder {

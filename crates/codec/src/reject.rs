@@ -98,4 +98,5 @@ coded_enum!(Reject, "a reject" {
     73 => AlgoCombination,
     74 => ClosesAlready { algo },
     75 => BeingModified,
+    76 => DatePassed { good_till_ns },
 });

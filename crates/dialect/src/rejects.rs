@@ -107,6 +107,7 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::AlgoCombination
         | Reject::ClosesAlready { .. }
         | Reject::BeingModified
+        | Reject::DatePassed { .. }
         | Reject::DepositLimit { .. } => ApiError::new(-1130, reject.to_string()),
     }
 }

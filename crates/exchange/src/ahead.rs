@@ -173,6 +173,7 @@ fn need(command: &Command) -> Need<'_> {
         | Command::CancelAllAlgoOrders(_)
         | Command::SetCountdown(_)
         | Command::ModifyContractOrder(_)
+        | Command::PlaceGoodTillDate(_)
         | Command::Continue => Need::Nothing,
     }
 }

@@ -18,6 +18,7 @@ use crate::accounts::Accounts;
 use crate::algo_book::Algos;
 use crate::catalog::Catalog;
 use crate::countdown::Countdowns;
+use crate::good_till_date::GoodTill;
 use crate::liquidation::{Liquidation, Ranking};
 use crate::modify_contract::Modifications;
 use crate::open_orders::{OpenOrders, SeatSlot};
@@ -171,6 +172,8 @@ pub struct Futures {
     pub algos: Algos,
     /// Orders whose markets have not answered to a modification.
     pub modifying: Modifications,
+    /// Orders that are good till a date.
+    pub good_till: GoodTill,
     /// What waits for a time.
     pub countdowns: Countdowns,
 }

@@ -376,6 +376,7 @@ impl Desk<'_> {
             | ToMarket::Amend { .. }
             | ToMarket::Held { .. }
             | ToMarket::Modify { .. }
+            | ToMarket::Expire { .. }
             | ToMarket::PlaceContract(_) => unreachable!("books are asked elsewhere"),
         }
     }

@@ -90,6 +90,13 @@ impl Partition {
         assert!(!self.is_alone() || algos.asked.is_empty(), "markets answer at once where they are here");
         let named = algos.waiting.values().filter(|order| !order.client_algo_id.is_empty());
         assert_eq!(algos.names.len(), named.count(), "whoever waits no longer has no name");
+        let mut in_time: usize = 0;
+        for (order, _, is_told) in futures.good_till.all() {
+            assert!(futures.open.find(order).is_some(), "an order has a date until it ends");
+            assert!(!is_told || !self.is_alone(), "markets answer at once where they are here");
+            in_time = in_time.saturating_add(usize::from(!is_told));
+        }
+        assert_eq!(in_time, futures.good_till.waiting(), "only orders that are open expire");
         let countdowns: Vec<_> = futures.countdowns.all().collect();
         assert_eq!(countdowns.len(), futures.countdowns.len(), "a countdown runs out once");
         assert!(

@@ -31,6 +31,7 @@ mod fees;
 mod funding;
 mod funds;
 mod futures;
+mod good_till_date;
 mod holders;
 mod invariants;
 mod invariants_algos;

@@ -234,6 +234,7 @@ impl Markets {
             }
             ToMarket::Held { order, held } => desk.held(order, held),
             ToMarket::PlaceContract(ref place) => desk.place_contract(place),
+            ToMarket::Expire { order, account } => desk.expire(order, account),
             ToMarket::Modify { order, account, kind, self_trade_prevention, most_lots } => {
                 desk.modify((order, account), kind, self_trade_prevention, most_lots);
             }

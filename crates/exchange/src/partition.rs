@@ -62,7 +62,8 @@ impl Partition {
     }
 
     /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern,
-    /// liquidations, algo orders whose price has come, countdowns.
+    /// liquidations, algo orders whose price has come, orders
+    /// whose date has come, countdowns.
     #[inline]
     fn work(&mut self, events: &mut Vec<Event>) {
         if self.has_work() {
@@ -85,6 +86,9 @@ impl Partition {
             // A step of a liquidation is worth many looks.
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.go_on_liquidating(catalog, mail, events, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.expire_orders(self.time_ns, mail, steps);
             budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.fire_countdowns(catalog, self.time_ns, mail, events, steps);
@@ -113,7 +117,10 @@ impl Partition {
     #[inline]
     pub fn has_work(&self) -> bool {
         let futures = &self.accounts.futures;
-        self.settles || futures.has_work() || futures.countdowns.are_due(self.time_ns)
+        self.settles
+            || futures.has_work()
+            || futures.countdowns.are_due(self.time_ns)
+            || futures.good_till.are_due(self.time_ns)
     }
 
     /// Takes a command up to the point where messages leave.
@@ -192,6 +199,9 @@ impl Partition {
             Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
             Command::CancelAllAlgoOrders(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
             Command::ModifyContractOrder(modify) => accounts.modify_contract(catalog, modify, mail),
+            Command::PlaceGoodTillDate(place) => {
+                accounts.place_good_till_date(catalog, place, self.time_ns, mail)
+            }
             Command::SetCountdown(set) => accounts.set_countdown(catalog, set, self.time_ns, events),
             Command::Continue => Ok(()),
             Command::Tick => {
@@ -292,10 +302,11 @@ impl Partition {
                 self.clear(letter, Heard::FromHere);
                 self.post.say(to, Message::Letter(*letter));
             }
-            // Nobody waits for what becomes of an order that somebody else has triggered, or of a liquidation.
+            // Nobody waits for what becomes of an order that somebody else has triggered, or that expires, or of a liquidation.
             Letter::ToMarket {
                 body:
                     ToMarket::Held { .. }
+                    | ToMarket::Expire { .. }
                     | ToMarket::TakeOver { .. }
                     | ToMarket::PayFund { .. }
                     | ToMarket::Carries { .. }
@@ -560,6 +571,7 @@ fn owner(command: &Command) -> AccountId {
         Command::CancelAllAlgoOrders(cancel) => cancel.account,
         Command::SetCountdown(set) => set.account,
         Command::ModifyContractOrder(modify) => modify.account,
+        Command::PlaceGoodTillDate(place) => place.account,
         Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)

@@ -58,6 +58,7 @@ impl Accounts {
                     cause,
                     client_order_id,
                 }));
+                self.tell_good_till(order, account, events);
             }
             FromMarket::Refused { reject } => {
                 let cause = self.cause_of(open());
@@ -268,6 +269,7 @@ impl Accounts {
     fn close_contract_order(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) {
         let wallet = self.wallet_of(slot);
         self.end_modification(terms, slot);
+        self.futures.good_till.forget(self.futures.open.order(slot).id);
         self.release(terms, slot, self.futures.open.order(slot).held.left_lots);
         self.futures.open.remove(slot);
         self.futures.resume(wallet);

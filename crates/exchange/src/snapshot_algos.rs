@@ -18,8 +18,17 @@ pub struct AlgosRecord {
     asked: Vec<(OrderId, AlgoId)>,
     countdowns: Vec<CountdownRecord>,
     modifying: Vec<ModifyingRecord>,
+    good_till: Vec<GoodTillRecord>,
 }
-coded_struct!(AlgosRecord { given, waiting, lists, asked, countdowns, modifying });
+coded_struct!(AlgosRecord { given, waiting, lists, asked, countdowns, modifying, good_till });
+
+#[derive(PartialEq, Eq)]
+struct GoodTillRecord {
+    order: OrderId,
+    good_till_ns: TimeNs,
+    is_told: bool,
+}
+coded_struct!(GoodTillRecord { order, good_till_ns, is_told });
 
 #[derive(PartialEq, Eq)]
 struct ModifyingRecord {
@@ -60,6 +69,7 @@ impl Partition {
             let Modifying { reserve, reject } = *modifying;
             ModifyingRecord { order: *order, reserve, reject }
         });
+        let good_till = self.accounts.futures.good_till.all();
         let lists = algos.lists.iter().map(|(sees, list)| ListRecord {
             market: sees.market,
             working_price: sees.working_price,
@@ -76,6 +86,9 @@ impl Partition {
                 .map(|(account, market, fires_ns)| CountdownRecord { account, market, fires_ns })
                 .collect(),
             modifying: modifying.collect(),
+            good_till: good_till
+                .map(|(order, good_till_ns, is_told)| GoodTillRecord { order, good_till_ns, is_told })
+                .collect(),
         }
     }
 
@@ -93,6 +106,10 @@ impl Partition {
             accounts.account(account)?;
             catalog.contract(market).ok_or(Reject::NotContract { market })?;
             accounts.futures.countdowns.set(account, market, Some(fires_ns));
+        }
+        for GoodTillRecord { order, good_till_ns, is_told } in record.good_till {
+            accounts.futures.open.find(order).ok_or(Reject::OrderGone { order })?;
+            accounts.futures.good_till.set(order, good_till_ns, is_told);
         }
         for ModifyingRecord { order, reserve, reject } in record.modifying {
             let slot = accounts.futures.open.find(order).ok_or(Reject::OrderGone { order })?;

@@ -222,6 +222,7 @@ impl<'a> Together<'a> {
                             ToMarket::Cancel { order, .. }
                             | ToMarket::Amend { order, .. }
                             | ToMarket::Modify { order, .. }
+                            | ToMarket::Expire { order, .. }
                             | ToMarket::Held { order, .. },
                         ..
                     }

@@ -212,6 +212,7 @@ impl From<Reject> for AdminError {
             | Reject::LosesTooMuch { .. } => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::AlgoCombination
+            | Reject::DatePassed { .. }
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
             | Reject::BadSealedSecret { .. }

@@ -103,6 +103,8 @@ pub enum Command {
     SetCountdown(SetCountdown),
     /// Gives an order at a contract another price or another quantity.
     ModifyContractOrder(ModifyContractOrder),
+    /// Places an order at a contract that is good till a date.
+    PlaceGoodTillDate(Box<PlaceGoodTillDate>),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -171,6 +173,31 @@ pub struct ChangeLeverage {
     pub market: MarketId,
     /// From 1 to what the bracket of the position allows.
     pub leverage: u16,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Places an order at a contract whose rest expires at a date (GTD): a limit order that otherwise is good till cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceGoodTillDate {
+    /// Whose order.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which way.
+    pub side: Side,
+    /// The worst price it accepts.
+    pub price_ticks: PriceTicks,
+    /// Total quantity.
+    pub qty_lots: QtyLots,
+    /// What happens when it meets its owner's own: one of the two expires, or both, or neither.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// It only makes the position smaller: see [`PlaceContractOrder::reduce_only`].
+    pub reduce_only: bool,
+    /// The owner's name for it; unique among the owner's open orders at contracts.
+    pub client_order_id: ClientOrderId,
+    /// It expires with the first command at or behind this time; to come when it is sequenced.
+    pub good_till_ns: TimeNs,
     /// Refused when it is sequenced later than this.
     pub valid_until_ns: TimeNs,
 }
@@ -570,6 +597,7 @@ impl Command {
             Self::CancelAllAlgoOrders(_) => "cancel_all_algo_orders",
             Self::SetCountdown(_) => "set_countdown",
             Self::ModifyContractOrder(_) => "modify_contract_order",
+            Self::PlaceGoodTillDate(_) => "place_good_till_date",
         }
     }
 
@@ -589,6 +617,7 @@ impl Command {
             Self::CancelAllAlgoOrders(cancel) => cancel.valid_until_ns,
             Self::SetCountdown(set) => set.valid_until_ns,
             Self::ModifyContractOrder(modify) => modify.valid_until_ns,
+            Self::PlaceGoodTillDate(place) => place.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

@@ -299,6 +299,17 @@ pub enum Event {
     },
     /// An order at a contract has another price or another quantity: execution type AMENDMENT. What it trades by that is told behind.
     ContractOrderModified(ContractOrderModified),
+    /// The order at a contract that was accepted just now is good till a date.
+    GoodTillDate {
+        /// Its number.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// It expires with the first command at or behind this time.
+        good_till_ns: TimeNs,
+    },
 }
 
 impl Event {
@@ -317,6 +328,7 @@ impl Event {
             Self::ContractOrderAccepted(accepted) => Some(accepted.market),
             Self::ContractFilled(filled) => Some(filled.market),
             Self::ContractOrderModified(modified) => Some(modified.market),
+            Self::GoodTillDate { market, .. } => Some(*market),
             _ => None,
         }
     }
@@ -726,6 +738,8 @@ pub enum ExpiryReason {
     PriceRangeExceeded = 3,
     /// The exchange ended it: amended to no more than had traded.
     ExchangeCanceled = 4,
+    /// It was good till a date, which has come.
+    GoodTillDate = 5,
 }
 
 /// An order has ended.

@@ -24,8 +24,8 @@ pub use command::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
     CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
     JoinExchange, KeyKind, ModifyContractOrder, MoveFunds, MoveMarket, OrderRef, PlaceContractOrder,
-    PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced,
-    SetCountdown, SetIndexPrice, SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
+    PlaceGoodTillDate, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    Sequenced, SetCountdown, SetIndexPrice, SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
 };
 pub use contract::{Bracket, ContractTerms, ContractTermsError, IndexSource};
 pub use event::{

@@ -58,6 +58,13 @@ pub enum ToMarket {
     },
     /// An order at a contract, for which there is margin.
     PlaceContract(ContractOrder),
+    /// Take an order at a contract off the book that was good till now. Only its end is told.
+    Expire {
+        /// Which one.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+    },
     /// Give an order at a contract another price or another quantity.
     Modify {
         /// Which one.

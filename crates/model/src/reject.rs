@@ -282,6 +282,11 @@ pub enum Reject {
     },
     /// An algo order that trails places a market order and has no price protection; one that closes a position does not trail.
     AlgoCombination,
+    /// The date till which the order would be good has passed.
+    DatePassed {
+        /// The one that was given.
+        good_till_ns: TimeNs,
+    },
     /// The order is being modified: wait until it is.
     BeingModified,
     /// An algo order waits already that closes this position at a price of this sort.
@@ -432,6 +437,9 @@ impl fmt::Display for Reject {
             }
             Self::ClosesAlready { algo } => {
                 write!(out, "algo order {algo} closes this position already")
+            }
+            Self::DatePassed { good_till_ns } => {
+                write!(out, "the order would be good till {} ms, which has passed", good_till_ns.as_millis())
             }
             Self::BeingModified => write!(out, "the order is being modified"),
             Self::ContractStays => write!(out, "a contract stays in the partition where it was listed"),

@@ -182,6 +182,7 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::CancelAllAlgoOrders(cancel) => cancel.account,
         Command::SetCountdown(set) => set.account,
         Command::ModifyContractOrder(modify) => modify.account,
+        Command::PlaceGoodTillDate(place) => place.account,
         Command::RegisterSource(register) => {
             let named = register.partition;
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };

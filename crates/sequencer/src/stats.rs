@@ -321,6 +321,7 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::AlgoCombination => "algo_combination",
         Reject::ClosesAlready { .. } => "closes_already",
         Reject::BeingModified => "being_modified",
+        Reject::DatePassed { .. } => "date_passed",
     }
 }
 

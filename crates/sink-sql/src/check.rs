@@ -265,6 +265,7 @@ impl Expected {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
             | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }

@@ -215,6 +215,7 @@ impl Fold {
                 | Event::AlgoOrderEnded(_)
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
+                | Event::GoodTillDate { .. }
                 | Event::ContractOrderModified(_)
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }
@@ -342,6 +343,7 @@ impl Fold {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
             | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }

@@ -2,7 +2,7 @@
 //!
 //! Refused orders never were orders and are not here.
 
-use codec::{Coded, DecodeError, Reader, coded_struct};
+use codec::{Coded, DecodeError, Reader};
 use hashbrown::HashTable;
 use model::{
     AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, ContractOrderModified,
@@ -40,8 +40,31 @@ pub struct AtContract {
     pub reduce_only: bool,
     /// Who has placed it.
     pub cause: OrderCause,
+    /// Its rest expires then (GTD); `None` where it has no date.
+    pub good_till_ns: Option<TimeNs>,
 }
-coded_struct!(AtContract { reduce_only, cause });
+
+/// The date stands behind the rest where there is one, which the first byte says beside `reduce_only`.
+impl Coded for AtContract {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let flags: u8 = u8::from(self.reduce_only) | (u8::from(self.good_till_ns.is_some()) << 1);
+        flags.encode(out);
+        self.cause.encode(out);
+        if let Some(good_till_ns) = self.good_till_ns {
+            good_till_ns.encode(out);
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let flags = u8::decode(input)?;
+        if flags > 3 {
+            return Err(DecodeError::UnknownTag { what: "what an order at a contract has", tag: flags });
+        }
+        let cause = Coded::decode(input)?;
+        let good_till_ns = if flags & 2 != 0 { Some(Coded::decode(input)?) } else { None };
+        Ok(Self { reduce_only: flags & 1 != 0, cause, good_till_ns })
+    }
+}
 
 /// An order, open or over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -341,11 +364,21 @@ impl Orders {
             end: None,
             amends: 0,
             prevented_match: None,
-            at_contract: Some(AtContract { reduce_only: accepted.reduce_only, cause: accepted.cause }),
+            at_contract: Some(AtContract {
+                reduce_only: accepted.reduce_only,
+                cause: accepted.cause,
+                good_till_ns: None,
+            }),
             triggered_ns: TimeNs(0),
             tracks_ns: TimeNs(0),
             named: true,
         });
+    }
+
+    pub(crate) fn good_till(&mut self, order: OrderId, good_till_ns: TimeNs) {
+        let slot = self.open_slot(order);
+        let at_contract = self.slab[slot].at_contract.as_mut().expect("only orders at contracts have a date");
+        at_contract.good_till_ns = Some(good_till_ns);
     }
 
     pub(crate) fn contract_modified(&mut self, modified: &ContractOrderModified, time_ns: TimeNs) {

@@ -431,6 +431,7 @@ impl Views {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
             | Event::ContractOrderModified(_)
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
@@ -447,6 +448,7 @@ impl Views {
             Event::ContractOrderAccepted(accepted) => orders.contract_accepted(accepted, time_ns),
             Event::ContractFilled(filled) => orders.contract_filled(filled, terms, time_ns),
             Event::ContractOrderModified(modified) => orders.contract_modified(modified, time_ns),
+            Event::GoodTillDate { order, good_till_ns, .. } => orders.good_till(*order, *good_till_ns),
             Event::OrderPrevented(prevented) => {
                 orders.prevented(prevented, terms, time_ns);
             }

@@ -54,7 +54,7 @@ variants! {
     KeyKind { HmacSha256, Ed25519 }
     IpRange { V4, V6 }
     Liquidity { Maker, Taker }
-    ExpiryReason { UnfilledIoc, UnfilledFok, InsufficientLiquidity, PriceRangeExceeded, ExchangeCanceled }
+    ExpiryReason { UnfilledIoc, UnfilledFok, InsufficientLiquidity, PriceRangeExceeded, ExchangeCanceled, GoodTillDate }
     EndReason { Filled, Canceled, Expired, ExpiredInMatch }
     Command {
         AddAsset, AddMarket, ChangeMarket, CreateAccount, CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal,
@@ -63,7 +63,7 @@ variants! {
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
         PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders, SetCountdown,
-        ModifyContractOrder,
+        ModifyContractOrder, PlaceGoodTillDate,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -76,7 +76,7 @@ variants! {
         FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
         DebtCovered,
         AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded, CountdownSet, CountdownFired,
-        ContractOrderModified,
+        ContractOrderModified, GoodTillDate,
     }
     AlgoTrigger { Reaches, Trails }
     AlgoPlaces { Order, ClosesPosition }
@@ -95,7 +95,7 @@ variants! {
         BadContract, IsContract, NotContract, NotAtContracts, InsufficientMargin, PositionTooLarge, TooManyLots,
         NothingToReduce, LeverageOutOfRange, InLiquidation, UnknownIndexSource, WalletShort, ContractStays, LivesElsewhere,
         LosesTooMuch,
-        AlgoCombination, ClosesAlready, BeingModified,
+        AlgoCombination, ClosesAlready, BeingModified, DatePassed,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -245,6 +245,7 @@ pub fn expiry_reasons() -> Vec<ExpiryReason> {
         ExpiryReason::InsufficientLiquidity,
         ExpiryReason::PriceRangeExceeded,
         ExpiryReason::ExchangeCanceled,
+        ExpiryReason::GoodTillDate,
     ]
 }
 

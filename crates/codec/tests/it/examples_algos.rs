@@ -4,8 +4,8 @@ use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered,
     AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, ContractOrderModified,
     Event, FromMarket, Letter, MarketId, Message, ModifyContractOrder, OrderId, OrderKind, OrderRef,
-    PlaceAlgoOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetCountdown, Side, Text, TimeNs,
-    ToMarket, TriggerKind, WorkingPrice,
+    PlaceAlgoOrder, PlaceGoodTillDate, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetCountdown, Side,
+    Text, TimeNs, ToMarket, TriggerKind, WorkingPrice,
 };
 
 const ACCOUNT: AccountId = AccountId(7);
@@ -85,6 +85,18 @@ pub fn commands() -> Vec<Command> {
             self_trade_prevention: SelfTradePrevention::ExpireMaker,
             valid_until_ns: TimeNs(276),
         }),
+        Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
+            account: ACCOUNT,
+            market: MARKET,
+            side: Side::Sell,
+            price_ticks: PriceTicks(283),
+            qty_lots: QtyLots(284),
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            reduce_only: true,
+            client_order_id: Text::new("my-order-7").unwrap(),
+            good_till_ns: TimeNs(285),
+            valid_until_ns: TimeNs(286),
+        })),
     ]
 }
 
@@ -121,11 +133,17 @@ pub fn events() -> Vec<Event> {
             kind: kind(),
             self_trade_prevention: SelfTradePrevention::ExpireTaker,
         }),
+        Event::GoodTillDate { order: OrderId(287), account, market, good_till_ns: TimeNs(288) },
     ]
 }
 
 pub fn rejects() -> Vec<Reject> {
-    vec![Reject::AlgoCombination, Reject::ClosesAlready { algo: ALGO }, Reject::BeingModified]
+    vec![
+        Reject::AlgoCombination,
+        Reject::ClosesAlready { algo: ALGO },
+        Reject::BeingModified,
+        Reject::DatePassed { good_till_ns: TimeNs(289) },
+    ]
 }
 
 fn kind() -> OrderKind {
@@ -139,6 +157,7 @@ pub fn messages() -> Vec<(&'static str, Message)> {
     let body =
         ToMarket::Modify { order, account, kind: kind(), self_trade_prevention, most_lots: QtyLots(281) };
     vec![
+        ("Expire", Message::Letter(Letter::ToMarket { market, body: ToMarket::Expire { order, account } })),
         ("Modify", Message::Letter(Letter::ToMarket { market, body })),
         (
             "Modified",

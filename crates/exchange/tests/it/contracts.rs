@@ -8,10 +8,10 @@ use model::{
     AccountId, AccountName, AddAsset, AddContract, AddMarket, AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger,
     AmendOrder, Amount, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
     CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms, CreateAccount,
-    Deposit, Event, IndexSource, MarketId, MarketTerms, ModifyContractOrder, MoveFunds, OrderId, OrderKind,
-    OrderRef, PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference,
-    SelfTradePrevention, SetCountdown, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup,
-    TriggerKind, Wallet, WorkingPrice,
+    Deposit, EndReason, Event, IndexSource, MarketId, MarketTerms, ModifyContractOrder, MoveFunds, OrderId,
+    OrderKind, OrderRef, PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder,
+    PriceTicks, QtyLots, Reference, SelfTradePrevention, SetCountdown, SetIndexPrice, Side, Text,
+    TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -92,6 +92,15 @@ pub enum Step {
         offset: i64,
         qty: i64,
         maker_only: bool,
+    },
+    GoodTill {
+        who: u64,
+        market: MarketId,
+        side: Side,
+        offset: i64,
+        qty: i64,
+        seconds: u64,
+        reduce_only: bool,
     },
     CountsDown {
         who: u64,
@@ -210,6 +219,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (who.clone(), market()).prop_map(|(who, market)| Step::CancelAlgos { who, market }),
         12 => (0_usize..64, -8_i64..9, 1_i64..400, prop::bool::weighted(0.2))
             .prop_map(|(which, offset, qty, maker_only)| Step::Modify { which, offset, qty, maker_only }),
+        6 => (who.clone(), market(), side(), -8_i64..9, 1_i64..400, 0_u64..5, prop::bool::weighted(0.2)).prop_map(
+            |(who, market, side, offset, qty, seconds, reduce_only)| Step::GoodTill {
+                who, market, side, offset, qty, seconds, reduce_only
+            }
+        ),
         2 => (who.clone(), market(), 0_u64..4).prop_map(|(who, market, seconds)| Step::CountsDown { who, market, seconds }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
@@ -311,6 +325,7 @@ impl Step {
         &self,
         prices: &mut Prices,
         open: &[(OrderId, AccountId, MarketId)],
+        now: TimeNs,
     ) -> Vec<(u64, Command)> {
         let valid_until_ns = TimeNs::NEVER;
         let at_once = |command| vec![(0, command)];
@@ -436,6 +451,20 @@ impl Step {
                     valid_until_ns,
                 }))
             }
+            Self::GoodTill { who, market, side, offset, qty, seconds, reduce_only } => {
+                at_once(Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
+                    account: AccountId(who),
+                    market,
+                    side,
+                    price_ticks: PriceTicks((prices.of(market) + offset * 500).max(1)),
+                    qty_lots: QtyLots(qty),
+                    self_trade_prevention,
+                    reduce_only,
+                    client_order_id,
+                    good_till_ns: TimeNs(now.0 + seconds * SECOND),
+                    valid_until_ns,
+                })))
+            }
             Self::CountsDown { who, market, seconds } => {
                 let (account, countdown_ns) = (AccountId(who), seconds * SECOND);
                 at_once(Command::SetCountdown(SetCountdown { account, market, countdown_ns, valid_until_ns }))
@@ -491,7 +520,7 @@ fn play(plan: &Plan) -> Vec<Event> {
     }
     let mut prices = Prices::default();
     for (at, step) in plan.steps.iter().enumerate() {
-        for (passes, command) in step.commands(&mut prices, &open_orders(&world)) {
+        for (passes, command) in step.commands(&mut prices, &open_orders(&world), world.time_ns) {
             world.time_ns = TimeNs(world.time_ns.0 + passes);
             all.extend(world.apply(command));
         }
@@ -534,6 +563,10 @@ fn random_traders_reach_everything() {
                 Event::PositionForced(forced) => format!("{:?}", forced.forced),
                 Event::ContractOrderAccepted(accepted) => format!("{:?}", accepted.cause),
                 Event::AlgoOrderEnded(ended) => format!("Algo{:?}", ended.reason),
+                Event::OrderEnded(ended) => match ended.reason {
+                    EndReason::Expired(reason) => format!("Ended{reason:?}"),
+                    other => format!("Ended{other:?}"),
+                },
                 other => format!("{other:?}"),
             };
             let kind = text.split(['(', ' ', '{']).next().unwrap_or_default();
@@ -553,6 +586,9 @@ fn random_traders_reach_everything() {
         "AlgoRefused",
         "CountdownFired",
         "CountdownSet",
+        "DatePassed",
+        "EndedGoodTillDate",
+        "GoodTillDate",
         "ContractOrderModified",
         "DuplicateClientOrderId",
         "WouldTrigger",

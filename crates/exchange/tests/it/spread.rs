@@ -11,9 +11,10 @@ use codec::Coded;
 use exchange::{Partition, Together};
 use model::{
     AccountId, AddMarket, AddMarketTo, AlgoEndReason, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder,
-    ClientOrderId, Command, Confirm, Event, JoinExchange, MarketId, ModifyContractOrder, MoveMarket, OrderId,
-    OrderKind, OrderRef, PartitionId, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Reference, Reject,
-    RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
+    ClientOrderId, Command, Confirm, EndReason, Event, ExpiryReason, JoinExchange, MarketId,
+    ModifyContractOrder, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceContractOrder,
+    PlaceOrder, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq,
+    Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -151,6 +152,7 @@ impl Cluster {
             Command::CancelAllAlgoOrders(cancel) => directory.home(cancel.account),
             Command::SetCountdown(set) => directory.home(set.account),
             Command::ModifyContractOrder(modify) => directory.home(modify.account),
+            Command::PlaceGoodTillDate(place) => directory.home(place.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }
@@ -291,6 +293,7 @@ impl Names {
             Event::OrderEnded(ended) => ended.order = self.order(ended.order),
             Event::ContractOrderAccepted(accepted) => accepted.order = self.order(accepted.order),
             Event::ContractFilled(filled) => filled.order = self.order(filled.order),
+            Event::GoodTillDate { order, .. } => *order = self.order(*order),
             Event::ContractOrderModified(modified) => modified.order = self.order(modified.order),
             Event::AlgoOrderAccepted(accepted) => accepted.algo = self.algo(accepted.algo),
             Event::AlgoOrderTracks(tracks) => tracks.algo = self.algo(tracks.algo),
@@ -693,6 +696,39 @@ fn a_modification_is_answered_behind_a_restart() {
     }
 }
 
+/// The same, between the time at which an order expires and the market's answer.
+#[test]
+fn an_order_expires_behind_a_restart() {
+    let mut story = Story::default();
+    for line in [
+        "account house rich",
+        "contract BTCUSDT_PERP tick 1 lot 0.1 reference 100 price 1..10000 band 0% with fund house source feed",
+        "move alice 1000 USDT to futures",
+        "alice good till 5 buy 10 @ 95 on BTCUSDT_PERP",
+    ] {
+        story.tell(line);
+    }
+    let mut cluster = Cluster::new(2);
+    for input in &story.world.journal {
+        cluster.apply(Names::default().command(input.command.clone(), 2));
+    }
+    let home = cluster.nodes[0].partitions().home(AccountId(2));
+    assert_ne!(cluster.nodes[0].catalog().home(MarketId(1)), Some(home), "alice lives elsewhere");
+    cluster.time_ns = TimeNs(5_000_000_000);
+    assert_eq!(cluster.give(home, Command::Tick), []);
+    cluster.restart();
+    assert!(!cluster.nodes[home.index()].has_work(), "its market is told once");
+    assert_eq!(cluster.give(home, Command::Tick), []);
+    let told = cluster.carry();
+    let expired = told.iter().filter(|(_, event)| {
+        let reason = EndReason::Expired(ExpiryReason::GoodTillDate);
+        matches!(event, Event::OrderEnded(ended) if ended.reason == reason)
+    });
+    assert_eq!(expired.count(), 1, "{told:?}");
+    cluster.restart();
+    cluster.assert_same_again();
+}
+
 /// The journal of the second of three partitions, cut where much is on its way.
 pub fn in_the_middle_of_things() -> Vec<Sequenced<Command>> {
     let mut story = Story::default();
@@ -769,7 +805,7 @@ proptest! {
         let mut prices = contracts::Prices::default();
         for (at, step) in plan.steps.iter().enumerate() {
             let open: Vec<_> = cluster.nodes.iter().flat_map(Partition::open_orders).collect();
-            for (passes, command) in step.commands(&mut prices, &open) {
+            for (passes, command) in step.commands(&mut prices, &open, cluster.time_ns) {
                 cluster.time_ns = TimeNs(cluster.time_ns.0 + passes);
                 cluster.apply(command);
             }

@@ -25,6 +25,7 @@
 //! > alice waits to sell 2 @ 94 gtx take 110 protected on BTCUSDT_PERP          > alice waits to sell all market stop 95 on ...
 //! > alice waits to sell 2 market trail 10 from 110 on BTCUSDT_PERP          in thousandths, from an activation price
 //! > alice cancel algo &3          > alice cancel algo my-stop          > alice cancel algos on BTCUSDT_PERP          > algos
+//! > alice good till 30 buy 2 @ 100 on BTCUSDT_PERP     in seconds since the story began
 //! > alice modify #3 to 2 @ 101 gtx on BTCUSDT_PERP
 //! > alice counts down 5 on BTCUSDT_PERP                in seconds; 0 stops it
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
@@ -223,6 +224,13 @@ impl Story {
             "waits" => {
                 assert!(words.take("to"));
                 self.waits(account, words)
+            }
+            "good" => {
+                assert!(words.take("till"));
+                let good_till_ns = seconds(words.next());
+                let side = words.next();
+                let (place, reduce_only) = self.place(account, side, words);
+                Self::good_till(&crate::story_contracts::at_contract(&place, reduce_only), good_till_ns)
             }
             "modify" => self.modifies(account, words),
             "counts" => {
@@ -619,6 +627,7 @@ fn market_of(command: &Command) -> MarketId {
         Command::ChangeLeverage(change) => change.market,
         Command::PlaceAlgoOrder(place) => place.market,
         Command::ModifyContractOrder(modify) => modify.market,
+        Command::PlaceGoodTillDate(place) => place.market,
         _ => MarketId(0),
     }
 }

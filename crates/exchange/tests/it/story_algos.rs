@@ -3,8 +3,8 @@
 use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder,
     CancelAllAlgoOrders, ClientOrderId, Command, Event, MarketId, ModifyContractOrder, OrderKind,
-    PlaceAlgoOrder, PriceTicks, QtyLots, SelfTradePrevention, SetCountdown, Side, TimeInForce, TimeNs,
-    TriggerKind, WorkingPrice,
+    PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PriceTicks, QtyLots, SelfTradePrevention,
+    SetCountdown, Side, TimeInForce, TimeNs, TriggerKind, WorkingPrice,
 };
 
 use crate::decimal;
@@ -100,6 +100,25 @@ impl Story {
         assert!(words.take("on"));
         let (market, valid_until_ns) = (self.market(words.next()), TimeNs::NEVER);
         Command::CancelAllAlgoOrders(CancelAllAlgoOrders { account, market, valid_until_ns })
+    }
+
+    /// A limit order, with the second till which it is good.
+    pub fn good_till(place: &PlaceContractOrder, good_till_ns: TimeNs) -> Command {
+        let OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Gtc } = place.kind else {
+            panic!("only what would rest for good has a date")
+        };
+        Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
+            account: place.account,
+            market: place.market,
+            side: place.side,
+            price_ticks,
+            qty_lots,
+            self_trade_prevention: place.self_trade_prevention,
+            reduce_only: place.reduce_only,
+            client_order_id: place.client_order_id,
+            good_till_ns,
+            valid_until_ns: place.valid_until_ns,
+        }))
     }
 
     pub fn modifies(&mut self, account: AccountId, words: &mut Words<'_>) -> Command {
@@ -212,6 +231,9 @@ impl Story {
                 let qty = self.qty(modified.market, modified.kind.qty_lots().unwrap());
                 let price = self.price(modified.market, modified.kind.price_ticks().unwrap());
                 format!("modified #{} to {qty} @ {price}", modified.order)
+            }
+            Event::GoodTillDate { order, good_till_ns, .. } => {
+                format!("#{order} is good till {} s", decimal::text(good_till_ns.0.into(), 9))
             }
             Event::CountdownFired { account, .. } => {
                 format!("{}'s time has come", self.name_of(*account))

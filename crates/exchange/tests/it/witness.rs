@@ -284,6 +284,7 @@ impl Witness {
                 | Event::AlgoOrderEnded(_)
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
+                | Event::GoodTillDate { .. }
                 | Event::Skipped { .. } => {}
             }
         }

@@ -177,6 +177,7 @@ impl Story {
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
                 | Event::ContractOrderModified(_)
+                | Event::GoodTillDate { .. }
                 | Event::AlgoOrderEnded(_) => lines.extend(self.of_algos(event)),
             }
         }
@@ -264,6 +265,7 @@ impl Story {
             EndReason::Expired(ExpiryReason::InsufficientLiquidity) => " (insufficient liquidity)",
             EndReason::Expired(ExpiryReason::PriceRangeExceeded) => " (price range exceeded)",
             EndReason::Expired(ExpiryReason::ExchangeCanceled) => " (by the exchange)",
+            EndReason::Expired(ExpiryReason::GoodTillDate) => " (its date has come)",
             EndReason::Filled | EndReason::Canceled | EndReason::ExpiredInMatch => "",
         };
         let side = self.side_of(ended.order);

@@ -143,6 +143,7 @@ impl<'a> Observer<'a> {
                 | Event::AlgoOrderEnded(_)
                 | Event::CountdownSet { .. }
                 | Event::CountdownFired { .. }
+                | Event::GoodTillDate { .. }
                 | Event::ContractOrderModified(_)
                 | Event::MarkPriceChanged(_)
                 | Event::IndexPriceSet { .. }

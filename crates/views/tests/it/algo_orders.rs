@@ -9,8 +9,8 @@ use model::{
     Amount, AssetId, AssetName, AssetTerms, Bracket, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
     ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, EventBatch, EventSeq, FundingRate,
     IndexSource, MarketId, ModifyContractOrder, MoveFunds, OrderId, OrderKind, OrderRef, PartitionId,
-    PlaceAlgoOrder, PlaceContractOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Sequenced, Side,
-    TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
+    PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PriceTicks, QtyLots, Reference,
+    SelfTradePrevention, Sequenced, Side, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use views::{AlgoOrder, AlgoStatus, Page, ViewSettings, Views};
 
@@ -157,6 +157,18 @@ impl Flow {
                     valid_until_ns,
                 }))
             }
+            10 if self.random.below(4) == 0 => Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
+                account,
+                market,
+                side,
+                price_ticks: limit,
+                qty_lots,
+                self_trade_prevention,
+                reduce_only: self.random.below(2) == 0,
+                client_order_id: ClientOrderId::EMPTY,
+                good_till_ns: TimeNs(self.time_ns.0 + 1_000 + self.random.below(200_000)),
+                valid_until_ns,
+            })),
             10 => match self.random.below(14) {
                 8.. => match self.views.contract_orders().open(account).last() {
                     Some(order) => Command::ModifyContractOrder(ModifyContractOrder {
@@ -199,6 +211,22 @@ impl Flow {
         assert_eq!(seen, resting);
         let modified = self.told.iter().filter(|(_, event)| matches!(event, Event::ContractOrderModified(_)));
         assert!(modified.count() > 0, "some are modified");
+        let dated = self.told.iter().filter_map(|(_, event)| match event {
+            Event::GoodTillDate { order, good_till_ns, .. } => Some((*order, *good_till_ns)),
+            _ => None,
+        });
+        let dated: BTreeMap<_, _> = dated.collect();
+        assert!(!dated.is_empty(), "some have a date");
+        let views = loaded(&ViewSettings::default(), &saved(&self.views));
+        for (_, event) in &self.told {
+            let Event::ContractOrderAccepted(accepted) = event else { continue };
+            for views in [&self.views, &views] {
+                let order = views.contract_orders().by_id(accepted.order).expect("it is kept");
+                let at_contract = order.at_contract.expect("it is at a contract");
+                assert_eq!(at_contract.good_till_ns, dated.get(&accepted.order).copied());
+                assert_eq!(at_contract.reduce_only, accepted.reduce_only);
+            }
+        }
     }
 
     /// Everything that was ever accepted, worked out from all events, the obvious way.

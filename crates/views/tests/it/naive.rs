@@ -192,6 +192,7 @@ impl Naive {
             | Event::AlgoOrderEnded(_)
             | Event::CountdownSet { .. }
             | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
             | Event::ContractOrderModified(_)
             | Event::Skipped { .. } => {}
         }

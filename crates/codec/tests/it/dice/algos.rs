@@ -3,7 +3,7 @@
 use model::{
     AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, AlgoPlaces,
     AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, ContractOrderModified, Event,
-    ModifyContractOrder, PlaceAlgoOrder, SetCountdown,
+    ModifyContractOrder, PlaceAlgoOrder, PlaceGoodTillDate, SetCountdown,
 };
 
 use super::Dice;
@@ -75,6 +75,18 @@ impl Dice<'_> {
                 self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
                 valid_until_ns: self.time(),
             }),
+            "PlaceGoodTillDate" => Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
+                account: self.account(),
+                market: self.market(),
+                side: self.one_of(&examples::sides()),
+                price_ticks: self.price(),
+                qty_lots: self.qty(),
+                self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
+                reduce_only: self.bool(),
+                client_order_id: self.text(),
+                good_till_ns: self.time(),
+                valid_until_ns: self.time(),
+            })),
             "SetCountdown" => Command::SetCountdown(SetCountdown {
                 account: self.account(),
                 market: self.market(),
@@ -111,6 +123,9 @@ impl Dice<'_> {
                 kind: self.kind(),
                 self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
             }),
+            "GoodTillDate" => {
+                Event::GoodTillDate { order: self.order(), account, market, good_till_ns: self.time() }
+            }
             "CountdownFired" => Event::CountdownFired { account, market },
             "AlgoOrderTracks" => {
                 let price_ticks = self.price();
