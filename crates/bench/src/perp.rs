@@ -8,8 +8,8 @@ use model::{
     AccountId, AddAsset, AddContract, AmendOrder, Amount, AssetId, AssetTerms, Bracket, CancelOrder,
     CancelRestriction, ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, FeeRounding,
     FundingRate, IndexSource, MarketId, MarketStatus, MarketTerms, MoveFunds, OrderId, OrderKind, OrderRef,
-    PartitionId, PlaceContractOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq, Sequenced,
-    SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+    PartitionId, PlaceContractOrder, PositionSide, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq,
+    Sequenced, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
 };
 use simulator::mixed::{Mixed, Shape, Step, What};
 
@@ -156,6 +156,7 @@ fn placed(account: u64, market: u32, side: Side, kind: OrderKind) -> PlaceContra
         account: AccountId(account),
         market: MarketId(market),
         side,
+        position_side: PositionSide::Both,
         kind,
         self_trade_prevention: SelfTradePrevention::None,
         reduce_only: false,

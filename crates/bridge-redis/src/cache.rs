@@ -236,6 +236,12 @@ impl Changes {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::EntryAnswered { .. } => {}
         }
     }

@@ -5,7 +5,7 @@ use model::{
     AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, PlaceAlgoOrder, WorkingPrice,
 };
 
-use crate::{coded_enum, coded_struct};
+use crate::{coded_enum, coded_sided_struct, coded_struct};
 
 coded_enum!(AlgoTrigger, "a trigger of an algo order" {
     0 => Reaches { kind, trigger_ticks },
@@ -13,11 +13,12 @@ coded_enum!(AlgoTrigger, "a trigger of an algo order" {
 });
 coded_enum!(AlgoPlaces, "what an algo order places" { 0 => Order { kind, reduce_only }, 1 => ClosesPosition });
 coded_enum!(WorkingPrice, "a working price" { 0 => Contract, 1 => Mark });
-coded_struct!(AlgoOrder {
+coded_sided_struct!(AlgoOrder {
     algo,
     account,
     market,
     side,
+    position_side,
     trigger,
     places,
     working_price,
@@ -25,10 +26,11 @@ coded_struct!(AlgoOrder {
     self_trade_prevention,
     client_algo_id,
 });
-coded_struct!(PlaceAlgoOrder {
+coded_sided_struct!(PlaceAlgoOrder {
     account,
     market,
     side,
+    position_side,
     trigger,
     places,
     working_price,

@@ -2,18 +2,20 @@
 
 use model::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, AssetTerms, Bracket,
-    CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm,
-    ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding, FromSource, IndexSource, IpRange,
-    JoinExchange, KeyKind, MarketStatus, MarketTerms, ModifyContractOrder, MoveFunds, MoveMarket,
-    OrderAction, OrderCommand, OrderKind, OrderRef, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder,
+    CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType,
+    ChangePositionMode, Command, Confirm, ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding,
+    FromSource, IndexSource, IpRange, JoinExchange, KeyKind, MarginMove, MarginType, MarketStatus,
+    MarketTerms, ModifyContractOrder, MoveFunds, MoveMarket, MovePositionMargin, OrderAction, OrderCommand,
+    OrderKind, OrderRef, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder, PositionMode, PositionSide,
     RegisterSource, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
     SelfTradePrevention, SetCountdown, SetIndexPrice, SettleWithdrawal, Side, Skip, SkipEnvelope,
     SourceTerms, TimeInForce, TriggerKind, Wallet,
 };
 
-use crate::{coded_enum, coded_struct};
+use crate::{coded_enum, coded_sided_struct, coded_struct};
 
 coded_enum!(Side, "a side" { 0 => Buy, 1 => Sell });
+coded_enum!(PositionSide, "a position side" { 0 => Both, 1 => Long, 2 => Short });
 coded_enum!(TimeInForce, "a time in force" { 0 => Gtc, 1 => Ioc, 2 => Fok });
 coded_enum!(OrderKind, "a kind of order" {
     0 => Limit { price_ticks, qty_lots, time_in_force },
@@ -128,10 +130,11 @@ coded_struct!(ContractTerms {
 coded_struct!(AddContract { terms, contract, partition });
 coded_enum!(Wallet, "a wallet" { 0 => Spot, 1 => Futures });
 coded_struct!(MoveFunds { account, asset, amount, to, valid_until_ns });
-coded_struct!(PlaceContractOrder {
+coded_sided_struct!(PlaceContractOrder {
     account,
     market,
     side,
+    position_side,
     kind,
     self_trade_prevention,
     reduce_only,
@@ -139,11 +142,18 @@ coded_struct!(PlaceContractOrder {
     valid_until_ns,
 });
 coded_struct!(ChangeLeverage { account, market, leverage, valid_until_ns });
+coded_enum!(MarginType, "a margin type" { 0 => Cross, 1 => Isolated });
+coded_struct!(ChangeMarginType { account, market, margin_type, valid_until_ns });
+coded_enum!(MarginMove, "a way of margin" { 0 => Add, 1 => Reduce });
+coded_struct!(MovePositionMargin { account, market, position_side, amount, way, valid_until_ns });
+coded_enum!(PositionMode, "a position mode" { 0 => OneWay, 1 => Hedge });
+coded_struct!(ChangePositionMode { account, mode, valid_until_ns });
 coded_struct!(SetCountdown { account, market, countdown_ns, valid_until_ns });
-coded_struct!(PlaceGoodTillDate {
+coded_sided_struct!(PlaceGoodTillDate {
     account,
     market,
     side,
+    position_side,
     price_ticks,
     qty_lots,
     self_trade_prevention,
@@ -200,6 +210,9 @@ coded_enum!(Command, "a command" {
     33 => ChangeLeverage(change),
     34 => SetIndexPrice(set),
     35 => Continue,
+    36 => ChangeMarginType(change),
+    37 => MovePositionMargin(moves),
+    38 => ChangePositionMode(change),
     39 => PlaceAlgoOrder(place),
     40 => CancelAlgoOrder(cancel),
     41 => CancelAllAlgoOrders(cancel),

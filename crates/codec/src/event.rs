@@ -4,11 +4,11 @@ use model::{
     Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted,
     ContractOrderModified, Deposited, EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled,
     FundsMoved, LevelChanged, Liquidity, MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded,
-    OrderFilled, OrderPrevented, OrderTracks, OrderTriggered, PositionForced, PositionNow, Traded,
-    WithdrawalRequested, WithdrawalSettled,
+    OrderFilled, OrderPrevented, OrderTracks, OrderTriggered, PositionForced, PositionMarginChanged,
+    PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 
-use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 
 coded_enum!(Liquidity, "a liquidity" { 0 => Maker, 1 => Taker });
 coded_enum!(ExpiryReason, "an expiry reason" {
@@ -91,11 +91,12 @@ coded_struct!(Traded { market, trade, price_ticks, qty_lots, taker_side, maker_o
 coded_struct!(LevelChanged { market, update_id, side, price_ticks, open_lots });
 
 coded_struct!(FundsMoved { account, asset, amount, wallet });
-coded_struct!(ContractOrderAccepted {
+coded_sided_struct!(ContractOrderAccepted {
     order,
     account,
     market,
     side,
+    position_side,
     kind,
     self_trade_prevention,
     reduce_only,
@@ -104,12 +105,13 @@ coded_struct!(ContractOrderAccepted {
 });
 coded_struct!(ContractOrderModified { order, account, market, kind, self_trade_prevention });
 coded_struct!(PositionNow { qty_lots, cost, wallet });
-coded_struct!(ContractFilled {
+coded_sided_struct!(ContractFilled {
     order,
     account,
     market,
     trade,
     side,
+    position_side,
     liquidity,
     price_ticks,
     qty_lots,
@@ -117,11 +119,22 @@ coded_struct!(ContractFilled {
     realized,
     now,
 });
+coded_struct!(PositionMarginChanged { account, market, position_side, moved, margin, wallet });
 coded_struct!(MarkPriceChanged { market, index_ticks, mark_ticks, rate, next_funding_ns });
 coded_struct!(FundingSettled { market, rate, mark_ticks });
 coded_struct!(FundingPaid { account, market, amount, wallet });
 coded_enum!(Forced, "a forced change" { 0 => TakenOver, 1 => Carried, 2 => Bankrupt, 3 => Deleveraged });
-coded_struct!(PositionForced { account, market, forced, side, price_ticks, qty_lots, realized, now });
+coded_sided_struct!(PositionForced {
+    account,
+    market,
+    forced,
+    side,
+    position_side,
+    price_ticks,
+    qty_lots,
+    realized,
+    now,
+});
 
 coded_enum!(Event, "an event" {
     1 => AssetAdded { asset, terms },
@@ -172,12 +185,18 @@ coded_enum!(Event, "an event" {
     46 => PositionForced(forced),
     47 => IndexPriceSet { market, source, price_ticks },
     48 => DebtCovered { account, market, amount },
-    54 => AlgoOrderAccepted(accepted),
-    55 => AlgoOrderTracks(tracks),
-    56 => AlgoOrderTriggered(triggered),
-    57 => AlgoOrderEnded(ended),
-    58 => CountdownSet { account, market, fires_ns },
-    59 => CountdownFired { account, market },
-    60 => ContractOrderModified(modified),
-    61 => GoodTillDate { order, account, market, good_till_ns },
+    49 => MarginTypeChanged { account, market, margin_type },
+    50 => PositionMarginChanged(changed),
+    51 => PositionDebtCovered { account, market, position_side, amount },
+    52 => PositionLiquidationBegun { account, market, position_side },
+    53 => PositionLiquidationEnded { account, market, position_side },
+    54 => PositionModeChanged { account, mode },
+    55 => AlgoOrderAccepted(accepted),
+    56 => AlgoOrderTracks(tracks),
+    57 => AlgoOrderTriggered(triggered),
+    58 => AlgoOrderEnded(ended),
+    59 => CountdownSet { account, market, fires_ns },
+    60 => CountdownFired { account, market },
+    61 => ContractOrderModified(modified),
+    62 => GoodTillDate { order, account, market, good_till_ns },
 });

@@ -15,4 +15,4 @@ mod reject;
 
 pub use batch::{decode_event, encode_event};
 pub use chain::{EventChain, StateHasher};
-pub use primitive::{Coded, DecodeError, Reader};
+pub use primitive::{Coded, DecodeError, Reader, read_sided, sided};

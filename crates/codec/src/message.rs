@@ -5,7 +5,7 @@ use model::{
     PlaceMessage, RestingOrder, Spread, ToHolder, ToMarket, WaitingOrder,
 };
 
-use crate::{Coded, DecodeError, Reader, coded_enum, coded_struct};
+use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 
 coded_struct!(Spread { first_account, count });
 coded_struct!(Origin { partition, seq });
@@ -24,15 +24,17 @@ coded_enum!(ToMarket, "a message to a market" {
     6 => PayFund { amount },
     7 => Carries { carries },
     8 => Winner { partition, winner },
-    15 => Modify { order, account, kind, self_trade_prevention, most_lots },
-    16 => Expire { order, account },
+    9 => TakeOverLeg { account, position_side, price_ticks, qty_lots },
+    10 => Modify { order, account, kind, self_trade_prevention, most_lots },
+    11 => Expire { order, account },
 });
 coded_enum!(OrderCause, "the cause of an order" { 0 => Owner, 1 => Liquidation });
-coded_struct!(ContractOrder {
+coded_sided_struct!(ContractOrder {
     order,
     account,
     trade_group,
     side,
+    position_side,
     kind,
     self_trade_prevention,
     reduce_only,
@@ -44,6 +46,7 @@ coded_enum!(ToHolder, "a message to the holder of a position" {
     1 => Forced { forced, side, price_ticks, qty_lots, is_last },
     2 => CarryAsked { side, price_ticks, qty_lots },
     3 => FundReceives { amount },
+    4 => FundingOfLeg { position_side, amount },
 });
 coded_enum!(FromMarket, "a message from a market" {
     0 => Accepted { kind, side, self_trade_prevention },
@@ -57,8 +60,8 @@ coded_enum!(FromMarket, "a message from a market" {
     8 => Transferred { prevented_match, side, liquidity, counter_order, price_ticks, qty_lots },
     9 => Tracks { price_ticks },
     10 => Triggered { price_ticks, missing },
-    15 => Modified { kind, self_trade_prevention, left_lots },
-    16 => ModifyRefused { reject },
+    11 => Modified { kind, self_trade_prevention, left_lots },
+    12 => ModifyRefused { reject },
 });
 coded_enum!(Notice, "a notice" {
     0 => AssetListed(terms),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::{
     AccountId, AlgoId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, Marks, OrderId,
-    PartitionId, PriceTicks, QtyLots, ReplacementId, Seq, SourceId, Text, TimeNs, TradeGroup, TradeId,
-    WithdrawalId,
+    PartitionId, PositionSide, PriceTicks, QtyLots, ReplacementId, Seq, Side, SourceId, Text, TimeNs,
+    TradeGroup, TradeId, WithdrawalId,
 };
 
 /// Something with a stable byte form.
@@ -280,6 +280,58 @@ macro_rules! coded_struct {
             }
         }
     };
+}
+
+/// As `coded_struct`, with side and position side in one byte: of [`PositionSide::Both`](model::PositionSide::Both) it is that of the
+/// side alone, as it was before there were others.
+#[macro_export]
+macro_rules! coded_sided_struct {
+    ($type:ident { $($field:ident),* $(,)? }) => {
+        $crate::coded_sided_struct!(@ $type [] $($field,)*);
+    };
+    (@ $type:ident [$($before:ident)*] side, position_side, $($after:ident,)*) => {
+        impl $crate::Coded for $type {
+            fn encode(&self, out: &mut Vec<u8>) {
+                $($crate::Coded::encode(&self.$before, out);)*
+                out.push($crate::sided(self.side, self.position_side));
+                $($crate::Coded::encode(&self.$after, out);)*
+            }
+            fn decode(input: &mut $crate::Reader<'_>) -> Result<Self, $crate::DecodeError> {
+                $(let $before = $crate::Coded::decode(input)?;)*
+                let (side, position_side) = $crate::read_sided(input)?;
+                $(let $after = $crate::Coded::decode(input)?;)*
+                Ok(Self { $($before,)* side, position_side, $($after),* })
+            }
+        }
+    };
+    (@ $type:ident [$($before:ident)*] $next:ident, $($after:ident,)*) => {
+        $crate::coded_sided_struct!(@ $type [$($before)* $next] $($after,)*);
+    };
+}
+
+/// A side and a position side in one byte.
+pub fn sided(side: Side, position_side: PositionSide) -> u8 {
+    let sell = match side {
+        Side::Buy => 0,
+        Side::Sell => 1,
+    };
+    match position_side {
+        PositionSide::Both => sell,
+        PositionSide::Long => 2 | sell,
+        PositionSide::Short => 4 | sell,
+    }
+}
+
+/// What [`sided`] has written; another byte is an unknown tag.
+pub fn read_sided(input: &mut Reader<'_>) -> Result<(Side, PositionSide), DecodeError> {
+    let tag = u8::decode(input)?;
+    let position_side = match tag >> 1 {
+        0 => PositionSide::Both,
+        1 => PositionSide::Long,
+        2 => PositionSide::Short,
+        _ => return Err(DecodeError::UnknownTag { what: "a side", tag }),
+    };
+    Ok((if tag & 1 == 0 { Side::Buy } else { Side::Sell }, position_side))
 }
 
 /// A tag byte, then the fields of the variant, in the order given.

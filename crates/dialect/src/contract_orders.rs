@@ -4,7 +4,7 @@
 
 use model::{
     Amount, CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, OrderKind,
-    PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, TimeInForce,
+    PlaceContractOrder, PositionSide, PriceTicks, QtyLots, Reject, SelfTradePrevention, TimeInForce,
 };
 
 use crate::decimal::{self, DecimalError};
@@ -41,6 +41,7 @@ pub fn place(
         account: caller.account,
         market: listing.market,
         side,
+        position_side: PositionSide::Both,
         kind,
         self_trade_prevention: self_trade_prevention(params)?,
         reduce_only: params.flag("reduceOnly")?,
@@ -246,6 +247,29 @@ pub fn api_error(reject: &Reject, listing: Option<&Listing>) -> ApiError {
             )
         }
         Reject::NoLiquidity => answer(-2020, "Unable to fill."),
+        Reject::MarginTypeUnchanged => answer(-4046, "No need to change margin type."),
+        Reject::MarginTypeHasOrders => {
+            answer(-4047, "Margin type cannot be changed if there exists open orders.")
+        }
+        Reject::MarginTypeHasPosition => {
+            answer(-4048, "Margin type cannot be changed if there exists position.")
+        }
+        Reject::NotIsolated => answer(-4049, "Add margin only support for isolated position."),
+        Reject::PositionMarginShort { .. } => answer(-4051, "Isolated balance insufficient."),
+        Reject::LeverageCannotFall { .. } => {
+            answer(-4161, "Leverage reduction is not supported in Isolated Margin Mode with open positions.")
+        }
+        Reject::PositionModeUnchanged => answer(-4059, "No need to change position side."),
+        Reject::PositionModeHasOrders => {
+            answer(-4067, "Position side cannot be changed if there exists open orders.")
+        }
+        Reject::PositionModeHasPosition => {
+            answer(-4068, "Position side cannot be changed if there exists position.")
+        }
+        Reject::PositionSideMismatch { .. } => {
+            answer(-4061, "Order's position side does not match user's setting.")
+        }
+        Reject::ReduceOnlyInHedge => answer(-4062, "Invalid or improper reduceOnly value."),
         ref other => ApiError::new(-1130, other.to_string()),
     }
 }
@@ -256,7 +280,7 @@ fn amount(listing: &Listing, amount: Amount) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{AccountId, ApiKeyId, TimeNs};
+    use model::{AccountId, ApiKeyId, PositionMode, TimeNs};
 
     use super::*;
     use crate::sample::btcusdt;
@@ -322,6 +346,37 @@ mod tests {
                 "Margin is insufficient.",
             ),
             (Reject::NothingToReduce, -2022, "ReduceOnly Order is rejected."),
+            (Reject::MarginTypeUnchanged, -4046, "No need to change margin type."),
+            (
+                Reject::MarginTypeHasOrders,
+                -4047,
+                "Margin type cannot be changed if there exists open orders.",
+            ),
+            (Reject::MarginTypeHasPosition, -4048, "Margin type cannot be changed if there exists position."),
+            (Reject::NotIsolated, -4049, "Add margin only support for isolated position."),
+            (Reject::PositionMarginShort { available: Amount(1) }, -4051, "Isolated balance insufficient."),
+            (
+                Reject::LeverageCannotFall { leverage: 20 },
+                -4161,
+                "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
+            ),
+            (Reject::PositionModeUnchanged, -4059, "No need to change position side."),
+            (
+                Reject::PositionModeHasOrders,
+                -4067,
+                "Position side cannot be changed if there exists open orders.",
+            ),
+            (
+                Reject::PositionModeHasPosition,
+                -4068,
+                "Position side cannot be changed if there exists position.",
+            ),
+            (
+                Reject::PositionSideMismatch { mode: PositionMode::Hedge },
+                -4061,
+                "Order's position side does not match user's setting.",
+            ),
+            (Reject::ReduceOnlyInHedge, -4062, "Invalid or improper reduceOnly value."),
             (Reject::UnknownOrder, -2011, "Unknown order sent."),
             (
                 Reject::NotionalOutOfRange { min, max: Amount::ZERO },

@@ -104,6 +104,18 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::ContractStays
         | Reject::LivesElsewhere { .. }
         | Reject::LosesTooMuch { .. }
+        | Reject::MarginTypeUnchanged
+        | Reject::MarginTypeHasOrders
+        | Reject::MarginTypeHasPosition
+        | Reject::NotIsolated
+        | Reject::PositionMarginShort { .. }
+        | Reject::LeverageCannotFall { .. }
+        | Reject::IsFund
+        | Reject::PositionModeUnchanged
+        | Reject::PositionModeHasOrders
+        | Reject::PositionModeHasPosition
+        | Reject::PositionSideMismatch { .. }
+        | Reject::ReduceOnlyInHedge
         | Reject::AlgoCombination
         | Reject::ClosesAlready { .. }
         | Reject::BeingModified

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{
     AccountId, AlgoId, AlgoOrder, AlgoPlaces, AlgoTrigger, Amount, ClientOrderId, ContractTerms, MarketId,
-    OrderId, OrderKind, PlaceMessage, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup, Trigger,
-    TriggerKind, WorkingPrice,
+    OrderId, OrderKind, PlaceMessage, PositionSide, PriceTicks, QtyLots, SelfTradePrevention, Side,
+    TradeGroup, Trigger, TriggerKind, WorkingPrice,
 };
 use orderbook::{Touched, Triggers};
 
@@ -272,7 +272,7 @@ fn waits_as(order: &AlgoOrder) -> PlaceMessage {
     }
 }
 
-/// Whether it closes a position by an order of this side.
-pub fn closes(order: &AlgoOrder, side: Side) -> bool {
-    order.places == AlgoPlaces::ClosesPosition && order.side == side
+/// Whether it closes this position by an order of this side.
+pub fn closes(order: &AlgoOrder, side: Side, position_side: PositionSide) -> bool {
+    order.places == AlgoPlaces::ClosesPosition && order.side == side && order.position_side == position_side
 }

@@ -6,7 +6,7 @@ use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered,
     AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, ClientOrderId, ContractTerms,
     Event, MarketId, MarketStatus, MarketTerms, OrderId, OrderKind, PlaceAlgoOrder, PlaceContractOrder,
-    PriceTicks, QtyLots, Reject, Side, TimeInForce, TimeNs, WorkingPrice,
+    PositionSide, PriceTicks, QtyLots, Reject, Side, TimeInForce, TimeNs, WorkingPrice,
 };
 
 use crate::accounts::Accounts;
@@ -25,7 +25,7 @@ impl Accounts {
         place: &PlaceAlgoOrder,
         events: &mut Vec<Event>,
     ) -> Result<(), Reject> {
-        let PlaceAlgoOrder { account, market, side, .. } = *place;
+        let PlaceAlgoOrder { account, market, side, position_side, .. } = *place;
         let terms = catalog.open_market(market)?;
         catalog.contract(market).ok_or(Reject::NotContract { market })?;
         self.account(account)?;
@@ -33,6 +33,7 @@ impl Accounts {
             return Err(Reject::MarketClosed);
         }
         check_combination(place)?;
+        self.check_position_side(&first_sight(place))?;
         let price = self.working_price(market, place.working_price);
         check_prices(terms, place, terms.reference(price))?;
         if trigger_of(&place.trigger).is_reached(side, price) {
@@ -46,8 +47,9 @@ impl Accounts {
         if algos.find_named(account, place.client_algo_id).is_some() {
             return Err(Reject::DuplicateClientOrderId);
         }
-        let seat = self.take_contract_seat(account, market, terms.quote);
-        if self.futures.is_in_liquidation(self.futures.open.seat(seat).stake.wallet) {
+        let seat = self.take_seat_of(account, market, terms.quote, position_side);
+        let stake = &self.futures.open.seat(seat).stake;
+        if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
         }
         if place.places == AlgoPlaces::ClosesPosition {
@@ -63,6 +65,7 @@ impl Accounts {
             account,
             market,
             side,
+            position_side,
             trigger: place.trigger,
             places: place.places,
             working_price: place.working_price,
@@ -88,17 +91,19 @@ impl Accounts {
     /// One that closes a position needs one, or an open order that may lead to one; of each position one stop and one take-profit
     /// order do so. Source: Binance USD-M errors -4509 and -4130.
     fn check_close(&self, place: &PlaceAlgoOrder, seat: SeatSlot) -> Result<(), Reject> {
-        let PlaceAlgoOrder { account, market, side, trigger, .. } = *place;
+        let PlaceAlgoOrder { account, market, side, position_side, trigger, .. } = *place;
         let stake = &self.futures.open.seat(seat).stake;
         let opening = match side {
             Side::Buy => stake.reserved.ask_lots,
             Side::Sell => stake.reserved.bid_lots,
         };
-        if stake.position.closed_by() != Some(side) && opening.is_zero() {
+        let is_other_leg = position_side.closed_by().is_some_and(|closed_by| closed_by != side);
+        if is_other_leg || (stake.position.closed_by() != Some(side) && opening.is_zero()) {
             return Err(Reject::NothingToReduce);
         }
         let kind = trigger_of(&trigger).kind;
-        let mut others = self.futures.algos.of(account, market).filter(|other| closes(other, side));
+        let mut others =
+            self.futures.algos.of(account, market).filter(|other| closes(other, side, position_side));
         match others.find(|other| trigger_of(&other.trigger).kind == kind) {
             Some(other) => Err(Reject::ClosesAlready { algo: other.algo }),
             None => Ok(()),
@@ -149,8 +154,29 @@ impl Accounts {
         reason: AlgoEndReason,
         events: &mut Vec<Event>,
     ) {
-        let waiting: Vec<_> = self.futures.algos.of(account, market).map(|order| order.algo).collect();
-        for algo in waiting {
+        self.end_algos_of((account, market), |_| true, reason, events);
+    }
+
+    /// As [`Self::end_algos`], for one position.
+    pub fn end_algos_of_position(
+        &mut self,
+        (account, market, position_side): (AccountId, MarketId, PositionSide),
+        reason: AlgoEndReason,
+        events: &mut Vec<Event>,
+    ) {
+        self.end_algos_of((account, market), |order| order.position_side == position_side, reason, events);
+    }
+
+    fn end_algos_of(
+        &mut self,
+        (account, market): (AccountId, MarketId),
+        is_meant: impl Fn(&AlgoOrder) -> bool,
+        reason: AlgoEndReason,
+        events: &mut Vec<Event>,
+    ) {
+        let waiting = self.futures.algos.of(account, market);
+        let meant: Vec<_> = waiting.filter(|order| is_meant(order)).map(|order| order.algo).collect();
+        for algo in meant {
             self.end_algo(algo, reason, events);
         }
     }
@@ -165,8 +191,10 @@ impl Accounts {
     ) {
         let now = self.futures.open.seat(seat).stake.position.closed_by();
         let Some(side) = closed_by.filter(|side| now != Some(*side)) else { return };
+        let position_side = self.futures.open.seat(seat).stake.position_side;
         let waiting = self.futures.algos.of(account, market);
-        let closing: Vec<_> = waiting.filter(|order| closes(order, side)).map(|order| order.algo).collect();
+        let closing: Vec<_> =
+            waiting.filter(|order| closes(order, side, position_side)).map(|order| order.algo).collect();
         for algo in closing {
             self.end_algo(algo, AlgoEndReason::PositionGone, events);
         }
@@ -241,15 +269,16 @@ impl Accounts {
         order: &AlgoOrder,
         mail: &mut Mail,
     ) -> Result<OrderId, Reject> {
-        let AlgoOrder { account, market, side, self_trade_prevention, .. } = *order;
+        let AlgoOrder { account, market, side, position_side, self_trade_prevention, .. } = *order;
         let (kind, reduce_only, filters) = match order.places {
             AlgoPlaces::Order { kind, reduce_only } => (kind, reduce_only, Filters::Apply),
             AlgoPlaces::ClosesPosition => {
-                let seat = self.futures.open.find_seat(account, market);
+                let seat = self.futures.find_position(account, market, position_side);
                 let position = seat.map(|seat| self.futures.open.seat(seat).stake.position);
                 let closed = position.filter(|position| position.closed_by() == Some(side));
                 let qty_lots = closed.ok_or(Reject::NothingToReduce)?.size();
-                (OrderKind::Market { qty_lots }, true, Filters::Waived)
+                let reduce_only = position_side == PositionSide::Both;
+                (OrderKind::Market { qty_lots }, reduce_only, Filters::Waived)
             }
         };
         // An order that could not be placed for its name alone would be the worse loss.
@@ -260,6 +289,7 @@ impl Accounts {
             account,
             market,
             side,
+            position_side,
             kind,
             self_trade_prevention,
             reduce_only,
@@ -272,6 +302,25 @@ impl Accounts {
     /// The market has answered for an order that was placed for an algo order, if it was.
     pub fn algo_answered(&mut self, order: OrderId) -> Option<AlgoId> {
         self.futures.algos.asked.remove(&order)
+    }
+}
+
+/// As what it places may come, as far as its position side counts.
+fn first_sight(place: &PlaceAlgoOrder) -> PlaceContractOrder {
+    let (kind, reduce_only) = match place.places {
+        AlgoPlaces::Order { kind, reduce_only } => (kind, reduce_only),
+        AlgoPlaces::ClosesPosition => (OrderKind::Market { qty_lots: QtyLots(1) }, false),
+    };
+    PlaceContractOrder {
+        account: place.account,
+        market: place.market,
+        side: place.side,
+        position_side: place.position_side,
+        kind,
+        self_trade_prevention: place.self_trade_prevention,
+        reduce_only,
+        client_order_id: place.client_algo_id,
+        valid_until_ns: place.valid_until_ns,
     }
 }
 

@@ -35,11 +35,25 @@ impl Accounts {
         catalog.open_market(cancel.market)?;
         self.account(cancel.account)?;
         let any = if catalog.contract(cancel.market).is_some() {
-            send_cancels(&self.futures.open, cancel, mail)
+            self.send_cancels_at_contract(cancel, mail)
         } else {
             send_cancels(&self.open, cancel, mail)
         };
         if any { Ok(()) } else { Err(Reject::UnknownOrder) }
+    }
+
+    /// In hedge mode an account has orders at several seats.
+    fn send_cancels_at_contract(&self, cancel: &CancelAllOrders, mail: &mut Mail) -> bool {
+        let (account, market) = (cancel.account, cancel.market);
+        let seats = self.futures.seats_at(account, market);
+        let mut orders: Vec<_> =
+            seats.flat_map(|seat| self.futures.open.at_seat(seat)).map(|open| open.id).collect();
+        orders.sort_unstable();
+        for order in &orders {
+            let (order, restriction) = (*order, CancelRestriction::None);
+            mail.send_to_market(market, ToMarket::Cancel { order, account, restriction, replacement: None });
+        }
+        !orders.is_empty()
     }
 
     /// The new order's rules are checked before anything is cancelled; its cost and its name after, when the old order has

@@ -4,13 +4,28 @@
 use std::collections::BTreeSet;
 
 use margin::funding_flow;
-use model::{AccountId, Amount, Event, FundingRate, Letter, MarketId, PriceTicks, ToHolder};
+use model::{AccountId, Amount, Event, FundingRate, Letter, MarketId, PositionSide, PriceTicks, ToHolder};
 
 use crate::Partition;
-use crate::holders::{Holders, Settlement};
+use crate::holders::{Holders, Quantities, Settlement};
 use crate::market::Desk;
 
 impl Holders {
+    /// The first of the accounts from this one on that have a position, no more than so many, in order.
+    fn first_from(&self, first: AccountId, many: usize) -> Vec<AccountId> {
+        let accounts_of = |held: &Quantities| -> Vec<AccountId> {
+            held.from(first).map(|(account, _)| account).take(many).collect()
+        };
+        let mut accounts = accounts_of(&self.quantities);
+        if !self.hedgers.is_empty() {
+            accounts.extend(self.legs.iter().flat_map(accounts_of));
+            accounts.sort_unstable();
+            accounts.dedup();
+            accounts.truncate(many);
+        }
+        accounts
+    }
+
     pub fn begin_settlement(&mut self, rate: FundingRate, mark_ticks: PriceTicks) {
         self.settlement = Some(Settlement {
             rate,
@@ -35,13 +50,20 @@ impl Desk<'_> {
 
     fn settle_funding_of(&mut self, account: AccountId) {
         let (terms, market) = (self.terms, self.market);
-        let holders = self.holders();
-        let qty = holders.quantities.of(account);
-        let settlement = holders.settlement.as_mut().expect("funding is being settled");
-        let amount = funding_flow(terms, qty, settlement.mark_ticks, settlement.rate);
-        if !amount.is_zero() {
+        for position_side in [PositionSide::Both, PositionSide::Long, PositionSide::Short] {
+            let holders = self.holders();
+            let qty = holders.held(account, position_side);
+            let settlement = holders.settlement.as_mut().expect("funding is being settled");
+            let amount = funding_flow(terms, qty, settlement.mark_ticks, settlement.rate);
+            if amount.is_zero() {
+                continue;
+            }
             settlement.collected -= amount;
-            self.mail.push(Letter::ToHolder { account, market, body: ToHolder::Funding { amount } });
+            let body = match position_side {
+                PositionSide::Both => ToHolder::Funding { amount },
+                PositionSide::Long | PositionSide::Short => ToHolder::FundingOfLeg { position_side, amount },
+            };
+            self.mail.push(Letter::ToHolder { account, market, body });
         }
     }
 
@@ -50,8 +72,7 @@ impl Desk<'_> {
         let holders = self.holders();
         let Some(settlement) = &holders.settlement else { return budget };
         let many = usize::try_from(budget).expect("fits");
-        let next: Vec<AccountId> =
-            holders.quantities.from(settlement.next).map(|(account, _)| account).take(many).collect();
+        let next = holders.first_from(settlement.next, many);
         for account in &next {
             let settlement = self.holders().settlement.as_mut().expect("seen above");
             settlement.next = AccountId(account.0.saturating_add(1));

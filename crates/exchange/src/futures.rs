@@ -1,17 +1,20 @@
 //! The accounts' half of perpetual contracts: what backs positions, what positions have cost, what open orders reserve, and
 //! whose margin has to be looked at when a mark price changes. Source: semantics 2 and 8.
 //!
-//! All positions of an account that are settled in one asset are backed by one wallet (cross margin). Of each position it is
+//! All positions of an account that are settled in one asset are backed by one wallet (cross margin), but for isolated ones, each
+//! of which has margin of its own: a wallet that backs nothing else (see `isolated.rs`). Of each position it is
 //! remembered up to which mark price its wallet is safe, so that a new mark price looks only at those whom it concerns: what
 //! is left above the maintenance margin is divided among the positions, and each may lose its share before anybody looks again.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use ledger::{Ledger, WalletSlot};
-use margin::{MicroAtoms, OpenOrders as OrderValues, Position, maintenance_margin, total_initial_margin};
+use margin::{
+    MicroAtoms, OpenOrders as OrderValues, Position, initial_margin, maintenance_margin, total_initial_margin,
+};
 use model::{
-    AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PriceTicks, QtyLots,
-    Reject, Side, Wallet,
+    AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PositionSide,
+    PriceTicks, QtyLots, Reject, Side, Wallet,
 };
 
 use crate::accounts::Accounts;
@@ -23,12 +26,18 @@ use crate::liquidation::{Liquidation, Ranking};
 use crate::modify_contract::Modifications;
 use crate::open_orders::{OpenOrders, SeatSlot};
 
-/// What an account has at a contract.
+/// What an account has at a contract: its position in one-way mode, or one of the two in hedge mode.
 #[derive(Clone, Debug)]
 pub struct Stake {
-    /// What it is settled in.
+    /// The account's, of what it is settled in.
     pub wallet: WalletSlot,
+    /// What backs the position instead, where it is isolated.
+    pub margin: Option<WalletSlot>,
     pub position: Position,
+    /// Which one it is.
+    pub position_side: PositionSide,
+    /// Where the two are that the account has in hedge mode: the long one, the short one. Only the seat of the one-way position knows.
+    pub legs: Option<[SeatSlot; 2]>,
     /// For open orders.
     pub reserved: Reserved,
     /// 0 where the account has chosen none.
@@ -42,9 +51,18 @@ pub struct Stake {
 
 impl Stake {
     /// Nothing yet.
-    pub fn new(wallet: WalletSlot) -> Self {
-        let (position, reserved) = (Position::NONE, Reserved::default());
-        Self { wallet, position, reserved, chosen_leverage: 0, watched_at: None, is_watched_as_long: false }
+    pub fn new(wallet: WalletSlot, position_side: PositionSide) -> Self {
+        Self {
+            wallet,
+            margin: None,
+            position: Position::NONE,
+            position_side,
+            legs: None,
+            reserved: Reserved::default(),
+            chosen_leverage: 0,
+            watched_at: None,
+            is_watched_as_long: false,
+        }
     }
 
     pub fn leverage(&self, contract: &ContractTerms) -> u16 {
@@ -120,7 +138,7 @@ impl Reserve {
 /// What a wallet backs.
 #[derive(Default)]
 pub struct Backs {
-    /// Where, by market.
+    /// Where, by market. The account's wallet lists isolated positions too, since their orders take from it.
     pub seats: Vec<(MarketId, SeatSlot)>,
     /// How far its liquidation is, while it is liquidated.
     pub liquidation: Option<Liquidation>,
@@ -136,11 +154,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// The next one to be looked at when the mark price is this.
-    fn first_at(&self, mark: PriceTicks) -> Option<AccountId> {
+    /// The next one to be looked at when the mark price is this, and whether its position is long.
+    fn first_at(&self, mark: PriceTicks) -> Option<(AccountId, bool)> {
         let long = self.longs.last().filter(|(at, _)| mark <= *at);
         let short = || self.shorts.first().filter(|(at, _)| *at <= mark);
-        long.or_else(short).map(|(_, account)| *account)
+        let account_of = |is_long| move |(_, account): &(PriceTicks, AccountId)| (*account, is_long);
+        long.map(account_of(true)).or_else(|| short().map(account_of(false)))
     }
 
     fn set_of(&mut self, position: &Position) -> &mut BTreeSet<(PriceTicks, AccountId)> {
@@ -152,6 +171,8 @@ impl Watched {
 #[derive(Default)]
 pub struct Futures {
     pub open: OpenOrders<Stake, Reserve>,
+    /// Accounts in hedge mode.
+    pub hedgers: BTreeSet<AccountId>,
     /// By wallet.
     pub backs: Vec<Backs>,
     /// By market: the mark price that was heard of last; zero of spot markets.
@@ -274,13 +295,16 @@ impl Futures {
                 let seats = self.backs(*wallet).into_iter().flat_map(|backs| &backs.seats);
                 seats
                     .clone()
-                    .any(|(at, seat)| *at == market && !self.open.seat(*seat).stake.position.is_none())
+                    .filter(|(at, _)| *at == market)
+                    .map(|(_, seat)| &self.open.seat(*seat).stake)
+                    .any(|stake| stake.backing() == *wallet && !stake.position.is_none())
             })
             .collect();
         self.touched.extend(positions);
     }
 
-    /// What a position and the open orders beside it take, with what the orders would lose at once.
+    /// What a position and the open orders beside it take of the account's wallet, with what the orders would lose at once. What an
+    /// isolated position takes is not in the wallet any more.
     pub fn required(
         &self,
         catalog: &Catalog,
@@ -290,7 +314,12 @@ impl Futures {
     ) -> Amount {
         let (terms, contract) = contract_of(catalog, market);
         let value = stake.position.value(terms, self.mark(market));
-        total_initial_margin(value, reserved.values, stake.leverage(contract)) + reserved.losses
+        let leverage = stake.leverage(contract);
+        let own = match stake.margin {
+            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
+            None => Amount::ZERO,
+        };
+        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
     }
 
     /// How a wallet stands.
@@ -298,7 +327,7 @@ impl Futures {
         let mut standing = self.margin_of(catalog, ledger, wallet);
         for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
             let seat = self.open.seat(*seat);
-            if !seat.stake.position.is_none() || seat.open_orders > 0 {
+            if seat.stake.wallet == wallet && (!seat.stake.position.is_none() || seat.open_orders > 0) {
                 standing.required += self.required(catalog, *market, &seat.stake, &seat.stake.reserved);
             }
         }
@@ -306,11 +335,11 @@ impl Futures {
     }
 
     /// As [`Self::standing`], without what positions and open orders take.
-    fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
+    pub fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
         let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
         for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
             let stake = &self.open.seat(*seat).stake;
-            if !stake.position.is_none() {
+            if !stake.position.is_none() && stake.backing() == wallet {
                 let (terms, contract) = contract_of(catalog, *market);
                 let mark = self.mark(*market);
                 let value = Amount(stake.position.value(terms, mark).0.abs());
@@ -349,6 +378,9 @@ impl Futures {
         for index in 0..seats {
             let (market, seat) = self.backs[wallet.index()].seats[index];
             let stake = &self.open.seat(seat).stake;
+            if stake.backing() != wallet {
+                continue;
+            }
             let is_watched = !stake.position.is_none() && !is_fund && !self.is_in_liquidation(wallet);
             let watch_at = is_watched.then(|| {
                 let (terms, contract) = contract_of(catalog, market);
@@ -377,6 +409,14 @@ impl Futures {
         if let Some(watch_at) = watch_at {
             watched.set_of(&position).insert((watch_at, account));
         }
+    }
+
+    /// The position of an account that is watched as a long one, or as a short one. It has one of each at the most.
+    fn watched_seat(&self, account: AccountId, market: MarketId, is_long: bool) -> Option<SeatSlot> {
+        self.seats_at(account, market).find(|seat| {
+            let stake = &self.open.seat(*seat).stake;
+            stake.watched_at.is_some() && stake.is_watched_as_long == is_long
+        })
     }
 
     /// What a snapshot has.
@@ -411,7 +451,7 @@ impl Futures {
     /// Looks at positions that mark prices concern, no more than `budget` of them. Returns what is left of that.
     pub fn look_at_changed(&mut self, catalog: &Catalog, ledger: &Ledger, mut budget: u32) -> u32 {
         while let Some(market) = self.changed.first().copied() {
-            let Some(account) = self.watched[at(market)].first_at(self.mark(market)) else {
+            let Some((account, is_long)) = self.watched[at(market)].first_at(self.mark(market)) else {
                 self.changed.remove(&market);
                 continue;
             };
@@ -419,8 +459,8 @@ impl Futures {
                 break;
             }
             budget = budget.saturating_sub(1);
-            let seat = self.open.find_seat(account, market).expect("a position has a seat");
-            let wallet = self.open.seat(seat).stake.wallet;
+            let seat = self.watched_seat(account, market, is_long).expect("a position has a seat");
+            let wallet = self.open.seat(seat).stake.backing();
             self.look_at(catalog, ledger, wallet);
         }
         budget
@@ -511,7 +551,7 @@ impl Accounts {
             return seat;
         }
         let wallet = self.ledger.wallet_slot(account, asset);
-        let seat = self.futures.open.add_seat(account, market, Stake::new(wallet));
+        let seat = self.futures.open.add_seat(account, market, Stake::new(wallet, PositionSide::Both));
         let seats = &mut self.futures.backs_mut(wallet).seats;
         let before = seats.partition_point(|(other, _)| *other < market);
         seats.insert(before, (market, seat));

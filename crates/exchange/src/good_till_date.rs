@@ -88,7 +88,16 @@ impl Accounts {
         now: TimeNs,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
-        let PlaceGoodTillDate { account, market, side, price_ticks, qty_lots, good_till_ns, .. } = *place;
+        let PlaceGoodTillDate {
+            account,
+            market,
+            side,
+            position_side,
+            price_ticks,
+            qty_lots,
+            good_till_ns,
+            ..
+        } = *place;
         if good_till_ns <= now {
             return Err(Reject::DatePassed { good_till_ns });
         }
@@ -96,6 +105,7 @@ impl Accounts {
             account,
             market,
             side,
+            position_side,
             kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Gtc },
             self_trade_prevention: place.self_trade_prevention,
             reduce_only: place.reduce_only,

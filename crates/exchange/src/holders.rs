@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{
     AccountId, Amount, EndReason, ExpiryReason, Forced, FromMarket, Letter, Marks, OrderId, OrderKind,
-    PartitionId, PriceTicks, QtyLots, Reject, Side, ToHolder, ToMarket,
+    PartitionId, PositionSide, PriceTicks, QtyLots, Reject, Side, ToHolder, ToMarket,
 };
 
 use crate::mark_price::Pricing;
@@ -68,6 +68,8 @@ impl Quantities {
 pub struct TakeOver {
     /// Whose it is.
     pub account: AccountId,
+    /// Which of its positions.
+    pub position_side: PositionSide,
     /// Its bankruptcy price.
     pub price_ticks: PriceTicks,
     /// What is left of it.
@@ -95,7 +97,14 @@ pub struct Settlement {
 /// What a contract is beside its book.
 #[derive(Default)]
 pub struct Holders {
+    /// In one-way mode.
     pub quantities: Quantities,
+    /// In hedge mode: of the long positions, and of the short ones, which are below zero.
+    pub legs: [Quantities; 2],
+    /// Accounts whose last order here was one of hedge mode, and so are all that rest: an account with orders keeps its mode.
+    pub hedgers: BTreeSet<AccountId>,
+    /// Which position the order is for that is trading.
+    pub arriving: PositionSide,
     /// Accounts' resting orders that only reduce, and perhaps some that are gone since.
     pub reducing: BTreeMap<AccountId, Vec<OrderId>>,
     /// Accounts with such orders whose quantity has changed just now.
@@ -109,7 +118,11 @@ pub struct Holders {
 impl Holders {
     /// The quantity that an order of this side would close; zero where it would open.
     pub fn closable(&self, account: AccountId, side: Side) -> QtyLots {
-        let held = self.quantities.of(account);
+        self.closable_of((account, self.closed_by(account, side)), side)
+    }
+
+    fn closable_of(&self, (account, position_side): (AccountId, PositionSide), side: Side) -> QtyLots {
+        let held = self.held(account, position_side);
         match side {
             Side::Buy => (-held).max(QtyLots::ZERO),
             Side::Sell => held.max(QtyLots::ZERO),
@@ -118,8 +131,67 @@ impl Holders {
 
     /// The sum of all long positions, which is that of all short ones.
     pub fn open_interest(&self) -> QtyLots {
-        let held = self.quantities.from(AccountId(0));
+        let held = self.all_from(AccountId(0));
         held.fold(QtyLots::ZERO, |sum, (_, qty)| sum + qty.max(QtyLots::ZERO))
+    }
+
+    /// How much an account has of a position; below zero it is short.
+    #[inline]
+    pub fn held(&self, account: AccountId, position_side: PositionSide) -> QtyLots {
+        match position_side {
+            PositionSide::Both => self.quantities.of(account),
+            PositionSide::Long => self.legs[0].of(account),
+            PositionSide::Short => self.legs[1].of(account),
+        }
+    }
+
+    fn change(&mut self, account: AccountId, position_side: PositionSide, by: QtyLots) {
+        match position_side {
+            PositionSide::Both => self.quantities.change(account, by),
+            PositionSide::Long => self.legs[0].change(account, by),
+            PositionSide::Short => self.legs[1].change(account, by),
+        }
+    }
+
+    /// All positions of accounts from this one on; an account in hedge mode may have two.
+    pub fn all_from(&self, first: AccountId) -> impl Iterator<Item = (AccountId, QtyLots)> {
+        let [long, short] = &self.legs;
+        self.quantities.from(first).chain(long.from(first)).chain(short.from(first))
+    }
+
+    #[inline]
+    fn is_hedger(&self, account: AccountId) -> bool {
+        !self.hedgers.is_empty() && self.hedgers.contains(&account)
+    }
+
+    /// Which position of an account an order of this side closes that does not open any, as its account sees it
+    /// ([`crate::futures::Futures::side_closed_by`]).
+    fn closed_by(&self, account: AccountId, side: Side) -> PositionSide {
+        if !self.is_hedger(account) {
+            return PositionSide::Both;
+        }
+        let leg = PositionSide::of_hedge(side, true);
+        let closes = |position_side| !self.closable_of((account, position_side), side).is_zero();
+        if !closes(leg) && closes(PositionSide::Both) { PositionSide::Both } else { leg }
+    }
+
+    /// Which position a resting order is for.
+    pub fn resting_for(&self, account: AccountId, order: OrderId, side: Side) -> PositionSide {
+        if !self.is_hedger(account) {
+            return PositionSide::Both;
+        }
+        let closes = self.reducing.get(&account).is_some_and(|orders| orders.contains(&order));
+        PositionSide::of_hedge(side, closes)
+    }
+
+    /// An order arrives, and says by its position in which mode its account is.
+    pub fn arrives(&mut self, account: AccountId, position_side: PositionSide) {
+        self.arriving = position_side;
+        if position_side != PositionSide::Both {
+            self.hedgers.insert(account);
+        } else if self.is_hedger(account) {
+            self.hedgers.remove(&account);
+        }
     }
 }
 
@@ -140,16 +212,22 @@ impl Desk<'_> {
         self.listed.holders.as_mut().expect("only contracts are told so")
     }
 
-    /// What an order of this side and quantity does to an account's position.
+    /// What an order of this side and quantity does to a position of an account.
     #[inline(never)]
-    pub fn change_quantity(&mut self, account: AccountId, side: Side, qty: QtyLots) {
+    pub fn change_quantity(
+        &mut self,
+        account: AccountId,
+        position_side: PositionSide,
+        side: Side,
+        qty: QtyLots,
+    ) {
         self.settle_before(account);
         let by = match side {
             Side::Buy => qty,
             Side::Sell => -qty,
         };
         let holders = self.holders();
-        holders.quantities.change(account, by);
+        holders.change(account, position_side, by);
         if !holders.reducing.is_empty() && holders.reducing.contains_key(&account) {
             holders.to_keep.push(account);
         }
@@ -166,11 +244,11 @@ impl Desk<'_> {
     /// The quantity to which an order is cut that only reduces.
     pub fn reducible(
         &mut self,
-        account: AccountId,
+        whose: (AccountId, PositionSide),
         side: Side,
         kind: OrderKind,
     ) -> Result<OrderKind, Reject> {
-        let closable = self.holders().closable(account, side);
+        let closable = self.holders().closable_of(whose, side);
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
         if closable.is_zero() {
             return Err(Reject::NothingToReduce);
@@ -253,28 +331,37 @@ impl Desk<'_> {
     }
 
     /// A liquidation could not sell so much of a position: the insurance fund is asked first.
-    pub fn take_over(&mut self, account: AccountId, price_ticks: PriceTicks, qty_lots: QtyLots) {
+    pub fn take_over(
+        &mut self,
+        (account, position_side): (AccountId, PositionSide),
+        price_ticks: PriceTicks,
+        qty_lots: QtyLots,
+    ) {
         let (asked, winner) = (BTreeSet::new(), None);
         let take_overs = &mut self.holders().take_overs;
-        take_overs.push_back(TakeOver { account, price_ticks, qty_lots, asked, winner });
+        take_overs.push_back(TakeOver { account, position_side, price_ticks, qty_lots, asked, winner });
         if take_overs.len() == 1 {
             self.next_take_over();
         }
     }
 
     /// Which way an order goes that closes the position that is taken over, and how much of it there is still.
-    fn closes(&mut self, account: AccountId, qty: QtyLots) -> (Side, QtyLots) {
-        let side = if self.holders().quantities.of(account) > QtyLots::ZERO { Side::Sell } else { Side::Buy };
-        (side, qty.min(self.holders().closable(account, side)))
+    fn closes(&mut self, taken: &TakeOver) -> (Side, QtyLots) {
+        let TakeOver { account, position_side, qty_lots, .. } = *taken;
+        let held = self.holders().held(account, position_side);
+        let is_long = held > QtyLots::ZERO;
+        let side = position_side.closed_by().unwrap_or(if is_long { Side::Sell } else { Side::Buy });
+        (side, qty_lots.min(QtyLots(held.0.saturating_abs())))
     }
 
     fn next_take_over(&mut self) {
         while let Some(first) = self.holders().take_overs.front().cloned() {
-            let TakeOver { account, price_ticks, qty_lots, .. } = first;
-            let (side, qty_lots) = self.closes(account, qty_lots);
+            let (side, qty_lots) = self.closes(&first);
+            let TakeOver { account, position_side, price_ticks, .. } = first;
             if qty_lots.is_zero() {
                 // It was deleveraged itself meanwhile.
-                self.taken(account, (Forced::TakenOver, side, price_ticks, qty_lots), true);
+                let forced = (Forced::TakenOver, side, price_ticks, qty_lots);
+                self.taken((account, position_side), forced, true);
                 self.holders().take_overs.pop_front();
                 continue;
             }
@@ -286,12 +373,12 @@ impl Desk<'_> {
 
     fn taken(
         &mut self,
-        account: AccountId,
+        (account, position_side): (AccountId, PositionSide),
         (forced, side, price_ticks, qty_lots): (Forced, Side, PriceTicks, QtyLots),
         is_last: bool,
     ) {
         if !qty_lots.is_zero() {
-            self.change_quantity(account, side, qty_lots);
+            self.change_quantity(account, position_side, side, qty_lots);
         }
         self.tell_holder(account, ToHolder::Forced { forced, side, price_ticks, qty_lots, is_last });
         self.keep_all_reducing();
@@ -300,13 +387,15 @@ impl Desk<'_> {
     /// The insurance fund's answer.
     pub fn carries(&mut self, carries: bool) {
         let Some(first) = self.holders().take_overs.front().cloned() else { return };
-        let (side, qty) = self.closes(first.account, first.qty_lots);
+        let (side, qty) = self.closes(&first);
         if !carries {
             return self.ask_winners(side.opposite());
         }
         let fund = self.contract.expect("only contracts do").fund;
-        self.taken(first.account, (Forced::TakenOver, side, first.price_ticks, qty), true);
-        self.taken(fund, (Forced::Carried, side.opposite(), first.price_ticks, qty), false);
+        let taken = (first.account, first.position_side);
+        self.taken(taken, (Forced::TakenOver, side, first.price_ticks, qty), true);
+        let carries = (fund, PositionSide::Both);
+        self.taken(carries, (Forced::Carried, side.opposite(), first.price_ticks, qty), false);
         self.holders().take_overs.pop_front();
         self.next_take_over();
     }
@@ -320,9 +409,15 @@ impl Desk<'_> {
 
     /// A partition has told who is deleveraged first there. When all have, the first of them is.
     pub fn winner(&mut self, partition: PartitionId, winner: Option<(AccountId, i128)>) {
-        let has =
-            winner.map(|(account, _)| QtyLots(self.holders().quantities.of(account).0.saturating_abs()));
-        let Some(first) = self.holders().take_overs.front_mut() else { return };
+        let Some(first) = self.holders().take_overs.front().cloned() else { return };
+        let (side, missing) = self.closes(&first);
+        let closes = side.opposite();
+        let has = winner.map(|(account, _)| {
+            let holders = self.holders();
+            let held = holders.held(account, holders.closed_by(account, closes));
+            QtyLots(held.0.saturating_abs())
+        });
+        let first = self.holders().take_overs.front_mut().expect("seen just now");
         if !first.asked.remove(&partition) {
             return;
         }
@@ -332,19 +427,19 @@ impl Desk<'_> {
         if !first.asked.is_empty() {
             return;
         }
-        let TakeOver { account, price_ticks, qty_lots, winner, .. } = first.clone();
-        let (side, missing) = self.closes(account, qty_lots);
+        let TakeOver { account, position_side, price_ticks, winner, .. } = first.clone();
         let Some((_, _, std::cmp::Reverse(winner))) = winner else {
             // Nobody is known yet who has the other side: whoever has it will hear of it before he is asked again.
-            return self.ask_winners(side.opposite());
+            return self.ask_winners(closes);
         };
-        let qty = missing.min(self.holders().closable(winner, side.opposite()));
+        let qty = missing.min(self.holders().closable(winner, closes));
         let is_last = qty == missing;
         if is_last || !qty.is_zero() {
-            self.taken(account, (Forced::Bankrupt, side, price_ticks, qty), is_last);
+            self.taken((account, position_side), (Forced::Bankrupt, side, price_ticks, qty), is_last);
         }
         if !qty.is_zero() {
-            self.taken(winner, (Forced::Deleveraged, side.opposite(), price_ticks, qty), false);
+            let wins = (winner, self.holders().closed_by(winner, closes));
+            self.taken(wins, (Forced::Deleveraged, closes, price_ticks, qty), false);
         }
         if is_last {
             self.holders().take_overs.pop_front();
@@ -352,7 +447,7 @@ impl Desk<'_> {
         } else {
             let first = self.holders().take_overs.front_mut().expect("somebody is taken over");
             first.qty_lots = missing - qty;
-            self.ask_winners(side.opposite());
+            self.ask_winners(closes);
         }
     }
 
@@ -366,7 +461,10 @@ impl Desk<'_> {
     pub fn receive_of_contract(&mut self, body: &ToMarket) {
         match *body {
             ToMarket::TakeOver { account, price_ticks, qty_lots } => {
-                self.take_over(account, price_ticks, qty_lots);
+                self.take_over((account, PositionSide::Both), price_ticks, qty_lots);
+            }
+            ToMarket::TakeOverLeg { account, position_side, price_ticks, qty_lots } => {
+                self.take_over((account, position_side), price_ticks, qty_lots);
             }
             ToMarket::PayFund { amount } => self.pay_fund(amount),
             ToMarket::Carries { carries } => self.carries(carries),

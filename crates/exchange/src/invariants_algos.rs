@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{AlgoId, OrderId, WorkingPrice};
+use model::{AlgoId, OrderId, PositionSide, WorkingPrice};
 
 use crate::Partition;
 use crate::algo_book::{Heard, Sees, are_apart, closes, trigger_of};
@@ -61,11 +61,11 @@ impl Partition {
                 assert_eq!(named, Some(order.algo), "a name leads to its algo order");
             }
             let same = algos.of(order.account, order.market).filter(|other| {
-                closes(other, order.side)
+                closes(other, order.side, order.position_side)
                     && trigger_of(&other.trigger).kind == trigger_of(&order.trigger).kind
             });
             assert!(
-                !closes(order, order.side) || same.count() == 1,
+                !closes(order, order.side, order.position_side) || same.count() == 1,
                 "one stop and one take-profit order close a position"
             );
             let seat = futures.open.find_seat(order.account, order.market);
@@ -78,7 +78,8 @@ impl Partition {
             );
             counted = counted.saturating_add(1);
         }
-        let at_contracts = futures.open.seats().map(|(_, seat)| algos.count(seat.account, seat.market));
+        let one_way = futures.open.seats().filter(|(_, seat)| seat.stake.position_side == PositionSide::Both);
+        let at_contracts = one_way.map(|(_, seat)| algos.count(seat.account, seat.market));
         assert_eq!(
             at_contracts.fold(0_usize, usize::saturating_add),
             counted,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId, MarketId, Marks, QtyLots, Side};
+use model::{AccountId, Amount, AssetId, MarketId, Marks, PositionMode, PositionSide, QtyLots, Side};
 
 use crate::Partition;
-use crate::futures::{Reserved, contract_of};
+use crate::futures::{Reserved, Stake, contract_of};
 use crate::modify_contract::Modifying;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, Seat};
 
 impl Partition {
     /// Panics with the sentence of the first invariant that does not hold. Returns how many orders are open at contracts.
@@ -20,7 +20,7 @@ impl Partition {
         let mut open_orders: usize = 0;
         let mut modifying: usize = 0;
         let mut costs: BTreeMap<AssetId, Amount> = BTreeMap::new();
-        for (_, seat) in futures.open.seats() {
+        for (slot, seat) in futures.open.seats() {
             let (terms, _) = contract_of(&self.catalog, seat.market);
             let stake = &seat.stake;
             assert_eq!(
@@ -32,12 +32,22 @@ impl Partition {
             if self.is_alone() {
                 let holders =
                     self.markets.market(seat.market).holders.as_ref().expect("a contract has holders");
-                let held = holders.quantities.of(seat.account);
+                let held = holders.held(seat.account, stake.position_side);
                 assert_eq!(held, stake.position.qty_lots, "both halves of a position agree");
+            }
+            if let Some(margin) = stake.margin {
+                let of = self.accounts.ledger.wallet(margin);
+                assert_eq!(
+                    (of.account, of.isolated_at),
+                    (seat.account, Some((seat.market, stake.position_side))),
+                    "margin is the position's own"
+                );
             }
             let mut reserved = Reserved::default();
             let mut at_seat: u32 = 0;
-            let slot = futures.open.find_seat(seat.account, seat.market).expect("a seat is found");
+            let found = futures.find_position(seat.account, seat.market, stake.position_side);
+            assert_eq!(found, Some(slot), "a seat is found");
+            self.assert_position_side(seat);
             for open in futures.open.at_seat(slot) {
                 at_seat = at_seat.saturating_add(1);
                 reserved = reserved.with(terms, open.side(), open.held, open.held.left_lots);
@@ -92,10 +102,25 @@ impl Partition {
         open_orders
     }
 
+    /// An account has the positions and orders of its mode. (A fund that was in hedge mode when it was made one may carry another.)
+    fn assert_position_side(&self, seat: &Seat<Stake>) {
+        let qty = seat.stake.position.qty_lots;
+        match seat.stake.position_side {
+            PositionSide::Both => {}
+            PositionSide::Long => assert!(qty >= QtyLots::ZERO, "a long position is long"),
+            PositionSide::Short => assert!(qty <= QtyLots::ZERO, "a short position is short"),
+        }
+        let is_of_hedge = seat.stake.position_side != PositionSide::Both;
+        let is_hedger = self.accounts.futures.position_mode(seat.account) == PositionMode::Hedge;
+        if is_of_hedge != is_hedger && !self.catalog.is_fund(seat.account) {
+            assert!(qty.is_zero() && seat.open_orders == 0, "an account has the positions of its mode");
+        }
+    }
+
     fn assert_holders(&self, market: MarketId) {
         let listed = self.markets.market(market);
         let holders = listed.holders.as_ref().expect("a contract has holders");
-        let held = holders.quantities.from(AccountId(0));
+        let held = holders.all_from(AccountId(0));
         let sum = held.fold(QtyLots::ZERO, |sum, (_, qty)| sum + qty);
         assert!(sum.is_zero(), "positions sum to zero");
         assert!(holders.to_keep.is_empty(), "orders that only reduce are looked at before a command is done");
@@ -113,8 +138,7 @@ impl Partition {
             }
         }
         for ((account, buys), lots) in reducing {
-            let held = holders.quantities.of(account);
-            let closable = if buys { -held } else { held };
+            let closable = holders.closable(account, if buys { Side::Buy } else { Side::Sell });
             assert!(lots <= closable, "orders that only reduce come to no more than the position");
         }
     }
@@ -126,12 +150,23 @@ impl Partition {
             let Some(backs) = futures.backs(slot) else { continue };
             let standing = futures.standing(&self.catalog, ledger, slot);
             let is_fund = self.catalog.is_fund(wallet.account);
+            let backed = backs.seats.iter().map(|(market, seat)| (market, &futures.open.seat(*seat).stake));
+            let backed: Vec<_> = backed.filter(|(_, stake)| stake.backing() == slot).collect();
+            if wallet.isolated_at.is_some() && !is_fund {
+                assert!(
+                    wallet.amount.is_zero() || !backed.is_empty(),
+                    "nothing stays behind a position that its account's wallet backs"
+                );
+            }
             if let Some(liquidation) = &backs.liquidation {
                 let queued = futures.in_danger.contains(&slot);
                 assert_eq!(liquidation.is_queued, queued, "a liquidation knows whether it waits");
                 continue;
             }
-            let concerned = backs.seats.iter().any(|(market, _)| futures.changed.contains(market));
+            if wallet.isolated_at.is_some() && !is_fund && standing.positions == 0 {
+                assert!(wallet.amount.is_zero(), "margin stands behind a position");
+            }
+            let concerned = backed.iter().any(|(market, _)| futures.changed.contains(market));
             if !is_fund && !concerned {
                 assert!(!standing.is_liquidatable(), "who has too little left is liquidated");
                 assert!(
@@ -139,8 +174,7 @@ impl Partition {
                     "a wallet is below zero only while its positions have won as much"
                 );
             }
-            for (market, seat) in &backs.seats {
-                let stake = &futures.open.seat(*seat).stake;
+            for (market, stake) in backed {
                 assert_eq!(
                     stake.watched_at.is_some(),
                     !stake.position.is_none() && !is_fund,

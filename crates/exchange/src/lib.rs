@@ -9,7 +9,7 @@
 //! | know | balances, holds, who owns which order | books, trades, reference prices |
 //! | decide | whether an order can be paid for | an order's life |
 //! | tell | what happened to orders and money | trades and levels |
-//! | of contracts | wallets, what positions have cost, margin, liquidation, what waits for a price (`futures`, `place_contract`, `settle_contract`, `liquidation`, `algo_orders`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
+//! | of contracts | wallets, what positions have cost, margin, liquidation, what waits (`futures`, `isolated`, `hedge`, `place_contract`, `modify_contract`, `settle_contract`, `liquidation`, `algo_orders`, `good_till_date`, `countdown`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
 #![deny(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -32,10 +32,12 @@ mod funding;
 mod funds;
 mod futures;
 mod good_till_date;
+mod hedge;
 mod holders;
 mod invariants;
 mod invariants_algos;
 mod invariants_futures;
+mod isolated;
 mod liquidation;
 mod mark_price;
 mod market;

@@ -12,15 +12,15 @@ use margin::{
 };
 use model::{
     AccountId, AlgoEndReason, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId,
-    OrderCause, OrderId, OrderKind, PartitionId, PriceTicks, QtyLots, ReplacementId, SelfTradePrevention,
-    Side, TimeInForce, ToMarket, TradeGroup,
+    OrderCause, OrderId, OrderKind, PartitionId, PositionMode, PositionSide, PriceTicks, QtyLots,
+    ReplacementId, SelfTradePrevention, Side, TimeInForce, ToMarket, TradeGroup,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::futures::{Reserve, contract_of};
+use crate::futures::{Reserve, Stake, contract_of};
 use crate::messages::Mail;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, SeatSlot};
 
 /// How far the liquidation of a wallet is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Liquidation {
     pub is_queued: bool,
     /// Where something was taken over last: what is left in the end is the fund's.
     pub taken_over_at: Option<MarketId>,
+    /// Which position at the contract it sells.
+    pub sells: PositionSide,
 }
 
 /// What a liquidation does at the moment.
@@ -56,7 +58,7 @@ pub enum Stage {
 
 impl Liquidation {
     pub fn new() -> Self {
-        Self { stage: Stage::Begun, is_queued: false, taken_over_at: None }
+        Self { stage: Stage::Begun, is_queued: false, taken_over_at: None, sells: PositionSide::Both }
     }
 }
 
@@ -98,15 +100,22 @@ impl Accounts {
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
-        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
+        let ledger::Wallet { account, asset, isolated_at, .. } = *self.ledger.wallet(wallet);
         match self.liquidation(wallet).stage {
             Stage::Begun => {
-                events.push(Event::LiquidationBegun { account, asset });
+                events.push(match isolated_at {
+                    None => Event::LiquidationBegun { account, asset },
+                    Some((market, position_side)) => {
+                        Event::PositionLiquidationBegun { account, market, position_side }
+                    }
+                });
                 let cancels = self.cancel_all_at(wallet, None, mail);
                 let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
-                let markets: Vec<_> = seats.map(|(market, _)| *market).collect();
-                for market in markets {
-                    self.end_algos(account, market, AlgoEndReason::Liquidated, events);
+                let backed =
+                    seats.map(|(market, seat)| (*market, self.futures.open.seat(*seat).stake.position_side));
+                for (market, position_side) in backed.collect::<Vec<_>>() {
+                    let whose = (account, market, position_side);
+                    self.end_algos_of_position(whose, AlgoEndReason::Liquidated, events);
                 }
                 self.liquidation(wallet).stage = Stage::Cancels;
                 if !cancels {
@@ -128,7 +137,9 @@ impl Accounts {
                 }
                 self.pay_clearance_fee(catalog, wallet, market, sold, mail, events);
                 self.liquidation(wallet).stage = Stage::Looks;
-                let seat = self.futures.open.find_seat(account, market).expect("it has a position there");
+                let position_side = self.liquidation(wallet).sells;
+                let seat = self.futures.find_position(account, market, position_side);
+                let seat = seat.expect("it has a position there");
                 let position = self.futures.open.seat(seat).stake.position;
                 let standing = self.futures.standing(catalog, &self.ledger, wallet);
                 let left = left.min(position.size());
@@ -140,7 +151,14 @@ impl Accounts {
                     let price_ticks = bankruptcy_price(terms, &position, standing.equity, mark);
                     let liquidation = self.liquidation(wallet);
                     (liquidation.stage, liquidation.taken_over_at) = (Stage::IsTakenOver, Some(market));
-                    mail.send_to_market(market, ToMarket::TakeOver { account, price_ticks, qty_lots: left });
+                    let qty_lots = left;
+                    let body = match position_side {
+                        PositionSide::Both => ToMarket::TakeOver { account, price_ticks, qty_lots },
+                        PositionSide::Long | PositionSide::Short => {
+                            ToMarket::TakeOverLeg { account, position_side, price_ticks, qty_lots }
+                        }
+                    };
+                    mail.send_to_market(market, body);
                 }
             }
             // Somebody has taken it: see `Self::is_taken_over`.
@@ -148,7 +166,8 @@ impl Accounts {
         }
     }
 
-    /// Sends a cancel for every open order that a wallet backs, or for those at one contract. False where there is none.
+    /// Sends a cancel for every open order that takes from a wallet, or for those at one contract; of the margin of an isolated
+    /// position, for the orders beside that. False where there is none.
     pub fn cancel_all_at(&self, wallet: WalletSlot, only: Option<MarketId>, mail: &mut Mail) -> bool {
         let mut any = false;
         let account = self.ledger.wallet(wallet).account;
@@ -177,9 +196,8 @@ impl Accounts {
             return self.end_liquidation(catalog, wallet, mail, events);
         }
         let account = self.ledger.wallet(wallet).account;
-        let (market, margin) = self.most_demanding(catalog, wallet);
-        let seat = self.futures.open.find_seat(account, market).expect("it has a position there");
-        let position = self.futures.open.seat(seat).stake.position;
+        let (market, seat, margin) = self.most_demanding(catalog, wallet);
+        let Stake { position, position_side, .. } = self.futures.open.seat(seat).stake;
         let (terms, contract) = contract_of(catalog, market);
         let mark = self.futures.mark(market);
         let others = standing.maintenance - margin;
@@ -199,7 +217,9 @@ impl Accounts {
         self.next_order = order.next();
         let named = Named::new(account, &ClientOrderId::EMPTY);
         self.futures.open.insert(order, seat, side, Some(price_ticks), Reserve::none(qty_lots), &named);
-        self.liquidation(wallet).stage = Stage::Sells { market, order, left: qty_lots, sold: Amount::ZERO };
+        let liquidation = self.liquidation(wallet);
+        liquidation.stage = Stage::Sells { market, order, left: qty_lots, sold: Amount::ZERO };
+        liquidation.sells = position_side;
         mail.send_to_market(
             market,
             ToMarket::PlaceContract(ContractOrder {
@@ -207,6 +227,7 @@ impl Accounts {
                 account,
                 trade_group: TradeGroup::NONE,
                 side,
+                position_side,
                 kind: OrderKind::Limit { price_ticks, qty_lots, time_in_force: TimeInForce::Ioc },
                 self_trade_prevention: SelfTradePrevention::None,
                 reduce_only: true,
@@ -217,16 +238,17 @@ impl Accounts {
     }
 
     /// The position that takes most maintenance margin, with that.
-    fn most_demanding(&self, catalog: &Catalog, wallet: WalletSlot) -> (MarketId, MicroAtoms) {
+    fn most_demanding(&self, catalog: &Catalog, wallet: WalletSlot) -> (MarketId, SeatSlot, MicroAtoms) {
         let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
-        let margins = seats.map(|(market, seat)| {
+        let backed = seats.filter(|(_, seat)| self.futures.open.seat(*seat).stake.backing() == wallet);
+        let margins = backed.map(|(market, seat)| {
             let (terms, contract) = contract_of(catalog, *market);
             let position = &self.futures.open.seat(*seat).stake.position;
             let value = Amount(position.value(terms, self.futures.mark(*market)).0.abs());
-            (*market, maintenance_margin(contract, value))
+            (*market, *seat, maintenance_margin(contract, value))
         });
         // Of equal ones the first.
-        let first_of_the_largest = margins.reduce(|most, next| if next.1 > most.1 { next } else { most });
+        let first_of_the_largest = margins.reduce(|most, next| if next.2 > most.2 { next } else { most });
         first_of_the_largest.expect("whoever is liquidated has a position")
     }
 
@@ -258,8 +280,13 @@ impl Accounts {
             return;
         }
         self.ledger.receive_in_wallet(wallet, -amount);
-        let ledger::Wallet { account, amount: left, .. } = *self.ledger.wallet(wallet);
+        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
+        let own = self.ledger.wallet_slot(account, asset);
+        let left = self.ledger.wallet(own).amount;
         events.push(Event::ClearancePaid { account, market, amount, wallet: left });
+        if let Some((_, seat)) = self.isolated_seat(wallet) {
+            self.move_margin(seat, Amount::ZERO, events);
+        }
         mail.send_to_market(market, ToMarket::PayFund { amount });
     }
 
@@ -279,8 +306,14 @@ impl Accounts {
         {
             self.pay_fund(wallet, market, left, mail, events);
         }
-        let ledger::Wallet { account, asset, .. } = *self.ledger.wallet(wallet);
-        events.push(Event::LiquidationEnded { account, asset });
+        self.give_margin_back(wallet, events);
+        let ledger::Wallet { account, asset, isolated_at, .. } = *self.ledger.wallet(wallet);
+        events.push(match isolated_at {
+            None => Event::LiquidationEnded { account, asset },
+            Some((market, position_side)) => {
+                Event::PositionLiquidationEnded { account, market, position_side }
+            }
+        });
         self.futures.touch(wallet);
     }
 
@@ -288,14 +321,25 @@ impl Accounts {
     /// an order trades far from the mark price.
     pub fn cover_debts(&mut self, catalog: &Catalog, mail: &mut Mail, events: &mut Vec<Event>) {
         for wallet in std::mem::take(&mut self.futures.in_debt) {
-            let ledger::Wallet { account, asset, amount } = *self.ledger.wallet(wallet);
+            let ledger::Wallet { account, asset, isolated_at, amount } = *self.ledger.wallet(wallet);
             let mut contracts = catalog.contracts().map(|(market, _)| market);
-            let market = contracts.find(|market| contract_of(catalog, *market).0.quote == asset);
+            let market = isolated_at
+                .map(|(market, _)| market)
+                .or_else(|| contracts.find(|market| contract_of(catalog, *market).0.quote == asset));
             if amount < Amount::ZERO {
                 let market = market.expect("who owes something had a position");
                 self.ledger.receive_in_wallet(wallet, -amount);
-                events.push(Event::DebtCovered { account, market, amount: -amount });
-                mail.send_to_market(market, ToMarket::PayFund { amount });
+                let amount = -amount;
+                events.push(match isolated_at {
+                    None => Event::DebtCovered { account, market, amount },
+                    Some((market, position_side)) => {
+                        Event::PositionDebtCovered { account, market, position_side, amount }
+                    }
+                });
+                if let Some((_, seat)) = self.isolated_seat(wallet) {
+                    self.move_margin(seat, Amount::ZERO, events);
+                }
+                mail.send_to_market(market, ToMarket::PayFund { amount: -amount });
             }
         }
     }
@@ -329,6 +373,14 @@ impl Accounts {
     ) -> bool {
         let (terms, _) = contract_of(catalog, market);
         let Some(wallet) = self.ledger.find_wallet(fund, terms.quote) else { return false };
+        // An account may have been made a fund while its positions were isolated, so that its wallet does not back them, or in hedge
+        // mode.
+        let mut seats = self.futures.seats_at(fund, market);
+        if self.futures.position_mode(fund) == PositionMode::Hedge
+            || seats.any(|seat| self.futures.open.seat(seat).stake.margin.is_some())
+        {
+            return false;
+        }
         let standing = self.futures.standing(catalog, &self.ledger, wallet);
         let mut taken = Position::NONE;
         taken.fill(terms, side, price, qty);
@@ -337,18 +389,21 @@ impl Accounts {
 
     /// The account here that is deleveraged next among those whose positions an order of this side would close.
     pub fn winner(&mut self, catalog: &Catalog, market: MarketId, side: Side) -> Option<(AccountId, i128)> {
-        let mut ranking = match self.futures.ranking.take() {
-            Some(ranking) if (ranking.market, ranking.side) == (market, side) => ranking,
-            Some(_) | None => self.rank(catalog, market, side),
-        };
+        let ranking = self.futures.ranking.take();
+        let mut ranking = ranking.filter(|ranking| (ranking.market, ranking.side) == (market, side));
         let holds = |account: AccountId| {
-            let seat = self.futures.open.find_seat(account, market);
-            seat.is_some_and(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
+            let mut seats = self.futures.seats_at(account, market);
+            seats.any(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
         };
         // Whoever is asked for again has not been closed yet: he stays until he has.
-        while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {
-            ranking.accounts.pop();
+        if let Some(ranking) = &mut ranking {
+            while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {
+                ranking.accounts.pop();
+            }
         }
+        // When all of them have been closed there may be others, who came behind the ranking.
+        let is_left = |ranking: &Ranking| !ranking.accounts.is_empty();
+        let ranking = ranking.filter(is_left).unwrap_or_else(|| self.rank(catalog, market, side));
         let winner = ranking.accounts.last().copied();
         self.futures.ranking = Some(ranking);
         winner
@@ -363,7 +418,7 @@ impl Accounts {
             seats.filter(|seat| seat.market == market && seat.stake.position.closed_by() == Some(side));
         let mut scored: Vec<_> = held
             .map(|seat| {
-                let wallet = seat.stake.wallet;
+                let wallet = seat.stake.backing();
                 let standing = self.futures.standing(catalog, &self.ledger, wallet);
                 let amount = self.ledger.wallet(wallet).amount;
                 let LeverageScore(score) =

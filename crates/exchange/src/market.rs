@@ -239,6 +239,7 @@ impl Markets {
                 desk.modify((order, account), kind, self_trade_prevention, most_lots);
             }
             ToMarket::TakeOver { .. }
+            | ToMarket::TakeOverLeg { .. }
             | ToMarket::PayFund { .. }
             | ToMarket::Carries { .. }
             | ToMarket::Winner { .. } => desk.receive_of_contract(body),
@@ -299,7 +300,7 @@ impl Desk<'_> {
     /// As [`Self::place`], at a contract. Whenever it comes to an order that only reduces, positions are looked at first.
     #[inline(never)]
     fn place_contract(&mut self, order: &ContractOrder) {
-        let ContractOrder { account, side, self_trade_prevention, reduce_only, .. } = *order;
+        let ContractOrder { account, side, position_side, self_trade_prevention, reduce_only, .. } = *order;
         let mut place = PlaceMessage {
             order: order.order,
             account,
@@ -310,7 +311,7 @@ impl Desk<'_> {
             held: Amount::ZERO,
         };
         let checked = match self.check(&place) {
-            Ok(()) if reduce_only => self.reducible(account, side, place.kind),
+            Ok(()) if reduce_only => self.reducible((account, position_side), side, place.kind),
             Ok(()) => Ok(place.kind),
             Err(reject) => Err(reject),
         };
@@ -319,6 +320,7 @@ impl Desk<'_> {
             Err(reject) => return self.tell(account, order.order, FromMarket::Refused { reject }),
         };
         let kind = place.kind;
+        self.holders().arrives(account, position_side);
         self.tell(account, order.order, FromMarket::Accepted { kind, side, self_trade_prevention });
 
         if self.work_contract(&place, order.worst_ticks) && reduce_only {
@@ -743,8 +745,11 @@ impl Desk<'_> {
             );
         }
         if self.contract.is_some() {
-            self.change_quantity(maker_account, taker.side.opposite(), qty_lots);
-            self.change_quantity(taker.account, taker.side, qty_lots);
+            let (side, maker_side) = (taker.side, taker.side.opposite());
+            let position_side = self.holders().resting_for(maker_account, maker, maker_side);
+            self.change_quantity(maker_account, position_side, maker_side, qty_lots);
+            let position_side = self.holders().arriving;
+            self.change_quantity(taker.account, position_side, side, qty_lots);
         }
         if self.listed.triggers.are_touched_by(price_ticks) {
             self.trigger(price_ticks);

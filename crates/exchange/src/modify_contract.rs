@@ -57,7 +57,7 @@ impl Accounts {
             return Err(Reject::BeingModified);
         }
         let stake = &self.futures.open.seat(seat).stake;
-        if self.futures.is_in_liquidation(stake.wallet) {
+        if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
         }
         let base = stake.reserved.without(terms, side, held, held.left_lots);
@@ -202,11 +202,13 @@ impl Desk<'_> {
             self.tell(account, order, told);
             return self.report(None);
         }
+        let position_side = self.holders().resting_for(account, order, resting.side);
         self.listed.book.cancel(self.orders, slot, self.reports);
         if let Some(reducing) = self.holders().reducing.get_mut(&account) {
             reducing.retain(|other| *other != order);
         }
         self.report(None);
+        self.holders().arrives(account, position_side);
         self.tell(account, order, told);
         let mut left = kind;
         left.set_qty_lots(left_lots);

@@ -166,9 +166,15 @@ impl<S, H> Default for OpenOrders<S, H> {
 
 impl<S, H> OpenOrders<S, H> {
     pub fn add_seat(&mut self, account: AccountId, market: MarketId, stake: S) -> SeatSlot {
+        let slot = self.add_seat_beside(account, market, stake);
+        self.seat_table.insert(seat_hash(account, market), slot.0);
+        slot
+    }
+
+    /// Another seat of an account at a market, which is not found by the two: it is remembered by the seat that is.
+    pub fn add_seat_beside(&mut self, account: AccountId, market: MarketId, stake: S) -> SeatSlot {
         let slot = SeatSlot(u32::try_from(self.seats.len()).expect("fewer than 2^32 seats"));
         self.seats.push(Seat { account, market, stake, open_orders: 0, first: NONE, last: NONE });
-        self.seat_table.insert(seat_hash(account, market), slot.0);
         slot
     }
 

@@ -7,8 +7,8 @@ use ledger::{AssetTotals, Balance};
 use margin::Position;
 use model::{
     AccountId, AlgoOrder, Amount, ApiKeyId, AssetId, Command, Envelope, Event, Letter, MarketId, Message,
-    OrderId, Origin, PartitionId, Partitions, PlaceMessage, PriceTicks, QtyLots, Reject, Seq, Sequenced,
-    Side, TimeNs, ToHolder, ToMarket,
+    OrderId, Origin, PartitionId, Partitions, PlaceMessage, PositionMode, PositionSide, PriceTicks, QtyLots,
+    Reject, Seq, Sequenced, Side, TimeNs, ToHolder, ToMarket,
 };
 
 use crate::accounts::{Accounts, ApiKey};
@@ -194,6 +194,9 @@ impl Partition {
             Command::MoveFunds(moves) => accounts.move_funds(catalog, moves, events),
             Command::PlaceContractOrder(place) => accounts.place_contract(catalog, place, mail),
             Command::ChangeLeverage(change) => accounts.change_leverage(catalog, change, events),
+            Command::ChangeMarginType(change) => accounts.change_margin_type(catalog, change, events),
+            Command::MovePositionMargin(moves) => accounts.move_position_margin(catalog, moves, events),
+            Command::ChangePositionMode(change) => accounts.change_position_mode(catalog, change, events),
             Command::SetIndexPrice(set) => self.set_index_price(set, events),
             Command::PlaceAlgoOrder(place) => accounts.place_algo(catalog, place, events),
             Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
@@ -308,6 +311,7 @@ impl Partition {
                     ToMarket::Held { .. }
                     | ToMarket::Expire { .. }
                     | ToMarket::TakeOver { .. }
+                    | ToMarket::TakeOverLeg { .. }
                     | ToMarket::PayFund { .. }
                     | ToMarket::Carries { .. }
                     | ToMarket::Winner { .. },
@@ -343,7 +347,8 @@ impl Partition {
     /// Funding comes out of what its contract has collected.
     #[inline(never)]
     fn post_funding(&mut self, letter: &Letter) {
-        if let Letter::ToHolder { market, body: ToHolder::Funding { amount }, .. } = letter
+        if let Letter::ToHolder { market, body, .. } = letter
+            && let ToHolder::Funding { amount } | ToHolder::FundingOfLeg { amount, .. } = body
             && self.catalog.home(*market) == Some(self.post.own)
         {
             let asset = self.catalog.market(*market).expect("a contract is listed").quote;
@@ -445,10 +450,32 @@ impl Partition {
         wallet.map_or(Amount::ZERO, |wallet| self.accounts.ledger.wallet(wallet).amount)
     }
 
-    /// An account's position at a contract.
+    /// An account's position at a contract, in one-way mode.
     pub fn position(&self, account: AccountId, market: MarketId) -> Position {
-        let seat = self.accounts.futures.open.find_seat(account, market);
+        self.position_of(account, market, PositionSide::Both)
+    }
+
+    /// How many positions an account has at each contract.
+    pub fn position_mode(&self, account: AccountId) -> PositionMode {
+        self.accounts.futures.position_mode(account)
+    }
+
+    /// One of the positions that an account can have at a contract.
+    pub fn position_of(&self, account: AccountId, market: MarketId, position_side: PositionSide) -> Position {
+        let seat = self.accounts.futures.find_position(account, market, position_side);
         seat.map_or(Position::NONE, |seat| self.accounts.futures.open.seat(seat).stake.position)
+    }
+
+    /// What an account's isolated position at a contract has as its margin; `None` where its wallet backs it.
+    pub fn position_margin(
+        &self,
+        account: AccountId,
+        market: MarketId,
+        position_side: PositionSide,
+    ) -> Option<Amount> {
+        let seat = self.accounts.futures.find_position(account, market, position_side)?;
+        let margin = self.accounts.futures.open.seat(seat).stake.margin?;
+        Some(self.accounts.ledger.wallet(margin).amount)
     }
 
     /// What positions of a contract are measured by; zero of a spot market.
@@ -566,6 +593,9 @@ fn owner(command: &Command) -> AccountId {
         Command::MoveFunds(moves) => moves.account,
         Command::PlaceContractOrder(place) => place.account,
         Command::ChangeLeverage(change) => change.account,
+        Command::ChangeMarginType(change) => change.account,
+        Command::MovePositionMargin(moves) => moves.account,
+        Command::ChangePositionMode(change) => change.account,
         Command::PlaceAlgoOrder(place) => place.account,
         Command::CancelAlgoOrder(cancel) => cancel.account,
         Command::CancelAllAlgoOrders(cancel) => cancel.account,

@@ -1,17 +1,19 @@
 //! Placing an order at a contract, as its account sees it: check the rules, see whether there is margin for what the order can
 //! lead to, send it to its market. Source: semantics 2 ("Margin") and 8.
 
+use ledger::WalletSlot;
 use margin::{open_loss, order_price};
 use model::{
     Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause, OrderId,
-    OrderKind, PlaceContractOrder, PriceTicks, QtyLots, Reject, SelfTradePrevention, Side, ToMarket,
+    OrderKind, PlaceContractOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reject,
+    SelfTradePrevention, Side, ToMarket,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::futures::{Reserve, Reserved, Stake};
 use crate::messages::Mail;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, SeatSlot};
 use crate::place::check_filters;
 
 /// Whether `LOT_SIZE` and `NOTIONAL` bind an order.
@@ -50,7 +52,7 @@ impl Accounts {
         filters: Filters,
         mail: &mut Mail,
     ) -> Result<OrderId, Reject> {
-        let PlaceContractOrder { account, market, side, kind, .. } = *place;
+        let PlaceContractOrder { account, market, side, position_side, kind, .. } = *place;
         let terms = catalog.open_market(market)?;
         let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
         let trade_group = self.account(account)?.trade_group;
@@ -60,11 +62,12 @@ impl Accounts {
         if filters == Filters::Apply {
             check_filters(terms, &kind, reference)?;
         }
-        let open_orders = self
+        let reduce_only = self.check_position_side(place)?;
+        let open_orders: u32 = self
             .futures
-            .open
-            .find_seat(account, market)
-            .map_or(0, |seat| self.futures.open.seat(seat).open_orders);
+            .seats_at(account, market)
+            .map(|seat| self.futures.open.seat(seat).open_orders)
+            .fold(0, u32::saturating_add);
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
         }
@@ -73,14 +76,14 @@ impl Accounts {
             return Err(Reject::DuplicateClientOrderId);
         }
 
-        let seat = self.take_contract_seat(account, market, terms.quote);
-        let wallet = self.futures.open.seat(seat).stake.wallet;
-        if self.futures.is_in_liquidation(wallet) {
+        let seat = self.take_seat_of(account, market, terms.quote, position_side);
+        let stake = &self.futures.open.seat(seat).stake;
+        if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
         let stake = &self.futures.open.seat(seat).stake;
-        let weighed = Weighed { side, limit: kind.price_ticks(), qty, reduce_only: place.reduce_only };
+        let weighed = Weighed { side, limit: kind.price_ticks(), qty, reduce_only };
         let (reserve, worst_ticks) =
             self.weigh(catalog, (market, terms, contract), stake, stake.reserved, weighed)?;
 
@@ -96,9 +99,10 @@ impl Accounts {
                 account,
                 trade_group,
                 side,
+                position_side,
                 kind,
                 self_trade_prevention: place.self_trade_prevention,
-                reduce_only: place.reduce_only,
+                reduce_only,
                 worst_ticks,
                 cause: OrderCause::Owner,
             }),
@@ -131,7 +135,10 @@ impl Accounts {
         // What it may lose at once beside what it takes.
         let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
         let reserved = others.with(terms, side, without_loss, qty);
-        let may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        let mut may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        if let Some(margin) = stake.margin {
+            may_lose = self.isolated_may_lose(catalog, stake, margin, (side, reserve), may_lose);
+        }
         let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
         let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
         let worst_ticks = match side {
@@ -148,6 +155,22 @@ impl Accounts {
         Ok((reserve, worst_ticks))
     }
 
+    /// Whether an order only reduces its position: in one-way mode where its owner says so, in hedge mode where it goes against it.
+    pub fn check_position_side(&self, place: &PlaceContractOrder) -> Result<bool, Reject> {
+        let mode = self.futures.position_mode(place.account);
+        match (mode, place.position_side) {
+            (PositionMode::OneWay, PositionSide::Both) => Ok(place.reduce_only),
+            (PositionMode::Hedge, PositionSide::Long | PositionSide::Short) if place.reduce_only => {
+                Err(Reject::ReduceOnlyInHedge)
+            }
+            (PositionMode::Hedge, PositionSide::Long | PositionSide::Short) => {
+                Ok(place.position_side.closed_by() == Some(place.side))
+            }
+            (PositionMode::OneWay, PositionSide::Long | PositionSide::Short)
+            | (PositionMode::Hedge, PositionSide::Both) => Err(Reject::PositionSideMismatch { mode }),
+        }
+    }
+
     /// Whether an account may have all these orders beside its position. What takes no more margin than before is always allowed.
     /// Returns what the new one may lose at once: an opening one what is left above all that is taken; one that only closes all
     /// that there is, so that nobody closes at a loss that somebody else has to bear.
@@ -158,9 +181,17 @@ impl Accounts {
         stake: &Stake,
         reserved: &Reserved,
     ) -> Result<Amount, Reject> {
-        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        let mut standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        if stake.margin.is_some() {
+            // What an isolated position takes leaves the wallet, which profits that are not realised cannot.
+            standing.equity -= standing.unrealized.max(Amount::ZERO);
+        }
         let before = self.futures.required(catalog, market, stake, &stake.reserved);
         let after = self.futures.required(catalog, market, stake, reserved);
+        if after <= before && stake.margin.is_some() {
+            // What it opens takes its loss from the wallet, where the rest is taken already.
+            return Ok((standing.equity - standing.required).max(Amount::ZERO));
+        }
         if after <= before {
             return Ok((standing.equity - stake.reserved.losses).max(Amount::ZERO));
         }
@@ -183,6 +214,24 @@ impl Accounts {
         Ok(standing.equity - needed)
     }
 
+    /// What an order at an isolated position may lose at once. What it closes may lose all that the position's margin has left, and
+    /// nothing of the wallet; what it opens takes its loss from there, where the check of margins has allowed `opening` for it.
+    fn isolated_may_lose(
+        &self,
+        catalog: &Catalog,
+        stake: &Stake,
+        margin: WalletSlot,
+        (side, reserve): (Side, Reserve),
+        opening: Amount,
+    ) -> Amount {
+        if stake.position.closed_by() != Some(side) {
+            return opening;
+        }
+        let left = self.futures.margin_of(catalog, &self.ledger, margin).equity.max(Amount::ZERO);
+        let only_closes = reserve.only_reduces() || reserve.left_lots <= stake.position.size();
+        if only_closes { left } else { left.min(opening) }
+    }
+
     /// Sets the leverage with which an account's position and orders at a contract count.
     pub fn change_leverage(
         &mut self,
@@ -198,27 +247,43 @@ impl Accounts {
         if leverage < 1 || highest < leverage {
             return Err(Reject::LeverageOutOfRange { max: highest });
         }
-        let seat = self.take_contract_seat(account, market, terms.quote);
-        let stake = &self.futures.open.seat(seat).stake;
-        if self.futures.is_in_liquidation(stake.wallet) {
+        self.take_contract_seat(account, market, terms.quote);
+        let seats: Vec<SeatSlot> = self.futures.seats_at(account, market).collect();
+        let stakes = || seats.iter().map(|seat| &self.futures.open.seat(*seat).stake);
+        let mut wallets = stakes().flat_map(|stake| [stake.wallet, stake.backing()]);
+        if wallets.any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
         }
-        let value = stake.position.value(terms, self.futures.mark(market));
-        let values = stake.reserved.values;
-        let most = (value + values.bids).0.abs().max((value - values.asks).0.abs());
-        let max = contract.max_value_at(leverage);
-        if most > max.0 {
-            return Err(Reject::PositionTooLarge { max });
+        let mark = self.futures.mark(market);
+        let (mut before, mut after) = (Amount::ZERO, Amount::ZERO);
+        for stake in stakes() {
+            let present = stake.leverage(contract);
+            if stake.margin.is_some() && !stake.position.is_none() && leverage < present {
+                return Err(Reject::LeverageCannotFall { leverage: present });
+            }
+            let value = stake.position.value(terms, mark);
+            let values = stake.reserved.values;
+            let most = (value + values.bids).0.abs().max((value - values.asks).0.abs());
+            let max = contract.max_value_at(leverage);
+            if most > max.0 {
+                return Err(Reject::PositionTooLarge { max });
+            }
+            let with_it = Stake { chosen_leverage: leverage, ..stake.clone() };
+            before += self.futures.required(catalog, market, stake, &stake.reserved);
+            after += self.futures.required(catalog, market, &with_it, &with_it.reserved);
         }
-        let with_it = Stake { chosen_leverage: leverage, ..stake.clone() };
-        let before = self.futures.required(catalog, market, stake, &stake.reserved);
-        let after = self.futures.required(catalog, market, &with_it, &with_it.reserved);
-        let standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
+        let first = stakes().next().expect("one was taken above");
+        let standing = self.futures.standing(catalog, &self.ledger, first.wallet);
         let needed = standing.required + after - before;
-        if after > before && needed > standing.equity {
-            return Err(Reject::InsufficientMargin { needed, available: standing.equity });
+        let cannot_leave =
+            if first.margin.is_some() { standing.unrealized.max(Amount::ZERO) } else { Amount::ZERO };
+        let available = standing.equity - cannot_leave;
+        if after > before && needed > available {
+            return Err(Reject::InsufficientMargin { needed, available });
         }
-        self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
+        for seat in seats {
+            self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
+        }
         events.push(Event::LeverageChanged { account, market, leverage });
         Ok(())
     }

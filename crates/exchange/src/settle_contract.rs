@@ -5,14 +5,15 @@ use ledger::WalletSlot;
 use model::{
     AccountId, AlgoEndReason, AlgoOrderEnded, Amount, ContractFilled, ContractOrderAccepted, Event, Forced,
     FromMarket, FundingPaid, Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId,
-    OrderPrevented, PositionForced, PositionNow, PriceTicks, QtyLots, ReplacementId, Side, ToHolder,
-    ToMarket,
+    OrderPrevented, PositionForced, PositionNow, PositionSide, PriceTicks, QtyLots, ReplacementId, Side,
+    ToHolder, ToMarket,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
 use crate::futures::contract_of;
+use crate::isolated::Before;
 use crate::liquidation::Stage;
 use crate::messages::Mail;
 use crate::open_orders::{Named, OpenOrderSlot, SeatSlot};
@@ -45,6 +46,7 @@ impl Accounts {
                     kind.qty_lots().expect("an order at a contract has a quantity");
                 let reduce_only = self.futures.open.order(slot).held.only_reduces();
                 self.algo_answered(order);
+                let position_side = self.position_side_of(slot);
                 let cause = self.cause_of(slot);
                 let client_order_id = self.futures.open.order(slot).client_order_id;
                 events.push(Event::ContractOrderAccepted(ContractOrderAccepted {
@@ -52,6 +54,7 @@ impl Accounts {
                     account,
                     market,
                     side,
+                    position_side,
                     kind,
                     self_trade_prevention,
                     reduce_only,
@@ -82,15 +85,20 @@ impl Accounts {
                 let notional = terms.notional(price_ticks, qty_lots);
                 let closed_by = self.futures.open.seat(seat).stake.position.closed_by();
                 let fee = fee_rounded(notional, fee_ppm, terms.fee_rounding);
-                let (realized, now) = self.change_position(terms, seat, (side, price_ticks, qty_lots), fee);
-                let wallet = self.futures.open.seat(seat).stake.wallet;
-                self.liquidation_sold(wallet, order, qty_lots, notional);
+                let cause = self.cause_of(slot);
+                let position_side = self.position_side_of(slot);
+                let reserve = self.futures.open.order(slot).held;
+                let change = (side, price_ticks, qty_lots);
+                let (realized, now, before) = self.change_position(terms, seat, change, fee);
+                let backing = self.futures.open.seat(seat).stake.backing();
+                self.liquidation_sold(backing, order, qty_lots, notional);
                 events.push(Event::ContractFilled(Box::new(ContractFilled {
                     order,
                     account,
                     market,
                     trade,
                     side,
+                    position_side,
                     liquidity,
                     price_ticks,
                     qty_lots,
@@ -98,6 +106,17 @@ impl Accounts {
                     realized,
                     now,
                 })));
+                match cause {
+                    OrderCause::Owner => {
+                        // One that rested may have been overtaken by the mark price: it takes what was reserved for it.
+                        let most_loss = match liquidity {
+                            Liquidity::Maker => Some(reserve.loss_ticks),
+                            Liquidity::Taker => None,
+                        };
+                        self.margin_after_fill(catalog, seat, &before, change, most_loss, events);
+                    }
+                    OrderCause::Liquidation => self.move_margin(seat, Amount::ZERO, events),
+                }
                 self.end_closing_algos((account, market), seat, closed_by, events);
             }
             FromMarket::Prevented {
@@ -171,32 +190,48 @@ impl Accounts {
         let (terms, _) = contract_of(catalog, market);
         match *body {
             ToHolder::Funding { amount } => {
-                let seat = self.take_contract_seat(account, market, terms.quote);
-                let wallet = self.futures.open.seat(seat).stake.wallet;
-                let wallet = self.receive_in_wallet(wallet, amount);
-                events.push(Event::FundingPaid(FundingPaid { account, market, amount, wallet }));
+                self.funding(terms, (account, market, PositionSide::Both), amount, events);
+            }
+            ToHolder::FundingOfLeg { position_side, amount } => {
+                self.funding(terms, (account, market, position_side), amount, events);
             }
             ToHolder::Forced { forced, side, price_ticks, qty_lots, is_last } => {
-                let seat = self.take_contract_seat(account, market, terms.quote);
-                let wallet = self.futures.open.seat(seat).stake.wallet;
+                // The fund has no other position, and of others that which is closed by it is meant.
+                let position_side = match forced {
+                    Forced::Carried => PositionSide::Both,
+                    Forced::TakenOver | Forced::Bankrupt | Forced::Deleveraged => {
+                        self.futures.side_closed_by(account, market, side)
+                    }
+                };
+                let seat = self.take_seat_of(account, market, terms.quote, position_side);
+                let stake = &self.futures.open.seat(seat).stake;
+                let (wallet, backing) = (stake.wallet, stake.backing());
                 let closed_by = self.futures.open.seat(seat).stake.position.closed_by();
                 if !qty_lots.is_zero() {
                     let change = (side, price_ticks, qty_lots);
-                    let (realized, now) = self.change_position(terms, seat, change, Amount::ZERO);
+                    let (realized, now, before) = self.change_position(terms, seat, change, Amount::ZERO);
                     events.push(Event::PositionForced(Box::new(PositionForced {
                         account,
                         market,
                         forced,
                         side,
+                        position_side,
                         price_ticks,
                         qty_lots,
                         realized,
                         now,
                     })));
+                    match forced {
+                        // The liquidation goes on with what is left.
+                        Forced::TakenOver | Forced::Bankrupt => self.move_margin(seat, Amount::ZERO, events),
+                        Forced::Deleveraged | Forced::Carried => {
+                            self.margin_after_fill(catalog, seat, &before, change, None, events);
+                        }
+                    }
                     self.end_closing_algos((account, market), seat, closed_by, events);
                 }
                 match forced {
-                    Forced::TakenOver | Forced::Bankrupt if is_last => self.is_taken_over(wallet),
+                    Forced::TakenOver | Forced::Bankrupt if is_last => self.is_taken_over(backing),
                     // His orders were placed beside a position that is gone.
                     Forced::Deleveraged => {
                         self.cancel_all_at(wallet, Some(market), mail);
@@ -211,49 +246,76 @@ impl Accounts {
             }
             ToHolder::FundReceives { amount } => {
                 let wallet = self.ledger.wallet_slot(account, terms.quote);
-                let wallet = self.receive_in_wallet(wallet, amount);
+                self.receive_in_wallet(wallet, amount);
+                let wallet = self.ledger.wallet(wallet).amount;
                 events.push(Event::FundReceived { account, market, amount, wallet });
             }
         }
     }
 
-    fn receive_in_wallet(&mut self, wallet: WalletSlot, amount: Amount) -> Amount {
-        self.ledger.receive_in_wallet(wallet, amount);
-        self.futures.touch(wallet);
-        self.ledger.wallet(wallet).amount
+    /// What backs a position pays or receives funding.
+    fn funding(
+        &mut self,
+        terms: &MarketTerms,
+        (account, market, position_side): (AccountId, MarketId, PositionSide),
+        amount: Amount,
+        events: &mut Vec<Event>,
+    ) {
+        let seat = self.take_seat_of(account, market, terms.quote, position_side);
+        let stake = &self.futures.open.seat(seat).stake;
+        let (wallet, is_backed) = (stake.wallet, !stake.position.is_none());
+        // What a settlement leaves over the fund receives also where it has no position.
+        self.receive_in_wallet(if is_backed { stake.backing() } else { wallet }, amount);
+        let wallet = self.ledger.wallet(wallet).amount;
+        events.push(Event::FundingPaid(FundingPaid { account, market, amount, wallet }));
+        if is_backed {
+            self.move_margin(seat, Amount::ZERO, events);
+        }
     }
 
-    fn wallet_of(&self, slot: OpenOrderSlot) -> WalletSlot {
-        self.futures.open.seat(self.futures.open.order(slot).seat).stake.wallet
+    fn receive_in_wallet(&mut self, wallet: WalletSlot, amount: Amount) {
+        self.ledger.receive_in_wallet(wallet, amount);
+        self.futures.touch(wallet);
+    }
+
+    /// The account's wallet, and what backs the position.
+    fn wallets_of(&self, slot: OpenOrderSlot) -> (WalletSlot, WalletSlot) {
+        let stake = &self.futures.open.seat(self.futures.open.order(slot).seat).stake;
+        (stake.wallet, stake.backing())
+    }
+
+    /// Which position an order is for.
+    fn position_side_of(&self, slot: OpenOrderSlot) -> PositionSide {
+        self.futures.open.seat(self.futures.open.order(slot).seat).stake.position_side
     }
 
     /// Who has placed an order.
     fn cause_of(&self, slot: OpenOrderSlot) -> OrderCause {
         let order = self.futures.open.order(slot).id;
         let liquidation =
-            self.futures.backs(self.wallet_of(slot)).and_then(|backs| backs.liquidation.as_ref());
+            self.futures.backs(self.wallets_of(slot).1).and_then(|backs| backs.liquidation.as_ref());
         match liquidation.map(|liquidation| liquidation.stage) {
             Some(Stage::Sells { order: selling, .. }) if selling == order => OrderCause::Liquidation,
             _ => OrderCause::Owner,
         }
     }
 
-    /// Takes a trade into a position and its wallet. Returns what closing has realised, and what there is now.
+    /// Takes a trade into a position and what backs it. Returns what closing has realised, what there is now, and what there was.
     fn change_position(
         &mut self,
         terms: &MarketTerms,
         seat: SeatSlot,
         (side, price, qty): (Side, PriceTicks, QtyLots),
         fee: Amount,
-    ) -> (Amount, PositionNow) {
+    ) -> (Amount, PositionNow, Before) {
         let stake = &mut self.futures.open.seat_mut(seat).stake;
-        let wallet = stake.wallet;
-        let cost_before = stake.position.cost;
+        let (wallet, backing) = (stake.wallet, stake.backing());
+        let before = Before { position: stake.position, margin: self.ledger.wallet(backing).amount, fee };
         let realized = stake.position.fill(terms, side, price, qty);
         let (qty_lots, cost) = (stake.position.qty_lots, stake.position.cost);
-        self.ledger.settle_contract(wallet, cost - cost_before, realized, fee);
-        self.futures.touch(wallet);
-        (realized, PositionNow { qty_lots, cost, wallet: self.ledger.wallet(wallet).amount })
+        self.ledger.settle_contract(backing, cost - before.position.cost, realized, fee);
+        self.futures.touch(backing);
+        (realized, PositionNow { qty_lots, cost, wallet: self.ledger.wallet(wallet).amount }, before)
     }
 
     /// So many lots of an order need nothing more.
@@ -267,11 +329,12 @@ impl Accounts {
 
     /// Ends an order: what is reserved for the rest of it comes free.
     fn close_contract_order(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) {
-        let wallet = self.wallet_of(slot);
+        let (wallet, backing) = self.wallets_of(slot);
         self.end_modification(terms, slot);
         self.futures.good_till.forget(self.futures.open.order(slot).id);
         self.release(terms, slot, self.futures.open.order(slot).held.left_lots);
         self.futures.open.remove(slot);
         self.futures.resume(wallet);
+        self.futures.resume(backing);
     }
 }

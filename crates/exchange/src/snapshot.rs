@@ -21,11 +21,13 @@ use crate::market::Triggered;
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
 use crate::snapshot_algos::AlgosRecord;
-use crate::snapshot_futures::FuturesRecord;
+use crate::snapshot_futures::{FuturesRecord, PositionsRecord};
 use crate::sources::Source;
 
-/// The newest version, for algo orders and countdowns: what is theirs, behind its length in bytes, and then the rest as one of the others.
+/// The newest version, for algo orders and what else waits at contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const ALGOS_VERSION: u8 = 8;
+/// The version for isolated positions and hedge mode: what is theirs, behind its length in bytes, and then the rest as one of the others.
+const POSITIONS_VERSION: u8 = 7;
 /// The version for contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const CONTRACTS_VERSION: u8 = 6;
 /// The version for what few states have: that, behind its length in bytes, and then the rest as one of the others.
@@ -260,6 +262,13 @@ impl Partition {
             let mut bytes = Vec::new();
             algos.encode(&mut bytes);
             ALGOS_VERSION.encode(&mut out);
+            bytes.encode(&mut out);
+        }
+        let positions = self.positions_record();
+        if positions != PositionsRecord::default() {
+            let mut bytes = Vec::new();
+            positions.encode(&mut bytes);
+            POSITIONS_VERSION.encode(&mut out);
             bytes.encode(&mut out);
         }
         let futures = self.futures_record();
@@ -515,6 +524,11 @@ impl Partition {
             algos = behind_its_length(&mut input)?;
             found = u8::decode(&mut input)?;
         }
+        let mut positions = PositionsRecord::default();
+        if found == POSITIONS_VERSION {
+            positions = behind_its_length(&mut input)?;
+            found = u8::decode(&mut input)?;
+        }
         let mut futures = FuturesRecord::default();
         if found == CONTRACTS_VERSION {
             futures = behind_its_length(&mut input)?;
@@ -609,7 +623,7 @@ impl Partition {
         if let Some(rare) = rare {
             partition.restore_rare(rare)?;
         }
-        partition.restore_futures(futures)?;
+        partition.restore_futures(futures, positions)?;
         partition.restore_algos(algos)?;
         input.finish()?;
         Ok(partition)

@@ -99,7 +99,7 @@ impl Partition {
             accounts.account(order.account)?;
             catalog.contract(order.market).ok_or(Reject::NotContract { market: order.market })?;
             let asset = catalog.market(order.market)?.quote;
-            accounts.take_contract_seat(order.account, order.market, asset);
+            accounts.take_seat_of(order.account, order.market, asset, order.position_side);
             accounts.futures.algos.know(order);
         }
         for CountdownRecord { account, market, fires_ns } in record.countdowns {

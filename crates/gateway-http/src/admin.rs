@@ -209,7 +209,19 @@ impl From<Reject> for AdminError {
             | Reject::LivesElsewhere { .. }
             | Reject::ClosesAlready { .. }
             | Reject::BeingModified
-            | Reject::LosesTooMuch { .. } => StatusCode::CONFLICT,
+            | Reject::LosesTooMuch { .. }
+            | Reject::MarginTypeUnchanged
+            | Reject::MarginTypeHasOrders
+            | Reject::MarginTypeHasPosition
+            | Reject::NotIsolated
+            | Reject::PositionMarginShort { .. }
+            | Reject::LeverageCannotFall { .. }
+            | Reject::IsFund
+            | Reject::PositionModeUnchanged
+            | Reject::PositionModeHasOrders
+            | Reject::PositionModeHasPosition
+            | Reject::PositionSideMismatch { .. }
+            | Reject::ReduceOnlyInHedge => StatusCode::CONFLICT,
             Reject::NameMissing
             | Reject::AlgoCombination
             | Reject::DatePassed { .. }

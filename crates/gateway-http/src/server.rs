@@ -64,11 +64,13 @@ fn public(gateway: Arc<Gateway>) -> Router {
         .route("/health/ready", get(async |State(gateway): State<Arc<Gateway>>| health::ready(&gateway)))
         .route("/ws-api/v3", get(ws_api::open))
         .route("/ws-fapi/v1", get(ws_api::open_futures));
-    for path in ["/ws", "/ws/", "/ws/{*tail}"] {
-        router = router.route(path, get(market::raw));
-    }
-    for path in ["/stream", "/stream/", "/stream/{*tail}"] {
-        router = router.route(path, get(market::combined));
+    for route in [""].into_iter().chain(market::ROUTES) {
+        for path in ["/ws", "/ws/", "/ws/{*tail}"] {
+            router = router.route(&format!("{route}{path}"), get(market::raw));
+        }
+        for path in ["/stream", "/stream/", "/stream/{*tail}"] {
+            router = router.route(&format!("{route}{path}"), get(market::combined));
+        }
     }
     for endpoint in endpoint::all() {
         let filter = MethodFilter::try_from(endpoint.verb.clone()).expect("a verb of HTTP");

@@ -5,6 +5,8 @@
 //! own, writes them (`market_messages`, `user_messages`) and what the clock asks for, once for all who get it; [`hub`] knows
 //! who that is and puts it into their [`outbox`]es; each connection's task ([`socket`]) sends it.
 
+mod contract_feed;
+mod contract_messages;
 pub(crate) mod feed;
 pub(crate) mod hub;
 pub(crate) mod market;

@@ -36,7 +36,7 @@ use crate::keys::{ApiKey, Permissions};
 use crate::params::Params;
 use crate::settings::SocketSettings;
 use crate::signature::{Caller, deadline, named_key, permit, verify};
-use crate::streams::hub::{Right, UserSubscription};
+use crate::streams::hub::{Half, Right, UserSubscription};
 use crate::streams::{Conversation, Ending, Outbox, accept};
 
 /// Endpoints by their names here.
@@ -435,7 +435,8 @@ impl ApiConnection {
         });
         let models = &self.gateway.read_models;
         let (hub, home) = (models.hub(), models.home(account));
-        let events = hub.subscribe_user((account, home), outbox, u64::from(id), self.manner.unit, right);
+        let events =
+            hub.subscribe_user((account, home), outbox, Half::Spot(id.into()), self.manner.unit, right);
         session.subscriptions.insert(id, Subscription { account, owner, _events: events });
         Ok(Json::ok(&Subscribed { subscription_id: id }))
     }

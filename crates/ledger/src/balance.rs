@@ -1,6 +1,6 @@
 //! Balances by account and asset, and the postings between them.
 
-use model::{AccountId, Amount, AssetId, AssetTerms};
+use model::{AccountId, Amount, AssetId, AssetTerms, MarketId, PositionSide};
 
 use crate::wallet::Wallets;
 use crate::{AssetTotals, Wallet, WalletSlot};
@@ -150,7 +150,17 @@ impl Ledger {
 
     /// The account's futures wallet of an asset; an empty one is opened where there is none.
     pub fn wallet_slot(&mut self, account: AccountId, asset: AssetId) -> WalletSlot {
-        self.wallets.slot(account, asset)
+        self.wallets.slot(account, asset, None)
+    }
+
+    /// The margin of the account's isolated position at a contract; an empty one is opened where there is none.
+    pub fn margin_slot(
+        &mut self,
+        account: AccountId,
+        asset: AssetId,
+        isolated_at: (MarketId, PositionSide),
+    ) -> WalletSlot {
+        self.wallets.slot(account, asset, Some(isolated_at))
     }
 
     /// A futures wallet.
@@ -159,7 +169,7 @@ impl Ledger {
         &self.wallets[slot]
     }
 
-    /// All futures wallets, by account and asset.
+    /// All futures wallets, by account and asset: the account's own before those of its isolated positions.
     pub fn wallets(&self) -> impl Iterator<Item = (WalletSlot, &Wallet)> {
         self.wallets.iter()
     }
@@ -173,6 +183,17 @@ impl Ledger {
         );
         self.post(slot, -amount, Amount::ZERO).wallets += amount;
         self.wallets[wallet].amount += amount;
+    }
+
+    /// From an account's wallet into the margin of one of its isolated positions; below zero the other way.
+    pub fn move_margin(&mut self, wallet: WalletSlot, margin: WalletSlot, amount: Amount) {
+        let owner = |wallet: &Wallet| (wallet.account, wallet.asset);
+        debug_assert!(
+            owner(self.wallet(wallet)) == owner(self.wallet(margin)),
+            "margin comes from the wallet of the same account"
+        );
+        self.wallets[wallet].amount -= amount;
+        self.wallets[margin].amount += amount;
     }
 
     /// One side of a trade at a contract. The position's cost changes by `cost`, the wallet gains what closing has `realized` and
@@ -256,8 +277,7 @@ impl Ledger {
     }
 
     /// Puts back what a snapshot has; the totals come by [`Self::restore_totals`].
-    pub fn restore_wallet(&mut self, account: AccountId, asset: AssetId, amount: Amount) {
-        let slot = self.wallets.slot(account, asset);
+    pub fn restore_wallet(&mut self, slot: WalletSlot, amount: Amount) {
         self.wallets[slot].amount = amount;
     }
 

@@ -1,8 +1,9 @@
-//! Futures wallets: what backs the positions of an account, apart from its balance.
+//! Futures wallets: what backs the positions of an account, apart from its balance. An isolated position has a wallet of its own,
+//! its margin.
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId};
+use model::{AccountId, Amount, AssetId, MarketId, PositionSide};
 
 /// What an account has of an asset to back its positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Wallet {
     pub account: AccountId,
     /// Of what.
     pub asset: AssetId,
+    /// Of an isolated position: its margin. `None` of the account's wallet.
+    pub isolated_at: Option<(MarketId, PositionSide)>,
     /// How much; below zero only while open positions have won as much, or until a liquidation is over.
     pub amount: Amount,
 }
@@ -27,23 +30,31 @@ impl WalletSlot {
     }
 }
 
+/// What tells a wallet from all others: the fields of [`Wallet`] that never change.
+type WalletName = (AccountId, AssetId, Option<(MarketId, PositionSide)>);
+
 /// All futures wallets of a partition.
 #[derive(Default)]
 pub struct Wallets {
     list: Vec<Wallet>,
-    slots: BTreeMap<(AccountId, AssetId), WalletSlot>,
+    slots: BTreeMap<WalletName, WalletSlot>,
 }
 
 impl Wallets {
     pub fn find(&self, account: AccountId, asset: AssetId) -> Option<WalletSlot> {
-        self.slots.get(&(account, asset)).copied()
+        self.slots.get(&(account, asset, None)).copied()
     }
 
-    pub fn slot(&mut self, account: AccountId, asset: AssetId) -> WalletSlot {
+    pub fn slot(
+        &mut self,
+        account: AccountId,
+        asset: AssetId,
+        isolated_at: Option<(MarketId, PositionSide)>,
+    ) -> WalletSlot {
         let list = &mut self.list;
-        *self.slots.entry((account, asset)).or_insert_with(|| {
+        *self.slots.entry((account, asset, isolated_at)).or_insert_with(|| {
             let slot = WalletSlot(u32::try_from(list.len()).expect("fewer than 2^32 wallets"));
-            list.push(Wallet { account, asset, amount: Amount::ZERO });
+            list.push(Wallet { account, asset, isolated_at, amount: Amount::ZERO });
             slot
         })
     }

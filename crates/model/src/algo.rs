@@ -3,8 +3,8 @@
 //! ("reduce-only, closePosition"), Binance USD-M "New Algo Order".
 
 use crate::{
-    AccountId, AlgoId, ClientOrderId, MarketId, OrderId, OrderKind, PriceTicks, Reject, SelfTradePrevention,
-    Side, TimeNs, TriggerKind,
+    AccountId, AlgoId, ClientOrderId, MarketId, OrderId, OrderKind, PositionSide, PriceTicks, Reject,
+    SelfTradePrevention, Side, TimeNs, TriggerKind,
 };
 
 /// What an algo order waits for.
@@ -69,6 +69,8 @@ pub struct AlgoOrder {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// For which position.
+    pub position_side: PositionSide,
     /// What it waits for.
     pub trigger: AlgoTrigger,
     /// What it places then.
@@ -92,6 +94,8 @@ pub struct PlaceAlgoOrder {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// For which position.
+    pub position_side: PositionSide,
     /// What it waits for; refused where that has come already.
     pub trigger: AlgoTrigger,
     /// What it places then. One that trails places a market order; one that closes a position does not trail.

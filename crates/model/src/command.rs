@@ -93,6 +93,12 @@ pub enum Command {
     SetIndexPrice(SetIndexPrice),
     /// Nothing new has come, and bounded work is left over: settlements, liquidations, algo orders whose price has come.
     Continue,
+    /// Sets what backs an account's positions at a contract: its wallet, or margin of their own.
+    ChangeMarginType(ChangeMarginType),
+    /// Moves money between an account's wallet and the margin of an isolated position.
+    MovePositionMargin(Box<MovePositionMargin>),
+    /// Sets whether an account has one position at each contract, or a long and a short one.
+    ChangePositionMode(ChangePositionMode),
     /// Places an order that waits for a price of a contract.
     PlaceAlgoOrder(Box<PlaceAlgoOrder>),
     /// Cancels one that waits.
@@ -152,6 +158,9 @@ pub struct PlaceContractOrder {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// Which position: [`PositionSide::Both`] in one-way mode, one of the other two in hedge mode. There an order that goes against
+    /// its position closes it, and is cut and refused as one that only reduces.
+    pub position_side: PositionSide,
     /// What kind, with price and quantity: with a limit, as maker only (GTX), or without a limit.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own: one of the two expires, or both, or neither.
@@ -177,6 +186,132 @@ pub struct ChangeLeverage {
     pub valid_until_ns: TimeNs,
 }
 
+/// What backs a position. Source: semantics 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MarginType {
+    /// The account's futures wallet, together with everything else that it backs.
+    #[default]
+    Cross = 0,
+    /// Margin of its own, taken from the wallet: it can lose no more than that.
+    Isolated = 1,
+}
+
+/// Sets what backs an account's positions at a contract. Refused while there is a position or an open order
+/// ([`crate::Reject::MarginTypeHasPosition`], [`crate::Reject::MarginTypeHasOrders`]), where nothing would change
+/// ([`crate::Reject::MarginTypeUnchanged`]), and to insurance funds that would isolate theirs ([`crate::Reject::IsFund`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeMarginType {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// From now on.
+    pub margin_type: MarginType,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Which of an account's positions at a contract. Source: semantics 2 ("Position").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum PositionSide {
+    /// The only one, in one-way mode: long or short.
+    #[default]
+    Both = 0,
+    /// The long one, in hedge mode.
+    Long = 1,
+    /// The short one, in hedge mode.
+    Short = 2,
+}
+
+impl PositionSide {
+    /// The position that an order of this side opens, or closes, in hedge mode.
+    pub const fn of_hedge(side: Side, closes: bool) -> Self {
+        match (side, closes) {
+            (Side::Buy, false) | (Side::Sell, true) => Self::Long,
+            (Side::Sell, false) | (Side::Buy, true) => Self::Short,
+        }
+    }
+
+    /// Which way an order goes that closes it; `None` where that depends on the position.
+    pub const fn closed_by(self) -> Option<Side> {
+        match self {
+            Self::Both => None,
+            Self::Long => Some(Side::Sell),
+            Self::Short => Some(Side::Buy),
+        }
+    }
+}
+
+/// How many positions an account has at each contract. Source: semantics 2 ("Position").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PositionMode {
+    /// One, which buying and selling make larger or smaller.
+    #[default]
+    OneWay = 0,
+    /// A long and a short one.
+    Hedge = 1,
+}
+
+/// Sets how many positions an account has at each contract. Refused while there is a position or an open order at any
+/// ([`crate::Reject::PositionModeHasPosition`], [`crate::Reject::PositionModeHasOrders`]), where nothing would change
+/// ([`crate::Reject::PositionModeUnchanged`]), and to insurance funds that would have two ([`crate::Reject::IsFund`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangePositionMode {
+    /// Whose.
+    pub account: AccountId,
+    /// From now on.
+    pub mode: PositionMode,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Which way margin moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MarginMove {
+    /// From the wallet into the position's margin.
+    Add = 0,
+    /// From the position's margin into the wallet.
+    Reduce = 1,
+}
+
+/// Moves money between an account's wallet and the margin of an isolated position ([`crate::Reject::NotIsolated`] where there is
+/// none).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovePositionMargin {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which position.
+    pub position_side: PositionSide,
+    /// How much, in atoms of the settlement asset; above zero. At most what the wallet can give
+    /// ([`crate::Reject::WalletShort`]), or what the position leaves of its margin beside the initial margin at the mark price
+    /// ([`crate::Reject::PositionMarginShort`]).
+    pub amount: Amount,
+    /// Which way.
+    pub way: MarginMove,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Has all orders of an account at a contract cancelled when so much time has passed without another such command. Its algo orders
+/// stay: they protect positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetCountdown {
+    /// Whose orders.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// From now on, in nanoseconds; 0 stops the one that runs.
+    pub countdown_ns: u64,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
 /// Places an order at a contract whose rest expires at a date (GTD): a limit order that otherwise is good till cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceGoodTillDate {
@@ -186,6 +321,8 @@ pub struct PlaceGoodTillDate {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// For which position.
+    pub position_side: PositionSide,
     /// The worst price it accepts.
     pub price_ticks: PriceTicks,
     /// Total quantity.
@@ -221,20 +358,6 @@ pub struct ModifyContractOrder {
     /// What happens when it meets its owner's own: one of the two expires, or both, or neither. What it was placed with is not
     /// remembered.
     pub self_trade_prevention: SelfTradePrevention,
-    /// Refused when it is sequenced later than this.
-    pub valid_until_ns: TimeNs,
-}
-
-/// Has all orders of an account at a contract cancelled when so much time has passed without another such command. Its algo orders
-/// stay: they protect positions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetCountdown {
-    /// Whose orders.
-    pub account: AccountId,
-    /// At which contract.
-    pub market: MarketId,
-    /// From now on, in nanoseconds; 0 stops the one that runs.
-    pub countdown_ns: u64,
     /// Refused when it is sequenced later than this.
     pub valid_until_ns: TimeNs,
 }
@@ -592,6 +715,9 @@ impl Command {
             Self::ChangeLeverage(_) => "change_leverage",
             Self::SetIndexPrice(_) => "set_index_price",
             Self::Continue => "continue",
+            Self::ChangeMarginType(_) => "change_margin_type",
+            Self::MovePositionMargin(_) => "move_position_margin",
+            Self::ChangePositionMode(_) => "change_position_mode",
             Self::PlaceAlgoOrder(_) => "place_algo_order",
             Self::CancelAlgoOrder(_) => "cancel_algo_order",
             Self::CancelAllAlgoOrders(_) => "cancel_all_algo_orders",
@@ -612,6 +738,9 @@ impl Command {
             Self::MoveFunds(moves) => moves.valid_until_ns,
             Self::PlaceContractOrder(place) => place.valid_until_ns,
             Self::ChangeLeverage(change) => change.valid_until_ns,
+            Self::ChangeMarginType(change) => change.valid_until_ns,
+            Self::MovePositionMargin(moves) => moves.valid_until_ns,
+            Self::ChangePositionMode(change) => change.valid_until_ns,
             Self::PlaceAlgoOrder(place) => place.valid_until_ns,
             Self::CancelAlgoOrder(cancel) => cancel.valid_until_ns,
             Self::CancelAllAlgoOrders(cancel) => cancel.valid_until_ns,

@@ -9,9 +9,9 @@
 use crate::{
     AccountId, AccountName, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, Amount, ApiKeyId,
     AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId, FundingRate, IpRange, KeyKind, KeyLabel,
-    MarketId, MarketTerms, OrderAction, OrderCause, OrderId, OrderKind, Origin, PartitionId, PriceTicks,
-    QtyLots, Reference, Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup,
-    TradeId, WithdrawalId,
+    MarginType, MarketId, MarketTerms, OrderAction, OrderCause, OrderId, OrderKind, Origin, PartitionId,
+    PositionMode, PositionSide, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side, SourceId,
+    SourceTerms, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -240,7 +240,8 @@ pub enum Event {
         /// Of which asset the wallet is.
         asset: AssetId,
     },
-    /// A liquidated account has paid the clearance fee to the insurance fund: out of its wallet into that of the fund.
+    /// A liquidated account has paid the clearance fee to the insurance fund: out of its wallet, or of the margin of its isolated
+    /// position, into the wallet of the fund.
     ClearancePaid {
         /// Whose.
         account: AccountId,
@@ -272,6 +273,54 @@ pub enum Event {
         market: MarketId,
         /// How much: out of the fund's wallet into the account's, where nothing is left with that.
         amount: Amount,
+    },
+    /// Something else backs an account's positions at a contract.
+    MarginTypeChanged {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// From now on.
+        margin_type: MarginType,
+    },
+    /// The margin of an isolated position has changed: told behind every event that changes it.
+    PositionMarginChanged(Box<PositionMarginChanged>),
+    /// An isolated position was closed at a loss that its margin could not bear: the insurance fund pays the rest.
+    PositionDebtCovered {
+        /// Whose.
+        account: AccountId,
+        /// At which contract, whose fund pays.
+        market: MarketId,
+        /// Which position.
+        position_side: PositionSide,
+        /// How much: out of the fund's wallet into the position's margin, where nothing is left with that.
+        amount: Amount,
+    },
+    /// Too little is left of an isolated position's margin: its orders are cancelled, and it will be closed. The rest of the account
+    /// goes on.
+    PositionLiquidationBegun {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// Which position.
+        position_side: PositionSide,
+    },
+    /// The liquidation of an isolated position is over.
+    PositionLiquidationEnded {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// Which position.
+        position_side: PositionSide,
+    },
+    /// An account has one position at each contract from now on, or a long and a short one.
+    PositionModeChanged {
+        /// Whose.
+        account: AccountId,
+        /// From now on.
+        mode: PositionMode,
     },
     /// An algo order is accepted, and waits for its price.
     AlgoOrderAccepted(Box<AlgoOrder>),
@@ -334,6 +383,24 @@ impl Event {
     }
 }
 
+/// What an isolated position has as its margin. What it has gained, lost or paid stands in the event before this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PositionMarginChanged {
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which position.
+    pub position_side: PositionSide,
+    /// From the wallet into the margin, in atoms of the settlement asset; below zero the other way.
+    pub moved: Amount,
+    /// What the margin is now; below zero only while a profit that is not realised stands against it, or until a liquidation or
+    /// the insurance fund has settled it.
+    pub margin: Amount,
+    /// What is in the wallet now.
+    pub wallet: Amount,
+}
+
 /// Money has moved between an account's two wallets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FundsMoved {
@@ -358,11 +425,13 @@ pub struct ContractOrderAccepted {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// What kind, with price and quantity; of an order that only reduces, the quantity that is left of it.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
-    /// It only makes the position smaller.
+    /// It only makes the position smaller; in hedge mode whatever goes against it does.
     pub reduce_only: bool,
     /// Who has placed it.
     pub cause: OrderCause,
@@ -392,11 +461,12 @@ pub struct PositionNow {
     pub qty_lots: QtyLots,
     /// What opening it has cost, of the same sign, in atoms of the settlement asset.
     pub cost: Amount,
-    /// What is in the wallet.
+    /// What is in the account's wallet.
     pub wallet: Amount,
 }
 
-/// An order at a contract has traded. The wallet gains `realized` and loses `fee`.
+/// An order at a contract has traded. What backs the position gains `realized` and loses `fee`: the wallet, or of an isolated
+/// position its margin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractFilled {
     /// Which order.
@@ -409,6 +479,8 @@ pub struct ContractFilled {
     pub trade: TradeId,
     /// Which way the order goes.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// Maker or taker.
     pub liquidity: Liquidity,
     /// At the resting order's price.
@@ -449,7 +521,7 @@ pub struct FundingSettled {
     pub mark_ticks: PriceTicks,
 }
 
-/// An account has paid or received funding.
+/// An account has paid or received funding: its wallet, or the margin of its isolated position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FundingPaid {
     /// Whose.
@@ -476,7 +548,7 @@ pub enum Forced {
     Deleveraged = 3,
 }
 
-/// A position was changed by the exchange. The wallet gains `realized`; there is no fee.
+/// A position was changed by the exchange. What backs it gains `realized`; there is no fee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PositionForced {
     /// Whose.
@@ -487,6 +559,8 @@ pub struct PositionForced {
     pub forced: Forced,
     /// Which way an order would have gone that did the same.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// At the bankruptcy price.
     pub price_ticks: PriceTicks,
     /// How much.

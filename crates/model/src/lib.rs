@@ -22,9 +22,10 @@ pub use algo::{
 pub use batch::EventBatch;
 pub use command::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
-    CancelRestriction, ChangeApiKey, ChangeLeverage, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
-    JoinExchange, KeyKind, ModifyContractOrder, MoveFunds, MoveMarket, OrderRef, PlaceContractOrder,
-    PlaceGoodTillDate, PlaceOrder, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType, ChangePositionMode, Command, Confirm,
+    CreateAccount, CreateApiKey, Deposit, JoinExchange, KeyKind, MarginMove, MarginType, ModifyContractOrder,
+    MoveFunds, MoveMarket, MovePositionMargin, OrderRef, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder,
+    PositionMode, PositionSide, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
     Sequenced, SetCountdown, SetIndexPrice, SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
 };
 pub use contract::{Bracket, ContractTerms, ContractTermsError, IndexSource};
@@ -32,7 +33,8 @@ pub use event::{
     ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, ContractOrderModified,
     Deposited, EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged,
     Liquidity, MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented,
-    OrderTracks, OrderTriggered, PositionForced, PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
+    OrderTracks, OrderTriggered, PositionForced, PositionMarginChanged, PositionNow, Traded,
+    WithdrawalRequested, WithdrawalSettled,
 };
 pub use ip_range::{IpRange, IpRangeError};
 pub use message::{

@@ -9,8 +9,8 @@
 use crate::{
     AccountId, AccountName, AddContract, AddMarket, Amount, AssetTerms, CancelRestriction, ClientOrderId,
     Deposit, EndReason, Forced, Liquidity, MarketId, MarketTerms, OrderId, OrderKind, Origin, PartitionId,
-    PriceTicks, QtyLots, Reject, RequestWithdrawal, SelfTradePrevention, Side, Spread, TimeNs, TradeGroup,
-    TradeId,
+    PositionSide, PriceTicks, QtyLots, Reject, RequestWithdrawal, SelfTradePrevention, Side, Spread, TimeNs,
+    TradeGroup, TradeId,
 };
 
 /// Number of a replacement that waits for the answer to its cancel. An account gives the lowest above those that wait.
@@ -87,6 +87,17 @@ pub enum ToMarket {
         /// How much of it.
         qty_lots: QtyLots,
     },
+    /// The same of one of the two positions that an account in hedge mode has.
+    TakeOverLeg {
+        /// Whose position.
+        account: AccountId,
+        /// Which one.
+        position_side: PositionSide,
+        /// At its bankruptcy price.
+        price_ticks: PriceTicks,
+        /// How much of it.
+        qty_lots: QtyLots,
+    },
     /// A liquidated account pays the insurance fund.
     PayFund {
         /// How much.
@@ -127,6 +138,8 @@ pub struct ContractOrder {
     pub trade_group: TradeGroup,
     /// Which way.
     pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
     /// What kind, with price and quantity.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own.
@@ -144,6 +157,13 @@ pub struct ContractOrder {
 pub enum ToHolder {
     /// Funding is settled.
     Funding {
+        /// Received; below zero paid.
+        amount: Amount,
+    },
+    /// Funding is settled of one of the two positions that an account in hedge mode has.
+    FundingOfLeg {
+        /// Which one.
+        position_side: PositionSide,
         /// Received; below zero paid.
         amount: Amount,
     },
@@ -497,9 +517,9 @@ impl Letter {
                 body.moves().map(|(side, price_ticks, qty_lots)| traded(side, price_ticks, qty_lots))
             }
             Self::ToHolder { body, .. } => match body {
-                ToHolder::Funding { amount } | ToHolder::FundReceives { amount } => {
-                    Some((Amount::ZERO, amount))
-                }
+                ToHolder::Funding { amount }
+                | ToHolder::FundingOfLeg { amount, .. }
+                | ToHolder::FundReceives { amount } => Some((Amount::ZERO, amount)),
                 ToHolder::Forced { side, price_ticks, qty_lots, .. } => {
                     Some(traded(side, price_ticks, qty_lots))
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     AccountId, AlgoId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId,
-    PriceTicks, QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
+    PositionMode, PriceTicks, QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -280,6 +280,39 @@ pub enum Reject {
         /// Where.
         partition: PartitionId,
     },
+    /// The account's positions at this contract are backed so already.
+    MarginTypeUnchanged,
+    /// What backs positions at a contract does not change while the account has open orders there.
+    MarginTypeHasOrders,
+    /// What backs positions at a contract does not change while the account has a position there.
+    MarginTypeHasPosition,
+    /// The account has no isolated position at this contract.
+    NotIsolated,
+    /// Less can be taken out of the position's margin than was asked for.
+    PositionMarginShort {
+        /// What can be taken.
+        available: Amount,
+    },
+    /// The leverage of an isolated position cannot be lowered.
+    LeverageCannotFall {
+        /// What it is.
+        leverage: u16,
+    },
+    /// The account is an insurance fund, whose wallet backs all that it carries.
+    IsFund,
+    /// The account has so many positions at each contract already.
+    PositionModeUnchanged,
+    /// An account with open orders at a contract keeps its position mode.
+    PositionModeHasOrders,
+    /// An account with a position at a contract keeps its position mode.
+    PositionModeHasPosition,
+    /// The account has no such position in its position mode.
+    PositionSideMismatch {
+        /// Its mode.
+        mode: PositionMode,
+    },
+    /// In hedge mode the position side says what an order does; none is called one that only reduces.
+    ReduceOnlyInHedge,
     /// An algo order that trails places a market order and has no price protection; one that closes a position does not trail.
     AlgoCombination,
     /// The date till which the order would be good has passed.
@@ -431,6 +464,40 @@ impl fmt::Display for Reject {
             }
             Self::LivesElsewhere { partition } => {
                 write!(out, "the contract lives in partition {partition}: tell that one")
+            }
+            Self::MarginTypeUnchanged => write!(out, "positions at this contract are backed so already"),
+            Self::MarginTypeHasOrders => {
+                write!(out, "the account has open orders at this contract: cancel them first")
+            }
+            Self::MarginTypeHasPosition => {
+                write!(out, "the account has a position at this contract: close it first")
+            }
+            Self::NotIsolated => write!(out, "the account has no isolated position at this contract"),
+            Self::PositionMarginShort { available } => {
+                write!(
+                    out,
+                    "at most {available} atoms can be taken: the rest is the position's initial margin"
+                )
+            }
+            Self::LeverageCannotFall { leverage } => {
+                write!(out, "the leverage of an isolated position, {leverage}, can only be raised")
+            }
+            Self::PositionModeUnchanged => write!(out, "the account has this position mode already"),
+            Self::PositionModeHasOrders => {
+                write!(out, "the account has open orders at contracts: cancel them first")
+            }
+            Self::PositionModeHasPosition => write!(out, "the account has positions: close them first"),
+            Self::PositionSideMismatch { mode: PositionMode::OneWay } => {
+                write!(out, "in one-way mode the position side is BOTH")
+            }
+            Self::PositionSideMismatch { mode: PositionMode::Hedge } => {
+                write!(out, "in hedge mode the position side is LONG or SHORT")
+            }
+            Self::ReduceOnlyInHedge => {
+                write!(out, "in hedge mode there is no reduce-only: the position side says what closes")
+            }
+            Self::IsFund => {
+                write!(out, "the account is an insurance fund: its wallet backs all that it carries")
             }
             Self::AlgoCombination => {
                 write!(out, "an order that trails is a market order for a quantity, without price protection")

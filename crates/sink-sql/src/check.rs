@@ -277,6 +277,12 @@ impl Expected {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::OrderTriggered(_)
             | Event::OrderAmended(_)
             | Event::ApiKeyCreated(_)

@@ -227,6 +227,12 @@ impl Fold {
                 | Event::FundReceived { .. }
                 | Event::PositionForced(_)
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::MarketMoving { .. }
                 | Event::Heard { .. }
                 | Event::MarketLeft { .. } => {}
@@ -355,6 +361,12 @@ impl Fold {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Skipped { .. } => Ok(()),
         }
     }

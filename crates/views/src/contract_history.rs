@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use codec::{Coded, DecodeError, Reader, coded_enum, coded_struct};
+use codec::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 use model::{
-    AccountId, Amount, AssetId, ContractFilled, Event, FundingRate, Liquidity, MarketId, OrderId, PriceTicks,
-    QtyLots, Side, TimeNs, TradeId,
+    AccountId, Amount, AssetId, ContractFilled, Event, FundingRate, Liquidity, MarketId, OrderId,
+    PositionSide, PriceTicks, QtyLots, Side, TimeNs, TradeId,
 };
 
 use crate::ViewSettings;
@@ -25,6 +25,8 @@ pub struct ContractTrade {
     pub market: MarketId,
     /// Which way the order goes.
     pub side: Side,
+    /// Which position it is for.
+    pub position_side: PositionSide,
     /// Maker or taker.
     pub liquidity: Liquidity,
     /// At which price.
@@ -38,12 +40,13 @@ pub struct ContractTrade {
     /// When.
     pub time_ns: TimeNs,
 }
-coded_struct!(ContractTrade {
+coded_sided_struct!(ContractTrade {
     id,
     order,
     account,
     market,
     side,
+    position_side,
     liquidity,
     price_ticks,
     qty_lots,
@@ -218,7 +221,8 @@ impl ContractHistory {
                 came(*account, settled_in(*market), (InsuranceClear, Some(*market), None), -*amount);
             }
             Event::FundReceived { account, market, amount, .. }
-            | Event::DebtCovered { account, market, amount } => {
+            | Event::DebtCovered { account, market, amount }
+            | Event::PositionDebtCovered { account, market, amount, .. } => {
                 came(*account, settled_in(*market), (InsuranceClear, Some(*market), None), *amount);
             }
             Event::FundingSettled(settled) => {
@@ -266,6 +270,7 @@ fn traded(filled: &ContractFilled, time_ns: TimeNs) -> ContractTrade {
         account: filled.account,
         market: filled.market,
         side: filled.side,
+        position_side: filled.position_side,
         liquidity: filled.liquidity,
         price_ticks: filled.price_ticks,
         qty_lots: filled.qty_lots,

@@ -1,10 +1,11 @@
 //! What accounts have at contracts, and what those are measured by, as events tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use codec::{Coded, DecodeError, Reader, coded_struct};
 use model::{
-    AccountId, Amount, AssetId, Event, MarkPriceChanged, MarketId, PositionNow, QtyLots, Side, TimeNs,
+    AccountId, Amount, AssetId, Event, MarginType, MarkPriceChanged, MarketId, PositionMarginChanged,
+    PositionMode, PositionNow, PositionSide, QtyLots, Side, TimeNs,
 };
 
 /// A position.
@@ -50,12 +51,22 @@ impl OpenInterest {
     }
 }
 
+/// One of the positions that an account can have at a contract.
+type Which = (AccountId, MarketId, PositionSide);
+
 /// Positions, wallets, leverage and prices.
 #[derive(Clone, Debug, Default)]
 pub struct Futures {
     wallets: BTreeMap<(AccountId, AssetId), Amount>,
     positions: BTreeMap<(AccountId, MarketId), Position>,
     leverage: BTreeMap<(AccountId, MarketId), u16>,
+    /// Where positions are isolated.
+    isolated: BTreeSet<(AccountId, MarketId)>,
+    /// What isolated positions have as their margin.
+    margins: BTreeMap<Which, Amount>,
+    /// Accounts in hedge mode, and their positions.
+    hedgers: BTreeSet<AccountId>,
+    legs: BTreeMap<Which, Position>,
     prices: BTreeMap<MarketId, MarkPriceChanged>,
     /// Sums over what has happened: see [`Futures::backing`].
     backing: BTreeMap<AssetId, Amount>,
@@ -69,12 +80,36 @@ impl Futures {
         self.wallets.get(&(account, asset)).copied().unwrap_or_default()
     }
 
-    /// An account's position at a contract.
+    /// An account's position at a contract in one-way mode.
     pub fn position(&self, account: AccountId, market: MarketId) -> Position {
         self.positions.get(&(account, market)).copied().unwrap_or_default()
     }
 
-    /// An account's positions, by contract.
+    /// One of the positions that an account can have at a contract.
+    pub fn position_of(&self, account: AccountId, market: MarketId, position_side: PositionSide) -> Position {
+        match position_side {
+            PositionSide::Both => self.position(account, market),
+            PositionSide::Long | PositionSide::Short => {
+                self.legs.get(&(account, market, position_side)).copied().unwrap_or_default()
+            }
+        }
+    }
+
+    /// An account's positions in hedge mode, by contract; the long one first.
+    pub fn legs_of(&self, account: AccountId) -> impl Iterator<Item = (MarketId, PositionSide, &Position)> {
+        let first = (account, MarketId(0), PositionSide::Both);
+        let range = first..=(account, MarketId(u32::MAX), PositionSide::Short);
+        self.legs
+            .range(range)
+            .map(|((_, market, position_side), position)| (*market, *position_side, position))
+    }
+
+    /// How many positions an account has at each contract.
+    pub fn position_mode(&self, account: AccountId) -> PositionMode {
+        if self.hedgers.contains(&account) { PositionMode::Hedge } else { PositionMode::OneWay }
+    }
+
+    /// An account's positions in one-way mode, by contract.
     pub fn positions_of(&self, account: AccountId) -> impl Iterator<Item = (MarketId, &Position)> {
         let range = (account, MarketId(0))..=(account, MarketId(u32::MAX));
         self.positions.range(range).map(|((_, market), position)| (*market, position))
@@ -83,6 +118,24 @@ impl Futures {
     /// The leverage that an account has chosen at a contract.
     pub fn leverage(&self, account: AccountId, market: MarketId) -> Option<u16> {
         self.leverage.get(&(account, market)).copied()
+    }
+
+    /// What backs an account's positions at a contract.
+    pub fn margin_type(&self, account: AccountId, market: MarketId) -> MarginType {
+        if self.isolated.contains(&(account, market)) { MarginType::Isolated } else { MarginType::Cross }
+    }
+
+    /// What an account's isolated position at a contract has as its margin, in atoms of the settlement asset; zero while there is no
+    /// position, `None` where the wallet backs it.
+    pub fn margin(
+        &self,
+        account: AccountId,
+        market: MarketId,
+        position_side: PositionSide,
+    ) -> Option<Amount> {
+        let is_isolated = self.isolated.contains(&(account, market));
+        let margin = || self.margins.get(&(account, market, position_side)).copied().unwrap_or_default();
+        is_isolated.then(margin)
     }
 
     /// Index price, mark price and expected funding rate, once they were told.
@@ -116,9 +169,14 @@ impl Futures {
         }
     }
 
-    /// All that is in the wallets of an asset, less what the positions have cost that they back.
+    /// All that is in the wallets of an asset and behind isolated positions, less what the positions have cost that they back.
     pub fn backing(&self, asset: AssetId) -> Amount {
         self.backing.get(&asset).copied().unwrap_or_default()
+    }
+
+    /// True as long as nobody has put anything into a wallet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wallets.is_empty() && self.hedgers.is_empty()
     }
 
     /// Takes in what an event tells of contracts. `settled_in` says which asset that is. Returns the fee that was collected, and in
@@ -136,14 +194,14 @@ impl Futures {
             }
             Event::ContractFilled(filled) => {
                 let (asset, tick_lot) = settled_in(filled.market);
-                self.now((filled.account, filled.market), asset, &filled.now, time_ns);
+                self.now((filled.account, filled.market, filled.position_side), asset, &filled.now, time_ns);
                 let value = value_of(filled.price_ticks.0, filled.qty_lots.0, tick_lot);
                 self.add(asset, signed(filled.side, value) - filled.fee);
                 return Some((asset, filled.fee));
             }
             Event::PositionForced(forced) => {
                 let (asset, tick_lot) = settled_in(forced.market);
-                self.now((forced.account, forced.market), asset, &forced.now, time_ns);
+                self.now((forced.account, forced.market, forced.position_side), asset, &forced.now, time_ns);
                 let value = value_of(forced.price_ticks.0, forced.qty_lots.0, tick_lot);
                 self.add(asset, signed(forced.side, value));
             }
@@ -167,6 +225,31 @@ impl Futures {
                 self.wallets.insert((*account, asset), Amount::ZERO);
                 self.add(asset, *amount);
             }
+            Event::PositionDebtCovered { account, market, position_side, amount } => {
+                self.margins.remove(&(*account, *market, *position_side));
+                self.add(settled_in(*market).0, *amount);
+            }
+            Event::MarginTypeChanged { account, market, margin_type } => {
+                match margin_type {
+                    MarginType::Cross => self.isolated.remove(&(*account, *market)),
+                    MarginType::Isolated => self.isolated.insert((*account, *market)),
+                };
+            }
+            Event::PositionModeChanged { account, mode } => {
+                match mode {
+                    PositionMode::OneWay => self.hedgers.remove(account),
+                    PositionMode::Hedge => self.hedgers.insert(*account),
+                };
+            }
+            Event::PositionMarginChanged(changed) => {
+                let PositionMarginChanged { account, market, position_side, margin, wallet, .. } = **changed;
+                if margin.is_zero() {
+                    self.margins.remove(&(account, market, position_side));
+                } else {
+                    self.margins.insert((account, market, position_side), margin);
+                }
+                self.wallets.insert((account, settled_in(market).0), wallet);
+            }
             Event::LeverageChanged { account, market, leverage } => {
                 self.leverage.insert((*account, *market), *leverage);
             }
@@ -178,19 +261,51 @@ impl Futures {
         None
     }
 
+    /// Whether some position is isolated, or somebody in hedge mode.
+    pub(crate) fn has_isolated_or_hedged(&self) -> bool {
+        !self.isolated.is_empty() || !self.hedgers.is_empty()
+    }
+
+    pub(crate) fn save_isolated_and_hedged(&self, out: &mut Vec<u8>) {
+        self.isolated.iter().copied().collect::<Vec<_>>().encode(out);
+        self.hedgers.iter().copied().collect::<Vec<_>>().encode(out);
+        let keyed = |(account, market, side): Which| (account, (market, side));
+        self.margins.iter().map(|(which, margin)| (keyed(*which), *margin)).collect::<Vec<_>>().encode(out);
+        self.legs.iter().map(|(which, leg)| (keyed(*which), *leg)).collect::<Vec<_>>().encode(out);
+    }
+
+    pub(crate) fn load_isolated_and_hedged(&mut self, input: &mut Reader<'_>) -> Result<(), DecodeError> {
+        self.isolated = Vec::decode(input)?.into_iter().collect();
+        self.hedgers = Vec::decode(input)?.into_iter().collect();
+        let which =
+            |(account, (market, side)): (AccountId, (MarketId, PositionSide))| (account, market, side);
+        let margins: Vec<(_, Amount)> = Vec::decode(input)?;
+        self.margins = margins.into_iter().map(|(key, margin)| (which(key), margin)).collect();
+        let legs: Vec<(_, Position)> = Vec::decode(input)?;
+        for (key, leg) in legs {
+            let (account, market, position_side) = which(key);
+            self.interest.entry(market).or_default().add(leg.qty_lots);
+            self.legs.insert((account, market, position_side), leg);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, asset: AssetId, amount: Amount) {
         *self.backing.entry(asset).or_default() += amount;
     }
 
-    fn now(&mut self, who: (AccountId, MarketId), asset: AssetId, now: &PositionNow, changed_ns: TimeNs) {
+    fn now(&mut self, which: Which, asset: AssetId, now: &PositionNow, changed_ns: TimeNs) {
         let PositionNow { qty_lots, cost, wallet } = *now;
-        self.wallets.insert((who.0, asset), wallet);
-        let before = if qty_lots.is_zero() {
-            self.positions.remove(&who)
-        } else {
-            self.positions.insert(who, Position { qty_lots, cost, changed_ns })
+        let (account, market, position_side) = which;
+        self.wallets.insert((account, asset), wallet);
+        let position = Position { qty_lots, cost, changed_ns };
+        let before = match (position_side, qty_lots.is_zero()) {
+            (PositionSide::Both, true) => self.positions.remove(&(account, market)),
+            (PositionSide::Both, false) => self.positions.insert((account, market), position),
+            (PositionSide::Long | PositionSide::Short, true) => self.legs.remove(&which),
+            (PositionSide::Long | PositionSide::Short, false) => self.legs.insert(which, position),
         };
-        let interest = self.interest.entry(who.1).or_default();
+        let interest = self.interest.entry(market).or_default();
         interest.take(before.map_or(QtyLots::ZERO, |before| before.qty_lots));
         interest.add(qty_lots);
     }
@@ -210,11 +325,13 @@ fn signed(side: Side, value: Amount) -> Amount {
     }
 }
 
+fn list<K: Copy, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
+    map.iter().map(|(key, value)| (*key, value.clone())).collect()
+}
+
+/// What every exchange with contracts has. What only some have stands behind it, in another form of saved views.
 impl Coded for Futures {
     fn encode(&self, out: &mut Vec<u8>) {
-        fn list<K: Copy, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
-            map.iter().map(|(key, value)| (*key, value.clone())).collect()
-        }
         list(&self.wallets).encode(out);
         list(&self.positions).encode(out);
         list(&self.leverage).encode(out);
@@ -239,6 +356,10 @@ impl Coded for Futures {
                 .map(|changed| (changed.market, changed))
                 .collect(),
             backing: Vec::decode(input)?.into_iter().collect(),
+            isolated: BTreeSet::new(),
+            margins: BTreeMap::new(),
+            hedgers: BTreeSet::new(),
+            legs: BTreeMap::new(),
         })
     }
 }

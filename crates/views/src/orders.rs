@@ -7,8 +7,8 @@ use hashbrown::HashTable;
 use model::{
     AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, ContractOrderModified,
     EndReason, ExpiryReason, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded,
-    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots,
-    SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
+    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PositionSide, PriceTicks,
+    QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
 };
 
 use crate::ViewSettings;
@@ -38,17 +38,25 @@ pub enum OrderStatus {
 pub struct AtContract {
     /// It only makes the position smaller.
     pub reduce_only: bool,
+    /// Which position it is for.
+    pub position_side: PositionSide,
     /// Who has placed it.
     pub cause: OrderCause,
     /// Its rest expires then (GTD); `None` where it has no date.
     pub good_till_ns: Option<TimeNs>,
 }
 
-/// The date stands behind the rest where there is one, which the first byte says beside `reduce_only`.
+/// The position side stands in one byte with what was there before it, and so does whether there is a date, which is behind the rest;
+/// zero is that of one-way mode.
 impl Coded for AtContract {
     fn encode(&self, out: &mut Vec<u8>) {
-        let flags: u8 = u8::from(self.reduce_only) | (u8::from(self.good_till_ns.is_some()) << 1);
-        flags.encode(out);
+        let position_side = match self.position_side {
+            PositionSide::Both => 0,
+            PositionSide::Long => 2,
+            PositionSide::Short => 4,
+        };
+        let has_date = if self.good_till_ns.is_some() { 8 } else { 0 };
+        out.push(u8::from(self.reduce_only) | position_side | has_date);
         self.cause.encode(out);
         if let Some(good_till_ns) = self.good_till_ns {
             good_till_ns.encode(out);
@@ -56,13 +64,16 @@ impl Coded for AtContract {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let flags = u8::decode(input)?;
-        if flags > 3 {
-            return Err(DecodeError::UnknownTag { what: "what an order at a contract has", tag: flags });
-        }
+        let tag = u8::decode(input)?;
+        let position_side = match (tag & 7) >> 1 {
+            0 if tag < 16 => PositionSide::Both,
+            1 if tag < 16 => PositionSide::Long,
+            2 if tag < 16 => PositionSide::Short,
+            _ => return Err(DecodeError::UnknownTag { what: "an order at a contract", tag }),
+        };
         let cause = Coded::decode(input)?;
-        let good_till_ns = if flags & 2 != 0 { Some(Coded::decode(input)?) } else { None };
-        Ok(Self { reduce_only: flags & 1 != 0, cause, good_till_ns })
+        let good_till_ns = if tag & 8 == 8 { Some(Coded::decode(input)?) } else { None };
+        Ok(Self { reduce_only: tag & 1 == 1, position_side, cause, good_till_ns })
     }
 }
 
@@ -366,6 +377,7 @@ impl Orders {
             prevented_match: None,
             at_contract: Some(AtContract {
                 reduce_only: accepted.reduce_only,
+                position_side: accepted.position_side,
                 cause: accepted.cause,
                 good_till_ns: None,
             }),

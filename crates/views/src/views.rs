@@ -155,8 +155,10 @@ pub struct Views {
 }
 
 /// The form in which [`Views::save`] writes where there are algo orders; another number is another form.
-const FORM_OF_ALGO_ORDERS: u8 = 5;
-/// The form before there were algo orders; written as long as there are none.
+const FORM_OF_ALGO_ORDERS: u8 = 6;
+/// The form before there were algo orders; written where some positions are isolated, or some accounts in hedge mode.
+const FORM_OF_POSITIONS: u8 = 5;
+/// The form before those.
 const FORM_OF_CONTRACTS: u8 = 4;
 /// The form before there were contracts; written as long as there are none.
 const FORM: u8 = 3;
@@ -331,9 +333,14 @@ impl Views {
         self.command_seq = batch.last_seq();
     }
 
+    /// Whether there are contracts, or money in futures wallets, or accounts in hedge mode, before there are.
+    fn knows_futures(&self) -> bool {
+        self.catalog.has_contracts() || !self.futures.is_empty()
+    }
+
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
-        if self.catalog.has_contracts() {
+        if self.knows_futures() || matches!(event, Event::FundsMoved(_) | Event::PositionModeChanged { .. }) {
             let Self { futures, algo_orders, catalog, balances, .. } = self;
             let settled_in = |market| {
                 let terms = catalog.listed(market);
@@ -425,6 +432,12 @@ impl Views {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::AlgoOrderAccepted(_)
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)
@@ -588,7 +601,9 @@ impl Views {
     pub fn save(&self, out: &mut Vec<u8>) {
         let form = if !self.algo_orders.is_empty() {
             FORM_OF_ALGO_ORDERS
-        } else if self.catalog.has_contracts() {
+        } else if self.futures.has_isolated_or_hedged() {
+            FORM_OF_POSITIONS
+        } else if self.knows_futures() {
             FORM_OF_CONTRACTS
         } else if self.catalog.is_alone() {
             FORM_OF_ONE_PARTITION
@@ -618,6 +633,9 @@ impl Views {
                 prices.mark.save(out);
                 prices.index.save(out);
             }
+        }
+        if form >= FORM_OF_POSITIONS {
+            self.futures.save_isolated_and_hedged(out);
         }
         if form == FORM_OF_ALGO_ORDERS {
             self.algo_orders.save(out);
@@ -667,6 +685,9 @@ impl Views {
                 let index = Candles::load(&views.settings, input)?;
                 views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
             }
+        }
+        if form >= FORM_OF_POSITIONS {
+            views.futures.load_isolated_and_hedged(input)?;
         }
         if form == FORM_OF_ALGO_ORDERS {
             views.algo_orders = AlgoOrders::load(&views.settings, input)?;

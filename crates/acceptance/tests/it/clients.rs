@@ -106,6 +106,21 @@ fn ccxt_sees_stops_wait_and_trigger() {
 }
 
 #[test]
+fn ccxt_trades_contracts() {
+    satisfies("ccxt_futures.py");
+}
+
+#[test]
+fn ccxt_pro_follows_contracts_to_a_liquidation() {
+    satisfies("ccxt_pro_futures.py");
+}
+
+#[test]
+fn other_clients_trade_contracts() {
+    satisfies("usdm_clients.py");
+}
+
+#[test]
 fn python_binance_trades() {
     satisfies("python_binance_spot.py");
 }

@@ -62,6 +62,7 @@ variants! {
         AddApiKey, ChangeApiKey, ResealApiKey, AddMarketTo, MoveMarket, AddPartition, JoinExchange, Deliver, Confirm,
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
+        ChangeMarginType, MovePositionMargin, ChangePositionMode,
         PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders, SetCountdown,
         ModifyContractOrder, PlaceGoodTillDate,
     }
@@ -75,6 +76,8 @@ variants! {
         ContractAdded, FundsMoved, ContractOrderAccepted, ContractFilled, LeverageChanged, MarkPriceChanged, IndexPriceSet,
         FundingSettled, FundingPaid, LiquidationBegun, LiquidationEnded, ClearancePaid, FundReceived, PositionForced,
         DebtCovered,
+        MarginTypeChanged, PositionMarginChanged, PositionDebtCovered, PositionLiquidationBegun, PositionLiquidationEnded,
+        PositionModeChanged,
         AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded, CountdownSet, CountdownFired,
         ContractOrderModified, GoodTillDate,
     }
@@ -95,6 +98,8 @@ variants! {
         BadContract, IsContract, NotContract, NotAtContracts, InsufficientMargin, PositionTooLarge, TooManyLots,
         NothingToReduce, LeverageOutOfRange, InLiquidation, UnknownIndexSource, WalletShort, ContractStays, LivesElsewhere,
         LosesTooMuch,
+        MarginTypeUnchanged, MarginTypeHasOrders, MarginTypeHasPosition, NotIsolated, PositionMarginShort, LeverageCannotFall,
+        IsFund, PositionModeUnchanged, PositionModeHasOrders, PositionModeHasPosition, PositionSideMismatch, ReduceOnlyInHedge,
         AlgoCombination, ClosesAlready, BeingModified, DatePassed,
     }
     TermsError {
@@ -823,4 +828,10 @@ pub fn terms_errors() -> Vec<TermsError> {
         TermsError::Band,
         TermsError::Reference,
     ]
+}
+
+/// A fill and a forced change at a contract.
+pub fn events_with_sides() -> Vec<Event> {
+    let has_sides = |event: &Event| matches!(event, Event::ContractFilled(_) | Event::PositionForced(_));
+    events().into_iter().filter(has_sides).collect()
 }

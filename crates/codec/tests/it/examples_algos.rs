@@ -4,8 +4,8 @@ use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered,
     AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, Command, ContractOrderModified,
     Event, FromMarket, Letter, MarketId, Message, ModifyContractOrder, OrderId, OrderKind, OrderRef,
-    PlaceAlgoOrder, PlaceGoodTillDate, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetCountdown, Side,
-    Text, TimeNs, ToMarket, TriggerKind, WorkingPrice,
+    PlaceAlgoOrder, PlaceGoodTillDate, PositionSide, PriceTicks, QtyLots, Reject, SelfTradePrevention,
+    SetCountdown, Side, Text, TimeNs, ToMarket, TriggerKind, WorkingPrice,
 };
 
 const ACCOUNT: AccountId = AccountId(7);
@@ -51,6 +51,7 @@ pub fn commands() -> Vec<Command> {
             account: ACCOUNT,
             market: MARKET,
             side: Side::Sell,
+            position_side: PositionSide::Short,
             trigger: triggers()[0],
             places: places()[0],
             working_price: WorkingPrice::Mark,
@@ -89,6 +90,7 @@ pub fn commands() -> Vec<Command> {
             account: ACCOUNT,
             market: MARKET,
             side: Side::Sell,
+            position_side: PositionSide::Short,
             price_ticks: PriceTicks(283),
             qty_lots: QtyLots(284),
             self_trade_prevention: SelfTradePrevention::ExpireTaker,
@@ -108,6 +110,7 @@ pub fn events() -> Vec<Event> {
             account,
             market,
             side: Side::Sell,
+            position_side: PositionSide::Short,
             trigger: triggers()[1],
             places: places()[1],
             working_price: WorkingPrice::Mark,

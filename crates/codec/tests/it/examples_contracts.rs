@@ -1,12 +1,13 @@
 //! One value of every variant that contracts have brought, its fields all different.
 
 use model::{
-    AccountId, AddContract, Amount, AssetId, Bracket, ChangeLeverage, Command, ContractFilled, ContractOrder,
-    ContractOrderAccepted, ContractTerms, ContractTermsError, Event, Forced, FundingPaid, FundingRate,
-    FundingSettled, FundsMoved, IndexSource, Letter, Liquidity, MarkPriceChanged, MarketId, MarketTerms,
-    Message, MoveFunds, Notice, OrderCause, OrderId, OrderKind, PartitionId, PlaceContractOrder,
-    PositionForced, PositionNow, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetIndexPrice, Side, Text,
-    TimeNs, ToHolder, ToMarket, TradeGroup, TradeId, Wallet,
+    AccountId, AddContract, Amount, AssetId, Bracket, ChangeLeverage, ChangeMarginType, ChangePositionMode,
+    Command, ContractFilled, ContractOrder, ContractOrderAccepted, ContractTerms, ContractTermsError, Event,
+    Forced, FundingPaid, FundingRate, FundingSettled, FundsMoved, IndexSource, Letter, Liquidity, MarginMove,
+    MarginType, MarkPriceChanged, MarketId, MarketTerms, Message, MoveFunds, MovePositionMargin, Notice,
+    OrderCause, OrderId, OrderKind, PartitionId, PlaceContractOrder, PositionForced, PositionMarginChanged,
+    PositionMode, PositionNow, PositionSide, PriceTicks, QtyLots, Reject, SelfTradePrevention, SetIndexPrice,
+    Side, Text, TimeNs, ToHolder, ToMarket, TradeGroup, TradeId, Wallet,
 };
 
 const ACCOUNT: AccountId = AccountId(7);
@@ -57,6 +58,7 @@ pub fn commands(terms: MarketTerms, kind: OrderKind) -> Vec<Command> {
             account: ACCOUNT,
             market: MARKET,
             side: Side::Sell,
+            position_side: PositionSide::Both,
             kind,
             self_trade_prevention: SelfTradePrevention::ExpireTaker,
             reduce_only: true,
@@ -76,6 +78,25 @@ pub fn commands(terms: MarketTerms, kind: OrderKind) -> Vec<Command> {
             price_ticks: PriceTicks(167),
         }),
         Command::Continue,
+        Command::ChangeMarginType(ChangeMarginType {
+            account: ACCOUNT,
+            market: MARKET,
+            margin_type: MarginType::Isolated,
+            valid_until_ns: TimeNs(219),
+        }),
+        Command::MovePositionMargin(Box::new(MovePositionMargin {
+            account: ACCOUNT,
+            market: MARKET,
+            position_side: PositionSide::Short,
+            amount: Amount(220),
+            way: MarginMove::Reduce,
+            valid_until_ns: TimeNs(221),
+        })),
+        Command::ChangePositionMode(ChangePositionMode {
+            account: ACCOUNT,
+            mode: PositionMode::Hedge,
+            valid_until_ns: TimeNs(228),
+        }),
     ]
 }
 
@@ -97,6 +118,7 @@ pub fn events(terms: MarketTerms, kind: OrderKind) -> Vec<Event> {
             account: ACCOUNT,
             market: MARKET,
             side: Side::Sell,
+            position_side: PositionSide::Both,
             kind,
             self_trade_prevention: SelfTradePrevention::ExpireBoth,
             reduce_only: true,
@@ -109,6 +131,7 @@ pub fn events(terms: MarketTerms, kind: OrderKind) -> Vec<Event> {
             market: MARKET,
             trade: TradeId(174),
             side: Side::Sell,
+            position_side: PositionSide::Both,
             liquidity: Liquidity::Taker,
             price_ticks: PriceTicks(175),
             qty_lots: QtyLots(176),
@@ -145,12 +168,39 @@ pub fn events(terms: MarketTerms, kind: OrderKind) -> Vec<Event> {
             market: MARKET,
             forced: Forced::Deleveraged,
             side: Side::Sell,
+            position_side: PositionSide::Both,
             price_ticks: PriceTicks(196),
             qty_lots: QtyLots(197),
             realized: Amount(-198),
             now: now(),
         })),
         Event::DebtCovered { account: ACCOUNT, market: MARKET, amount: Amount(200) },
+        Event::MarginTypeChanged { account: ACCOUNT, market: MARKET, margin_type: MarginType::Isolated },
+        Event::PositionMarginChanged(Box::new(PositionMarginChanged {
+            account: ACCOUNT,
+            market: MARKET,
+            position_side: PositionSide::Long,
+            moved: Amount(-222),
+            margin: Amount(223),
+            wallet: Amount(224),
+        })),
+        Event::PositionDebtCovered {
+            account: ACCOUNT,
+            market: MARKET,
+            position_side: PositionSide::Short,
+            amount: Amount(225),
+        },
+        Event::PositionLiquidationBegun {
+            account: ACCOUNT,
+            market: MARKET,
+            position_side: PositionSide::Long,
+        },
+        Event::PositionLiquidationEnded {
+            account: ACCOUNT,
+            market: MARKET,
+            position_side: PositionSide::Short,
+        },
+        Event::PositionModeChanged { account: ACCOUNT, mode: PositionMode::Hedge },
     ]
 }
 
@@ -171,6 +221,18 @@ pub fn rejects() -> Vec<Reject> {
         Reject::ContractStays,
         Reject::LivesElsewhere { partition: PartitionId(2) },
         Reject::LosesTooMuch { worst_ticks: PriceTicks(208) },
+        Reject::MarginTypeUnchanged,
+        Reject::MarginTypeHasOrders,
+        Reject::MarginTypeHasPosition,
+        Reject::NotIsolated,
+        Reject::PositionMarginShort { available: Amount(226) },
+        Reject::LeverageCannotFall { leverage: 227 },
+        Reject::IsFund,
+        Reject::PositionModeUnchanged,
+        Reject::PositionModeHasOrders,
+        Reject::PositionModeHasPosition,
+        Reject::PositionSideMismatch { mode: PositionMode::Hedge },
+        Reject::ReduceOnlyInHedge,
     ]
 }
 
@@ -189,6 +251,7 @@ pub fn messages(terms: MarketTerms, kind: OrderKind) -> Vec<(&'static str, Messa
                 account,
                 trade_group: TradeGroup(211),
                 side,
+                position_side: PositionSide::Both,
                 kind,
                 self_trade_prevention: SelfTradePrevention::ExpireMaker,
                 reduce_only: true,
@@ -197,6 +260,15 @@ pub fn messages(terms: MarketTerms, kind: OrderKind) -> Vec<(&'static str, Messa
             })),
         ),
         ("TakeOver", to_market(ToMarket::TakeOver { account, price_ticks, qty_lots })),
+        (
+            "TakeOverLeg",
+            to_market(ToMarket::TakeOverLeg {
+                account,
+                position_side: PositionSide::Long,
+                price_ticks,
+                qty_lots,
+            }),
+        ),
         ("PayFund", to_market(ToMarket::PayFund { amount: Amount(-213) })),
         ("Carries", to_market(ToMarket::Carries { carries: true })),
         (
@@ -204,6 +276,10 @@ pub fn messages(terms: MarketTerms, kind: OrderKind) -> Vec<(&'static str, Messa
             to_market(ToMarket::Winner { partition: PartitionId(2), winner: Some((AccountId(214), 215)) }),
         ),
         ("Funding", to_holder(ToHolder::Funding { amount: Amount(-216) })),
+        (
+            "FundingOfLeg",
+            to_holder(ToHolder::FundingOfLeg { position_side: PositionSide::Short, amount: Amount(-229) }),
+        ),
         (
             "Forced",
             to_holder(ToHolder::Forced {

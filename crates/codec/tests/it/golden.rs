@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
 
 use codec::{Coded, Reader};
+use model::{Event, PositionSide};
 
 use crate::examples::{self, Named};
 use crate::examples_algos;
@@ -89,6 +90,16 @@ fn golden_lines_are_read_for_ever() {
         golden.has_line(&format!("Message::{name}"), &message);
     }
     golden.has_line("OrderPrevented::decremented", &examples::decremented());
+    // Of hedge mode what stands in one byte with the side.
+    for (event, position_side) in [(0, PositionSide::Long), (1, PositionSide::Short)] {
+        let mut event = examples::events_with_sides().remove(event);
+        match &mut event {
+            Event::ContractFilled(filled) => filled.position_side = position_side,
+            Event::PositionForced(forced) => forced.position_side = position_side,
+            other => panic!("{other:?} has no position side"),
+        }
+        golden.has_line(&format!("{}::{position_side:?}", event.name()), &event);
+    }
     assert!(golden.missing.is_empty(), "add these lines to golden/v1/values.txt:\n{}", golden.missing);
     let unused: Vec<_> = golden.lines.keys().filter(|name| !golden.used.contains(*name)).collect();
     assert!(unused.is_empty(), "lines that nobody reads: {unused:?}");

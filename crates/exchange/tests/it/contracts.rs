@@ -7,11 +7,12 @@ use exchange::Partition;
 use model::{
     AccountId, AccountName, AddAsset, AddContract, AddMarket, AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger,
     AmendOrder, Amount, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
-    CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command, ContractTerms, CreateAccount,
-    Deposit, EndReason, Event, IndexSource, MarketId, MarketTerms, ModifyContractOrder, MoveFunds, OrderId,
-    OrderKind, OrderRef, PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder,
-    PriceTicks, QtyLots, Reference, SelfTradePrevention, SetCountdown, SetIndexPrice, Side, Text,
-    TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
+    CancelOrder, CancelRestriction, ChangeLeverage, ChangeMarginType, ChangePositionMode, ClientOrderId,
+    Command, ContractTerms, CreateAccount, Deposit, EndReason, Event, IndexSource, MarginMove, MarginType,
+    MarketId, MarketTerms, ModifyContractOrder, MoveFunds, MovePositionMargin, OrderId, OrderKind, OrderRef,
+    PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder, PositionMode,
+    PositionSide, PriceTicks, QtyLots, Reference, SelfTradePrevention, SetCountdown, SetIndexPrice, Side,
+    Text, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -42,6 +43,8 @@ pub enum Step {
         qty: i64,
         how: How,
         reduce_only: bool,
+        /// In hedge mode.
+        position_side: PositionSide,
     },
     Spot {
         who: u64,
@@ -68,6 +71,25 @@ pub enum Step {
         who: u64,
         market: MarketId,
         leverage: u16,
+    },
+    /// One position or two.
+    Mode {
+        who: u64,
+        mode: PositionMode,
+    },
+    /// What backs a position is changed.
+    Margin {
+        who: u64,
+        market: MarketId,
+        margin_type: MarginType,
+    },
+    /// Money goes into the margin of a position, or comes back.
+    MoveMargin {
+        who: u64,
+        market: MarketId,
+        amount: i128,
+        way: MarginMove,
+        position_side: PositionSide,
     },
     /// So far from the index price it waits, and then places this.
     Waits {
@@ -128,10 +150,12 @@ pub enum How {
     Market,
 }
 
-/// What is done, and how rich the fund is.
+/// What is done, how rich the fund is, whose positions are isolated at first, and who has two: a bit for each trader.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub fund: i128,
+    pub isolated: u8,
+    pub hedged: u8,
     pub steps: Vec<Step>,
     pub restart_every: usize,
 }
@@ -142,6 +166,10 @@ fn market() -> impl Strategy<Value = MarketId> {
 
 fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Buy), Just(Side::Sell)]
+}
+
+fn leg() -> impl Strategy<Value = PositionSide> {
+    prop_oneof![Just(PositionSide::Long), Just(PositionSide::Short)]
 }
 
 /// Prices in it count from the index price.
@@ -202,11 +230,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(How::AllOrNothing),
         3 => Just(How::Market),
     ];
-    let order = (who.clone(), market(), side(), -8_i64..9, 1_i64..400, how, prop::bool::weighted(0.25));
+    let reduce_only = prop::bool::weighted(0.25);
+    let order = (who.clone(), market(), side(), -8_i64..9, 1_i64..400, how, reduce_only, leg());
     let jump = prop_oneof![4 => -12_i64..13, 1 => -60_i64..61, 1 => prop_oneof![Just(-300_i64), Just(300)]];
+    let way = prop_oneof![Just(MarginMove::Add), Just(MarginMove::Reduce)];
     prop_oneof![
-        60 => order.prop_map(|(who, market, side, offset, qty, how, reduce_only)| Step::Place {
-            who, market, side, offset, qty, how, reduce_only
+        60 => order.prop_map(|(who, market, side, offset, qty, how, reduce_only, position_side)| Step::Place {
+            who, market, side, offset, qty, how, reduce_only, position_side
         }),
         3 => (who.clone(), side(), -3_i64..4).prop_map(|(who, side, offset)| Step::Spot { who, side, offset }),
         6 => (0_usize..64).prop_map(|which| Step::Cancel { which }),
@@ -214,6 +244,14 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0_usize..64, 1_i64..200).prop_map(|(which, to)| Step::Amend { which, to }),
         4 => (who.clone(), 1_i128..3_000, prop_oneof![3 => Just(Wallet::Futures), 2 => Just(Wallet::Spot)])
             .prop_map(|(who, amount, to)| Step::Move { who, amount: amount * UNIT, to }),
+        6 => (who.clone(), market(), prop_oneof![3 => Just(MarginType::Isolated), 1 => Just(MarginType::Cross)])
+            .prop_map(|(who, market, margin_type)| Step::Margin { who, market, margin_type }),
+        2 => (who.clone(), prop_oneof![Just(PositionMode::Hedge), Just(PositionMode::OneWay)])
+            .prop_map(|(who, mode)| Step::Mode { who, mode }),
+        4 => (who.clone(), market(), 1_i128..300, way, leg())
+            .prop_map(|(who, market, amount, way, position_side)| Step::MoveMargin {
+                who, market, amount: amount * UNIT, way, position_side
+            }),
         30 => waits(who.clone()),
         2 => (who.clone(), 0_u8..6).prop_map(|(who, called)| Step::CancelAlgo { who, called }),
         1 => (who.clone(), market()).prop_map(|(who, market)| Step::CancelAlgos { who, market }),
@@ -236,8 +274,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 pub fn plans(most: usize) -> impl Strategy<Value = Plan> {
     let fund = prop_oneof![Just(0), Just(2_000 * UNIT), Just(10_000_000 * UNIT)];
-    (fund, prop::collection::vec(step(), 1..most), 5_usize..60)
-        .prop_map(|(fund, steps, restart_every)| Plan { fund, steps, restart_every })
+    let hedged = prop_oneof![Just(0), any::<u8>()];
+    (fund, any::<u8>(), hedged, prop::collection::vec(step(), 1..most), 5_usize..60).prop_map(
+        |(fund, isolated, hedged, steps, restart_every)| Plan {
+            fund,
+            isolated,
+            hedged,
+            steps,
+            restart_every,
+        },
+    )
 }
 
 fn terms(name: &str, reference: i64) -> MarketTerms {
@@ -301,6 +347,17 @@ pub fn beginning(plan: &Plan) -> Vec<Command> {
         let partition = PartitionId::FIRST;
         commands.push(Command::AddContract(Box::new(AddContract { terms, contract, partition })));
     }
+    for who in (0..TRADERS).filter(|trader| plan.isolated >> trader & 1 == 1).map(|trader| trader + 2) {
+        let (account, margin_type) = (AccountId(who), MarginType::Isolated);
+        let valid_until_ns = TimeNs::NEVER;
+        commands.extend([LARGE, SMALL].map(|market| {
+            Command::ChangeMarginType(ChangeMarginType { account, market, margin_type, valid_until_ns })
+        }));
+    }
+    for who in (0..TRADERS).filter(|trader| plan.hedged >> trader & 1 == 1).map(|trader| trader + 2) {
+        let (account, mode, valid_until_ns) = (AccountId(who), PositionMode::Hedge, TimeNs::NEVER);
+        commands.push(Command::ChangePositionMode(ChangePositionMode { account, mode, valid_until_ns }));
+    }
     commands
 }
 
@@ -319,19 +376,33 @@ impl Prices {
     }
 }
 
+/// The only position, or one of two.
+fn either_leg(mode: PositionMode, number: i64) -> PositionSide {
+    match (mode, number % 2) {
+        (PositionMode::OneWay, _) => PositionSide::Both,
+        (PositionMode::Hedge, 0) => PositionSide::Long,
+        (PositionMode::Hedge, _) => PositionSide::Short,
+    }
+}
+
 impl Step {
     /// The commands that it comes to, and how much time passes before each.
     pub fn commands(
         &self,
         prices: &mut Prices,
         open: &[(OrderId, AccountId, MarketId)],
+        mode: impl Fn(u64) -> PositionMode,
         now: TimeNs,
     ) -> Vec<(u64, Command)> {
         let valid_until_ns = TimeNs::NEVER;
         let at_once = |command| vec![(0, command)];
         let (client_order_id, self_trade_prevention) = (ClientOrderId::EMPTY, SelfTradePrevention::None);
         match *self {
-            Self::Place { who, market, side, offset, qty, how, reduce_only } => {
+            Self::Place { who, market, side, offset, qty, how, reduce_only, position_side } => {
+                // Now and then somebody does not know his mode.
+                let is_hedge = (mode(who) == PositionMode::Hedge) != (qty % 50 == 0);
+                let (position_side, reduce_only) =
+                    if is_hedge { (position_side, qty % 60 == 1) } else { (PositionSide::Both, reduce_only) };
                 let price_ticks = PriceTicks((prices.of(market) + offset * 500).max(1));
                 let qty_lots = QtyLots(qty);
                 let limit = |time_in_force| OrderKind::Limit { price_ticks, qty_lots, time_in_force };
@@ -352,6 +423,7 @@ impl Step {
                     account: AccountId(who),
                     market,
                     side,
+                    position_side,
                     kind,
                     self_trade_prevention: modes[usize::try_from(qty).unwrap() % modes.len()],
                     reduce_only,
@@ -410,6 +482,23 @@ impl Step {
                 let account = AccountId(who);
                 at_once(Command::ChangeLeverage(ChangeLeverage { account, market, leverage, valid_until_ns }))
             }
+            Self::Margin { who, market, margin_type } => {
+                let account = AccountId(who);
+                let change = ChangeMarginType { account, market, margin_type, valid_until_ns };
+                at_once(Command::ChangeMarginType(change))
+            }
+            Self::Mode { who, mode } => {
+                let account = AccountId(who);
+                at_once(Command::ChangePositionMode(ChangePositionMode { account, mode, valid_until_ns }))
+            }
+            Self::MoveMargin { who, market, amount, way, position_side } => {
+                let (account, amount) = (AccountId(who), Amount(amount));
+                let is_hedge = mode(who) == PositionMode::Hedge;
+                let position_side = if is_hedge { position_side } else { PositionSide::Both };
+                let moves =
+                    MovePositionMargin { account, market, position_side, amount, way, valid_until_ns };
+                at_once(Command::MovePositionMargin(Box::new(moves)))
+            }
             Self::Waits { who, market, side, mut trigger, mut places, by, called } => {
                 let at =
                     |offset: &mut PriceTicks| *offset = PriceTicks((prices.of(market) + offset.0).max(1));
@@ -424,10 +513,15 @@ impl Step {
                 {
                     at(price_ticks);
                 }
+                let position_side = either_leg(mode(who), called.into());
+                if let AlgoPlaces::Order { reduce_only, .. } = &mut places {
+                    *reduce_only &= position_side == PositionSide::Both;
+                }
                 at_once(Command::PlaceAlgoOrder(Box::new(PlaceAlgoOrder {
                     account: AccountId(who),
                     market,
                     side,
+                    position_side,
                     trigger,
                     places,
                     working_price: by.0,
@@ -452,14 +546,16 @@ impl Step {
                 }))
             }
             Self::GoodTill { who, market, side, offset, qty, seconds, reduce_only } => {
+                let position_side = either_leg(mode(who), qty);
                 at_once(Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
                     account: AccountId(who),
                     market,
                     side,
+                    position_side,
                     price_ticks: PriceTicks((prices.of(market) + offset * 500).max(1)),
                     qty_lots: QtyLots(qty),
                     self_trade_prevention,
-                    reduce_only,
+                    reduce_only: reduce_only && position_side == PositionSide::Both,
                     client_order_id,
                     good_till_ns: TimeNs(now.0 + seconds * SECOND),
                     valid_until_ns,
@@ -520,7 +616,8 @@ fn play(plan: &Plan) -> Vec<Event> {
     }
     let mut prices = Prices::default();
     for (at, step) in plan.steps.iter().enumerate() {
-        for (passes, command) in step.commands(&mut prices, &open_orders(&world), world.time_ns) {
+        let mode = |who| world.partition.position_mode(AccountId(who));
+        for (passes, command) in step.commands(&mut prices, &open_orders(&world), mode, world.time_ns) {
             world.time_ns = TimeNs(world.time_ns.0 + passes);
             all.extend(world.apply(command));
         }
@@ -555,7 +652,7 @@ fn random_traders_reach_everything() {
     let mut runner = TestRunner::deterministic();
     let strategy = plans(300);
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..25 {
+    for _ in 0..40 {
         let plan = strategy.new_tree(&mut runner).unwrap().current();
         for event in play(&plan) {
             let text = match &event {
@@ -571,6 +668,16 @@ fn random_traders_reach_everything() {
             };
             let kind = text.split(['(', ' ', '{']).next().unwrap_or_default();
             *seen.entry(kind.into()).or_default() += 1;
+            let position_side = match &event {
+                Event::PositionForced(forced) => forced.position_side,
+                Event::ContractOrderAccepted(accepted) => accepted.position_side,
+                Event::PositionLiquidationBegun { position_side, .. } => *position_side,
+                Event::PositionMarginChanged(changed) => changed.position_side,
+                _ => PositionSide::Both,
+            };
+            if position_side != PositionSide::Both {
+                *seen.entry(format!("{position_side:?}{kind}")).or_default() += 1;
+            }
         }
     }
     println!("{seen:#?}");
@@ -602,17 +709,43 @@ fn random_traders_reach_everything() {
         "FundingSettled",
         "FundsMoved",
         "InsufficientMargin",
+        "LongDeleveraged",
+        "LongLiquidation",
+        "LongPositionLiquidationBegun",
+        "LongPositionMarginChanged",
+        "LongTakenOver",
+        "LeverageCannotFall",
         "LeverageChanged",
         "LeverageOutOfRange",
         "LosesTooMuch",
         "Liquidation",
         "LiquidationBegun",
         "LiquidationEnded",
+        "MarginTypeChanged",
+        "MarginTypeHasOrders",
+        "MarginTypeHasPosition",
+        "MarginTypeUnchanged",
         "MarkPriceChanged",
+        "NotIsolated",
         "NothingToReduce",
         "OrderAmended",
         "OrderPrevented",
+        "PositionLiquidationBegun",
+        "PositionLiquidationEnded",
+        "PositionMarginChanged",
+        "PositionMarginShort",
+        "PositionModeChanged",
+        "PositionModeHasOrders",
+        "PositionModeHasPosition",
+        "PositionModeUnchanged",
+        "PositionSideMismatch",
+        "ReduceOnlyInHedge",
         "Owner",
+        "ShortDeleveraged",
+        "ShortLiquidation",
+        "ShortPositionLiquidationBegun",
+        "ShortPositionMarginChanged",
+        "ShortTakenOver",
         "TakenOver",
         "WalletShort",
         "WouldTake",
@@ -626,7 +759,7 @@ fn random_traders_reach_everything() {
 #[test]
 fn everybody_is_settled_once_however_long_it_takes() {
     const ACCOUNTS: u64 = 2_400;
-    let plan = Plan { fund: 0, steps: Vec::new(), restart_every: 1 };
+    let plan = Plan { fund: 0, isolated: 0, hedged: 0, steps: Vec::new(), restart_every: 1 };
     let mut partition = Partition::default();
     let (mut seq, mut events) = (model::Seq(0), Vec::new());
     let mut apply = |partition: &mut Partition, events: &mut Vec<Event>, seconds: u64, command: Command| {
@@ -642,6 +775,7 @@ fn everybody_is_settled_once_however_long_it_takes() {
             account: AccountId(who),
             market: SMALL,
             side,
+            position_side: PositionSide::Both,
             kind: OrderKind::Limit {
                 price_ticks: PriceTicks(500_000),
                 qty_lots: QtyLots(qty),
@@ -699,4 +833,75 @@ fn everybody_is_settled_once_however_long_it_takes() {
         paid.iter().filter(|(account, _)| account.0 >= first).map(|(_, amounts)| amounts[0].abs()).collect();
     assert_eq!(paid.keys().filter(|account| account.0 >= first).count() as u64, ACCOUNTS);
     assert_eq!(amounts.len(), 1, "for what it was when the settlement began: {amounts:?}");
+}
+
+/// More liquidations than one command goes on with, of wallets and of isolated positions in turn, with a restart behind each
+/// command: whose turn it is stays as it was.
+#[test]
+fn liquidations_that_wait_survive_a_restart() {
+    const ACCOUNTS: u64 = 40;
+    let plan = Plan { fund: 10_000_000 * UNIT, isolated: 0, hedged: 0, steps: Vec::new(), restart_every: 1 };
+    let mut world = World::default();
+    for command in beginning(&plan) {
+        world.apply(command);
+    }
+    let (market, valid_until_ns) = (SMALL, TimeNs::NEVER);
+    let order = |who: u64, side: Side, qty: i64| {
+        Command::PlaceContractOrder(PlaceContractOrder {
+            account: AccountId(who),
+            market,
+            side,
+            position_side: PositionSide::Both,
+            kind: OrderKind::Limit {
+                price_ticks: PriceTicks(500_000),
+                qty_lots: QtyLots(qty),
+                time_in_force: TimeInForce::Gtc,
+            },
+            self_trade_prevention: SelfTradePrevention::None,
+            reduce_only: false,
+            client_order_id: ClientOrderId::EMPTY,
+            valid_until_ns,
+        })
+    };
+    let first = TRADERS + 2;
+    world.apply(into(AccountId(2), Amount(1_000_000 * UNIT), Wallet::Futures));
+    for who in first..first + ACCOUNTS {
+        let account = AccountId(who);
+        let name = AccountName::new(&format!("many-{who}")).unwrap();
+        world.apply(Command::CreateAccount(CreateAccount { name, trade_group: TradeGroup::NONE }));
+        let (asset, amount) = (AssetId(1), Amount(30 * UNIT));
+        let reference = Reference::new(&format!("many-{who}")).unwrap();
+        world.apply(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
+        world.apply(into(account, amount, Wallet::Futures));
+        if who % 2 == 0 {
+            let margin_type = MarginType::Isolated;
+            let change = ChangeMarginType { account, market, margin_type, valid_until_ns };
+            world.apply(Command::ChangeMarginType(change));
+        }
+        world.apply(order(who, Side::Buy, 10));
+        world.apply(order(2, Side::Sell, 10));
+    }
+    let mut prices = Prices::default();
+    let jump =
+        Step::Jump { market, by: -100 }.commands(&mut prices, &[], |_| PositionMode::OneWay, TimeNs(0));
+    let mut waited: BTreeMap<bool, u32> = BTreeMap::new();
+    let mut events = Vec::new();
+    for (passes, command) in jump.into_iter().chain((0..60).map(|_| (0, Command::Continue))) {
+        world.time_ns = TimeNs(world.time_ns.0 + passes);
+        events.extend(world.apply(command));
+        *waited.entry(world.partition.has_work()).or_default() += 1;
+        world.restart();
+    }
+    assert!(waited[&true] >= 3 && !world.partition.has_work(), "they are more than one command goes on with");
+    let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count() as u64;
+    let ended = [
+        count(|event| matches!(event, Event::LiquidationEnded { .. })),
+        count(|event| matches!(event, Event::PositionLiquidationEnded { .. })),
+    ];
+    assert_eq!(ended, [ACCOUNTS / 2, ACCOUNTS / 2], "all of them are liquidated");
+    let mut again = Partition::default();
+    for input in &world.journal {
+        again.apply(input, &mut Vec::new());
+    }
+    assert!(again.snapshot() == world.partition.snapshot(), "as if nobody had been restarted");
 }

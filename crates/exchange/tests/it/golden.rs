@@ -230,6 +230,18 @@ fn a_partition_with_contracts_opens_for_ever() {
     assert!(!restored.open_interest(model::MarketId(1)).is_zero());
 }
 
+/// Positions that have margin of their own, and accounts that have two of them.
+#[test]
+fn a_partition_with_isolated_positions_and_hedges_opens_for_ever() {
+    let restored = opens_for_ever("v7", || told_in("v7"));
+    let margin =
+        |account| restored.position_margin(AccountId(account), model::MarketId(1), model::PositionSide::Both);
+    assert!(margin(2) == Some(model::Amount::ZERO) && margin(4) > Some(model::Amount::ZERO));
+    let short =
+        |account| restored.position_of(AccountId(account), model::MarketId(2), model::PositionSide::Short);
+    assert!(!short(6).is_none() && !short(7).is_none(), "both of hedge mode, and one of them isolated");
+}
+
 /// Algo orders of all sorts, and a list of them that is behind: with a price that it has seen in part, and an order behind that.
 #[test]
 fn a_partition_where_algo_orders_wait_opens_for_ever() {

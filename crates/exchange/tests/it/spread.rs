@@ -13,8 +13,8 @@ use model::{
     AccountId, AddMarket, AddMarketTo, AlgoEndReason, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder,
     ClientOrderId, Command, Confirm, EndReason, Event, ExpiryReason, JoinExchange, MarketId,
     ModifyContractOrder, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceContractOrder,
-    PlaceOrder, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq,
-    Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
+    PlaceOrder, PositionSide, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal, SelfTradePrevention,
+    Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -147,6 +147,9 @@ impl Cluster {
             Command::MoveFunds(moves) => directory.home(moves.account),
             Command::PlaceContractOrder(place) => directory.home(place.account),
             Command::ChangeLeverage(change) => directory.home(change.account),
+            Command::ChangeMarginType(change) => directory.home(change.account),
+            Command::MovePositionMargin(moves) => directory.home(moves.account),
+            Command::ChangePositionMode(change) => directory.home(change.account),
             Command::PlaceAlgoOrder(place) => directory.home(place.account),
             Command::CancelAlgoOrder(cancel) => directory.home(cancel.account),
             Command::CancelAllAlgoOrders(cancel) => directory.home(cancel.account),
@@ -602,6 +605,7 @@ fn an_order_of_an_algo_order_is_answered_behind_a_restart() {
         account: bob,
         market,
         side: Side::Sell,
+        position_side: PositionSide::Both,
         kind: OrderKind::Limit {
             price_ticks: PriceTicks(price),
             qty_lots: QtyLots(qty),
@@ -805,7 +809,11 @@ proptest! {
         let mut prices = contracts::Prices::default();
         for (at, step) in plan.steps.iter().enumerate() {
             let open: Vec<_> = cluster.nodes.iter().flat_map(Partition::open_orders).collect();
-            for (passes, command) in step.commands(&mut prices, &open, cluster.time_ns) {
+            let mode = |who| {
+                let home = cluster.nodes[0].partitions().home(AccountId(who));
+                cluster.nodes[home.index()].position_mode(AccountId(who))
+            };
+            for (passes, command) in step.commands(&mut prices, &open, mode, cluster.time_ns) {
                 cluster.time_ns = TimeNs(cluster.time_ns.0 + passes);
                 cluster.apply(command);
             }

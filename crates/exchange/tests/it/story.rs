@@ -21,6 +21,10 @@
 //! > recontract BTCUSDT_PERP ... with ...               the same settings again, but for these
 //! > move alice 1000 USDT to futures          > move alice 10 USDT to spot          > leverage alice 10 on BTCUSDT_PERP
 //! > alice buy 2 @ 100 reduce-only on BTCUSDT_PERP
+//! > mode alice hedge       > alice buy 2 @ 100 long on BTCUSDT_PERP       > alice buy 2 @ 100 short on BTCUSDT_PERP
+//! > mode alice one-way     > position alice long on BTCUSDT_PERP          > margin-of alice short on BTCUSDT_PERP
+//! > margin alice isolated on BTCUSDT_PERP         > margin alice cross on BTCUSDT_PERP
+//! > margin alice add 100 USDT on BTCUSDT_PERP     > margin alice reduce 100 USDT on BTCUSDT_PERP
 //! > alice waits to sell 2 market stop 95 by-mark reduce-only as my-stop on BTCUSDT_PERP
 //! > alice waits to sell 2 @ 94 gtx take 110 protected on BTCUSDT_PERP          > alice waits to sell all market stop 95 on ...
 //! > alice waits to sell 2 market trail 10 from 110 on BTCUSDT_PERP          in thousandths, from an activation price
@@ -30,6 +34,7 @@
 //! > alice counts down 5 on BTCUSDT_PERP                in seconds; 0 stops it
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
 //! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
+//! > margin-of alice on BTCUSDT_PERP
 //! > at 5                                                the clock, in seconds since the story began
 //! > book          > queue          > balances alice          > totals          > snapshot
 //! ```
@@ -45,7 +50,7 @@ use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelAllOrders,
     CancelOrder, CancelRestriction, ChangeApiKey, ClientOrderId, Command, CreateAccount, CreateApiKey,
     Deposit, FeeRounding, IpRange, KeyKind, KeyLabel, MarketId, MarketStatus, MarketTerms, OrderId,
-    OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
+    OrderKind, OrderRef, PlaceOrder, PositionSide, PriceTicks, QtyLots, Reference, ReplaceMode, ReplaceOrder,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SettleWithdrawal, Side, Skip, Text,
     TimeInForce, TimeNs, TradeGroup, TriggerKind, WithdrawalId,
 };
@@ -106,7 +111,7 @@ impl Story {
                 let market = words.0.next().map_or(MarketId(0), |market| self.market(market));
                 return if first == "book" { self.book(market) } else { self.queue(market) };
             }
-            "position" | "wallet" | "mark" => return self.look_at_contracts(first, &mut words),
+            "position" | "wallet" | "mark" | "margin-of" => return self.look_at_contracts(first, &mut words),
             "balances" => {
                 let account = self.account(words.next());
                 return self.balances(account);
@@ -166,7 +171,9 @@ impl Story {
                 let sealed = vec![0xC3; words.next().parse().unwrap()];
                 Command::ResealApiKey(Box::new(ResealApiKey { key, sealed }))
             }
-            "contract" | "recontract" | "index" | "move" | "leverage" => self.at_contracts(first, &mut words),
+            "contract" | "recontract" | "index" | "move" | "leverage" | "margin" | "mode" => {
+                self.at_contracts(first, &mut words)
+            }
             "continue" => Command::Continue,
             "change" => {
                 self.list_defaults();
@@ -229,8 +236,9 @@ impl Story {
                 assert!(words.take("till"));
                 let good_till_ns = seconds(words.next());
                 let side = words.next();
-                let (place, reduce_only) = self.place(account, side, words);
-                Self::good_till(&crate::story_contracts::at_contract(&place, reduce_only), good_till_ns)
+                let (place, reduce_only, position_side) = self.place(account, side, words);
+                let place = crate::story_contracts::at_contract(&place, position_side, reduce_only);
+                Self::good_till(&place, good_till_ns)
             }
             "modify" => self.modifies(account, words),
             "counts" => {
@@ -282,10 +290,11 @@ impl Story {
                 Command::RequestWithdrawal(Box::new(RequestWithdrawal { account, asset, amount, reference }))
             }
             side => {
-                let (place, reduce_only) = self.place(account, side, words);
+                let (place, reduce_only, position_side) = self.place(account, side, words);
                 let is_contract = self.world.partition.catalog().contract(place.market).is_some();
                 if is_contract || reduce_only {
-                    Command::PlaceContractOrder(crate::story_contracts::at_contract(&place, reduce_only))
+                    let at_contract = crate::story_contracts::at_contract;
+                    Command::PlaceContractOrder(at_contract(&place, position_side, reduce_only))
                 } else {
                     Command::PlaceOrder(place)
                 }
@@ -293,8 +302,13 @@ impl Story {
         }
     }
 
-    /// The order, and whether it only reduces a position.
-    fn place(&mut self, account: AccountId, side: &str, words: &mut Words<'_>) -> (PlaceOrder, bool) {
+    /// The order, whether it only reduces a position, and which position it is for.
+    fn place(
+        &mut self,
+        account: AccountId,
+        side: &str,
+        words: &mut Words<'_>,
+    ) -> (PlaceOrder, bool, PositionSide) {
         let side = match side {
             "buy" => Side::Buy,
             "sell" => Side::Sell,
@@ -310,6 +324,7 @@ impl Story {
         let mut force = TimeInForce::Gtc;
         let mut post_only = false;
         let mut reduce_only = false;
+        let mut position_side = PositionSide::Both;
         let (mut trigger, mut stop_text, mut trailing_bips) = (None, "-", 0);
         let mut place = PlaceOrder {
             account,
@@ -326,6 +341,8 @@ impl Story {
                 "fok" => force = TimeInForce::Fok,
                 "post-only" => post_only = true,
                 "reduce-only" => reduce_only = true,
+                "long" => position_side = PositionSide::Long,
+                "short" => position_side = PositionSide::Short,
                 "stop" => (trigger, stop_text) = (Some(TriggerKind::StopLoss), words.next()),
                 "take" => (trigger, stop_text) = (Some(TriggerKind::TakeProfit), words.next()),
                 "trail" => trailing_bips = words.next().parse().unwrap(),
@@ -374,7 +391,7 @@ impl Story {
                 }
             }
         };
-        (place, reduce_only)
+        (place, reduce_only, position_side)
     }
 
     fn where_and_when(&self, words: &mut Words<'_>) -> (MarketId, TimeNs) {

@@ -3,8 +3,8 @@
 use model::{
     AccountId, AlgoEndReason, AlgoId, AlgoOrder, AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder,
     CancelAllAlgoOrders, ClientOrderId, Command, Event, MarketId, ModifyContractOrder, OrderKind,
-    PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PriceTicks, QtyLots, SelfTradePrevention,
-    SetCountdown, Side, TimeInForce, TimeNs, TriggerKind, WorkingPrice,
+    PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PositionSide, PriceTicks, QtyLots,
+    SelfTradePrevention, SetCountdown, Side, TimeInForce, TimeNs, TriggerKind, WorkingPrice,
 };
 
 use crate::decimal;
@@ -39,6 +39,7 @@ impl Story {
             account,
             market: MarketId(0),
             side,
+            position_side: PositionSide::Both,
             trigger: AlgoTrigger::Trails { activation_ticks: None, callback_permille: 0 },
             places: AlgoPlaces::ClosesPosition,
             working_price: WorkingPrice::Contract,
@@ -53,6 +54,8 @@ impl Story {
                 "fok" => force = TimeInForce::Fok,
                 "gtx" => post_only = true,
                 "reduce-only" => reduce_only = true,
+                "long" => place.position_side = PositionSide::Long,
+                "short" => place.position_side = PositionSide::Short,
                 "stop" => (kind, trigger) = (TriggerKind::StopLoss, words.next()),
                 "take" => (kind, trigger) = (TriggerKind::TakeProfit, words.next()),
                 "trail" => trail = Some(words.next().parse().unwrap()),
@@ -111,6 +114,7 @@ impl Story {
             account: place.account,
             market: place.market,
             side: place.side,
+            position_side: place.position_side,
             price_ticks,
             qty_lots,
             self_trade_prevention: place.self_trade_prevention,
@@ -188,9 +192,18 @@ impl Story {
             }
         };
         let by = if order.working_price == WorkingPrice::Mark { " by mark" } else { "" };
+        let of = match order.position_side {
+            PositionSide::Both => "",
+            PositionSide::Long => " long",
+            PositionSide::Short => " short",
+        };
         let name = &order.client_algo_id;
         let called = if name.is_empty() { String::new() } else { format!(" as {name}") };
-        format!("&{} {} waits to {way} {what}: {when}{by}{called}", order.algo, self.name_of(order.account))
+        format!(
+            "&{} {} waits to {way} {what}{of}: {when}{by}{called}",
+            order.algo,
+            self.name_of(order.account)
+        )
     }
 
     /// What has happened to an algo order.

@@ -1,9 +1,10 @@
 //! The language of the stories where it is about contracts.
 
 use model::{
-    AccountId, AddContract, Amount, Bracket, ChangeLeverage, Command, ContractTerms, Event, Forced,
-    FundingRate, IndexSource, Liquidity, MarketTerms, MoveFunds, OrderCause, PartitionId, PlaceContractOrder,
-    PlaceOrder, PriceTicks, QtyLots, SetIndexPrice, Side, TimeNs, Wallet,
+    AccountId, AddContract, Amount, Bracket, ChangeLeverage, ChangeMarginType, ChangePositionMode, Command,
+    ContractTerms, Event, Forced, FundingRate, IndexSource, Liquidity, MarginMove, MarginType, MarketTerms,
+    MoveFunds, MovePositionMargin, OrderCause, PartitionId, PlaceContractOrder, PlaceOrder, PositionMode,
+    PositionSide, PriceTicks, QtyLots, SetIndexPrice, Side, TimeNs, Wallet,
 };
 
 use crate::decimal;
@@ -11,13 +12,14 @@ use crate::story::{Story, Words, lots, name, ppm};
 use crate::witness::Known;
 
 /// A spot order, as it is at a contract.
-pub fn at_contract(place: &PlaceOrder, reduce_only: bool) -> PlaceContractOrder {
+pub fn at_contract(place: &PlaceOrder, position_side: PositionSide, reduce_only: bool) -> PlaceContractOrder {
     let PlaceOrder { account, market, side, kind, self_trade_prevention, client_order_id, valid_until_ns } =
         *place;
     PlaceContractOrder {
         account,
         market,
         side,
+        position_side,
         kind,
         self_trade_prevention,
         reduce_only,
@@ -61,6 +63,25 @@ pub fn usual_contract(terms: &MarketTerms, fund: AccountId) -> ContractTerms {
         sources: Vec::new(),
         stale_after_ns: 10_000_000_000,
         outlier_ppm: 50_000,
+    }
+}
+
+fn position_side(words: &mut Words<'_>) -> PositionSide {
+    if words.take("long") {
+        PositionSide::Long
+    } else if words.take("short") {
+        PositionSide::Short
+    } else {
+        PositionSide::Both
+    }
+}
+
+/// Which position, where an account may have two.
+fn named(position_side: PositionSide) -> &'static str {
+    match position_side {
+        PositionSide::Both => "",
+        PositionSide::Long => "long ",
+        PositionSide::Short => "short ",
     }
 }
 
@@ -114,6 +135,49 @@ impl Story {
                 assert!(words.take("on"));
                 let (market, valid_until_ns) = (self.market(words.next()), TimeNs::NEVER);
                 Command::ChangeLeverage(ChangeLeverage { account, market, leverage, valid_until_ns })
+            }
+            "mode" => {
+                let account = self.account(words.next());
+                let mode = match words.next() {
+                    "hedge" => PositionMode::Hedge,
+                    "one-way" => PositionMode::OneWay,
+                    other => panic!("there is no position mode {other}"),
+                };
+                let valid_until_ns = TimeNs::NEVER;
+                Command::ChangePositionMode(ChangePositionMode { account, mode, valid_until_ns })
+            }
+            "margin" => {
+                let account = self.account(words.next());
+                let (what, valid_until_ns) = (words.next(), TimeNs::NEVER);
+                let change = |market, margin_type| {
+                    Command::ChangeMarginType(ChangeMarginType {
+                        account,
+                        market,
+                        margin_type,
+                        valid_until_ns,
+                    })
+                };
+                let way = match what {
+                    "isolated" | "cross" => {
+                        assert!(words.take("on"));
+                        let market = self.market(words.next());
+                        let isolated = what == "isolated";
+                        return change(
+                            market,
+                            if isolated { MarginType::Isolated } else { MarginType::Cross },
+                        );
+                    }
+                    "add" => MarginMove::Add,
+                    "reduce" => MarginMove::Reduce,
+                    other => panic!("nothing is done with margin by {other}"),
+                };
+                let (_, amount) = self.amount(words);
+                let position_side = position_side(words);
+                assert!(words.take("on"));
+                let market = self.market(words.next());
+                let moves =
+                    MovePositionMargin { account, market, position_side, amount, way, valid_until_ns };
+                Command::MovePositionMargin(Box::new(moves))
             }
             other => panic!("contracts have no {other}"),
         }
@@ -178,10 +242,15 @@ impl Story {
             let asset = self.world.partition.catalog().asset_named(&name(words.next())).expect("listed");
             return vec![self.money(asset, self.world.partition.wallet(account, asset))];
         }
+        let position_side = position_side(words);
         assert!(words.take("on"));
         let market = self.market(words.next());
-        let position = self.world.partition.position(account, market);
         let terms = self.terms_at(market);
+        if first == "margin-of" {
+            let margin = self.world.partition.position_margin(account, market, position_side);
+            return vec![margin.map_or("cross".into(), |margin| self.money(terms.quote, margin))];
+        }
+        let position = self.world.partition.position_of(account, market, position_side);
         let unrealized = position.unrealized(&terms, self.world.partition.mark_price(market));
         vec![if position.is_none() {
             "none".into()
@@ -227,8 +296,9 @@ impl Story {
             Event::ContractOrderAccepted(accepted) if accepted.cause == OrderCause::Liquidation => {
                 let price = accepted.kind.price_ticks().expect("it has a limit");
                 format!(
-                    "{}'s position is offered: {:?} {} @ {}  #{}",
+                    "{}'s {}position is offered: {:?} {} @ {}  #{}",
                     self.name_of(accepted.account),
+                    named(accepted.position_side),
                     accepted.side,
                     self.qty(accepted.market, accepted.kind.qty_lots().expect("it has a quantity")),
                     self.price(accepted.market, price),
@@ -259,7 +329,8 @@ impl Story {
                     format!(", fee {}", self.money(asset, filled.fee))
                 };
                 let now = self.qty(filled.market, filled.now.qty_lots);
-                format!("{what} as {role} #{}{realized}{fee}; has {now}", filled.order)
+                let which = named(filled.position_side);
+                format!("{what} as {role} #{}{realized}{fee}; has {which}{now}", filled.order)
             }
             Event::LeverageChanged { account, leverage, .. } => {
                 format!("{}'s leverage is {leverage}", self.name_of(*account))
@@ -302,6 +373,50 @@ impl Story {
                 let asset = self.terms_at(*market).quote;
                 format!("the fund pays {} for {}", self.money(asset, *amount), self.name_of(*account))
             }
+            Event::PositionModeChanged { account, mode } => {
+                let how_many = match mode {
+                    PositionMode::OneWay => "one position",
+                    PositionMode::Hedge => "a long and a short position",
+                };
+                format!("{} has {how_many} at each contract", self.name_of(*account))
+            }
+            Event::MarginTypeChanged { account, margin_type, .. } => {
+                let what = match margin_type {
+                    MarginType::Cross => "cross",
+                    MarginType::Isolated => "isolated",
+                };
+                format!("{}'s margin is {what}", self.name_of(*account))
+            }
+            Event::PositionMarginChanged(changed) => {
+                let asset = self.terms_at(changed.market).quote;
+                let moved = self.money(asset, Amount(changed.moved.0.abs()));
+                let how = match changed.moved.0.signum() {
+                    1 => format!(" takes {moved} and"),
+                    -1 => format!(" gives {moved} back and"),
+                    _ => String::new(),
+                };
+                format!(
+                    "{}'s {}margin{how} is {}, the wallet has {}",
+                    self.name_of(changed.account),
+                    named(changed.position_side),
+                    self.money(asset, changed.margin),
+                    self.money(asset, changed.wallet)
+                )
+            }
+            Event::PositionDebtCovered { account, market, position_side, amount } => {
+                let asset = self.terms_at(*market).quote;
+                let amount = self.money(asset, *amount);
+                let which = named(*position_side);
+                format!("the fund pays {amount} for {}'s {which}isolated position", self.name_of(*account))
+            }
+            Event::PositionLiquidationBegun { account, position_side, .. } => {
+                let which = named(*position_side);
+                format!("{}'s {which}isolated position has too little left", self.name_of(*account))
+            }
+            Event::PositionLiquidationEnded { account, position_side, .. } => {
+                let which = named(*position_side);
+                format!("the liquidation of {}'s {which}isolated position is over", self.name_of(*account))
+            }
             Event::PositionForced(forced) => {
                 let asset = self.terms_at(forced.market).quote;
                 let (who, qty) = (self.name_of(forced.account), self.qty(forced.market, forced.qty_lots));
@@ -313,8 +428,9 @@ impl Story {
                     Forced::Deleveraged => "is deleveraged",
                 };
                 format!(
-                    "{who} {what}: {qty} @ {price}, realises {}; has {}",
+                    "{who} {what}: {qty} @ {price}, realises {}; has {}{}",
                     self.money(asset, forced.realized),
+                    named(forced.position_side),
                     self.qty(forced.market, forced.now.qty_lots)
                 )
             }

@@ -277,6 +277,12 @@ impl Witness {
                 | Event::ClearancePaid { .. }
                 | Event::FundReceived { .. }
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::PositionForced(_)
                 | Event::AlgoOrderAccepted(_)
                 | Event::AlgoOrderTracks(_)

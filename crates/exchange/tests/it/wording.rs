@@ -170,6 +170,12 @@ impl Story {
                 | Event::ClearancePaid { .. }
                 | Event::FundReceived { .. }
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::PositionForced(_) => lines.extend(self.of_contracts(event)),
                 Event::AlgoOrderAccepted(_)
                 | Event::AlgoOrderTracks(_)
@@ -354,6 +360,7 @@ impl Story {
                 format!("beyond {} it would lose more than there is", self.price(market, worst_ticks))
             }
             Reject::WalletShort { available } => format!("only {} can be moved", quote(available)),
+            Reject::PositionMarginShort { available } => format!("only {} can be taken", quote(available)),
             ref other => other.to_string(),
         }
     }

@@ -367,6 +367,9 @@ pub(crate) static FUTURES: &[Endpoint] = &[
             SYMBOL,
             Parameter::optional("orderIdList", Kind::Text),
             Parameter::optional("origClientOrderIdList", Kind::Text),
+            // As ccxt writes them.
+            Parameter::optional("orderidlist", Kind::Text),
+            Parameter::optional("origclientorderidlist", Kind::Text),
         ],
         response: Schemas::list_of::<Each>,
         handler: |gateway, ask| Box::pin(trading::cancel_batch(gateway, ask)),

@@ -104,13 +104,13 @@ pub(crate) async fn balance(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Ap
         BalanceReply {
             account_alias: ask.caller().account.0.to_string(),
             asset: Asset(terms.name),
-            balance: money.show(backed.wallet),
-            cross_wallet_balance: money.show(backed.wallet),
+            balance: money.show(backed.wallet()),
+            cross_wallet_balance: money.show(backed.wallet()),
             cross_un_pnl: money.show(backed.unrealized()),
             available_balance: money.show(backed.available()),
             max_withdraw_amount: money.show(backed.movable()),
             margin_available: true,
-            update_time: ask.unit.of(time_ns),
+            update_time: if backed.is_used() { ask.unit.of(time_ns) } else { 0 },
         }
     };
     Ok(Json::ok(&backed.iter().map(reply).collect::<Vec<_>>()))
@@ -175,14 +175,14 @@ impl AccountAsset {
     fn of(backed: &Backed<'_>, money: &Money<'_>, update_time: u64) -> Self {
         Self {
             asset: Asset(money.terms.name),
-            wallet_balance: money.show(backed.wallet),
+            wallet_balance: money.show(backed.wallet()),
             unrealized_profit: money.show(backed.unrealized()),
             margin_balance: money.show(backed.equity()),
             maint_margin: money.margin(backed.maintenance()),
             initial_margin: money.show(backed.initial_margin()),
             position_initial_margin: money.show(backed.position_margin()),
             open_order_initial_margin: money.show(backed.initial_margin() - backed.position_margin()),
-            cross_wallet_balance: money.show(backed.wallet),
+            cross_wallet_balance: money.show(backed.wallet()),
             cross_un_pnl: money.show(backed.unrealized()),
             available_balance: money.show(backed.available()),
             max_withdraw_amount: money.show(backed.movable()),
@@ -291,7 +291,7 @@ pub(crate) async fn account_v2(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     let positions = backed.iter().zip(&monies).flat_map(|(backed, money)| {
         backed.held.iter().map(|held| AccountPosition::of(held, money, ask.unit))
     });
-    let assets = assets(&backed, &monies, ask.unit);
+    let assets = assets(&backed, &monies, ask.unit.of(time_ns));
     Ok(Json::ok(&AccountV2 {
         fee_tier: 0,
         fee_burn: false,
@@ -314,9 +314,10 @@ fn monies<'l>(listings: &'l Listings, backed: &[Backed<'_>]) -> Vec<Money<'l>> {
     backed.iter().map(money).collect()
 }
 
-fn assets(backed: &[Backed<'_>], monies: &[Money<'_>], unit: TimeUnit) -> Vec<AccountAsset> {
+/// Those that nothing was ever put into are told with the time 0, by which clients know them.
+fn assets(backed: &[Backed<'_>], monies: &[Money<'_>], time: u64) -> Vec<AccountAsset> {
     let of = |(backed, money): (&Backed<'_>, &Money<'_>)| {
-        AccountAsset::of(backed, money, unit.of(backed.changed_ns()))
+        AccountAsset::of(backed, money, if backed.is_used() { time } else { 0 })
     };
     backed.iter().zip(monies).map(of).collect()
 }
@@ -346,7 +347,7 @@ pub(crate) struct AccountV3 {
 
 pub(crate) async fn account_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let listings = gateway.listings().await?;
-    let Seen { backed, .. } = seen(gateway, ask, &listings, false).await?;
+    let Seen { backed, time_ns } = seen(gateway, ask, &listings, false).await?;
     let monies = monies(&listings, &backed);
     let position = |held: &Held<'_>, money: &Money<'_>| PositionV3 {
         symbol: Symbol(held.listing.terms.name),
@@ -364,7 +365,7 @@ pub(crate) async fn account_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
         .iter()
         .zip(&monies)
         .flat_map(|(backed, money)| backed.held.iter().map(|held| position(held, money)));
-    let assets = assets(&backed, &monies, ask.unit);
+    let assets = assets(&backed, &monies, ask.unit.of(time_ns));
     Ok(Json::ok(&AccountV3 { totals: Totals::of(&assets), assets, positions: positions.collect() }))
 }
 
@@ -645,8 +646,6 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    pub(crate) const SUCCESS: Self = Self { code: 200, msg: "success" };
-
     pub(crate) const fn saying(msg: &'static str) -> Self {
         Self { code: 200, msg }
     }

@@ -70,11 +70,21 @@ pub(crate) struct Held<'l> {
 /// A futures wallet, and all that it backs.
 pub(crate) struct Backed<'l> {
     pub(crate) asset: AssetId,
-    pub(crate) wallet: Amount,
+    /// `None` of one that nothing was ever put into.
+    wallet: Option<Amount>,
     pub(crate) held: Vec<Held<'l>>,
 }
 
 impl Backed<'_> {
+    pub(crate) fn wallet(&self) -> Amount {
+        self.wallet.unwrap_or_default()
+    }
+
+    /// Whether anything was ever put into the wallet.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.wallet.is_some()
+    }
+
     fn sum(&self, of: impl Fn(&Held<'_>) -> Amount) -> Amount {
         self.held.iter().fold(Amount::ZERO, |sum, held| sum + of(held))
     }
@@ -84,7 +94,7 @@ impl Backed<'_> {
     }
 
     pub(crate) fn equity(&self) -> Amount {
-        self.wallet + self.unrealized()
+        self.wallet() + self.unrealized()
     }
 
     pub(crate) fn initial_margin(&self) -> Amount {
@@ -106,11 +116,7 @@ impl Backed<'_> {
 
     /// What can be moved out: profits that are not realised back positions, but cannot be moved.
     pub(crate) fn movable(&self) -> Amount {
-        (self.wallet + self.unrealized().min(Amount::ZERO) - self.initial_margin()).max(Amount::ZERO)
-    }
-
-    pub(crate) fn changed_ns(&self) -> TimeNs {
-        self.held.iter().map(|held| held.changed_ns).max().unwrap_or_default()
+        (self.wallet() + self.unrealized().min(Amount::ZERO) - self.initial_margin()).max(Amount::ZERO)
     }
 
     /// The mark price at which `held` leads to a liquidation when no other price changes, in millionths of a tick; zero where
@@ -140,7 +146,11 @@ pub(crate) fn backed<'l>(
         let asset = listing.terms.quote;
         let backed = wallets.entry(asset).or_insert_with(|| Backed {
             asset,
-            wallet: views.futures().wallet(account, asset),
+            wallet: views
+                .futures()
+                .wallets_of(account)
+                .find(|(of, _)| *of == asset)
+                .map(|(_, amount)| amount),
             held: Vec::new(),
         });
         let held = held(views, listing, prices, account);

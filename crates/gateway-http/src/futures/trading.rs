@@ -198,7 +198,12 @@ pub(crate) async fn place_batch(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json
 pub(crate) async fn cancel_batch(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let symbol = ask.params.required("symbol")?;
     let list = |name: &str| -> Result<Vec<String>, ApiError> {
-        let Some(text) = ask.params.optional(name)? else { return Ok(Vec::new()) };
+        let params = &ask.params;
+        let sent = match params.optional(name)? {
+            Some(text) => Some(text),
+            None => params.optional(&name.to_ascii_lowercase())?,
+        };
+        let Some(text) = sent else { return Ok(Vec::new()) };
         let values: Vec<Value> = serde_json::from_str(text).map_err(|_| ApiError::mandatory(name))?;
         let text_of = |value: Value| match value {
             Value::String(text) => text,

@@ -12,6 +12,7 @@ use model::{
 };
 use views::{AggTrade, Balance, BookTicker, Order, OrderStatus, Trade, Views};
 
+use crate::streams::contract_feed::{Collected, ContractReport, Update};
 use crate::streams::hub::{Hub, Interest};
 
 /// What has happened to an order. Source: user-data-stream.md "Order Update".
@@ -57,6 +58,14 @@ pub(crate) enum Fact {
     Report(Box<Report>),
     /// A command may have changed what an account has of these assets.
     Position(AccountId, Vec<(AssetId, Balance)>),
+    /// Something has happened to an order at a contract.
+    ContractReport(Box<ContractReport>),
+    /// A command has changed wallets and positions.
+    Update(Box<Update>),
+    /// An account has another leverage at a contract.
+    Leverage { account: AccountId, market: MarketId, leverage: u16 },
+    /// An order with which the exchange has closed a position is over.
+    ForceOrder(Box<Order>),
     /// Money has come from outside, or gone there.
     Moved { account: AccountId, asset: AssetId, delta: Amount },
 }
@@ -108,6 +117,7 @@ impl Feed {
             balances: BTreeMap::new(),
             last_executions: HashMap::new(),
             told_ends: HashSet::new(),
+            collected: Collected::new(),
         };
         views.apply_each(batch, |views, place| picking.pick(views, place));
     }
@@ -123,7 +133,7 @@ impl Feed {
 }
 
 /// The way through one batch, command by command.
-struct Picking<'f> {
+pub(super) struct Picking<'f> {
     interest: &'f Interest,
     batch: &'f EventBatch,
     /// Which command we are in, and where its events end.
@@ -140,6 +150,8 @@ struct Picking<'f> {
     last_executions: HashMap<usize, OrderStatus>,
     /// Orders whose end is told with their last execution.
     told_ends: HashSet<OrderId>,
+    /// What this command has changed of wallets and positions that are listened to.
+    pub(super) collected: Collected,
 }
 
 impl Picking<'_> {
@@ -181,6 +193,10 @@ impl Picking<'_> {
                 && ends.get(&filled.order) == Some(&OrderStatus::Filled)
             {
                 self.last(place, filled.order, &mut ends);
+            } else if let Event::ContractFilled(filled) = event
+                && ends.get(&filled.order) == Some(&OrderStatus::Filled)
+            {
+                self.last(place, filled.order, &mut ends);
             } else if let Event::OrderPrevented(prevented) = event
                 && !prevented.prevented_lots.is_zero()
                 && ends.get(&prevented.order) == Some(&OrderStatus::ExpiredInMatch)
@@ -199,12 +215,16 @@ impl Picking<'_> {
 
     fn event(&mut self, views: &Views, place: usize) {
         let terms = |market: MarketId| views.catalog().market(market).expect("an event names listed markets");
-        // Spot streams tell nothing of contracts.
-        let market = self.batch.events[place].market_of_order();
-        if market.is_some_and(|market| views.catalog().contract(market).is_some()) {
+        let batch = self.batch;
+        let event = &batch.events[place];
+        let market = event.market_of_order();
+        let is_of_contract = market.is_some_and(|market| views.catalog().contract(market).is_some());
+        if is_of_contract && !matches!(event, Event::LevelChanged(_) | Event::Traded(_)) {
+            self.contract_order(views, place, event);
             return;
         }
-        match &self.batch.events[place] {
+        self.contract_account(views, event);
+        match event {
             Event::FundsMoved(moved) => self.moved(moved.account, moved.asset, -moved.amount),
             Event::LevelChanged(changed) => self.level_changed(changed),
             Event::Traded(traded) => self.traded(views, traded.market),
@@ -322,9 +342,39 @@ impl Picking<'_> {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
+    }
+
+    /// Whether somebody listens to an account.
+    pub(super) fn listens(&self, account: AccountId) -> bool {
+        self.interest.account(account)
+    }
+
+    /// Whether somebody wants the force orders of a contract.
+    pub(super) fn wants_force_orders(&self, market: MarketId) -> bool {
+        self.interest.force_orders(market)
+    }
+
+    /// Whether an order's end is told with its last execution.
+    pub(super) fn told_ends(&self, order: OrderId) -> bool {
+        self.told_ends.contains(&order)
+    }
+
+    /// As what the owner is told that an order ends, where the event at `place` is its last execution.
+    pub(super) fn status_at(&self, place: usize) -> Option<OrderStatus> {
+        self.last_executions.get(&place).copied()
+    }
+
+    pub(super) fn push(&mut self, fact: Fact) {
+        self.facts.push(fact);
     }
 
     fn level_changed(&mut self, changed: &LevelChanged) {
@@ -403,6 +453,7 @@ impl Picking<'_> {
             let balance = |asset| (asset, views.balances().balance(account, asset));
             self.facts.push(Fact::Position(account, assets.into_iter().map(balance).collect()));
         }
+        self.end_contracts(views);
     }
 }
 

@@ -54,12 +54,13 @@ struct Listeners {
 }
 
 /// What is to be picked out of the events of a market: how many topics need it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MarketInterest {
     pub(crate) trades: u32,
     pub(crate) agg_trades: u32,
     pub(crate) levels: u32,
     pub(crate) best_prices: u32,
+    pub(crate) force_orders: u32,
 }
 
 /// What is to be picked out of the events.
@@ -68,12 +69,14 @@ pub(crate) struct Interest {
     markets: HashMap<MarketId, MarketInterest>,
     /// How many subscriptions each account has.
     accounts: HashMap<AccountId, u32>,
+    /// Topics that want the force orders of all contracts.
+    all_force_orders: u32,
 }
 
 impl Interest {
     /// True when nobody wants anything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.markets.is_empty() && self.accounts.is_empty()
+        self.markets.is_empty() && self.accounts.is_empty() && self.all_force_orders == 0
     }
 
     /// What of a market is wanted.
@@ -86,7 +89,15 @@ impl Interest {
         self.accounts.contains_key(&account)
     }
 
+    /// Whether somebody wants the force orders of a contract.
+    pub(crate) fn force_orders(&self, market: MarketId) -> bool {
+        self.all_force_orders > 0 || self.market(market).force_orders > 0
+    }
+
     fn topic(&mut self, topic: Topic, change: impl Fn(&mut u32)) {
+        if topic.subject == Subject::AllForceOrders {
+            change(&mut self.all_force_orders);
+        }
         let Subject::Market(market, kind) = topic.subject else { return };
         let interest = self.markets.entry(market).or_default();
         match kind {
@@ -94,15 +105,17 @@ impl Interest {
             Kind::AggTrade => change(&mut interest.agg_trades),
             Kind::DiffDepth(_) => change(&mut interest.levels),
             Kind::BookTicker => change(&mut interest.best_prices),
+            Kind::ForceOrder => change(&mut interest.force_orders),
             // Told from the views, by the clock.
             Kind::Kline(..)
+            | Kind::ContinuousKline(_)
             | Kind::MiniTicker
             | Kind::Ticker
             | Kind::PartialDepth(..)
+            | Kind::MarkPrice(_)
             | Kind::AveragePrice => {}
         }
-        let MarketInterest { trades, agg_trades, levels, best_prices } = *interest;
-        if (trades, agg_trades, levels, best_prices) == (0, 0, 0, 0) {
+        if *interest == MarketInterest::default() {
             self.markets.remove(&market);
         }
     }
@@ -123,11 +136,20 @@ impl fmt::Debug for Right {
     }
 }
 
+/// Of which half of an account a subscription hears, and in which form.
+#[derive(Clone, Debug)]
+pub(crate) enum Half {
+    /// Its spot orders and balances, wrapped with this number of the subscription.
+    Spot(u64),
+    /// Its orders, positions and wallets at contracts.
+    Futures(Form),
+}
+
 /// One subscription to what happens to an account.
 #[derive(Debug)]
 pub(crate) struct UserListener {
     listener: Listener,
-    pub(crate) subscription_id: u64,
+    pub(crate) half: Half,
     right: Right,
     /// What this command and those before it caused was released before it subscribed.
     pub(crate) since: Seq,
@@ -208,12 +230,12 @@ impl Hub {
     }
 
     /// Everything that happens to an account, which lives in a partition, and is released after this call arrives in `outbox`, in order, each message once,
-    /// wrapped with `subscription_id`, until what this returns is dropped, and as long as there is a `right` to it. What the views had already does not.
+    /// of the half of the account that is wanted, until what this returns is dropped, and as long as there is a `right` to it. What the views had already does not.
     pub(crate) fn subscribe_user(
         self: &Arc<Self>,
         (account, home): (AccountId, PartitionId),
         outbox: Arc<Outbox>,
-        subscription_id: u64,
+        half: Half,
         unit: TimeUnit,
         right: Right,
     ) -> UserSubscription {
@@ -224,7 +246,7 @@ impl Hub {
         // The follower is between two batches now.
         let since = Seq(self.taken_in[home.index()].load(Ordering::Relaxed));
         drop(interest);
-        let entry = UserListener { listener, subscription_id, right, since, unit, outbox };
+        let entry = UserListener { listener, half, right, since, unit, outbox };
         users.entry(account).or_default().push(entry);
         drop(users);
         UserSubscription { hub: Arc::clone(self), account, listener }

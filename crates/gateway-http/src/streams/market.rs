@@ -1,5 +1,5 @@
-//! The market-data streams' side of a connection: where it begins (`/ws`, `/stream`, with any tail), and the requests that it
-//! may send. Source: web-socket-streams.md "Live Subscribing/Unsubscribing to streams", "Error Messages".
+//! The market-data streams' side of a connection: where it begins (`/ws`, `/stream`, with any tail; those of futures behind
+//! `/public`, `/market` and `/private`), and the requests that it may send. A listen key is the name of a stream, too. Source: web-socket-streams.md "Live Subscribing/Unsubscribing to streams", "Error Messages".
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,8 +20,8 @@ use crate::errors::ApiError;
 use crate::gateway::{Gateway, Refused, TimeUnit, now_ns};
 use crate::params::Params;
 use crate::settings::SocketSettings;
-use crate::streams::hub::{Form, Hub, Listener};
-use crate::streams::topic::{Subject, Topic};
+use crate::streams::hub::{Form, Half, Hub, Listener, Right, UserSubscription};
+use crate::streams::topic::{Realm, Subject, Topic};
 use crate::streams::{Conversation, Ending, Outbox, accept_on};
 
 /// Longest `id` of a request, in characters.
@@ -29,17 +29,36 @@ const MAX_ID: usize = 36;
 /// Longest name of a stream, in bytes. None that there is comes near it.
 const MAX_NAME: usize = 64;
 
+/// Routes of futures, in front of `/ws` and `/stream`: each has all streams.
+pub(crate) const ROUTES: [&str; 3] = ["/public", "/market", "/private"];
+
+/// The path behind a route of futures, and of which markets it tells: without a route those of spot, unless the host is named as that
+/// of futures.
+fn realm<'p>(path: &'p str, headers: &HeaderMap) -> (&'p str, Realm) {
+    if let Some(rest) = ROUTES.iter().find_map(|route| path.strip_prefix(route)) {
+        return (rest, Realm::Futures);
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_of_futures = ["fstream.", "fapi.", "ws-fapi."].iter().any(|prefix| host.starts_with(prefix));
+    (path, if is_of_futures { Realm::Futures } else { Realm::Spot })
+}
+
 /// `/ws`, with the names of streams as its tail. A tail that names none does no harm: real clients have one.
 pub(crate) async fn raw(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Arc<Peer>>,
     _: Dialled,
     uri: Uri,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let tail = uri.path().strip_prefix("/ws").unwrap_or_default().replace("%40", "@").replace("%2B", "+");
-    let names = tail.split('/').filter(|name| name.contains('@')).map(str::to_owned).collect();
-    open(gateway, peer, &uri, upgrade, names, false)
+    let (path, realm) = realm(uri.path(), &headers);
+    let tail = path.strip_prefix("/ws").unwrap_or_default().replace("%40", "@").replace("%2B", "+");
+    let is_name = |name: &&str| name.contains('@') || gateway.may_listen(name);
+    let mut names: Vec<String> = tail.split('/').filter(is_name).map(str::to_owned).collect();
+    let params = Params::parse(uri.query().unwrap_or_default().as_bytes(), &[])?;
+    names.extend(params.sent("listenKey").map(str::to_owned));
+    open(gateway, peer, &uri, upgrade, (names, realm), false)
 }
 
 /// `/stream`, with the names of streams in `streams`.
@@ -48,13 +67,17 @@ pub(crate) async fn combined(
     Extension(peer): Extension<Arc<Peer>>,
     _: Dialled,
     uri: Uri,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
+    let (_, realm) = realm(uri.path(), &headers);
     let params = Params::parse(uri.query().unwrap_or_default().as_bytes(), &[])?;
     // In a query a plus sign is a space.
     let streams = params.sent("streams").unwrap_or_default().replace(' ', "+");
-    let names = streams.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    open(gateway, peer, &uri, upgrade, names, true)
+    let mut names: Vec<String> =
+        streams.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    names.extend(params.sent("listenKey").map(str::to_owned));
+    open(gateway, peer, &uri, upgrade, (names, realm), true)
 }
 
 fn open(
@@ -62,7 +85,7 @@ fn open(
     peer: Arc<Peer>,
     uri: &Uri,
     upgrade: WebSocketUpgrade,
-    names: Vec<String>,
+    (names, realm): (Vec<String>, Realm),
     combined: bool,
 ) -> Result<Response, Refused> {
     let params = Params::parse(uri.query().unwrap_or_default().as_bytes(), &[])?;
@@ -78,7 +101,7 @@ fn open(
     let settings = gateway.settings.clone();
     let driven_by = gateway.streams.clone();
     Ok(accept_on(&driven_by, upgrade, peer, &settings, move |outbox| {
-        let mut streams = Streams::new(gateway, outbox, unit, combined);
+        let mut streams = Streams::new(gateway, outbox, (unit, realm), combined);
         for name in names {
             streams.subscribe(&name);
         }
@@ -151,6 +174,8 @@ struct Subscribed {
     name: Arc<str>,
     /// `None` when nothing has that name: at Binance it may be asked for all the same.
     topic: Option<Topic>,
+    /// Of a listen key.
+    user: Option<UserSubscription>,
 }
 
 /// The streams of one connection.
@@ -159,15 +184,21 @@ struct Streams {
     outbox: Arc<Outbox>,
     listener: Listener,
     unit: TimeUnit,
+    realm: Realm,
     combined: bool,
     /// In the order in which they were asked for.
     subscribed: Vec<Subscribed>,
 }
 
 impl Streams {
-    fn new(gateway: Arc<Gateway>, outbox: Arc<Outbox>, unit: TimeUnit, combined: bool) -> Self {
+    fn new(
+        gateway: Arc<Gateway>,
+        outbox: Arc<Outbox>,
+        (unit, realm): (TimeUnit, Realm),
+        combined: bool,
+    ) -> Self {
         let listener = gateway.read_models.hub().listener();
-        Self { gateway, outbox, listener, unit, combined, subscribed: Vec::new() }
+        Self { gateway, outbox, listener, unit, realm, combined, subscribed: Vec::new() }
     }
 
     fn hub(&self) -> &Hub {
@@ -183,20 +214,32 @@ impl Streams {
             return;
         }
         let listings = self.gateway.read_models.listings();
-        let subject = Subject::from_name(name, &listings);
+        let subject = Subject::from_name(name, self.realm, &listings);
         let topic = subject.map(|subject| Topic { subject, unit: self.unit });
         let name: Arc<str> = name.into();
         if let Some(topic) = topic {
             self.hub().subscribe(self.listener, topic, self.form(&name), Arc::clone(&self.outbox));
         }
-        self.subscribed.push(Subscribed { name, topic });
+        let user = self.listen(&name);
+        self.subscribed.push(Subscribed { name, topic, user });
+    }
+
+    /// Subscribes to what happens at contracts to the account of a listen key, if the name is one.
+    fn listen(&self, name: &Arc<str>) -> Option<UserSubscription> {
+        let listened = self.gateway.listen_keys.find(name, now_ns())?;
+        let (gateway, listen_key) = (Arc::clone(&self.gateway), Arc::clone(name));
+        let right = Right::while_true(move || gateway.may_listen(&listen_key));
+        let models = &self.gateway.read_models;
+        let of = (listened.account, models.home(listened.account));
+        let half = Half::Futures(self.form(name));
+        Some(models.hub().subscribe_user(of, Arc::clone(&self.outbox), half, self.unit, right))
     }
 
     fn unsubscribe(&mut self, name: &str) {
         let Some(found) = self.subscribed.iter().position(|subscribed| *subscribed.name == *name) else {
             return;
         };
-        let Subscribed { name, topic } = self.subscribed.remove(found);
+        let Subscribed { name, topic, .. } = self.subscribed.remove(found);
         if let Some(topic) = topic {
             self.hub().unsubscribe(self.listener, topic, &self.form(&name));
         }
@@ -207,16 +250,18 @@ impl Streams {
             return;
         }
         let subscribed = std::mem::take(&mut self.subscribed);
-        for Subscribed { name, topic } in &subscribed {
+        for Subscribed { name, topic, .. } in &subscribed {
             if let Some(topic) = topic {
                 self.hub().unsubscribe(self.listener, *topic, &self.form(name));
             }
         }
         self.combined = combined;
-        for Subscribed { name, topic } in &subscribed {
+        let mut subscribed = subscribed;
+        for Subscribed { name, topic, user } in &mut subscribed {
             if let Some(topic) = topic {
                 self.hub().subscribe(self.listener, *topic, self.form(name), Arc::clone(&self.outbox));
             }
+            *user = self.listen(name);
         }
         self.subscribed = subscribed;
     }
@@ -326,7 +371,7 @@ impl Conversation for Streams {
 
 impl Drop for Streams {
     fn drop(&mut self) {
-        for Subscribed { name, topic } in &self.subscribed {
+        for Subscribed { name, topic, .. } in &self.subscribed {
             if let Some(topic) = topic {
                 self.hub().unsubscribe(self.listener, *topic, &self.form(name));
             }

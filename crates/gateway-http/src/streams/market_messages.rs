@@ -40,8 +40,21 @@ struct TradeMessage {
     #[serde(rename = "T")]
     time: u64,
     m: bool,
-    #[serde(rename = "M")]
-    best_match: bool,
+    #[serde(rename = "M", skip_serializing_if = "Option::is_none")]
+    best_match: Option<bool>,
+    /// Of contracts.
+    #[serde(rename = "X", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+}
+
+/// What only spot markets tell.
+fn of_spot<T>(listing: &Listing, told: T) -> Option<T> {
+    listing.contract.is_none().then_some(told)
+}
+
+/// What only contracts tell.
+fn of_contract<T>(listing: &Listing, told: T) -> Option<T> {
+    listing.contract.is_some().then_some(told)
 }
 
 pub(super) fn trade(listing: &Listing, unit: TimeUnit, trade: &Trade) -> String {
@@ -54,7 +67,8 @@ pub(super) fn trade(listing: &Listing, unit: TimeUnit, trade: &Trade) -> String 
         q: listing.quantity(trade.qty_lots),
         time: unit.of(trade.time_ns),
         m: trade.is_buyer_maker(),
-        best_match: true,
+        best_match: of_spot(listing, true),
+        kind: of_contract(listing, "MARKET"),
     })
 }
 
@@ -72,8 +86,8 @@ struct AggTradeMessage {
     #[serde(rename = "T")]
     time: u64,
     m: bool,
-    #[serde(rename = "M")]
-    best_match: bool,
+    #[serde(rename = "M", skip_serializing_if = "Option::is_none")]
+    best_match: Option<bool>,
 }
 
 pub(super) fn agg_trade(listing: &Listing, unit: TimeUnit, agg: &AggTrade) -> String {
@@ -88,12 +102,18 @@ pub(super) fn agg_trade(listing: &Listing, unit: TimeUnit, agg: &AggTrade) -> St
         l: agg.last.0,
         time: unit.of(agg.time_ns),
         m: agg.is_buyer_maker(),
-        best_match: true,
+        best_match: of_spot(listing, true),
     })
 }
 
 #[derive(Serialize)]
 struct BookTickerMessage {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<&'static str>,
+    #[serde(rename = "E", skip_serializing_if = "Option::is_none")]
+    event_time: Option<u64>,
+    #[serde(rename = "T", skip_serializing_if = "Option::is_none")]
+    time: Option<u64>,
     u: u64,
     s: Symbol,
     b: Decimal,
@@ -104,10 +124,13 @@ struct BookTickerMessage {
     ask_qty: Decimal,
 }
 
-pub(super) fn book_ticker(listing: &Listing, update_id: u64, book: BookTicker) -> String {
+pub(super) fn book_ticker(listing: &Listing, time: u64, update_id: u64, book: BookTicker) -> String {
     let nothing = (PriceTicks::ZERO, QtyLots::ZERO);
     let (bid, ask) = (book.bid.unwrap_or(nothing), book.ask.unwrap_or(nothing));
     json(&BookTickerMessage {
+        e: of_contract(listing, "bookTicker"),
+        event_time: of_contract(listing, time),
+        time: of_contract(listing, time),
         u: update_id,
         s: Symbol(listing.terms.name),
         b: listing.price(bid.0),
@@ -122,10 +145,15 @@ struct DiffDepthMessage {
     e: &'static str,
     #[serde(rename = "E")]
     event_time: u64,
+    #[serde(rename = "T", skip_serializing_if = "Option::is_none")]
+    time: Option<u64>,
     s: Symbol,
     #[serde(rename = "U")]
     first: u64,
     u: u64,
+    /// The change before these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pu: Option<u64>,
     b: Vec<Level>,
     a: Vec<Level>,
 }
@@ -133,7 +161,7 @@ struct DiffDepthMessage {
 /// The changes of a book from the one numbered `first` to the one numbered `last`; each side best first.
 pub(super) fn diff_depth(
     listing: &Listing,
-    event_time: u64,
+    (event_time, time): (u64, u64),
     (first, last): (u64, u64),
     bids: impl Iterator<Item = (PriceTicks, QtyLots)>,
     asks: impl Iterator<Item = (PriceTicks, QtyLots)>,
@@ -141,9 +169,11 @@ pub(super) fn diff_depth(
     json(&DiffDepthMessage {
         e: "depthUpdate",
         event_time,
+        time: of_contract(listing, time),
         s: Symbol(listing.terms.name),
         first,
         u: last,
+        pu: of_contract(listing, first.saturating_sub(1)),
         b: Level::all(listing, bids),
         a: Level::all(listing, asks),
     })
@@ -228,10 +258,50 @@ pub(super) fn kline(
         e: "kline",
         event_time,
         s,
-        k: KlineOfMessage {
+        k: KlineOfMessage::of(listing, unit, interval, candle, state),
+    })
+}
+
+#[derive(Serialize)]
+struct ContinuousKlineMessage {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    ps: Symbol,
+    ct: &'static str,
+    k: KlineOfMessage,
+}
+
+/// The same, as it is told of a pair's contract.
+pub(super) fn continuous_kline(
+    listing: &Listing,
+    unit: TimeUnit,
+    event_time: u64,
+    interval: Interval,
+    candle: &Candle,
+    state: CandleState,
+) -> String {
+    json(&ContinuousKlineMessage {
+        e: "continuous_kline",
+        event_time,
+        ps: Symbol(listing.terms.name),
+        ct: "PERPETUAL",
+        k: KlineOfMessage::of(listing, unit, interval, candle, state),
+    })
+}
+
+impl KlineOfMessage {
+    fn of(
+        listing: &Listing,
+        unit: TimeUnit,
+        interval: Interval,
+        candle: &Candle,
+        state: CandleState,
+    ) -> Self {
+        Self {
             t: unit.of(candle.open_time),
             close_time: unit.of(candle.close_time),
-            s,
+            s: Symbol(listing.terms.name),
             i: interval.name(),
             f: id(candle.first_trade),
             last_trade: id(candle.last_trade),
@@ -246,8 +316,8 @@ pub(super) fn kline(
             taker_buy_base: listing.base_amount(candle.taker_buy_base),
             taker_buy_quote: listing.quote_amount(candle.taker_buy_quote),
             ignored: "0",
-        },
-    })
+        }
+    }
 }
 
 #[derive(Serialize)]

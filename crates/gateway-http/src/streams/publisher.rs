@@ -8,24 +8,28 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use model::{AccountId, LevelChanged, MarketId, PriceTicks, QtyLots, Seq, Side, TimeNs};
+use model::{AccountId, LevelChanged, MarkPriceChanged, MarketId, PriceTicks, QtyLots, Seq, Side, TimeNs};
 use views::{BookTicker, CandleQuery, Interval, Ticker, UtcOffset, Views};
 
 use crate::decimal::Decimal;
+use crate::futures::margins::Prices;
 use crate::gateway::{TimeUnit, now_ns};
 use crate::listings::{Listing, Listings};
 use crate::market_data::average;
 use crate::read_model::ReadModels;
+use crate::streams::contract_messages;
 use crate::streams::feed::{Fact, Told};
-use crate::streams::hub::Hub;
+use crate::streams::hub::{Half, Hub};
 use crate::streams::market_messages::{self as messages, BestLevels, CandleState};
-use crate::streams::topic::{Kind, Speed, Subject, Topic};
+use crate::streams::topic::{Kind, Realm, Speed, Subject, Topic};
 use crate::streams::user_messages;
 
 /// How often the clock asks for the fast streams.
 const TICK: Duration = Duration::from_millis(100);
 /// Every how many ticks it asks for the slow ones.
 const TICKS_A_SECOND: u64 = 10;
+/// Every how many ticks it asks for the slowest ones.
+const TICKS_OF_THREE_SECONDS: u64 = 30;
 
 /// Starts the thread; it ends with the senders of what it is to tell, or with the read models.
 pub(crate) fn start(models: &Arc<ReadModels>) -> io::Result<Sender<Told>> {
@@ -125,6 +129,9 @@ impl Publisher {
                 if ticks % TICKS_A_SECOND == 0 {
                     self.tick(&models, Speed::Slow);
                 }
+                if ticks % TICKS_OF_THREE_SECONDS == 0 {
+                    self.tick(&models, Speed::Slowest);
+                }
                 // Ticks that were missed are not made up for.
                 next_tick = (next_tick + TICK).max(now);
             }
@@ -139,11 +146,16 @@ impl Publisher {
         }
     }
 
-    /// Writes to those who listen to an account, in their units of time.
-    fn publish_to(&self, account: AccountId, seq: Seq, write: impl Fn(TimeUnit) -> String) {
+    /// Writes to those who listen to a half of an account, in their units of time.
+    fn publish_to(
+        &self,
+        (account, of_futures): (AccountId, bool),
+        seq: Seq,
+        write: impl Fn(TimeUnit) -> String,
+    ) {
         let mut written: [Option<String>; 2] = [None, None];
         self.hub.publish_to(account, |listener| {
-            if seq <= listener.since {
+            if seq <= listener.since || matches!(listener.half, Half::Futures(_)) != of_futures {
                 return;
             }
             let place = match listener.unit {
@@ -151,7 +163,10 @@ impl Publisher {
                 TimeUnit::Micros => &mut written[1],
             };
             let event = place.get_or_insert_with(|| write(listener.unit));
-            listener.outbox.push(user_messages::wrapped(listener.subscription_id, event).into());
+            listener.outbox.push(match &listener.half {
+                Half::Spot(subscription) => user_messages::wrapped(*subscription, event).into(),
+                Half::Futures(form) => form.of(event),
+            });
         });
     }
 
@@ -171,8 +186,8 @@ impl Publisher {
                     });
                 }
                 Fact::BestPrices(market, update_id, best) => {
-                    self.publish(*market, Kind::BookTicker, |_| {
-                        messages::book_ticker(listing(*market), *update_id, *best)
+                    self.publish(*market, Kind::BookTicker, |unit| {
+                        messages::book_ticker(listing(*market), unit.of(time_ns), *update_id, *best)
                     });
                 }
                 Fact::Level(changed) => {
@@ -182,19 +197,48 @@ impl Publisher {
                     }
                 }
                 Fact::Report(report) => {
-                    self.publish_to(report.order.account, seq, |unit| {
+                    self.publish_to((report.order.account, false), seq, |unit| {
                         user_messages::execution_report(listing(report.order.market), unit, time_ns, report)
                     });
                 }
                 Fact::Position(account, balances) => {
-                    self.publish_to(*account, seq, |unit| {
+                    self.publish_to((*account, false), seq, |unit| {
                         user_messages::account_position(listings, unit, time_ns, balances)
                     });
                 }
                 Fact::Moved { account, asset, delta } => {
-                    self.publish_to(*account, seq, |unit| {
+                    self.publish_to((*account, false), seq, |unit| {
                         user_messages::balance_update(listings, unit, time_ns, *asset, *delta)
                     });
+                }
+                Fact::ContractReport(report) => {
+                    self.publish_to((report.order.account, true), seq, |unit| {
+                        contract_messages::order_update(listing(report.order.market), unit, time_ns, report)
+                    });
+                }
+                Fact::Update(update) => {
+                    let mut prices = Prices::new();
+                    for (market, ..) in &update.positions {
+                        prices.extend(prices_of(models, listing(*market)).map(|told| (*market, told)));
+                    }
+                    self.publish_to((update.account, true), seq, |unit| {
+                        contract_messages::account_update(listings, unit, time_ns, &prices, update)
+                    });
+                }
+                Fact::Leverage { account, market, leverage } => {
+                    self.publish_to((*account, true), seq, |unit| {
+                        contract_messages::leverage(listing(*market), unit, time_ns, *leverage)
+                    });
+                }
+                Fact::ForceOrder(order) => {
+                    let listing = listing(order.market);
+                    for unit in [TimeUnit::Millis, TimeUnit::Micros] {
+                        let write = || contract_messages::force_order(listing, unit, time_ns, order);
+                        let of_one = Subject::Market(order.market, Kind::ForceOrder);
+                        for subject in [of_one, Subject::AllForceOrders] {
+                            self.hub.publish_with(Topic { subject, unit }, write);
+                        }
+                    }
                 }
             }
         }
@@ -210,7 +254,21 @@ impl Publisher {
                     let listing = listings.market(market).expect("topics are of listed markets");
                     self.tick_market(models, listing, *topic, kind, *fresh);
                 }
-                Subject::AllMiniTickers => self.tick_all(models, &listings, *topic, *fresh),
+                Subject::AllMiniTickers(realm) => {
+                    let markets = of_realm(&listings, realm);
+                    self.tick_all(models, markets, *topic, *fresh, |listing, now, ticker| {
+                        messages::mini_ticker(listing, topic.unit.of(now), ticker)
+                    });
+                }
+                Subject::AllTickers => {
+                    let markets = of_realm(&listings, Realm::Futures);
+                    self.tick_all(models, markets, *topic, *fresh, |listing, now, ticker| {
+                        messages::ticker(listing, topic.unit, topic.unit.of(now), ticker)
+                    });
+                }
+                Subject::AllMarkPrices(_) => self.tick_mark_prices(models, &listings, *topic),
+                // Told when they happen.
+                Subject::AllForceOrders => {}
             }
         }
         // What nobody listens to is forgotten; diffs are told to all units of time at once.
@@ -233,7 +291,7 @@ impl Publisher {
                     let levels = |(price, open): (&PriceTicks, &QtyLots)| (*price, *open);
                     let message = messages::diff_depth(
                         listing,
-                        unit.of(now),
+                        (unit.of(now), unit.of(now)),
                         (diff.first, diff.last),
                         diff.bids.iter().rev().map(levels),
                         diff.asks.iter().map(levels),
@@ -247,7 +305,14 @@ impl Publisher {
                     return;
                 };
                 if self.is_new(topic, None, Before::Book(best.last_update_id)) || fresh {
-                    self.hub.publish(topic, &messages::partial_depth(listing, &best));
+                    let message = if listing.contract.is_some() {
+                        let last = best.last_update_id;
+                        let (bids, asks) = (best.bids.iter().copied(), best.asks.iter().copied());
+                        messages::diff_depth(listing, (unit.of(now), unit.of(now)), (last, last), bids, asks)
+                    } else {
+                        messages::partial_depth(listing, &best)
+                    };
+                    self.hub.publish(topic, &message);
                 }
             }
             Kind::MiniTicker => {
@@ -275,8 +340,17 @@ impl Publisher {
             Kind::Kline(interval, offset) => {
                 self.tick_kline(models, listing, topic, (interval, offset), fresh);
             }
+            Kind::ContinuousKline(interval) => {
+                self.tick_kline(models, listing, topic, (interval, UtcOffset::UTC), fresh);
+            }
+            Kind::MarkPrice(_) => {
+                if let Some(prices) = prices_of(models, listing) {
+                    let message = contract_messages::mark_price(listing, unit, unit.of(now), &prices);
+                    self.hub.publish(topic, &message);
+                }
+            }
             // Told when they happen.
-            Kind::Trade | Kind::AggTrade | Kind::BookTicker => {}
+            Kind::Trade | Kind::AggTrade | Kind::BookTicker | Kind::ForceOrder => {}
         }
     }
 
@@ -301,7 +375,12 @@ impl Publisher {
             views.candles(listing.market, &query)
         });
         let event_time = topic.unit.of(now_ns());
-        let tell = |candle, state| messages::kline(listing, topic.unit, event_time, interval, candle, state);
+        let tell = |candle, state| match topic.subject {
+            Subject::Market(_, Kind::ContinuousKline(_)) => {
+                messages::continuous_kline(listing, topic.unit, event_time, interval, candle, state)
+            }
+            _ => messages::kline(listing, topic.unit, event_time, interval, candle, state),
+        };
         let Some((current, closed)) = candles.as_deref().and_then(<[_]>::split_last) else { return };
         for candle in closed {
             self.hub.publish(topic, &tell(candle, CandleState::Closed));
@@ -312,21 +391,54 @@ impl Publisher {
         }
     }
 
-    fn tick_all(&mut self, models: &ReadModels, listings: &Listings, topic: Topic, fresh: bool) {
+    fn tick_mark_prices(&self, models: &ReadModels, listings: &Listings, topic: Topic) {
+        let now = topic.unit.of(now_ns());
+        let told: Vec<String> = listings
+            .contracts()
+            .filter_map(|listing| {
+                let prices = prices_of(models, listing)?;
+                Some(contract_messages::mark_price(listing, topic.unit, now, &prices))
+            })
+            .collect();
+        if !told.is_empty() {
+            self.hub.publish(topic, &format!("[{}]", told.join(",")));
+        }
+    }
+
+    fn tick_all(
+        &mut self,
+        models: &ReadModels,
+        markets: Vec<&Listing>,
+        topic: Topic,
+        fresh: bool,
+        write: impl Fn(&Listing, TimeNs, &Ticker) -> String,
+    ) {
         let now = now_ns();
         let mut told = Vec::new();
-        for listing in listings.markets() {
+        for listing in markets {
             let ticker = models.with_market(listing, |views| views.ticker(listing.market, now));
             let Some(ticker) = ticker else { continue };
             let figures = Before::Ticker(TickerFigures::mini(ticker));
             if self.is_new(topic, Some(listing.market), figures) || fresh {
-                told.push(messages::mini_ticker(listing, topic.unit.of(now), &ticker));
+                told.push(write(listing, now, &ticker));
             }
         }
         if !told.is_empty() {
             self.hub.publish(topic, &format!("[{}]", told.join(",")));
         }
     }
+}
+
+fn of_realm(listings: &Listings, realm: Realm) -> Vec<&Listing> {
+    match realm {
+        Realm::Spot => listings.markets().collect(),
+        Realm::Futures => listings.contracts().collect(),
+    }
+}
+
+/// The prices of a contract beside those of its trades, once they were told.
+fn prices_of(models: &ReadModels, listing: &Listing) -> Option<MarkPriceChanged> {
+    models.with_market(listing, |views| views.futures().prices(listing.market).cloned()).flatten()
 }
 
 fn best_levels(views: &Views, market: MarketId, levels: u8) -> BestLevels {

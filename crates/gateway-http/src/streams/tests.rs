@@ -19,7 +19,7 @@ use crate::gateway::TimeUnit;
 use crate::read_model::ReadModels;
 use crate::settings::SocketSettings;
 use crate::streams::Outbox;
-use crate::streams::hub::Right;
+use crate::streams::hub::{Half, Right};
 use dialect::sample::btcusdt;
 
 const ALICE: AccountId = AccountId(1);
@@ -159,7 +159,7 @@ async fn told_of_alice(act: impl FnOnce(&mut World)) -> (World, Vec<Value>) {
     let _subscription = world.model.hub().subscribe_user(
         (ALICE, PartitionId::FIRST),
         Arc::clone(&outbox),
-        7,
+        Half::Spot(7),
         TimeUnit::Millis,
         Right::while_true(|| true),
     );
@@ -384,14 +384,14 @@ async fn others_and_those_who_have_left_are_told_nothing() {
     let alice = hub.subscribe_user(
         (ALICE, PartitionId::FIRST),
         Arc::clone(&of_alice),
-        7,
+        Half::Spot(7),
         TimeUnit::Micros,
         Right::while_true(|| true),
     );
     let _bob = hub.subscribe_user(
         (BOB, PartitionId::FIRST),
         Arc::clone(&of_bob),
-        7,
+        Half::Spot(7),
         TimeUnit::Millis,
         Right::while_true(|| true),
     );

@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sequencer", &["journal", "exchange", "codec", "model"]),
     ("dialect", &["views", "model"]),
     ("bridge-redis", &["dialect", "sequencer", "journal", "views", "model"]),
-    ("gateway-http", &["dialect", "sequencer", "views", "model"]),
+    ("gateway-http", &["dialect", "sequencer", "views", "margin", "model"]),
     ("sink-sql", &["sequencer", "journal", "codec", "model"]),
 ];
 

@@ -8,8 +8,8 @@ use journal::faulty::FaultyStorage;
 use model::{
     AccountId, AddAsset, AddContract, Amount, AssetId, AssetName, AssetTerms, Bracket, ClientOrderId,
     Command, ContractTerms, Deposit, Event, EventBatch, FundingRate, IndexSource, MarketId, MoveFunds,
-    OrderKind, PartitionId, PlaceContractOrder, PriceTicks, QtyLots, Reference, SelfTradePrevention,
-    SetIndexPrice, Side, TimeInForce, TimeNs, Wallet,
+    OrderKind, PartitionId, PlaceContractOrder, PositionSide, PriceTicks, QtyLots, Reference,
+    SelfTradePrevention, SetIndexPrice, Side, TimeInForce, TimeNs, Wallet,
 };
 use sequencer::Subscription;
 
@@ -80,6 +80,7 @@ fn order(who: u64, side: Side, price: i64, qty: i64) -> Command {
         account: AccountId(who),
         market: MarketId(0),
         side,
+        position_side: PositionSide::Both,
         kind: OrderKind::Limit {
             price_ticks: PriceTicks(price),
             qty_lots: QtyLots(qty),

@@ -155,6 +155,12 @@ impl<'a> Observer<'a> {
                 | Event::FundReceived { .. }
                 | Event::PositionForced(_)
                 | Event::DebtCovered { .. }
+                | Event::MarginTypeChanged { .. }
+                | Event::PositionMarginChanged(_)
+                | Event::PositionDebtCovered { .. }
+                | Event::PositionLiquidationBegun { .. }
+                | Event::PositionLiquidationEnded { .. }
+                | Event::PositionModeChanged { .. }
                 | Event::AssetAdded { .. }
                 | Event::MarketAdded { .. }
                 | Event::AccountCreated { .. }

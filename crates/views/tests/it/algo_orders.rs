@@ -9,7 +9,7 @@ use model::{
     Amount, AssetId, AssetName, AssetTerms, Bracket, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
     ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, EventBatch, EventSeq, FundingRate,
     IndexSource, MarketId, ModifyContractOrder, MoveFunds, OrderId, OrderKind, OrderRef, PartitionId,
-    PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PriceTicks, QtyLots, Reference,
+    PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PositionSide, PriceTicks, QtyLots, Reference,
     SelfTradePrevention, Sequenced, Side, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use views::{AlgoOrder, AlgoStatus, Page, ViewSettings, Views};
@@ -120,6 +120,7 @@ impl Flow {
                 account,
                 market,
                 side,
+                position_side: PositionSide::Both,
                 kind,
                 self_trade_prevention,
                 reduce_only: self.random.below(6) == 0,
@@ -148,6 +149,7 @@ impl Flow {
                     account,
                     market,
                     side,
+                    position_side: PositionSide::Both,
                     trigger,
                     places,
                     working_price: WorkingPrice::Contract,
@@ -161,6 +163,7 @@ impl Flow {
                 account,
                 market,
                 side,
+                position_side: PositionSide::Both,
                 price_ticks: limit,
                 qty_lots,
                 self_trade_prevention,

@@ -6,6 +6,7 @@ mod algo_orders;
 mod bounds;
 mod depth;
 mod door;
+mod futures;
 mod moving;
 mod naive;
 mod orders;

@@ -186,6 +186,12 @@ impl Naive {
             | Event::FundReceived { .. }
             | Event::PositionForced(_)
             | Event::DebtCovered { .. }
+            | Event::MarginTypeChanged { .. }
+            | Event::PositionMarginChanged(_)
+            | Event::PositionDebtCovered { .. }
+            | Event::PositionLiquidationBegun { .. }
+            | Event::PositionLiquidationEnded { .. }
+            | Event::PositionModeChanged { .. }
             | Event::AlgoOrderAccepted(_)
             | Event::AlgoOrderTracks(_)
             | Event::AlgoOrderTriggered(_)

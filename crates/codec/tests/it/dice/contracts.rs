@@ -1,10 +1,11 @@
 //! Random values of what contracts have brought.
 
 use model::{
-    AddContract, Bracket, ChangeLeverage, Command, ContractFilled, ContractOrderAccepted, ContractTerms,
-    Event, Forced, FundingPaid, FundingRate, FundingSettled, FundsMoved, IndexSource, Liquidity,
-    MarkPriceChanged, MoveFunds, OrderCause, PartitionId, PlaceContractOrder, PositionForced, PositionNow,
-    SetIndexPrice, TradeId, Wallet,
+    AddContract, Bracket, ChangeLeverage, ChangeMarginType, ChangePositionMode, Command, ContractFilled,
+    ContractOrderAccepted, ContractTerms, Event, Forced, FundingPaid, FundingRate, FundingSettled,
+    FundsMoved, IndexSource, Liquidity, MarginMove, MarginType, MarkPriceChanged, MoveFunds,
+    MovePositionMargin, OrderCause, PartitionId, PlaceContractOrder, PositionForced, PositionMarginChanged,
+    PositionMode, PositionNow, PositionSide, SetIndexPrice, TradeId, Wallet,
 };
 
 use super::Dice;
@@ -13,6 +14,10 @@ use crate::examples;
 impl Dice<'_> {
     fn rate(&mut self) -> FundingRate {
         FundingRate(self.i64())
+    }
+
+    pub fn position_side(&mut self) -> PositionSide {
+        self.one_of(&[PositionSide::Both, PositionSide::Long, PositionSide::Short])
     }
 
     fn contract_terms(&mut self) -> ContractTerms {
@@ -68,6 +73,7 @@ impl Dice<'_> {
                 account: self.account(),
                 market: self.market(),
                 side: self.one_of(&examples::sides()),
+                position_side: self.position_side(),
                 kind: self.kind(),
                 self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
                 reduce_only: self.bool(),
@@ -87,6 +93,25 @@ impl Dice<'_> {
                 price_ticks: self.price(),
             }),
             "Continue" => Command::Continue,
+            "ChangeMarginType" => Command::ChangeMarginType(ChangeMarginType {
+                account: self.account(),
+                market: self.market(),
+                margin_type: self.one_of(&[MarginType::Cross, MarginType::Isolated]),
+                valid_until_ns: self.time(),
+            }),
+            "ChangePositionMode" => Command::ChangePositionMode(ChangePositionMode {
+                account: self.account(),
+                mode: self.one_of(&[PositionMode::OneWay, PositionMode::Hedge]),
+                valid_until_ns: self.time(),
+            }),
+            "MovePositionMargin" => Command::MovePositionMargin(Box::new(MovePositionMargin {
+                account: self.account(),
+                market: self.market(),
+                position_side: self.position_side(),
+                amount: self.amount(),
+                way: self.one_of(&[MarginMove::Add, MarginMove::Reduce]),
+                valid_until_ns: self.time(),
+            })),
             other => self.algo_command(other),
         }
     }
@@ -110,6 +135,7 @@ impl Dice<'_> {
                 account,
                 market,
                 side: self.one_of(&examples::sides()),
+                position_side: self.position_side(),
                 kind: self.kind(),
                 self_trade_prevention: self.one_of(&examples::self_trade_preventions()),
                 reduce_only: self.bool(),
@@ -122,6 +148,7 @@ impl Dice<'_> {
                 market,
                 trade: TradeId(self.u64()),
                 side: self.one_of(&examples::sides()),
+                position_side: self.position_side(),
                 liquidity: self.one_of(&[Liquidity::Maker, Liquidity::Taker]),
                 price_ticks: self.price(),
                 qty_lots: self.qty(),
@@ -158,12 +185,39 @@ impl Dice<'_> {
                     Forced::Deleveraged,
                 ]),
                 side: self.one_of(&examples::sides()),
+                position_side: self.position_side(),
                 price_ticks: self.price(),
                 qty_lots: self.qty(),
                 realized: amount,
                 now: self.now(),
             })),
             "DebtCovered" => Event::DebtCovered { account, market, amount },
+            "MarginTypeChanged" => Event::MarginTypeChanged {
+                account,
+                market,
+                margin_type: self.one_of(&[MarginType::Cross, MarginType::Isolated]),
+            },
+            "PositionMarginChanged" => Event::PositionMarginChanged(Box::new(PositionMarginChanged {
+                account,
+                market,
+                position_side: self.position_side(),
+                moved: amount,
+                margin: self.amount(),
+                wallet,
+            })),
+            "PositionDebtCovered" => {
+                Event::PositionDebtCovered { account, market, position_side: self.position_side(), amount }
+            }
+            "PositionLiquidationBegun" => {
+                Event::PositionLiquidationBegun { account, market, position_side: self.position_side() }
+            }
+            "PositionLiquidationEnded" => {
+                Event::PositionLiquidationEnded { account, market, position_side: self.position_side() }
+            }
+            "PositionModeChanged" => Event::PositionModeChanged {
+                account,
+                mode: self.one_of(&[PositionMode::OneWay, PositionMode::Hedge]),
+            },
             other => self.algo_event(other),
         }
     }
