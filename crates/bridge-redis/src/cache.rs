@@ -218,6 +218,14 @@ impl Changes {
             | Event::ContractOrderAccepted(_)
             | Event::ContractFilled(_)
             | Event::LeverageChanged { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
+            | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

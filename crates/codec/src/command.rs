@@ -5,10 +5,11 @@ use model::{
     CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType,
     ChangePositionMode, Command, Confirm, ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding,
     FromSource, IndexSource, IpRange, JoinExchange, KeyKind, MarginMove, MarginType, MarketStatus,
-    MarketTerms, MoveFunds, MoveMarket, MovePositionMargin, OrderAction, OrderCommand, OrderKind, OrderRef,
-    PlaceContractOrder, PlaceOrder, PositionMode, PositionSide, RegisterSource, ReplaceMode, ReplaceOrder,
-    RequestWithdrawal, ResealApiKey, RevokeApiKey, SelfTradePrevention, SetIndexPrice, SettleWithdrawal,
-    Side, Skip, SkipEnvelope, SourceTerms, TimeInForce, TriggerKind, Wallet,
+    MarketTerms, ModifyContractOrder, MoveFunds, MoveMarket, MovePositionMargin, OrderAction, OrderCommand,
+    OrderKind, OrderRef, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder, PositionMode, PositionSide,
+    RegisterSource, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    SelfTradePrevention, SetCountdown, SetIndexPrice, SettleWithdrawal, Side, Skip, SkipEnvelope,
+    SourceTerms, TimeInForce, TriggerKind, Wallet,
 };
 
 use crate::{coded_enum, coded_sided_struct, coded_struct};
@@ -147,6 +148,30 @@ coded_enum!(MarginMove, "a way of margin" { 0 => Add, 1 => Reduce });
 coded_struct!(MovePositionMargin { account, market, position_side, amount, way, valid_until_ns });
 coded_enum!(PositionMode, "a position mode" { 0 => OneWay, 1 => Hedge });
 coded_struct!(ChangePositionMode { account, mode, valid_until_ns });
+coded_struct!(SetCountdown { account, market, countdown_ns, valid_until_ns });
+coded_sided_struct!(PlaceGoodTillDate {
+    account,
+    market,
+    side,
+    position_side,
+    price_ticks,
+    qty_lots,
+    self_trade_prevention,
+    reduce_only,
+    client_order_id,
+    good_till_ns,
+    valid_until_ns,
+});
+coded_struct!(ModifyContractOrder {
+    account,
+    market,
+    order,
+    price_ticks,
+    qty_lots,
+    maker_only,
+    self_trade_prevention,
+    valid_until_ns,
+});
 coded_struct!(SetIndexPrice { partition, market, source, price_ticks });
 
 coded_enum!(Command, "a command" {
@@ -188,4 +213,10 @@ coded_enum!(Command, "a command" {
     36 => ChangeMarginType(change),
     37 => MovePositionMargin(moves),
     38 => ChangePositionMode(change),
+    39 => PlaceAlgoOrder(place),
+    40 => CancelAlgoOrder(cancel),
+    41 => CancelAllAlgoOrders(cancel),
+    42 => SetCountdown(set),
+    43 => ModifyContractOrder(modify),
+    44 => PlaceGoodTillDate(place),
 });

@@ -1,11 +1,11 @@
 //! Events.
 
 use model::{
-    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited,
-    EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
-    MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
-    OrderTriggered, PositionForced, PositionMarginChanged, PositionNow, Traded, WithdrawalRequested,
-    WithdrawalSettled,
+    Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted,
+    ContractOrderModified, Deposited, EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled,
+    FundsMoved, LevelChanged, Liquidity, MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded,
+    OrderFilled, OrderPrevented, OrderTracks, OrderTriggered, PositionForced, PositionMarginChanged,
+    PositionNow, Traded, WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
@@ -13,6 +13,7 @@ use crate::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_st
 coded_enum!(Liquidity, "a liquidity" { 0 => Maker, 1 => Taker });
 coded_enum!(ExpiryReason, "an expiry reason" {
     0 => UnfilledIoc, 1 => UnfilledFok, 2 => InsufficientLiquidity, 3 => PriceRangeExceeded, 4 => ExchangeCanceled,
+    5 => GoodTillDate,
 });
 coded_enum!(EndReason, "an end reason" { 0 => Filled, 1 => Canceled, 2 => Expired(reason), 3 => ExpiredInMatch });
 
@@ -102,6 +103,7 @@ coded_sided_struct!(ContractOrderAccepted {
     cause,
     client_order_id,
 });
+coded_struct!(ContractOrderModified { order, account, market, kind, self_trade_prevention });
 coded_struct!(PositionNow { qty_lots, cost, wallet });
 coded_sided_struct!(ContractFilled {
     order,
@@ -189,4 +191,12 @@ coded_enum!(Event, "an event" {
     52 => PositionLiquidationBegun { account, market, position_side },
     53 => PositionLiquidationEnded { account, market, position_side },
     54 => PositionModeChanged { account, mode },
+    55 => AlgoOrderAccepted(accepted),
+    56 => AlgoOrderTracks(tracks),
+    57 => AlgoOrderTriggered(triggered),
+    58 => AlgoOrderEnded(ended),
+    59 => CountdownSet { account, market, fires_ns },
+    60 => CountdownFired { account, market },
+    61 => ContractOrderModified(modified),
+    62 => GoodTillDate { order, account, market, good_till_ns },
 });

@@ -4,6 +4,7 @@
 //! stays readable for ever: the golden files under `tests/golden` hold a byte form of every variant of every version.
 //! This crate knows nothing of files, frames or checksums.
 
+mod algo;
 mod batch;
 mod chain;
 mod command;

@@ -25,6 +25,8 @@ coded_enum!(ToMarket, "a message to a market" {
     7 => Carries { carries },
     8 => Winner { partition, winner },
     9 => TakeOverLeg { account, position_side, price_ticks, qty_lots },
+    10 => Modify { order, account, kind, self_trade_prevention, most_lots },
+    11 => Expire { order, account },
 });
 coded_enum!(OrderCause, "the cause of an order" { 0 => Owner, 1 => Liquidation });
 coded_sided_struct!(ContractOrder {
@@ -58,6 +60,8 @@ coded_enum!(FromMarket, "a message from a market" {
     8 => Transferred { prevented_match, side, liquidity, counter_order, price_ticks, qty_lots },
     9 => Tracks { price_ticks },
     10 => Triggered { price_ticks, missing },
+    11 => Modified { kind, self_trade_prevention, left_lots },
+    12 => ModifyRefused { reject },
 });
 coded_enum!(Notice, "a notice" {
     0 => AssetListed(terms),

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::{
-    AccountId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, Marks, OrderId, PartitionId,
-    PositionSide, PriceTicks, QtyLots, ReplacementId, Seq, Side, SourceId, Text, TimeNs, TradeGroup, TradeId,
-    WithdrawalId,
+    AccountId, AlgoId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, Marks, OrderId,
+    PartitionId, PositionSide, PriceTicks, QtyLots, ReplacementId, Seq, Side, SourceId, Text, TimeNs,
+    TradeGroup, TradeId, WithdrawalId,
 };
 
 /// Something with a stable byte form.
@@ -127,6 +127,7 @@ macro_rules! coded_newtypes {
 }
 coded_newtypes!(
     AccountId,
+    AlgoId,
     Amount,
     AssetId,
     EntryId,

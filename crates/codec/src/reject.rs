@@ -107,4 +107,8 @@ coded_enum!(Reject, "a reject" {
     72 => PositionModeHasPosition,
     73 => PositionSideMismatch { mode },
     74 => ReduceOnlyInHedge,
+    75 => AlgoCombination,
+    76 => ClosesAlready { algo },
+    77 => BeingModified,
+    78 => DatePassed { good_till_ns },
 });

@@ -116,6 +116,10 @@ pub fn api_error(asked: Asked, reject: &Reject) -> ApiError {
         | Reject::PositionModeHasPosition
         | Reject::PositionSideMismatch { .. }
         | Reject::ReduceOnlyInHedge
+        | Reject::AlgoCombination
+        | Reject::ClosesAlready { .. }
+        | Reject::BeingModified
+        | Reject::DatePassed { .. }
         | Reject::DepositLimit { .. } => ApiError::new(-1130, reject.to_string()),
     }
 }

@@ -171,6 +171,12 @@ fn need(command: &Command) -> Need<'_> {
         | Command::MovePositionMargin(_)
         | Command::ChangePositionMode(_)
         | Command::SetIndexPrice(_)
+        | Command::PlaceAlgoOrder(_)
+        | Command::CancelAlgoOrder(_)
+        | Command::CancelAllAlgoOrders(_)
+        | Command::SetCountdown(_)
+        | Command::ModifyContractOrder(_)
+        | Command::PlaceGoodTillDate(_)
         | Command::Continue => Need::Nothing,
     }
 }

@@ -18,8 +18,12 @@ use model::{
 };
 
 use crate::accounts::Accounts;
+use crate::algo_book::Algos;
 use crate::catalog::Catalog;
+use crate::countdown::Countdowns;
+use crate::good_till_date::GoodTill;
 use crate::liquidation::{Liquidation, Ranking};
+use crate::modify_contract::Modifications;
 use crate::open_orders::{OpenOrders, SeatSlot};
 
 /// What an account has at a contract: its position in one-way mode, or one of the two in hedge mode.
@@ -187,6 +191,14 @@ pub struct Futures {
     pub changed: BTreeSet<MarketId>,
     /// Who is deleveraged next, while the mark price stays as it is.
     pub ranking: Option<Ranking>,
+    /// What waits for a price.
+    pub algos: Algos,
+    /// Orders whose markets have not answered to a modification.
+    pub modifying: Modifications,
+    /// Orders that are good till a date.
+    pub good_till: GoodTill,
+    /// What waits for a time.
+    pub countdowns: Countdowns,
 }
 
 /// How a wallet stands at the present mark prices.
@@ -426,7 +438,10 @@ impl Futures {
     /// True while somebody has to be looked at.
     #[inline]
     pub fn has_work(&self) -> bool {
-        !self.touched.is_empty() || !self.in_danger.is_empty() || !self.changed.is_empty()
+        !self.touched.is_empty()
+            || !self.in_danger.is_empty()
+            || !self.changed.is_empty()
+            || self.algos.has_work()
     }
 
     /// Looks at the wallets of which something has changed in this command.

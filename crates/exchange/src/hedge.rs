@@ -70,7 +70,8 @@ impl Accounts {
             .flat_map(|market| self.futures.seats_at(account, market))
             .map(|seat| self.futures.open.seat(seat))
             .collect();
-        if seats.iter().any(|seat| seat.open_orders > 0) {
+        let waits = |market| self.futures.algos.count(account, market) > 0;
+        if seats.iter().any(|seat| seat.open_orders > 0 || waits(seat.market)) {
             return Err(Reject::PositionModeHasOrders);
         }
         if seats.iter().any(|seat| !seat.stake.position.is_none()) {

@@ -473,6 +473,8 @@ impl Desk<'_> {
             | ToMarket::Cancel { .. }
             | ToMarket::Amend { .. }
             | ToMarket::Held { .. }
+            | ToMarket::Modify { .. }
+            | ToMarket::Expire { .. }
             | ToMarket::PlaceContract(_) => unreachable!("books are asked elsewhere"),
         }
     }

@@ -6,6 +6,7 @@ use model::{AccountId, Amount, AssetId, MarketId, Marks, PositionMode, PositionS
 
 use crate::Partition;
 use crate::futures::{Reserved, Stake, contract_of};
+use crate::modify_contract::Modifying;
 use crate::open_orders::{Named, Seat};
 
 impl Partition {
@@ -17,6 +18,7 @@ impl Partition {
         let futures = &self.accounts.futures;
         assert!(futures.touched.is_empty(), "wallets are looked at before a command is done");
         let mut open_orders: usize = 0;
+        let mut modifying: usize = 0;
         let mut costs: BTreeMap<AssetId, Amount> = BTreeMap::new();
         for (slot, seat) in futures.open.seats() {
             let (terms, _) = contract_of(&self.catalog, seat.market);
@@ -49,6 +51,11 @@ impl Partition {
             for open in futures.open.at_seat(slot) {
                 at_seat = at_seat.saturating_add(1);
                 reserved = reserved.with(terms, open.side(), open.held, open.held.left_lots);
+                if let Some(Modifying { reserve, .. }) = futures.modifying.get(&open.id) {
+                    assert!(!self.is_alone(), "markets answer at once where they are here");
+                    reserved = reserved.with(terms, open.side(), *reserve, reserve.left_lots);
+                    modifying = modifying.saturating_add(1);
+                }
                 assert!(open.held.left_lots > QtyLots::ZERO, "something is left of an open order");
                 if self.is_alone() {
                     let slot = self.markets.orders.find(open.id).expect("every open order rests on a book");
@@ -70,9 +77,13 @@ impl Partition {
                 }
             }
             assert_eq!(seat.open_orders, at_seat, "open orders are counted");
-            assert_eq!(stake.reserved, reserved, "what is reserved is the sum of what each order reserves");
+            assert_eq!(
+                stake.reserved, reserved,
+                "what is reserved is the sum of what each order reserves, as it is and as it will be"
+            );
             open_orders = open_orders.saturating_add(usize::try_from(at_seat).expect("fits"));
         }
+        assert_eq!(futures.modifying.len(), modifying, "only orders that are open are modified");
         for (asset, _) in self.catalog.assets() {
             let totals = self.accounts.ledger.totals(asset);
             let cost = costs.get(&asset).copied().unwrap_or_default();
@@ -87,6 +98,7 @@ impl Partition {
             assert_eq!(totals.settling, settling, "what settlements have collected is the sum of it");
         }
         self.assert_wallets();
+        self.assert_algos();
         open_orders
     }
 

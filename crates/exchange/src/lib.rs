@@ -9,7 +9,7 @@
 //! | know | balances, holds, who owns which order | books, trades, reference prices |
 //! | decide | whether an order can be paid for | an order's life |
 //! | tell | what happened to orders and money | trades and levels |
-//! | of contracts | wallets, what positions have cost, margin, liquidation (`futures`, `isolated`, `hedge`, `place_contract`, `settle_contract`, `liquidation`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
+//! | of contracts | wallets, what positions have cost, margin, liquidation, what waits (`futures`, `isolated`, `hedge`, `place_contract`, `modify_contract`, `settle_contract`, `liquidation`, `algo_orders`, `good_till_date`, `countdown`) | who has how much, mark price, funding, who takes what nobody buys (`holders`, `mark_price`, `funding`) |
 #![deny(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -19,24 +19,30 @@
 
 mod accounts;
 mod ahead;
+mod algo_book;
+mod algo_orders;
 mod amend;
 mod cancel;
 mod catalog;
 mod client_ids;
+mod countdown;
 mod directory;
 mod fees;
 mod funding;
 mod funds;
 mod futures;
+mod good_till_date;
 mod hedge;
 mod holders;
 mod invariants;
+mod invariants_algos;
 mod invariants_futures;
 mod isolated;
 mod liquidation;
 mod mark_price;
 mod market;
 mod messages;
+mod modify_contract;
 mod open_orders;
 mod partition;
 mod place;
@@ -46,6 +52,7 @@ mod settle;
 mod settle_contract;
 mod slot_table;
 mod snapshot;
+mod snapshot_algos;
 mod snapshot_futures;
 mod sources;
 mod together;

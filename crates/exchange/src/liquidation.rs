@@ -11,9 +11,9 @@ use margin::{
     maintenance_margin, part_to_close,
 };
 use model::{
-    AccountId, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId, OrderCause, OrderId,
-    OrderKind, PartitionId, PositionMode, PositionSide, PriceTicks, QtyLots, ReplacementId,
-    SelfTradePrevention, Side, TimeInForce, ToMarket, TradeGroup,
+    AccountId, AlgoEndReason, Amount, CancelRestriction, ClientOrderId, ContractOrder, Event, MarketId,
+    OrderCause, OrderId, OrderKind, PartitionId, PositionMode, PositionSide, PriceTicks, QtyLots,
+    ReplacementId, SelfTradePrevention, Side, TimeInForce, ToMarket, TradeGroup,
 };
 
 use crate::accounts::Accounts;
@@ -110,6 +110,13 @@ impl Accounts {
                     }
                 });
                 let cancels = self.cancel_all_at(wallet, None, mail);
+                let seats = self.futures.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
+                let backed =
+                    seats.map(|(market, seat)| (*market, self.futures.open.seat(*seat).stake.position_side));
+                for (market, position_side) in backed.collect::<Vec<_>>() {
+                    let whose = (account, market, position_side);
+                    self.end_algos_of_position(whose, AlgoEndReason::Liquidated, events);
+                }
                 self.liquidation(wallet).stage = Stage::Cancels;
                 if !cancels {
                     self.futures.resume(wallet);

@@ -234,6 +234,10 @@ impl Markets {
             }
             ToMarket::Held { order, held } => desk.held(order, held),
             ToMarket::PlaceContract(ref place) => desk.place_contract(place),
+            ToMarket::Expire { order, account } => desk.expire(order, account),
+            ToMarket::Modify { order, account, kind, self_trade_prevention, most_lots } => {
+                desk.modify((order, account), kind, self_trade_prevention, most_lots);
+            }
             ToMarket::TakeOver { .. }
             | ToMarket::TakeOverLeg { .. }
             | ToMarket::PayFund { .. }
@@ -319,14 +323,23 @@ impl Desk<'_> {
         self.holders().arrives(account, position_side);
         self.tell(account, order.order, FromMarket::Accepted { kind, side, self_trade_prevention });
 
-        let mut incoming = self.incoming(&place);
+        if self.work_contract(&place, order.worst_ticks) && reduce_only {
+            self.rests_to_reduce(account, order.order);
+        }
+    }
+
+    /// An order enters the book of a contract: it trades, no further than to `worst_ticks`, and rests or ends. True where it rests.
+    pub fn work_contract(&mut self, place: &PlaceMessage, worst_ticks: PriceTicks) -> bool {
+        let PlaceMessage { order, account, side, .. } = *place;
+        let mut incoming = self.incoming(place);
         incoming.worst_ticks = match side {
-            Side::Buy => incoming.worst_ticks.min(order.worst_ticks),
-            Side::Sell => incoming.worst_ticks.max(order.worst_ticks),
+            Side::Buy => incoming.worst_ticks.min(worst_ticks),
+            Side::Sell => incoming.worst_ticks.max(worst_ticks),
         };
         if incoming.remainder == Remainder::NoneAllowed && !self.fills_without_reducing(&incoming) {
             let reason = EndReason::Expired(ExpiryReason::UnfilledFok);
-            return self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });
+            self.tell(account, order, FromMarket::Ended { reason, replacement: None });
+            return false;
         }
         let outcome = loop {
             let outcome = self.listed.book.place(self.orders, &incoming, self.reports);
@@ -344,10 +357,9 @@ impl Desk<'_> {
         };
         if !outcome.rests {
             let reason = end_reason(&place.kind, &incoming, &outcome);
-            self.tell(account, order.order, FromMarket::Ended { reason, replacement: None });
-        } else if reduce_only {
-            self.rests_to_reduce(account, order.order);
+            self.tell(account, order, FromMarket::Ended { reason, replacement: None });
         }
+        outcome.rests
     }
 
     /// Whether the orders that do not only reduce fill an order: those that do may be smaller when their turn comes.
@@ -646,6 +658,7 @@ impl Desk<'_> {
     pub fn report(&mut self, taker: Option<&Incoming>) {
         let mut reports = std::mem::take(self.reports);
         let reference_before = self.listed.reference_ticks;
+        let first_traded = self.contract.and_then(|_| first_traded(&reports));
         for report in reports.drain(..) {
             match report {
                 Report::Traded { maker, maker_account, price_ticks, qty_lots, maker_done } => {
@@ -688,8 +701,16 @@ impl Desk<'_> {
         if self.contract.is_some() {
             self.keep_all_reducing();
         }
-        if self.listed.reference_ticks != reference_before {
-            self.mail.send_reference_price(self.market, self.listed.reference_ticks);
+        // The prices of a sweep go one way, so with the first one, where that lies the other way, everybody has heard of both ends:
+        // algo orders miss no price.
+        let last = self.listed.reference_ticks;
+        let turned = first_traded
+            .filter(|first| *first < reference_before.min(last) || reference_before.max(last) < *first);
+        if let Some(first) = turned {
+            self.mail.send_reference_price(self.market, first);
+        }
+        if last != reference_before || turned.is_some() {
+            self.mail.send_reference_price(self.market, last);
         }
     }
 
@@ -784,6 +805,14 @@ enum Standing {
     Rests(OrderSlot),
     Waits,
     Triggered,
+}
+
+/// The price of the first trade among these.
+fn first_traded(reports: &[Report]) -> Option<PriceTicks> {
+    reports.iter().find_map(|report| match *report {
+        Report::Traded { price_ticks, .. } => Some(price_ticks),
+        Report::Prevented { .. } | Report::LevelChanged { .. } => None,
+    })
 }
 
 /// What is held for `part` of an order that is worth the same, lot by lot.

@@ -73,6 +73,11 @@ impl<H> OpenOrder<H> {
         self.limit.side()
     }
 
+    /// Gives it another limit.
+    pub fn set_limit(&mut self, ticks: Option<PriceTicks>) {
+        self.limit = SidedLimit::new(self.side(), ticks);
+    }
+
     /// The limit, which says how much of the hold belongs to a lot; `None` for market orders.
     #[inline]
     pub fn limit_ticks(&self) -> Option<PriceTicks> {

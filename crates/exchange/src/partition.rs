@@ -6,9 +6,9 @@ use codec::StateHasher;
 use ledger::{AssetTotals, Balance};
 use margin::Position;
 use model::{
-    AccountId, Amount, ApiKeyId, AssetId, Command, Envelope, Event, Letter, MarketId, Message, OrderId,
-    Origin, PartitionId, Partitions, PlaceMessage, PositionMode, PositionSide, PriceTicks, QtyLots, Reject,
-    Seq, Sequenced, Side, TimeNs, ToHolder, ToMarket,
+    AccountId, AlgoOrder, Amount, ApiKeyId, AssetId, Command, Envelope, Event, Letter, MarketId, Message,
+    OrderId, Origin, PartitionId, Partitions, PlaceMessage, PositionMode, PositionSide, PriceTicks, QtyLots,
+    Reject, Seq, Sequenced, Side, TimeNs, ToHolder, ToMarket,
 };
 
 use crate::accounts::{Accounts, ApiKey};
@@ -61,10 +61,12 @@ impl Partition {
         }
     }
 
-    /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern, liquidations.
+    /// Does a bounded part of what nobody waits for: settlements of funding, margins that mark prices concern,
+    /// liquidations, algo orders whose price has come, orders
+    /// whose date has come, countdowns.
     #[inline]
     fn work(&mut self, events: &mut Vec<Event>) {
-        if self.accounts.futures.has_work() || self.settles {
+        if self.has_work() {
             self.work_on(events);
         }
     }
@@ -85,6 +87,16 @@ impl Partition {
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.go_on_liquidating(catalog, mail, events, steps);
             budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.expire_orders(self.time_ns, mail, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.fire_countdowns(catalog, self.time_ns, mail, events, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            // Behind that, so that whoever is liquidated at this price is not triggered by it as well.
+            let steps = budget / Self::LOOKS_A_STEP;
+            let left = accounts.go_on_triggering(catalog, mail, events, steps);
+            budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
             if self.mail.is_empty() && self.accounts.futures.touched.is_empty() {
                 break;
             }
@@ -98,13 +110,17 @@ impl Partition {
 
     /// How many positions a command looks at beside what it is asked for.
     const WORK: u32 = 1_024;
-    /// How many looks a step of a liquidation is worth.
+    /// How many looks a step of a liquidation is worth, or an algo order that is triggered.
     const LOOKS_A_STEP: u32 = 16;
 
     /// Whether bounded work is left over: then a [`Command::Continue`] should come when nothing else does.
     #[inline]
     pub fn has_work(&self) -> bool {
-        self.settles || self.accounts.futures.has_work()
+        let futures = &self.accounts.futures;
+        self.settles
+            || futures.has_work()
+            || futures.countdowns.are_due(self.time_ns)
+            || futures.good_till.are_due(self.time_ns)
     }
 
     /// Takes a command up to the point where messages leave.
@@ -182,6 +198,14 @@ impl Partition {
             Command::MovePositionMargin(moves) => accounts.move_position_margin(catalog, moves, events),
             Command::ChangePositionMode(change) => accounts.change_position_mode(catalog, change, events),
             Command::SetIndexPrice(set) => self.set_index_price(set, events),
+            Command::PlaceAlgoOrder(place) => accounts.place_algo(catalog, place, events),
+            Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
+            Command::CancelAllAlgoOrders(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
+            Command::ModifyContractOrder(modify) => accounts.modify_contract(catalog, modify, mail),
+            Command::PlaceGoodTillDate(place) => {
+                accounts.place_good_till_date(catalog, place, self.time_ns, mail)
+            }
+            Command::SetCountdown(set) => accounts.set_countdown(catalog, set, self.time_ns, events),
             Command::Continue => Ok(()),
             Command::Tick => {
                 self.take_prices(events);
@@ -281,10 +305,11 @@ impl Partition {
                 self.clear(letter, Heard::FromHere);
                 self.post.say(to, Message::Letter(*letter));
             }
-            // Nobody waits for what becomes of an order that somebody else has triggered, or of a liquidation.
+            // Nobody waits for what becomes of an order that somebody else has triggered, or that expires, or of a liquidation.
             Letter::ToMarket {
                 body:
                     ToMarket::Held { .. }
+                    | ToMarket::Expire { .. }
                     | ToMarket::TakeOver { .. }
                     | ToMarket::TakeOverLeg { .. }
                     | ToMarket::PayFund { .. }
@@ -355,6 +380,7 @@ impl Partition {
             }
             Letter::MarkPrice { market, mark_ticks } => {
                 self.accounts.futures.hear_mark(*market, *mark_ticks);
+                self.accounts.algos_hear(*market);
             }
             Letter::WinnerAsked { market, side } => {
                 let own = self.post.own;
@@ -363,6 +389,7 @@ impl Partition {
             Letter::ReferencePrice { market, price_ticks } => {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =
                     *price_ticks;
+                self.accounts.algos_hear(*market);
             }
         }
     }
@@ -531,6 +558,11 @@ impl Partition {
         Ok(self.markets.market(market).triggers.iter())
     }
 
+    /// The algo orders of accounts that live here, by their numbers.
+    pub fn algo_orders(&self) -> impl Iterator<Item = &AlgoOrder> {
+        self.accounts.futures.algos.waiting.values()
+    }
+
     /// A hash over the whole state: equal on every machine that has applied the same journal.
     pub fn state_hash(&self) -> [u8; 32] {
         let mut hasher = StateHasher::default();
@@ -564,6 +596,12 @@ fn owner(command: &Command) -> AccountId {
         Command::ChangeMarginType(change) => change.account,
         Command::MovePositionMargin(moves) => moves.account,
         Command::ChangePositionMode(change) => change.account,
+        Command::PlaceAlgoOrder(place) => place.account,
+        Command::CancelAlgoOrder(cancel) => cancel.account,
+        Command::CancelAllAlgoOrders(cancel) => cancel.account,
+        Command::SetCountdown(set) => set.account,
+        Command::ModifyContractOrder(modify) => modify.account,
+        Command::PlaceGoodTillDate(place) => place.account,
         Command::FromSource(from) => from.order.account(),
         Command::AddContract(_)
         | Command::ChangeContract(_)

@@ -4,7 +4,7 @@
 use ledger::WalletSlot;
 use margin::{open_loss, order_price};
 use model::{
-    Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause,
+    Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause, OrderId,
     OrderKind, PlaceContractOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reject,
     SelfTradePrevention, Side, ToMarket,
 };
@@ -16,14 +16,42 @@ use crate::messages::Mail;
 use crate::open_orders::{Named, SeatSlot};
 use crate::place::check_filters;
 
+/// Whether `LOT_SIZE` and `NOTIONAL` bind an order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Filters {
+    Apply,
+    /// It closes what there is, however little or much.
+    Waived,
+}
+
+/// An order, as far as margin depends on it.
+#[derive(Clone, Copy)]
+pub struct Weighed {
+    pub side: Side,
+    pub limit: Option<PriceTicks>,
+    pub qty: QtyLots,
+    pub reduce_only: bool,
+}
+
 impl Accounts {
-    #[inline(never)]
     pub fn place_contract(
         &mut self,
         catalog: &Catalog,
         place: &PlaceContractOrder,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
+        self.place_at_contract(catalog, place, Filters::Apply, mail).map(|_| ())
+    }
+
+    /// Returns the order's number.
+    #[inline(never)]
+    pub fn place_at_contract(
+        &mut self,
+        catalog: &Catalog,
+        place: &PlaceContractOrder,
+        filters: Filters,
+        mail: &mut Mail,
+    ) -> Result<OrderId, Reject> {
         let PlaceContractOrder { account, market, side, position_side, kind, .. } = *place;
         let terms = catalog.open_market(market)?;
         let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
@@ -31,7 +59,9 @@ impl Accounts {
         check_kind(&kind, place.self_trade_prevention)?;
         let last = self.reference_prices[usize::try_from(market.0).expect("markets fit into memory")];
         let reference = terms.reference(last);
-        check_filters(terms, &kind, reference)?;
+        if filters == Filters::Apply {
+            check_filters(terms, &kind, reference)?;
+        }
         let reduce_only = self.check_position_side(place)?;
         let open_orders: u32 = self
             .futures
@@ -52,39 +82,10 @@ impl Accounts {
             return Err(Reject::InLiquidation);
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
-        let mark = self.futures.mark(market);
-        let value_ticks = order_price(side, kind.price_ticks(), reference, mark);
-        let price = kind.price_ticks().unwrap_or(if reduce_only { mark } else { value_ticks });
-        let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
-        let reserve = Reserve {
-            value_ticks: if reduce_only { PriceTicks::ZERO } else { value_ticks },
-            loss_ticks: if is_worse {
-                PriceTicks((price - mark).0.saturating_abs())
-            } else {
-                PriceTicks::ZERO
-            },
-            left_lots: qty,
-        };
-        // What it may lose at once beside what it takes.
-        let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
-        let reserved = stake.reserved.with(terms, side, without_loss, qty);
-        let mut may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
-        if let Some(margin) = stake.margin {
-            may_lose = self.isolated_may_lose(catalog, stake, margin, (side, reserve), may_lose);
-        }
-        let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
-        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
-        let worst_ticks = match side {
-            Side::Buy => mark + ticks,
-            Side::Sell => (mark - ticks).max(PriceTicks(1)),
-        };
-        let is_beyond = |price: PriceTicks| match side {
-            Side::Buy => worst_ticks < price,
-            Side::Sell => price < worst_ticks,
-        };
-        if kind.price_ticks().is_some_and(is_beyond) {
-            return Err(Reject::LosesTooMuch { worst_ticks });
-        }
+        let stake = &self.futures.open.seat(seat).stake;
+        let weighed = Weighed { side, limit: kind.price_ticks(), qty, reduce_only };
+        let (reserve, worst_ticks) =
+            self.weigh(catalog, (market, terms, contract), stake, stake.reserved, weighed)?;
 
         let order = self.next_order;
         self.next_order = order.next();
@@ -106,11 +107,59 @@ impl Accounts {
                 cause: OrderCause::Owner,
             }),
         );
-        Ok(())
+        Ok(order)
+    }
+
+    /// What an order reserves beside what others do at its contract, and beyond which price it would lose more at once than its
+    /// account can bear. Refused where there is too little for it.
+    pub fn weigh(
+        &self,
+        catalog: &Catalog,
+        (market, terms, contract): (MarketId, &MarketTerms, &ContractTerms),
+        stake: &Stake,
+        others: Reserved,
+        order: Weighed,
+    ) -> Result<(Reserve, PriceTicks), Reject> {
+        let Weighed { side, limit, qty, reduce_only } = order;
+        let last = self.reference_prices[usize::try_from(market.0).expect("markets fit into memory")];
+        let mark = self.futures.mark(market);
+        let value_ticks = order_price(side, limit, terms.reference(last), mark);
+        let price = limit.unwrap_or(if reduce_only { mark } else { value_ticks });
+        let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
+        let reserve = Reserve {
+            value_ticks: if reduce_only { PriceTicks::ZERO } else { value_ticks },
+            loss_ticks: if is_worse {
+                PriceTicks((price - mark).0.saturating_abs())
+            } else {
+                PriceTicks::ZERO
+            },
+            left_lots: qty,
+        };
+        // What it may lose at once beside what it takes.
+        let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
+        let reserved = others.with(terms, side, without_loss, qty);
+        let mut may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        if let Some(margin) = stake.margin {
+            may_lose = self.isolated_may_lose(catalog, stake, margin, (side, reserve), may_lose);
+        }
+        let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
+        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
+        let worst_ticks = match side {
+            Side::Buy => mark + ticks,
+            Side::Sell => (mark - ticks).max(PriceTicks(1)),
+        };
+        let is_beyond = |price: PriceTicks| match side {
+            Side::Buy => worst_ticks < price,
+            Side::Sell => price < worst_ticks,
+        };
+        if limit.is_some_and(is_beyond) {
+            return Err(Reject::LosesTooMuch { worst_ticks });
+        }
+        Ok((reserve, worst_ticks))
     }
 
     /// Whether an order only reduces its position: in one-way mode where its owner says so, in hedge mode where it goes against it.
-    fn check_position_side(&self, place: &PlaceContractOrder) -> Result<bool, Reject> {
+    pub fn check_position_side(&self, place: &PlaceContractOrder) -> Result<bool, Reject> {
         let mode = self.futures.position_mode(place.account);
         match (mode, place.position_side) {
             (PositionMode::OneWay, PositionSide::Both) => Ok(place.reduce_only),
@@ -244,7 +293,7 @@ impl Accounts {
     }
 }
 
-fn check_kind(kind: &OrderKind, prevention: SelfTradePrevention) -> Result<(), Reject> {
+pub fn check_kind(kind: &OrderKind, prevention: SelfTradePrevention) -> Result<(), Reject> {
     let is_kind = match kind {
         OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => true,
         OrderKind::MarketQuote { .. } | OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => false,

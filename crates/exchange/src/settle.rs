@@ -122,6 +122,9 @@ impl Accounts {
                 events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
                 self.replace_after_cancel(catalog, replacement, mail, events);
             }
+            FromMarket::Modified { .. } | FromMarket::ModifyRefused { .. } => {
+                unreachable!("only orders at contracts are modified")
+            }
             FromMarket::Tracks { price_ticks } => {
                 events.push(Event::OrderTracks(OrderTracks { order, account, market, price_ticks }));
             }

@@ -3,9 +3,10 @@
 
 use ledger::WalletSlot;
 use model::{
-    AccountId, Amount, ContractFilled, ContractOrderAccepted, Event, Forced, FromMarket, FundingPaid,
-    Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId, OrderPrevented,
-    PositionForced, PositionNow, PositionSide, PriceTicks, QtyLots, ReplacementId, Side, ToHolder, ToMarket,
+    AccountId, AlgoEndReason, AlgoOrderEnded, Amount, ContractFilled, ContractOrderAccepted, Event, Forced,
+    FromMarket, FundingPaid, Liquidity, MarketId, MarketTerms, OrderAmended, OrderCause, OrderEnded, OrderId,
+    OrderPrevented, PositionForced, PositionNow, PositionSide, PriceTicks, QtyLots, ReplacementId, Side,
+    ToHolder, ToMarket,
 };
 
 use crate::accounts::Accounts;
@@ -44,6 +45,7 @@ impl Accounts {
                 let qty_lots = kind.qty_lots().expect("an order at a contract has a quantity");
                 self.release(terms, slot, self.futures.open.order(slot).held.left_lots - qty_lots);
                 let reduce_only = self.futures.open.order(slot).held.only_reduces();
+                self.algo_answered(order);
                 let position_side = self.position_side_of(slot);
                 let cause = self.cause_of(slot);
                 let client_order_id = self.futures.open.order(slot).client_order_id;
@@ -59,11 +61,16 @@ impl Accounts {
                     cause,
                     client_order_id,
                 }));
+                self.tell_good_till(order, account, events);
             }
             FromMarket::Refused { reject } => {
                 let cause = self.cause_of(open());
                 self.close_contract_order(terms, open());
-                if cause == OrderCause::Owner {
+                if let Some(algo) = self.algo_answered(order) {
+                    let reason = AlgoEndReason::Refused { reject };
+                    let ended = AlgoOrderEnded { algo, account, market, reason };
+                    events.push(Event::AlgoOrderEnded(Box::new(ended)));
+                } else if cause == OrderCause::Owner {
                     events.push(Event::Rejected { account, reject });
                 }
             }
@@ -76,6 +83,7 @@ impl Accounts {
                     Liquidity::Taker => terms.taker_fee_ppm,
                 };
                 let notional = terms.notional(price_ticks, qty_lots);
+                let closed_by = self.futures.open.seat(seat).stake.position.closed_by();
                 let fee = fee_rounded(notional, fee_ppm, terms.fee_rounding);
                 let cause = self.cause_of(slot);
                 let position_side = self.position_side_of(slot);
@@ -109,6 +117,7 @@ impl Accounts {
                     }
                     OrderCause::Liquidation => self.move_margin(seat, Amount::ZERO, events),
                 }
+                self.end_closing_algos((account, market), seat, closed_by, events);
             }
             FromMarket::Prevented {
                 prevented_match,
@@ -154,6 +163,14 @@ impl Accounts {
                     released: Amount::ZERO,
                 }));
             }
+            FromMarket::Modified { kind, self_trade_prevention, left_lots } => {
+                let slot = open();
+                let now = (kind, self_trade_prevention, left_lots);
+                self.modified(terms, (account, market, slot), now, events);
+            }
+            FromMarket::ModifyRefused { reject } => {
+                self.modification_refused(terms, account, found, reject, events);
+            }
             FromMarket::Transferred { .. } | FromMarket::Tracks { .. } | FromMarket::Triggered { .. } => {
                 unreachable!("contracts have no such orders")
             }
@@ -189,6 +206,7 @@ impl Accounts {
                 let seat = self.take_seat_of(account, market, terms.quote, position_side);
                 let stake = &self.futures.open.seat(seat).stake;
                 let (wallet, backing) = (stake.wallet, stake.backing());
+                let closed_by = self.futures.open.seat(seat).stake.position.closed_by();
                 if !qty_lots.is_zero() {
                     let change = (side, price_ticks, qty_lots);
                     let (realized, now, before) = self.change_position(terms, seat, change, Amount::ZERO);
@@ -210,12 +228,14 @@ impl Accounts {
                             self.margin_after_fill(catalog, seat, &before, change, None, events);
                         }
                     }
+                    self.end_closing_algos((account, market), seat, closed_by, events);
                 }
                 match forced {
                     Forced::TakenOver | Forced::Bankrupt if is_last => self.is_taken_over(backing),
                     // His orders were placed beside a position that is gone.
                     Forced::Deleveraged => {
                         self.cancel_all_at(wallet, Some(market), mail);
+                        self.end_algos(account, market, AlgoEndReason::Deleveraged, events);
                     }
                     Forced::TakenOver | Forced::Bankrupt | Forced::Carried => {}
                 }
@@ -310,6 +330,8 @@ impl Accounts {
     /// Ends an order: what is reserved for the rest of it comes free.
     fn close_contract_order(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) {
         let (wallet, backing) = self.wallets_of(slot);
+        self.end_modification(terms, slot);
+        self.futures.good_till.forget(self.futures.open.order(slot).id);
         self.release(terms, slot, self.futures.open.order(slot).held.left_lots);
         self.futures.open.remove(slot);
         self.futures.resume(wallet);

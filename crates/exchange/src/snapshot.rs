@@ -20,10 +20,13 @@ use crate::accounts::{ApiKey, Replacement, Withdrawal};
 use crate::market::Triggered;
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
+use crate::snapshot_algos::AlgosRecord;
 use crate::snapshot_futures::{FuturesRecord, PositionsRecord};
 use crate::sources::Source;
 
-/// The newest version, for isolated positions and hedge mode: what is theirs, behind its length in bytes, and then the rest as one of the others.
+/// The newest version, for algo orders and what else waits at contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
+const ALGOS_VERSION: u8 = 8;
+/// The version for isolated positions and hedge mode: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const POSITIONS_VERSION: u8 = 7;
 /// The version for contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const CONTRACTS_VERSION: u8 = 6;
@@ -225,7 +228,7 @@ impl fmt::Display for SnapshotError {
             Self::Version { found } => {
                 write!(
                     out,
-                    "the snapshot has version {found} and this program reads up to {POSITIONS_VERSION}: use a newer program"
+                    "the snapshot has version {found} and this program reads up to {ALGOS_VERSION}: use a newer program"
                 )
             }
             Self::Decode(error) => write!(out, "the snapshot cannot be read: {error}"),
@@ -254,6 +257,13 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         assert!(self.mail.is_empty(), "a snapshot is taken between commands");
         let mut out = Vec::new();
+        let algos = self.algos_record();
+        if algos != AlgosRecord::default() {
+            let mut bytes = Vec::new();
+            algos.encode(&mut bytes);
+            ALGOS_VERSION.encode(&mut out);
+            bytes.encode(&mut out);
+        }
         let positions = self.positions_record();
         if positions != PositionsRecord::default() {
             let mut bytes = Vec::new();
@@ -509,6 +519,11 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let mut found = u8::decode(&mut input)?;
+        let mut algos = AlgosRecord::default();
+        if found == ALGOS_VERSION {
+            algos = behind_its_length(&mut input)?;
+            found = u8::decode(&mut input)?;
+        }
         let mut positions = PositionsRecord::default();
         if found == POSITIONS_VERSION {
             positions = behind_its_length(&mut input)?;
@@ -609,6 +624,7 @@ impl Partition {
             partition.restore_rare(rare)?;
         }
         partition.restore_futures(futures, positions)?;
+        partition.restore_algos(algos)?;
         input.finish()?;
         Ok(partition)
     }

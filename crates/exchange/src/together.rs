@@ -221,6 +221,8 @@ impl<'a> Together<'a> {
                         body:
                             ToMarket::Cancel { order, .. }
                             | ToMarket::Amend { order, .. }
+                            | ToMarket::Modify { order, .. }
+                            | ToMarket::Expire { order, .. }
                             | ToMarket::Held { order, .. },
                         ..
                     }

@@ -207,6 +207,8 @@ impl From<Reject> for AdminError {
             | Reject::WalletShort { .. }
             | Reject::ContractStays
             | Reject::LivesElsewhere { .. }
+            | Reject::ClosesAlready { .. }
+            | Reject::BeingModified
             | Reject::LosesTooMuch { .. }
             | Reject::MarginTypeUnchanged
             | Reject::MarginTypeHasOrders
@@ -221,6 +223,8 @@ impl From<Reject> for AdminError {
             | Reject::PositionSideMismatch { .. }
             | Reject::ReduceOnlyInHedge => StatusCode::CONFLICT,
             Reject::NameMissing
+            | Reject::AlgoCombination
+            | Reject::DatePassed { .. }
             | Reject::ScaleTooLarge { .. }
             | Reject::BadTerms { .. }
             | Reject::BadSealedSecret { .. }

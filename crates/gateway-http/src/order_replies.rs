@@ -771,6 +771,8 @@ pub(crate) const fn expiry_name(reason: ExpiryReason) -> &'static str {
         ExpiryReason::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
         ExpiryReason::PriceRangeExceeded => "EXECUTION_RULE_PRICE_RANGE_EXCEEDED",
         ExpiryReason::ExchangeCanceled => "EXCHANGE_CANCELED",
+        // Only orders at contracts have a date.
+        ExpiryReason::GoodTillDate => "GOOD_TILL_DATE",
     }
 }
 

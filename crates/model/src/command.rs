@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, Envelope,
-    FromSource, IpRange, KeyLabel, MarketId, MarketTerms, OrderId, OrderKind, PartitionId, PriceTicks,
-    QtyLots, Reference, RegisterSource, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
+    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders,
+    ClientOrderId, ContractTerms, Envelope, FromSource, IpRange, KeyLabel, MarketId, MarketTerms, OrderId,
+    OrderKind, PartitionId, PlaceAlgoOrder, PriceTicks, QtyLots, Reference, RegisterSource,
+    SelfTradePrevention, Seq, Side, TimeNs, TradeGroup, WithdrawalId,
 };
 
 /// A command with its place and its time, as the journal has it.
@@ -90,7 +91,7 @@ pub enum Command {
     ChangeLeverage(ChangeLeverage),
     /// What a feed says a contract's index price is.
     SetIndexPrice(SetIndexPrice),
-    /// Nothing new has come, and bounded work is left over: settlements, liquidations.
+    /// Nothing new has come, and bounded work is left over: settlements, liquidations, algo orders whose price has come.
     Continue,
     /// Sets what backs an account's positions at a contract: its wallet, or margin of their own.
     ChangeMarginType(ChangeMarginType),
@@ -98,6 +99,18 @@ pub enum Command {
     MovePositionMargin(Box<MovePositionMargin>),
     /// Sets whether an account has one position at each contract, or a long and a short one.
     ChangePositionMode(ChangePositionMode),
+    /// Places an order that waits for a price of a contract.
+    PlaceAlgoOrder(Box<PlaceAlgoOrder>),
+    /// Cancels one that waits.
+    CancelAlgoOrder(CancelAlgoOrder),
+    /// Cancels all of an account that wait at one contract.
+    CancelAllAlgoOrders(CancelAllAlgoOrders),
+    /// Has an account's orders at a contract cancelled after a while, or not any more.
+    SetCountdown(SetCountdown),
+    /// Gives an order at a contract another price or another quantity.
+    ModifyContractOrder(ModifyContractOrder),
+    /// Places an order at a contract that is good till a date.
+    PlaceGoodTillDate(Box<PlaceGoodTillDate>),
 }
 
 /// Lists a perpetual contract under the next [`MarketId`], or changes the one of that name.
@@ -281,6 +294,70 @@ pub struct MovePositionMargin {
     pub amount: Amount,
     /// Which way.
     pub way: MarginMove,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Has all orders of an account at a contract cancelled when so much time has passed without another such command. Its algo orders
+/// stay: they protect positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetCountdown {
+    /// Whose orders.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// From now on, in nanoseconds; 0 stops the one that runs.
+    pub countdown_ns: u64,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Places an order at a contract whose rest expires at a date (GTD): a limit order that otherwise is good till cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceGoodTillDate {
+    /// Whose order.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which way.
+    pub side: Side,
+    /// For which position.
+    pub position_side: PositionSide,
+    /// The worst price it accepts.
+    pub price_ticks: PriceTicks,
+    /// Total quantity.
+    pub qty_lots: QtyLots,
+    /// What happens when it meets its owner's own: one of the two expires, or both, or neither.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// It only makes the position smaller: see [`PlaceContractOrder::reduce_only`].
+    pub reduce_only: bool,
+    /// The owner's name for it; unique among the owner's open orders at contracts.
+    pub client_order_id: ClientOrderId,
+    /// It expires with the first command at or behind this time; to come when it is sequenced.
+    pub good_till_ns: TimeNs,
+    /// Refused when it is sequenced later than this.
+    pub valid_until_ns: TimeNs,
+}
+
+/// Gives an order that rests at a contract another price or another quantity. It keeps its number, and its place only where
+/// nothing but its quantity changes, and that to less; otherwise it trades as one that has just come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModifyContractOrder {
+    /// Whose order.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which one.
+    pub order: OrderRef,
+    /// Its new price; the old one where that stays.
+    pub price_ticks: PriceTicks,
+    /// Its new total quantity, what has traded included; the old one where that stays. With no more than has traded it ends.
+    pub qty_lots: QtyLots,
+    /// It only ever rests (GTX): refused when it would trade at once. What it was placed with is not remembered.
+    pub maker_only: bool,
+    /// What happens when it meets its owner's own: one of the two expires, or both, or neither. What it was placed with is not
+    /// remembered.
+    pub self_trade_prevention: SelfTradePrevention,
     /// Refused when it is sequenced later than this.
     pub valid_until_ns: TimeNs,
 }
@@ -641,6 +718,12 @@ impl Command {
             Self::ChangeMarginType(_) => "change_margin_type",
             Self::MovePositionMargin(_) => "move_position_margin",
             Self::ChangePositionMode(_) => "change_position_mode",
+            Self::PlaceAlgoOrder(_) => "place_algo_order",
+            Self::CancelAlgoOrder(_) => "cancel_algo_order",
+            Self::CancelAllAlgoOrders(_) => "cancel_all_algo_orders",
+            Self::SetCountdown(_) => "set_countdown",
+            Self::ModifyContractOrder(_) => "modify_contract_order",
+            Self::PlaceGoodTillDate(_) => "place_good_till_date",
         }
     }
 
@@ -658,6 +741,12 @@ impl Command {
             Self::ChangeMarginType(change) => change.valid_until_ns,
             Self::MovePositionMargin(moves) => moves.valid_until_ns,
             Self::ChangePositionMode(change) => change.valid_until_ns,
+            Self::PlaceAlgoOrder(place) => place.valid_until_ns,
+            Self::CancelAlgoOrder(cancel) => cancel.valid_until_ns,
+            Self::CancelAllAlgoOrders(cancel) => cancel.valid_until_ns,
+            Self::SetCountdown(set) => set.valid_until_ns,
+            Self::ModifyContractOrder(modify) => modify.valid_until_ns,
+            Self::PlaceGoodTillDate(place) => place.valid_until_ns,
             Self::AddContract(_)
             | Self::ChangeContract(_)
             | Self::SetIndexPrice(_)

@@ -174,6 +174,11 @@ impl ContractTerms {
     pub const MAX_BRACKETS: usize = 32;
     /// Most sources of an index price.
     pub const MAX_SOURCES: usize = 16;
+    /// Most algo orders of an account that wait at one contract. Source: Binance USD-M `MAX_NUM_ALGO_ORDERS`, 200 today.
+    pub const MAX_ALGO_ORDERS_PER_ACCOUNT: u32 = 200;
+    /// How far mark price and last price may be apart, in millionths of the mark price, for algo orders that ask for price
+    /// protection to see them (`triggerProtect`).
+    pub const TRIGGER_PROTECT_PPM: u32 = 50_000;
     /// Highest leverage of any bracket.
     pub const MAX_LEVERAGE: u16 = 1_000;
     /// Largest value of a position at any price, in atoms: 10^24, so that with a hundred of them in an account the sums times

@@ -7,11 +7,11 @@
 //! Amounts of money that follow from price, quantity and terms are not repeated; whatever would need a decision is.
 
 use crate::{
-    AccountId, AccountName, Amount, ApiKeyId, AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId,
-    FundingRate, IpRange, KeyKind, KeyLabel, MarginType, MarketId, MarketTerms, OrderAction, OrderCause,
-    OrderId, OrderKind, Origin, PartitionId, PositionMode, PositionSide, PriceTicks, QtyLots, Reference,
-    Reject, SelfTradePrevention, Side, SourceId, SourceTerms, Spread, TimeNs, TradeGroup, TradeId,
-    WithdrawalId,
+    AccountId, AccountName, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, Amount, ApiKeyId,
+    AssetId, AssetTerms, ClientOrderId, ContractTerms, EntryId, FundingRate, IpRange, KeyKind, KeyLabel,
+    MarginType, MarketId, MarketTerms, OrderAction, OrderCause, OrderId, OrderKind, Origin, PartitionId,
+    PositionMode, PositionSide, PriceTicks, QtyLots, Reference, Reject, SelfTradePrevention, Side, SourceId,
+    SourceTerms, Spread, TimeNs, TradeGroup, TradeId, WithdrawalId,
 };
 
 /// What happened.
@@ -322,6 +322,43 @@ pub enum Event {
         /// From now on.
         mode: PositionMode,
     },
+    /// An algo order is accepted, and waits for its price.
+    AlgoOrderAccepted(Box<AlgoOrder>),
+    /// An algo order that trails follows the price from now on.
+    AlgoOrderTracks(AlgoOrderTracks),
+    /// An algo order's price has come, and an order is placed for it.
+    AlgoOrderTriggered(AlgoOrderTriggered),
+    /// An algo order has come to nothing.
+    AlgoOrderEnded(Box<AlgoOrderEnded>),
+    /// An account has said when its orders at a contract are cancelled.
+    CountdownSet {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// With the first command at or behind this time; `None` when they are not.
+        fires_ns: Option<TimeNs>,
+    },
+    /// That time has come: the orders are cancelled, which is told of each.
+    CountdownFired {
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+    },
+    /// An order at a contract has another price or another quantity: execution type AMENDMENT. What it trades by that is told behind.
+    ContractOrderModified(ContractOrderModified),
+    /// The order at a contract that was accepted just now is good till a date.
+    GoodTillDate {
+        /// Its number.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// At which contract.
+        market: MarketId,
+        /// It expires with the first command at or behind this time.
+        good_till_ns: TimeNs,
+    },
 }
 
 impl Event {
@@ -339,6 +376,8 @@ impl Event {
             Self::LevelChanged(changed) => Some(changed.market),
             Self::ContractOrderAccepted(accepted) => Some(accepted.market),
             Self::ContractFilled(filled) => Some(filled.market),
+            Self::ContractOrderModified(modified) => Some(modified.market),
+            Self::GoodTillDate { market, .. } => Some(*market),
             _ => None,
         }
     }
@@ -398,6 +437,21 @@ pub struct ContractOrderAccepted {
     pub cause: OrderCause,
     /// The owner's name for it.
     pub client_order_id: ClientOrderId,
+}
+
+/// An order at a contract has another price or another quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractOrderModified {
+    /// Its number.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// What it is now, with its total quantity, what has traded included.
+    pub kind: OrderKind,
+    /// What happens when it meets its owner's own.
+    pub self_trade_prevention: SelfTradePrevention,
 }
 
 /// A position and its wallet, as something has left them.
@@ -758,6 +812,8 @@ pub enum ExpiryReason {
     PriceRangeExceeded = 3,
     /// The exchange ended it: amended to no more than had traded.
     ExchangeCanceled = 4,
+    /// It was good till a date, which has come.
+    GoodTillDate = 5,
 }
 
 /// An order has ended.

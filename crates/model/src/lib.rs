@@ -1,5 +1,6 @@
 //! Rialto's vocabulary. Every other crate speaks it; it knows none of them and decides nothing.
 
+mod algo;
 mod batch;
 mod command;
 mod contract;
@@ -14,22 +15,26 @@ mod terms;
 mod text;
 mod units;
 
+pub use algo::{
+    AlgoEndReason, AlgoOrder, AlgoOrderEnded, AlgoOrderTracks, AlgoOrderTriggered, AlgoPlaces, AlgoRef,
+    AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, PlaceAlgoOrder, WorkingPrice,
+};
 pub use batch::EventBatch;
 pub use command::{
     AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, CancelAllOrders, CancelOrder,
     CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType, ChangePositionMode, Command, Confirm,
-    CreateAccount, CreateApiKey, Deposit, JoinExchange, KeyKind, MarginMove, MarginType, MoveFunds,
-    MoveMarket, MovePositionMargin, OrderRef, PlaceContractOrder, PlaceOrder, PositionMode, PositionSide,
-    ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey, Sequenced, SetIndexPrice,
-    SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
+    CreateAccount, CreateApiKey, Deposit, JoinExchange, KeyKind, MarginMove, MarginType, ModifyContractOrder,
+    MoveFunds, MoveMarket, MovePositionMargin, OrderRef, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder,
+    PositionMode, PositionSide, ReplaceMode, ReplaceOrder, RequestWithdrawal, ResealApiKey, RevokeApiKey,
+    Sequenced, SetCountdown, SetIndexPrice, SettleWithdrawal, Skip, SkipEnvelope, SkipMark, Wallet,
 };
 pub use contract::{Bracket, ContractTerms, ContractTermsError, IndexSource};
 pub use event::{
-    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, Deposited, EndReason,
-    Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged, Liquidity,
-    MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented, OrderTracks,
-    OrderTriggered, PositionForced, PositionMarginChanged, PositionNow, Traded, WithdrawalRequested,
-    WithdrawalSettled,
+    ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ContractFilled, ContractOrderAccepted, ContractOrderModified,
+    Deposited, EndReason, Event, ExpiryReason, Forced, FundingPaid, FundingSettled, FundsMoved, LevelChanged,
+    Liquidity, MarkPriceChanged, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderPrevented,
+    OrderTracks, OrderTriggered, PositionForced, PositionMarginChanged, PositionNow, Traded,
+    WithdrawalRequested, WithdrawalSettled,
 };
 pub use ip_range::{IpRange, IpRangeError};
 pub use message::{
@@ -48,6 +53,6 @@ pub use text::{
     Text, TextError,
 };
 pub use units::{
-    AccountId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, OrderId, PriceTicks, QtyLots, Seq,
-    SourceId, TimeNs, TradeId, WithdrawalId,
+    AccountId, AlgoId, Amount, AssetId, EntryId, EventSeq, FundingRate, MarketId, OrderId, PriceTicks,
+    QtyLots, Seq, SourceId, TimeNs, TradeId, WithdrawalId,
 };

@@ -2,7 +2,7 @@
 //! values, and a handler returns nothing to its sender, so that nothing depends on their being delivered at once. Between two
 //! partitions they travel in [`Envelope`]s.
 //!
-//! Each cancel and each amendment is answered by exactly one message, and each accepted order ends by exactly one
+//! Each cancel, each amendment and each modification is answered by exactly one message, and each accepted order ends by exactly one
 //! [`FromMarket::Ended`]. Several cancels of one order may be on their way, so the answer names the replacement that waits
 //! for it.
 
@@ -58,6 +58,26 @@ pub enum ToMarket {
     },
     /// An order at a contract, for which there is margin.
     PlaceContract(ContractOrder),
+    /// Take an order at a contract off the book that was good till now. Only its end is told.
+    Expire {
+        /// Which one.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+    },
+    /// Give an order at a contract another price or another quantity.
+    Modify {
+        /// Which one.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// What it shall be, with its total quantity, what has traded included.
+        kind: OrderKind,
+        /// What happens when it meets its owner's own.
+        self_trade_prevention: SelfTradePrevention,
+        /// For so much there is margin.
+        most_lots: QtyLots,
+    },
     /// A liquidation could not sell all of a position: somebody else has to take it.
     TakeOver {
         /// Whose position.
@@ -296,6 +316,20 @@ pub enum FromMarket {
         /// What it may cost beyond what is held for it. Where this is not zero the market waits for [`ToMarket::Held`].
         missing: Amount,
     },
+    /// The order has another price or another quantity. What it trades by that is told behind.
+    Modified {
+        /// What it is now, with its total quantity.
+        kind: OrderKind,
+        /// What happens when it meets its owner's own.
+        self_trade_prevention: SelfTradePrevention,
+        /// What can still trade of it.
+        left_lots: QtyLots,
+    },
+    /// The order could not be modified.
+    ModifyRefused {
+        /// Why; `None` where more is left of it than there is margin for.
+        reject: Option<Reject>,
+    },
 }
 
 impl FromMarket {
@@ -313,7 +347,9 @@ impl FromMarket {
             | Self::CancelRefused { .. }
             | Self::AmendRefused { .. }
             | Self::Tracks { .. }
-            | Self::Triggered { .. } => None,
+            | Self::Triggered { .. }
+            | Self::Modified { .. }
+            | Self::ModifyRefused { .. } => None,
         }
     }
 }

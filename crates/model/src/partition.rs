@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::{AccountId, OrderId, Seq, WithdrawalId};
+use crate::{AccountId, AlgoId, OrderId, Seq, WithdrawalId};
 
 /// A partition, from 0. The first one has the directory: what is listed, who there is, and the API keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +68,13 @@ impl WithdrawalId {
     #[inline]
     pub const fn partition(self) -> PartitionId {
         partition_of(self.0)
+    }
+}
+
+impl AlgoId {
+    /// The first number that a partition gives out: its own number, then 48 bits that count from 1.
+    pub const fn first_of(partition: PartitionId) -> Self {
+        Self(((partition.0 as u64) << COUNTER_BITS) + 1)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId, PositionMode,
-    PriceTicks, QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
+    AccountId, AlgoId, Amount, AssetId, ContractTermsError, IpRange, MarketId, OrderId, PartitionId,
+    PositionMode, PriceTicks, QtyLots, SourceId, TermsError, TimeNs, WithdrawalId,
 };
 
 /// One variant per rule. Their codes (in `codec`) go into the log: never renumber one, never reuse one.
@@ -313,6 +313,20 @@ pub enum Reject {
     },
     /// In hedge mode the position side says what an order does; none is called one that only reduces.
     ReduceOnlyInHedge,
+    /// An algo order that trails places a market order and has no price protection; one that closes a position does not trail.
+    AlgoCombination,
+    /// The date till which the order would be good has passed.
+    DatePassed {
+        /// The one that was given.
+        good_till_ns: TimeNs,
+    },
+    /// The order is being modified: wait until it is.
+    BeingModified,
+    /// An algo order waits already that closes this position at a price of this sort.
+    ClosesAlready {
+        /// Which one.
+        algo: AlgoId,
+    },
 }
 
 impl fmt::Display for Reject {
@@ -485,6 +499,16 @@ impl fmt::Display for Reject {
             Self::IsFund => {
                 write!(out, "the account is an insurance fund: its wallet backs all that it carries")
             }
+            Self::AlgoCombination => {
+                write!(out, "an order that trails is a market order for a quantity, without price protection")
+            }
+            Self::ClosesAlready { algo } => {
+                write!(out, "algo order {algo} closes this position already")
+            }
+            Self::DatePassed { good_till_ns } => {
+                write!(out, "the order would be good till {} ms, which has passed", good_till_ns.as_millis())
+            }
+            Self::BeingModified => write!(out, "the order is being modified"),
             Self::ContractStays => write!(out, "a contract stays in the partition where it was listed"),
         }
     }

@@ -141,6 +141,11 @@ counter! {
 }
 
 counter! {
+    /// An algo order, in the order of acceptance within its account's partition, whose number it begins with. Below 2^53.
+    AlgoId(u64)
+}
+
+counter! {
     /// An account, in the order of creation, from 1. Below 2^53.
     AccountId(u64)
 }

@@ -76,17 +76,26 @@ impl Trail {
         }
     }
 
-    /// Takes out the first run if `price` triggers it; `None` when there is nothing more to take out.
-    fn trigger(&mut self, side: Side, bips: u16, price: PriceTicks) -> Option<Vec<OrderId>> {
+    /// Takes the first orders of the first run, no more than `most`, if `price` triggers it; `None` when there is nothing more
+    /// to take out.
+    fn trigger(&mut self, side: Side, bips: u16, price: PriceTicks, most: usize) -> Option<Vec<OrderId>> {
         let (_, extreme) = *self.runs.front()?;
         let behind = self.runs.get(1).map_or(u64::MAX, |(first, _)| *first);
         let is_empty = self.orders.range(..behind).next().is_none();
         if !is_empty && !is_turned(side, bips, extreme, price) {
             return None;
         }
-        self.runs.pop_front();
-        let rest = self.orders.split_off(&behind);
-        Some(std::mem::replace(&mut self.orders, rest).into_values().collect())
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(first) = self.orders.first_entry()
+            && *first.key() < behind
+        {
+            taken.push(first.remove());
+        }
+        if self.orders.range(..behind).next().is_none() {
+            self.runs.pop_front();
+        }
+        Some(taken)
     }
 
     fn extreme(&self, number: u64) -> PriceTicks {
@@ -250,21 +259,36 @@ impl Triggers {
 
     /// A price has come by: what it has done, in the order in which the orders were accepted.
     pub fn see(&mut self, price: PriceTicks) -> Vec<Touched> {
+        self.see_some(price, usize::MAX)
+    }
+
+    /// As [`Self::see`], but the price does something to no more than `most` orders. Where [`Self::are_touched_by`] says afterwards
+    /// that there are more, it has to be seen again before any other price is, and before another order is added.
+    pub fn see_some(&mut self, price: PriceTicks, most: usize) -> Vec<Touched> {
         let mut reached = Vec::new();
-        while let Some((stop, _)) = self.rising.first()
+        while reached.len() < most
+            && let Some((stop, _)) = self.rising.first()
             && *stop <= price
         {
             reached.extend(self.rising.pop_first().map(|(_, order)| order));
         }
-        while let Some((stop, _)) = self.falling.last()
+        while reached.len() < most
+            && let Some((stop, _)) = self.falling.last()
             && *stop >= price
         {
-            reached.extend(self.falling.pop_last().map(|(_, order)| order));
+            // Of those at one price the oldest first.
+            let first = *self.falling.range((*stop, OrderId(0))..).next().expect("the last one is there");
+            self.falling.remove(&first);
+            reached.push(first.1);
         }
+        let mut left = most.saturating_sub(reached.len());
         let mut triggered = Vec::new();
         for ((side, bips), trail) in &mut self.trails {
             trail.follow(*side, price);
-            while let Some(orders) = trail.trigger(*side, *bips, price) {
+            while left > 0
+                && let Some(orders) = trail.trigger(*side, *bips, price, left)
+            {
+                left = left.saturating_sub(orders.len());
                 triggered.extend(orders);
             }
         }

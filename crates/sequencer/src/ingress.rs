@@ -180,6 +180,12 @@ fn home(partitions: &Partitions, command: &Command) -> PartitionId {
         Command::ChangeMarginType(change) => change.account,
         Command::MovePositionMargin(moves) => moves.account,
         Command::ChangePositionMode(change) => change.account,
+        Command::PlaceAlgoOrder(place) => place.account,
+        Command::CancelAlgoOrder(cancel) => cancel.account,
+        Command::CancelAllAlgoOrders(cancel) => cancel.account,
+        Command::SetCountdown(set) => set.account,
+        Command::ModifyContractOrder(modify) => modify.account,
+        Command::PlaceGoodTillDate(place) => place.account,
         Command::RegisterSource(register) => {
             let named = register.partition;
             return if named.0 < partitions.count() { named } else { PartitionId::FIRST };

@@ -330,6 +330,10 @@ const fn reject_name(reject: &Reject) -> &'static str {
         Reject::PositionModeHasPosition => "position_mode_has_position",
         Reject::PositionSideMismatch { .. } => "position_side_mismatch",
         Reject::ReduceOnlyInHedge => "reduce_only_in_hedge",
+        Reject::AlgoCombination => "algo_combination",
+        Reject::ClosesAlready { .. } => "closes_already",
+        Reject::BeingModified => "being_modified",
+        Reject::DatePassed { .. } => "date_passed",
     }
 }
 

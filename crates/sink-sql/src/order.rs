@@ -220,6 +220,8 @@ impl Order {
                 ExpiryReason::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
                 ExpiryReason::PriceRangeExceeded => "PRICE_RANGE_EXCEEDED",
                 ExpiryReason::ExchangeCanceled => "EXCHANGE_CANCELED",
+                // Only orders at contracts have a date.
+                ExpiryReason::GoodTillDate => "GOOD_TILL_DATE",
             }),
             EndReason::Filled | EndReason::Canceled | EndReason::ExpiredInMatch => None,
         };

@@ -10,6 +10,7 @@
 //! | what has an account, and everybody together? open withdrawals | [`Views::balances`]: [`Balances::of`], [`Balances::balance`], [`Balances::totals`], [`Balances::withdrawals`] |
 //! | one order, by number or by its owner's name for it | [`Views::orders`]: [`Orders::by_id`], [`Orders::by_client_id`] |
 //! | open orders; all orders | [`Orders::open_in`], [`Orders::open`], [`Orders::all`] |
+//! | what waits for a price of a contract, and what became of it | [`Views::algo_orders`]: [`AlgoOrders::open`], [`AlgoOrders::by_id`], [`AlgoOrders::by_client_id`], [`AlgoOrders::all`] |
 //! | an account's trades, with fees | [`Views::own_trades`]: [`OwnTrades::of`] |
 //! | positions, futures wallets, mark prices, open interest | [`Views::futures`]: [`Futures`] |
 //! | orders at contracts, as above | [`Views::contract_orders`]: [`Orders`] |
@@ -31,6 +32,7 @@
     clippy::disallowed_types
 )]
 
+mod algo_orders;
 mod balances;
 mod candles;
 mod catalog;
@@ -50,6 +52,7 @@ mod tickers;
 mod trades;
 mod views;
 
+pub use algo_orders::{AlgoOrder, AlgoOrders, AlgoStatus, Placed};
 pub use balances::{AssetTotals, Balance, Balances, Withdrawal};
 pub use candles::{Candle, CandleQuery};
 pub use catalog::{Account, ApiKey, Catalog};

@@ -5,10 +5,10 @@
 use codec::{Coded, DecodeError, Reader};
 use hashbrown::HashTable;
 use model::{
-    AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, EndReason, ExpiryReason,
-    MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded, OrderFilled, OrderId,
-    OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PositionSide, PriceTicks, QtyLots,
-    SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
+    AccountId, Amount, ClientOrderId, ContractFilled, ContractOrderAccepted, ContractOrderModified,
+    EndReason, ExpiryReason, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderCause, OrderEnded,
+    OrderFilled, OrderId, OrderKind, OrderPrevented, OrderTracks, OrderTriggered, PositionSide, PriceTicks,
+    QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs, Trigger,
 };
 
 use crate::ViewSettings;
@@ -42,9 +42,12 @@ pub struct AtContract {
     pub position_side: PositionSide,
     /// Who has placed it.
     pub cause: OrderCause,
+    /// Its rest expires then (GTD); `None` where it has no date.
+    pub good_till_ns: Option<TimeNs>,
 }
 
-/// The position side stands in one byte with what was there before it; zero is that of one-way mode.
+/// The position side stands in one byte with what was there before it, and so does whether there is a date, which is behind the rest;
+/// zero is that of one-way mode.
 impl Coded for AtContract {
     fn encode(&self, out: &mut Vec<u8>) {
         let position_side = match self.position_side {
@@ -52,19 +55,25 @@ impl Coded for AtContract {
             PositionSide::Long => 2,
             PositionSide::Short => 4,
         };
-        out.push(u8::from(self.reduce_only) | position_side);
+        let has_date = if self.good_till_ns.is_some() { 8 } else { 0 };
+        out.push(u8::from(self.reduce_only) | position_side | has_date);
         self.cause.encode(out);
+        if let Some(good_till_ns) = self.good_till_ns {
+            good_till_ns.encode(out);
+        }
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let tag = u8::decode(input)?;
-        let position_side = match tag >> 1 {
-            0 => PositionSide::Both,
-            1 => PositionSide::Long,
-            2 => PositionSide::Short,
+        let position_side = match (tag & 7) >> 1 {
+            0 if tag < 16 => PositionSide::Both,
+            1 if tag < 16 => PositionSide::Long,
+            2 if tag < 16 => PositionSide::Short,
             _ => return Err(DecodeError::UnknownTag { what: "an order at a contract", tag }),
         };
-        Ok(Self { reduce_only: tag & 1 == 1, position_side, cause: Coded::decode(input)? })
+        let cause = Coded::decode(input)?;
+        let good_till_ns = if tag & 8 == 8 { Some(Coded::decode(input)?) } else { None };
+        Ok(Self { reduce_only: tag & 1 == 1, position_side, cause, good_till_ns })
     }
 }
 
@@ -79,7 +88,7 @@ pub struct Order {
     pub market: MarketId,
     /// Which way.
     pub side: Side,
-    /// What kind, as it was accepted; after an amendment its quantity is that of `qty_lots`.
+    /// What kind, as it was accepted, or modified at a contract; after an amendment its quantity is that of `qty_lots`.
     pub kind: OrderKind,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
@@ -370,11 +379,29 @@ impl Orders {
                 reduce_only: accepted.reduce_only,
                 position_side: accepted.position_side,
                 cause: accepted.cause,
+                good_till_ns: None,
             }),
             triggered_ns: TimeNs(0),
             tracks_ns: TimeNs(0),
             named: true,
         });
+    }
+
+    pub(crate) fn good_till(&mut self, order: OrderId, good_till_ns: TimeNs) {
+        let slot = self.open_slot(order);
+        let at_contract = self.slab[slot].at_contract.as_mut().expect("only orders at contracts have a date");
+        at_contract.good_till_ns = Some(good_till_ns);
+    }
+
+    pub(crate) fn contract_modified(&mut self, modified: &ContractOrderModified, time_ns: TimeNs) {
+        let slot = self.open_slot(modified.order);
+        let order = &mut self.slab[slot];
+        order.kind = modified.kind;
+        order.self_trade_prevention = modified.self_trade_prevention;
+        order.qty_lots = modified.kind.qty_lots().expect("an order at a contract has a quantity");
+        order.amends = order.amends.saturating_add(1);
+        order.updated_ns = time_ns;
+        order.check();
     }
 
     pub(crate) fn contract_filled(&mut self, filled: &ContractFilled, terms: &MarketTerms, time_ns: TimeNs) {

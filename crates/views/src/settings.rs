@@ -5,9 +5,10 @@
 /// The figures in bytes are what one entry takes in memory, indexes included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewSettings {
-    /// Finished orders of one account in one market; the one that finished first goes first. Default 1,000.
+    /// Finished orders of one account in one market, and as many algo orders that wait no longer; the one that finished first goes first.
+    /// Default 1,000.
     pub orders_kept_per_account: usize,
-    /// Finished orders of everybody together, about 300 bytes each; the one that finished first goes first.
+    /// Finished orders of everybody together, about 300 bytes each, and as many algo orders; the one that finished first goes first.
     /// Default 1,000,000.
     pub orders_kept: usize,
     /// Own trades of one account in one market; the oldest goes first. Default 1,000.

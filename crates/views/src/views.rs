@@ -8,6 +8,7 @@ use model::{
 };
 
 use crate::ViewSettings;
+use crate::algo_orders::AlgoOrders;
 use crate::balances::Balances;
 use crate::candles::{Candle, CandleQuery, Candles};
 use crate::catalog::{Account, Catalog};
@@ -149,13 +150,16 @@ pub struct Views {
     contract_orders: Orders,
     contract_history: ContractHistory,
     futures: Futures,
+    algo_orders: AlgoOrders,
     markets: Vec<MarketData>,
 }
 
-/// The form in which [`Views::save`] writes where there are contracts; another number is another form.
-const FORM_OF_CONTRACTS: u8 = 4;
-/// Where some positions are isolated, or some accounts in hedge mode.
+/// The form in which [`Views::save`] writes where there are algo orders; another number is another form.
+const FORM_OF_ALGO_ORDERS: u8 = 6;
+/// The form before there were algo orders; written where some positions are isolated, or some accounts in hedge mode.
 const FORM_OF_POSITIONS: u8 = 5;
+/// The form before those.
+const FORM_OF_CONTRACTS: u8 = 4;
 /// The form before there were contracts; written as long as there are none.
 const FORM: u8 = 3;
 /// The form before there were several partitions; written as long as there is one.
@@ -180,6 +184,7 @@ impl Views {
             contract_orders: Orders::new(&settings),
             contract_history: ContractHistory::new(&settings),
             futures: Futures::default(),
+            algo_orders: AlgoOrders::new(&settings),
             markets: Vec::new(),
             settings,
         }
@@ -233,6 +238,11 @@ impl Views {
     /// What accounts have at contracts.
     pub const fn futures(&self) -> &Futures {
         &self.futures
+    }
+
+    /// What waits for prices of contracts, and what became of it.
+    pub const fn algo_orders(&self) -> &AlgoOrders {
+        &self.algo_orders
     }
 
     /// The book of a market that the catalog has.
@@ -331,11 +341,12 @@ impl Views {
     fn apply_event(&mut self, event: &Event) {
         let time_ns = self.happened_ns;
         if self.knows_futures() || matches!(event, Event::FundsMoved(_) | Event::PositionModeChanged { .. }) {
-            let Self { futures, catalog, balances, .. } = self;
+            let Self { futures, algo_orders, catalog, balances, .. } = self;
             let settled_in = |market| {
                 let terms = catalog.listed(market);
                 (terms.quote, terms.quote_atoms_per_tick_lot)
             };
+            algo_orders.see(event, time_ns, |market| settled_in(market).1);
             if let Some((asset, fee)) = futures.see(event, time_ns, settled_in) {
                 balances.fee_collected(asset, fee);
             }
@@ -427,6 +438,14 @@ impl Views {
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
             | Event::PositionModeChanged { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
+            | Event::ContractOrderModified(_)
             | Event::Rejected { .. }
             | Event::Skipped { .. } => {}
         }
@@ -441,6 +460,8 @@ impl Views {
             Event::Traded(traded) => self.traded(traded),
             Event::ContractOrderAccepted(accepted) => orders.contract_accepted(accepted, time_ns),
             Event::ContractFilled(filled) => orders.contract_filled(filled, terms, time_ns),
+            Event::ContractOrderModified(modified) => orders.contract_modified(modified, time_ns),
+            Event::GoodTillDate { order, good_till_ns, .. } => orders.good_till(*order, *good_till_ns),
             Event::OrderPrevented(prevented) => {
                 orders.prevented(prevented, terms, time_ns);
             }
@@ -578,7 +599,9 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if self.futures.has_isolated_or_hedged() {
+        let form = if !self.algo_orders.is_empty() {
+            FORM_OF_ALGO_ORDERS
+        } else if self.futures.has_isolated_or_hedged() {
             FORM_OF_POSITIONS
         } else if self.knows_futures() {
             FORM_OF_CONTRACTS
@@ -611,8 +634,11 @@ impl Views {
                 prices.index.save(out);
             }
         }
-        if form == FORM_OF_POSITIONS {
+        if form >= FORM_OF_POSITIONS {
             self.futures.save_isolated_and_hedged(out);
+        }
+        if form == FORM_OF_ALGO_ORDERS {
+            self.algo_orders.save(out);
         }
         if form >= FORM {
             self.catalog.save_partitions(out);
@@ -627,7 +653,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if !(FIRST_FORM..=FORM_OF_POSITIONS).contains(&form) {
+        if !(FIRST_FORM..=FORM_OF_ALGO_ORDERS).contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -660,8 +686,11 @@ impl Views {
                 views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
             }
         }
-        if form == FORM_OF_POSITIONS {
+        if form >= FORM_OF_POSITIONS {
             views.futures.load_isolated_and_hedged(input)?;
+        }
+        if form == FORM_OF_ALGO_ORDERS {
+            views.algo_orders = AlgoOrders::load(&views.settings, input)?;
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

@@ -1,5 +1,6 @@
 //! Random values out of random bytes: every variant, every field anything that its type allows.
 
+mod algos;
 mod contracts;
 
 use model::{

@@ -1,20 +1,21 @@
 //! One value of every variant, its fields all different. The golden lines were made from these; they never change.
 
 use model::{
-    AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged,
-    ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey,
-    Command, Confirm, CreateAccount, CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event,
-    ExpiryReason, FeeRounding, FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged,
-    Liquidity, MarketId, MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice,
-    OrderAccepted, OrderAction, OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind,
-    OrderPrevented, OrderRef, OrderTracks, OrderTriggered, Origin, PartitionId, PlaceMessage, PlaceOrder,
-    PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal,
-    ResealApiKey, RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip,
-    SkipEnvelope, SourceId, SourceTerms, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup,
-    TradeId, Traded, TriggerKind, WaitingOrder, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AlgoEndReason, AlgoPlaces, AlgoRef, AlgoTrigger,
+    AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
+    CancelOrder, CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
+    Deposited, EndReason, EntryId, Envelope, Event, ExpiryReason, FeeRounding, FromMarket, FromSource,
+    IpRange, JoinExchange, KeyKind, Letter, LevelChanged, Liquidity, MarketId, MarketState, MarketStatus,
+    MarketTerms, Marks, Message, MoveMarket, Notice, OrderAccepted, OrderAction, OrderAmended, OrderCommand,
+    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, OrderTracks, OrderTriggered,
+    Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode,
+    ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
+    SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
+    TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded, TriggerKind, WaitingOrder,
+    WithdrawalId, WithdrawalRequested, WithdrawalSettled, WorkingPrice,
 };
 
-use crate::examples_contracts;
+use crate::{examples_algos, examples_contracts};
 
 /// An enum that can say what its variants are called.
 pub trait Named {
@@ -53,7 +54,7 @@ variants! {
     KeyKind { HmacSha256, Ed25519 }
     IpRange { V4, V6 }
     Liquidity { Maker, Taker }
-    ExpiryReason { UnfilledIoc, UnfilledFok, InsufficientLiquidity, PriceRangeExceeded, ExchangeCanceled }
+    ExpiryReason { UnfilledIoc, UnfilledFok, InsufficientLiquidity, PriceRangeExceeded, ExchangeCanceled, GoodTillDate }
     EndReason { Filled, Canceled, Expired, ExpiredInMatch }
     Command {
         AddAsset, AddMarket, ChangeMarket, CreateAccount, CreateApiKey, RevokeApiKey, Deposit, RequestWithdrawal,
@@ -62,6 +63,8 @@ variants! {
         SkipEnvelope, RegisterSource, FromSource,
         AddContract, ChangeContract, MoveFunds, PlaceContractOrder, ChangeLeverage, SetIndexPrice, Continue,
         ChangeMarginType, MovePositionMargin, ChangePositionMode,
+        PlaceAlgoOrder, CancelAlgoOrder, CancelAllAlgoOrders, SetCountdown,
+        ModifyContractOrder, PlaceGoodTillDate,
     }
     Event {
         AssetAdded, MarketAdded, AccountCreated, ApiKeyCreated, ApiKeyRevoked, Deposited, WithdrawalRequested,
@@ -75,7 +78,14 @@ variants! {
         DebtCovered,
         MarginTypeChanged, PositionMarginChanged, PositionDebtCovered, PositionLiquidationBegun, PositionLiquidationEnded,
         PositionModeChanged,
+        AlgoOrderAccepted, AlgoOrderTracks, AlgoOrderTriggered, AlgoOrderEnded, CountdownSet, CountdownFired,
+        ContractOrderModified, GoodTillDate,
     }
+    AlgoTrigger { Reaches, Trails }
+    AlgoPlaces { Order, ClosesPosition }
+    WorkingPrice { Contract, Mark }
+    AlgoRef { Id, Client }
+    AlgoEndReason { Canceled, PositionGone, Liquidated, Deleveraged, Refused }
     Reject {
         UnknownAccount, UnknownAsset, UnknownMarket, UnknownOrder, UnknownWithdrawal, UnknownApiKey, NameTaken,
         NameMissing, ScaleTooLarge, BadTerms, TermsAreFixed, BadSealedSecret, DuplicateReference, ReferenceMissing,
@@ -90,6 +100,7 @@ variants! {
         LosesTooMuch,
         MarginTypeUnchanged, MarginTypeHasOrders, MarginTypeHasPosition, NotIsolated, PositionMarginShort, LeverageCannotFall,
         IsFund, PositionModeUnchanged, PositionModeHasOrders, PositionModeHasPosition, PositionSideMismatch, ReduceOnlyInHedge,
+        AlgoCombination, ClosesAlready, BeingModified, DatePassed,
     }
     TermsError {
         NameMissing, SameAsset, PriceScale, Tick, Lot, TickLot, PriceRange, MaxPrice, QtyRange, MaxQty, OpenOrders,
@@ -239,6 +250,7 @@ pub fn expiry_reasons() -> Vec<ExpiryReason> {
         ExpiryReason::InsufficientLiquidity,
         ExpiryReason::PriceRangeExceeded,
         ExpiryReason::ExchangeCanceled,
+        ExpiryReason::GoodTillDate,
     ]
 }
 
@@ -255,6 +267,7 @@ pub fn commands() -> Vec<Command> {
     let mut commands = commands_before_partitions();
     commands.extend(commands_of_partitions());
     commands.extend(examples_contracts::commands(market_terms(), order_kinds().remove(0)));
+    commands.extend(examples_algos::commands());
     commands
 }
 
@@ -567,6 +580,7 @@ pub fn later_messages() -> Vec<(&'static str, Message)> {
         ),
     ];
     messages.extend(examples_contracts::messages(market_terms(), order_kinds().remove(0)));
+    messages.extend(examples_algos::messages());
     messages
 }
 
@@ -731,6 +745,7 @@ pub fn events() -> Vec<Event> {
         }),
     ];
     events.extend(examples_contracts::events(market_terms(), order_kinds().remove(0)));
+    events.extend(examples_algos::events());
     events
 }
 
@@ -785,6 +800,7 @@ pub fn rejects() -> Vec<Reject> {
         Reject::TooManyAlgoOrders { max: 10 },
     ];
     rejects.extend(examples_contracts::rejects());
+    rejects.extend(examples_algos::rejects());
     rejects
 }
 

@@ -8,6 +8,7 @@ use codec::{Coded, Reader};
 use model::{Event, PositionSide};
 
 use crate::examples::{self, Named};
+use crate::examples_algos;
 
 const LINES: &str = include_str!("../golden/v1/values.txt");
 
@@ -76,6 +77,11 @@ fn golden_lines_are_read_for_ever() {
     golden.has("EndReason", &examples::end_reasons());
     golden.has("OrderAction", &examples::order_actions());
     golden.has("OrderCommand", &examples::order_commands());
+    golden.has("AlgoTrigger", &examples_algos::triggers());
+    golden.has("AlgoPlaces", &examples_algos::places());
+    golden.has("WorkingPrice", &examples_algos::working_prices());
+    golden.has("AlgoRef", &examples_algos::refs());
+    golden.has("AlgoEndReason", &examples_algos::end_reasons());
     golden.has("Command", &examples::commands());
     golden.has("Event", &examples::events());
     golden.has("Reject", &examples::rejects());

@@ -2,6 +2,7 @@
 
 mod dice;
 mod examples;
+mod examples_algos;
 mod examples_contracts;
 mod golden;
 mod hashes;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use exchange::Partition;
 use model::{
-    AccountId, AccountName, AddAsset, AddContract, AddMarket, AmendOrder, Amount, AssetId, AssetTerms,
-    CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ChangeMarginType, ChangePositionMode,
-    ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, IndexSource, MarginMove,
-    MarginType, MarketId, MarketTerms, MoveFunds, MovePositionMargin, OrderId, OrderKind, OrderRef,
-    PartitionId, PlaceContractOrder, PlaceOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reference,
-    SelfTradePrevention, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+    AccountId, AccountName, AddAsset, AddContract, AddMarket, AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger,
+    AmendOrder, Amount, AssetId, AssetTerms, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders,
+    CancelOrder, CancelRestriction, ChangeLeverage, ChangeMarginType, ChangePositionMode, ClientOrderId,
+    Command, ContractTerms, CreateAccount, Deposit, EndReason, Event, IndexSource, MarginMove, MarginType,
+    MarketId, MarketTerms, ModifyContractOrder, MoveFunds, MovePositionMargin, OrderId, OrderKind, OrderRef,
+    PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate, PlaceOrder, PositionMode,
+    PositionSide, PriceTicks, QtyLots, Reference, SelfTradePrevention, SetCountdown, SetIndexPrice, Side,
+    Text, TimeInForce, TimeNs, TradeGroup, TriggerKind, Wallet, WorkingPrice,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -89,6 +91,44 @@ pub enum Step {
         way: MarginMove,
         position_side: PositionSide,
     },
+    /// So far from the index price it waits, and then places this.
+    Waits {
+        who: u64,
+        market: MarketId,
+        side: Side,
+        trigger: AlgoTrigger,
+        places: AlgoPlaces,
+        by: (WorkingPrice, bool),
+        called: u8,
+    },
+    CancelAlgo {
+        who: u64,
+        called: u8,
+    },
+    CancelAlgos {
+        who: u64,
+        market: MarketId,
+    },
+    Modify {
+        which: usize,
+        offset: i64,
+        qty: i64,
+        maker_only: bool,
+    },
+    GoodTill {
+        who: u64,
+        market: MarketId,
+        side: Side,
+        offset: i64,
+        qty: i64,
+        seconds: u64,
+        reduce_only: bool,
+    },
+    CountsDown {
+        who: u64,
+        market: MarketId,
+        seconds: u64,
+    },
     /// Index prices move by so many thousandths, and a second passes.
     Jump {
         market: MarketId,
@@ -132,6 +172,55 @@ fn leg() -> impl Strategy<Value = PositionSide> {
     prop_oneof![Just(PositionSide::Long), Just(PositionSide::Short)]
 }
 
+/// Prices in it count from the index price.
+fn trigger() -> impl Strategy<Value = AlgoTrigger> {
+    let kind = prop_oneof![Just(TriggerKind::StopLoss), Just(TriggerKind::TakeProfit)];
+    let offset = || (-20_i64..21).prop_map(|thousandths| PriceTicks(thousandths * 500));
+    let reaches =
+        (kind, offset()).prop_map(|(kind, trigger_ticks)| AlgoTrigger::Reaches { kind, trigger_ticks });
+    let trails = (prop::option::of(offset()), 1_u16..30).prop_map(|(activation_ticks, callback_permille)| {
+        AlgoTrigger::Trails { activation_ticks, callback_permille }
+    });
+    prop_oneof![3 => reaches, 2 => trails]
+}
+
+/// Limits count from the index price.
+fn places() -> impl Strategy<Value = AlgoPlaces> {
+    let force = prop_oneof![Just(TimeInForce::Gtc), Just(TimeInForce::Ioc), Just(TimeInForce::Fok)];
+    let (qty, price) =
+        (|| (1_i64..400).prop_map(QtyLots), || (-20_i64..21).prop_map(|offset| PriceTicks(offset * 500)));
+    let kind = prop_oneof![
+        4 => qty().prop_map(|qty_lots| OrderKind::Market { qty_lots }),
+        2 => (price(), qty(), force)
+            .prop_map(|(price_ticks, qty_lots, time_in_force)| OrderKind::Limit { price_ticks, qty_lots, time_in_force }),
+        1 => (price(), qty()).prop_map(|(price_ticks, qty_lots)| OrderKind::LimitMaker { price_ticks, qty_lots }),
+    ];
+    prop_oneof![
+        4 => (kind, prop::bool::weighted(0.3)).prop_map(|(kind, reduce_only)| AlgoPlaces::Order { kind, reduce_only }),
+        3 => Just(AlgoPlaces::ClosesPosition),
+    ]
+}
+
+/// Few names, so that they meet; 4 and above is none.
+fn algo_name(called: u8) -> ClientOrderId {
+    if called < 4 { ClientOrderId::new(&format!("algo-{called}")).unwrap() } else { ClientOrderId::EMPTY }
+}
+
+fn waits(who: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Step> {
+    let by = (prop_oneof![Just(WorkingPrice::Contract), Just(WorkingPrice::Mark)], prop::bool::weighted(0.2));
+    (who, market(), side(), trigger(), places(), by, 0_u8..12).prop_map(
+        |(who, market, side, trigger, mut places, mut by, called)| {
+            // Few that may not be.
+            if matches!(trigger, AlgoTrigger::Trails { .. }) && called != 0 {
+                let kind = OrderKind::Market { qty_lots: QtyLots(i64::from(called) * 20) };
+                places = AlgoPlaces::Order { kind, reduce_only: called % 3 == 0 };
+                by.1 = false;
+            }
+            Step::Waits { who, market, side, trigger, places, by, called }
+        },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let who = 2..=TRADERS + 1;
     let how = prop_oneof![
@@ -163,6 +252,17 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, market, amount, way, position_side)| Step::MoveMargin {
                 who, market, amount: amount * UNIT, way, position_side
             }),
+        30 => waits(who.clone()),
+        2 => (who.clone(), 0_u8..6).prop_map(|(who, called)| Step::CancelAlgo { who, called }),
+        1 => (who.clone(), market()).prop_map(|(who, market)| Step::CancelAlgos { who, market }),
+        12 => (0_usize..64, -8_i64..9, 1_i64..400, prop::bool::weighted(0.2))
+            .prop_map(|(which, offset, qty, maker_only)| Step::Modify { which, offset, qty, maker_only }),
+        6 => (who.clone(), market(), side(), -8_i64..9, 1_i64..400, 0_u64..5, prop::bool::weighted(0.2)).prop_map(
+            |(who, market, side, offset, qty, seconds, reduce_only)| Step::GoodTill {
+                who, market, side, offset, qty, seconds, reduce_only
+            }
+        ),
+        2 => (who.clone(), market(), 0_u64..4).prop_map(|(who, market, seconds)| Step::CountsDown { who, market, seconds }),
         3 => (who, market(), prop_oneof![1_u16..30, 1_u16..140])
             .prop_map(|(who, market, leverage)| Step::Leverage { who, market, leverage }),
         12 => (market(), jump).prop_map(|(market, by)| Step::Jump { market, by }),
@@ -276,6 +376,15 @@ impl Prices {
     }
 }
 
+/// The only position, or one of two.
+fn either_leg(mode: PositionMode, number: i64) -> PositionSide {
+    match (mode, number % 2) {
+        (PositionMode::OneWay, _) => PositionSide::Both,
+        (PositionMode::Hedge, 0) => PositionSide::Long,
+        (PositionMode::Hedge, _) => PositionSide::Short,
+    }
+}
+
 impl Step {
     /// The commands that it comes to, and how much time passes before each.
     pub fn commands(
@@ -283,6 +392,7 @@ impl Step {
         prices: &mut Prices,
         open: &[(OrderId, AccountId, MarketId)],
         mode: impl Fn(u64) -> PositionMode,
+        now: TimeNs,
     ) -> Vec<(u64, Command)> {
         let valid_until_ns = TimeNs::NEVER;
         let at_once = |command| vec![(0, command)];
@@ -334,7 +444,9 @@ impl Step {
                     valid_until_ns,
                 }))
             }
-            Self::Cancel { which } | Self::Amend { which, .. } if open.is_empty() => {
+            Self::Cancel { which } | Self::Amend { which, .. } | Self::Modify { which, .. }
+                if open.is_empty() =>
+            {
                 let _ = which;
                 at_once(Command::Continue)
             }
@@ -387,6 +499,88 @@ impl Step {
                     MovePositionMargin { account, market, position_side, amount, way, valid_until_ns };
                 at_once(Command::MovePositionMargin(Box::new(moves)))
             }
+            Self::Waits { who, market, side, mut trigger, mut places, by, called } => {
+                let at =
+                    |offset: &mut PriceTicks| *offset = PriceTicks((prices.of(market) + offset.0).max(1));
+                match &mut trigger {
+                    AlgoTrigger::Reaches { trigger_ticks, .. } => at(trigger_ticks),
+                    AlgoTrigger::Trails { activation_ticks, .. } => activation_ticks.iter_mut().for_each(at),
+                }
+                if let AlgoPlaces::Order {
+                    kind: OrderKind::Limit { price_ticks, .. } | OrderKind::LimitMaker { price_ticks, .. },
+                    ..
+                } = &mut places
+                {
+                    at(price_ticks);
+                }
+                let position_side = either_leg(mode(who), called.into());
+                if let AlgoPlaces::Order { reduce_only, .. } = &mut places {
+                    *reduce_only &= position_side == PositionSide::Both;
+                }
+                at_once(Command::PlaceAlgoOrder(Box::new(PlaceAlgoOrder {
+                    account: AccountId(who),
+                    market,
+                    side,
+                    position_side,
+                    trigger,
+                    places,
+                    working_price: by.0,
+                    price_protect: by.1,
+                    self_trade_prevention,
+                    client_algo_id: algo_name(called),
+                    valid_until_ns,
+                })))
+            }
+            Self::Modify { which, offset, qty, maker_only } => {
+                let (order, account, market) = open[which % open.len()];
+                let modes = [SelfTradePrevention::None, SelfTradePrevention::ExpireMaker];
+                at_once(Command::ModifyContractOrder(ModifyContractOrder {
+                    account,
+                    market,
+                    order: OrderRef::Id(order),
+                    price_ticks: PriceTicks((prices.of(market) + offset * 500).max(1)),
+                    qty_lots: QtyLots(qty),
+                    maker_only,
+                    self_trade_prevention: modes[usize::try_from(qty).unwrap() % modes.len()],
+                    valid_until_ns,
+                }))
+            }
+            Self::GoodTill { who, market, side, offset, qty, seconds, reduce_only } => {
+                let position_side = either_leg(mode(who), qty);
+                at_once(Command::PlaceGoodTillDate(Box::new(PlaceGoodTillDate {
+                    account: AccountId(who),
+                    market,
+                    side,
+                    position_side,
+                    price_ticks: PriceTicks((prices.of(market) + offset * 500).max(1)),
+                    qty_lots: QtyLots(qty),
+                    self_trade_prevention,
+                    reduce_only: reduce_only && position_side == PositionSide::Both,
+                    client_order_id,
+                    good_till_ns: TimeNs(now.0 + seconds * SECOND),
+                    valid_until_ns,
+                })))
+            }
+            Self::CountsDown { who, market, seconds } => {
+                let (account, countdown_ns) = (AccountId(who), seconds * SECOND);
+                at_once(Command::SetCountdown(SetCountdown { account, market, countdown_ns, valid_until_ns }))
+            }
+            Self::CancelAlgo { who, called } => {
+                let algo = match algo_name(called) {
+                    ClientOrderId::EMPTY => AlgoRef::Id(AlgoId(u64::from(called))),
+                    name => AlgoRef::Client(name),
+                };
+                at_once(Command::CancelAlgoOrder(CancelAlgoOrder {
+                    account: AccountId(who),
+                    algo,
+                    valid_until_ns,
+                }))
+            }
+            Self::CancelAlgos { who, market } => at_once(Command::CancelAllAlgoOrders(CancelAllAlgoOrders {
+                account: AccountId(who),
+                market,
+                valid_until_ns,
+            })),
             Self::Jump { market, by } => {
                 let price = (prices.of(market) * (1_000 + by) / 1_000).clamp(1_000, 50_000_000);
                 prices.0.insert(market, price);
@@ -423,7 +617,7 @@ fn play(plan: &Plan) -> Vec<Event> {
     let mut prices = Prices::default();
     for (at, step) in plan.steps.iter().enumerate() {
         let mode = |who| world.partition.position_mode(AccountId(who));
-        for (passes, command) in step.commands(&mut prices, &open_orders(&world), mode) {
+        for (passes, command) in step.commands(&mut prices, &open_orders(&world), mode, world.time_ns) {
             world.time_ns = TimeNs(world.time_ns.0 + passes);
             all.extend(world.apply(command));
         }
@@ -465,6 +659,11 @@ fn random_traders_reach_everything() {
                 Event::Rejected { reject, .. } => format!("{reject:?}"),
                 Event::PositionForced(forced) => format!("{:?}", forced.forced),
                 Event::ContractOrderAccepted(accepted) => format!("{:?}", accepted.cause),
+                Event::AlgoOrderEnded(ended) => format!("Algo{:?}", ended.reason),
+                Event::OrderEnded(ended) => match ended.reason {
+                    EndReason::Expired(reason) => format!("Ended{reason:?}"),
+                    other => format!("Ended{other:?}"),
+                },
                 other => format!("{other:?}"),
             };
             let kind = text.split(['(', ' ', '{']).next().unwrap_or_default();
@@ -483,6 +682,23 @@ fn random_traders_reach_everything() {
     }
     println!("{seen:#?}");
     let wanted = [
+        "AlgoCanceled",
+        "AlgoCombination",
+        "AlgoDeleveraged",
+        "AlgoLiquidated",
+        "AlgoOrderAccepted",
+        "AlgoOrderTracks",
+        "AlgoOrderTriggered",
+        "AlgoPositionGone",
+        "AlgoRefused",
+        "CountdownFired",
+        "CountdownSet",
+        "DatePassed",
+        "EndedGoodTillDate",
+        "GoodTillDate",
+        "ContractOrderModified",
+        "DuplicateClientOrderId",
+        "WouldTrigger",
         "Bankrupt",
         "Carried",
         "ClearancePaid",
@@ -666,7 +882,8 @@ fn liquidations_that_wait_survive_a_restart() {
         world.apply(order(2, Side::Sell, 10));
     }
     let mut prices = Prices::default();
-    let jump = Step::Jump { market, by: -100 }.commands(&mut prices, &[], |_| PositionMode::OneWay);
+    let jump =
+        Step::Jump { market, by: -100 }.commands(&mut prices, &[], |_| PositionMode::OneWay, TimeNs(0));
     let mut waited: BTreeMap<bool, u32> = BTreeMap::new();
     let mut events = Vec::new();
     for (passes, command) in jump.into_iter().chain((0..60).map(|_| (0, Command::Continue))) {

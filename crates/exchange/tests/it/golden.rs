@@ -182,9 +182,9 @@ fn what_is_no_snapshot_is_refused() {
         longer.push(0);
         assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
         let mut newer = bytes;
-        newer[0] = 8;
+        newer[0] = 9;
         let error = Partition::restore(&newer).err().expect("a newer version is refused");
-        assert_eq!(error, SnapshotError::Version { found: 8 });
+        assert_eq!(error, SnapshotError::Version { found: 9 });
         assert!(error.to_string().contains("use a newer program"));
     }
 }
@@ -240,6 +240,16 @@ fn a_partition_with_isolated_positions_and_hedges_opens_for_ever() {
     let short =
         |account| restored.position_of(AccountId(account), model::MarketId(2), model::PositionSide::Short);
     assert!(!short(6).is_none() && !short(7).is_none(), "both of hedge mode, and one of them isolated");
+}
+
+/// Algo orders of all sorts, and a list of them that is behind: with a price that it has seen in part, and an order behind that.
+#[test]
+fn a_partition_where_algo_orders_wait_opens_for_ever() {
+    let restored = opens_for_ever("v8", || told_in("v8"));
+    assert!(restored.has_work());
+    let waiting = restored.algo_orders().map(|order| order.client_algo_id.to_string());
+    let named: Vec<_> = waiting.filter(|name| !name.is_empty()).collect();
+    assert_eq!(named, ["my-stop", "behind"]);
 }
 
 /// The commands of a story that lies beside what came of it.

@@ -10,10 +10,11 @@ use std::path::Path;
 use codec::Coded;
 use exchange::{Partition, Together};
 use model::{
-    AccountId, AddMarket, AddMarketTo, Amount, AssetId, ClientOrderId, Command, Confirm, Event, JoinExchange,
-    MarketId, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceOrder, PriceTicks, QtyLots,
-    Reference, Reject, RequestWithdrawal, SelfTradePrevention, Seq, Sequenced, Side, TimeInForce, TimeNs,
-    WithdrawalId,
+    AccountId, AddMarket, AddMarketTo, AlgoEndReason, AlgoId, AlgoRef, Amount, AssetId, CancelAlgoOrder,
+    ClientOrderId, Command, Confirm, EndReason, Event, ExpiryReason, JoinExchange, MarketId,
+    ModifyContractOrder, MoveMarket, OrderId, OrderKind, OrderRef, PartitionId, PlaceContractOrder,
+    PlaceOrder, PositionSide, PriceTicks, QtyLots, Reference, Reject, RequestWithdrawal, SelfTradePrevention,
+    Seq, Sequenced, Side, TimeInForce, TimeNs, WithdrawalId,
 };
 use proptest::prelude::*;
 
@@ -149,6 +150,12 @@ impl Cluster {
             Command::ChangeMarginType(change) => directory.home(change.account),
             Command::MovePositionMargin(moves) => directory.home(moves.account),
             Command::ChangePositionMode(change) => directory.home(change.account),
+            Command::PlaceAlgoOrder(place) => directory.home(place.account),
+            Command::CancelAlgoOrder(cancel) => directory.home(cancel.account),
+            Command::CancelAllAlgoOrders(cancel) => directory.home(cancel.account),
+            Command::SetCountdown(set) => directory.home(set.account),
+            Command::ModifyContractOrder(modify) => directory.home(modify.account),
+            Command::PlaceGoodTillDate(place) => directory.home(place.account),
             Command::SetIndexPrice(set) => {
                 self.nodes[0].catalog().home(set.market).unwrap_or(PartitionId::FIRST)
             }
@@ -219,15 +226,21 @@ impl Cluster {
 struct Names {
     orders: BTreeMap<OrderId, OrderId>,
     withdrawals: BTreeMap<WithdrawalId, WithdrawalId>,
+    algos: BTreeMap<AlgoId, AlgoId>,
 }
 
 /// Numbers that nobody ever gets.
+const NO_ALGO: AlgoId = AlgoId(1 << 47);
 const NO_ORDER: OrderId = OrderId(1 << 47);
 const NO_WITHDRAWAL: WithdrawalId = WithdrawalId(1 << 47);
 
 impl Names {
     fn order(&self, order: OrderId) -> OrderId {
         self.orders.get(&order).copied().unwrap_or(NO_ORDER)
+    }
+
+    fn algo(&self, algo: AlgoId) -> AlgoId {
+        self.algos.get(&algo).copied().unwrap_or(NO_ALGO)
     }
 
     fn withdrawal(&self, withdrawal: WithdrawalId) -> WithdrawalId {
@@ -247,6 +260,10 @@ impl Names {
         match &mut command {
             Command::CancelOrder(cancel) => cancel.order = self.order_ref(&cancel.order),
             Command::ReplaceOrder(replace) => replace.cancel = self.order_ref(&replace.cancel),
+            Command::CancelAlgoOrder(CancelAlgoOrder { algo: AlgoRef::Id(algo), .. }) => {
+                *algo = self.algo(*algo);
+            }
+            Command::ModifyContractOrder(modify) => modify.order = self.order_ref(&modify.order),
             Command::AmendOrder(amend) => amend.order = self.order_ref(&amend.order),
             Command::SettleWithdrawal(settle) => settle.withdrawal = self.withdrawal(settle.withdrawal),
             Command::AddContract(add) => {
@@ -279,6 +296,16 @@ impl Names {
             Event::OrderEnded(ended) => ended.order = self.order(ended.order),
             Event::ContractOrderAccepted(accepted) => accepted.order = self.order(accepted.order),
             Event::ContractFilled(filled) => filled.order = self.order(filled.order),
+            Event::GoodTillDate { order, .. } => *order = self.order(*order),
+            Event::ContractOrderModified(modified) => modified.order = self.order(modified.order),
+            Event::AlgoOrderAccepted(accepted) => accepted.algo = self.algo(accepted.algo),
+            Event::AlgoOrderTracks(tracks) => tracks.algo = self.algo(tracks.algo),
+            Event::AlgoOrderTriggered(triggered) => {
+                triggered.algo = self.algo(triggered.algo);
+                triggered.order = self.order(triggered.order);
+            }
+            Event::AlgoOrderEnded(ended) => ended.algo = self.algo(ended.algo),
+            Event::Rejected { reject: Reject::ClosesAlready { algo }, .. } => *algo = self.algo(*algo),
             Event::Traded(traded) => {
                 traded.maker_order = self.order(traded.maker_order);
                 traded.taker_order = self.order(traded.taker_order);
@@ -297,13 +324,34 @@ impl Names {
 
     /// Learns the numbers that a command gave out.
     fn learn(&mut self, one: &[Event], several: &[(PartitionId, Event)]) {
+        let waits = |event: &Event| match event {
+            Event::AlgoOrderAccepted(accepted) => Some(accepted.algo),
+            _ => None,
+        };
+        let algos = several.iter().filter_map(|(_, event)| waits(event));
+        self.algos.extend(one.iter().filter_map(waits).zip(algos));
+        // Orders of algo orders are known by those: partitions place theirs in any order.
+        let placed = |event: &Event| match event {
+            Event::AlgoOrderTriggered(triggered) => Some((triggered.algo, triggered.order)),
+            _ => None,
+        };
+        let here: BTreeMap<_, _> = one.iter().filter_map(placed).collect();
+        let there: BTreeMap<_, _> = several.iter().filter_map(|(_, event)| placed(event)).collect();
+        for (algo, order) in &here {
+            if let Some(order_there) = there.get(&self.algo(*algo)) {
+                self.orders.insert(*order, *order_there);
+            }
+        }
         let accepted = |event: &Event| match event {
             Event::OrderAccepted(accepted) => Some(accepted.order),
             Event::ContractOrderAccepted(accepted) => Some(accepted.order),
             _ => None,
         };
-        let orders = several.iter().filter_map(|(_, event)| accepted(event));
-        self.orders.extend(one.iter().filter_map(accepted).zip(orders));
+        let by_owners = |event: &Event, placed: &BTreeMap<AlgoId, OrderId>| {
+            accepted(event).filter(|order| !placed.values().any(|placed| placed == order))
+        };
+        let orders = several.iter().filter_map(|(_, event)| by_owners(event, &there));
+        self.orders.extend(one.iter().filter_map(|event| by_owners(event, &here)).zip(orders));
         let requested = |event: &Event| match event {
             Event::WithdrawalRequested(requested) => Some(requested.withdrawal),
             _ => None,
@@ -527,6 +575,164 @@ fn terms_stay_as_they_are_while_a_market_moves() {
     assert!(told.iter().all(|(_, event)| matches!(event, Event::MarketAdded { .. })), "{told:?}");
 }
 
+/// An account far from its contract: between the price that triggers its algo order and the market's answer, its partition starts again.
+/// What the market refuses then is still told of the algo order, and of nothing else.
+#[test]
+fn an_order_of_an_algo_order_is_answered_behind_a_restart() {
+    let mut story = Story::default();
+    for line in [
+        "account house rich",
+        "contract BTCUSDT_PERP tick 1 lot 0.1 reference 100 price 1..10000 band 0% with fund house source feed",
+        "move alice 1000 USDT to futures",
+        "move bob 10000 USDT to futures",
+        "bob buy 1 @ 95 on BTCUSDT_PERP",
+        "alice waits to sell 1 market stop 95 reduce-only as nothing-there on BTCUSDT_PERP",
+        "alice waits to sell 1 @ 95 gtx stop 95 as would-rest on BTCUSDT_PERP",
+    ] {
+        story.tell(line);
+    }
+    let mut cluster = Cluster::new(2);
+    let names = Names::default();
+    for input in &story.world.journal {
+        cluster.apply(names.command(input.command.clone(), 2));
+    }
+    let (alice, bob, market) = (AccountId(2), AccountId(3), MarketId(1));
+    let directory = cluster.nodes[0].partitions();
+    let (home, of_bob) = (directory.home(alice), directory.home(bob));
+    let at = cluster.nodes[0].catalog().home(market).unwrap();
+    assert_ne!(home, at, "alice lives elsewhere");
+    let sell = |qty: i64, price: i64| PlaceContractOrder {
+        account: bob,
+        market,
+        side: Side::Sell,
+        position_side: PositionSide::Both,
+        kind: OrderKind::Limit {
+            price_ticks: PriceTicks(price),
+            qty_lots: QtyLots(qty),
+            time_in_force: TimeInForce::Gtc,
+        },
+        self_trade_prevention: SelfTradePrevention::None,
+        reduce_only: false,
+        client_order_id: ClientOrderId::EMPTY,
+        valid_until_ns: TimeNs::NEVER,
+    };
+    cluster.give(of_bob, Command::PlaceContractOrder(sell(10, 95)));
+    let hears = |cluster: &mut Cluster, to: PartitionId| {
+        let from = PartitionId(1 - to.0);
+        let taken = cluster.nodes[to.index()].last_taken(from);
+        let said: Vec<_> = cluster.nodes[from.index()].envelopes_to(to, taken).cloned().collect();
+        said.into_iter().flat_map(|envelope| cluster.give(to, Command::Deliver(envelope))).collect::<Vec<_>>()
+    };
+    // The trade happens, and alice's partition hears of the price.
+    hears(&mut cluster, at);
+    let told = hears(&mut cluster, home);
+    let triggered = told.iter().filter(|event| matches!(event, Event::AlgoOrderTriggered(_)));
+    assert_eq!(triggered.count(), 2, "{told:?}");
+    cluster.restart();
+    let told = cluster.carry();
+    let refused = told.iter().filter_map(|(_, event)| match event {
+        Event::AlgoOrderEnded(ended) => Some(ended.reason),
+        Event::Rejected { reject, .. } => panic!("nobody has asked for it: {reject}"),
+        _ => None,
+    });
+    let nothing_there = AlgoEndReason::Refused { reject: Reject::NothingToReduce };
+    assert_eq!(refused.collect::<Vec<_>>(), [nothing_there]);
+    let rests = told
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::ContractOrderAccepted(it) if it.account == alice));
+    assert_eq!(rests.count(), 1, "the other one rests");
+    cluster.awaited = None;
+    cluster.assert_same_again();
+}
+
+/// An account far from its contract starts again between a modification and the market's answer. It asks for no second one before
+/// that, and reserves for both until then.
+#[test]
+fn a_modification_is_answered_behind_a_restart() {
+    let mut story = Story::default();
+    for line in [
+        "account house rich",
+        "contract BTCUSDT_PERP tick 1 lot 0.1 reference 100 price 1..10000 band 0% with fund house source feed",
+        "move alice 1000 USDT to futures",
+        "alice buy 100 @ 95 as mine on BTCUSDT_PERP",
+    ] {
+        story.tell(line);
+    }
+    let (alice, market) = (AccountId(2), MarketId(1));
+    for qty in [1_100, 20, 1_000] {
+        let mut cluster = Cluster::new(2);
+        for input in &story.world.journal {
+            cluster.apply(Names::default().command(input.command.clone(), 2));
+        }
+        let home = cluster.nodes[0].partitions().home(alice);
+        assert_ne!(cluster.nodes[0].catalog().home(market), Some(home), "alice lives elsewhere");
+        let price_ticks = PriceTicks(if qty == 1_000 { 95 } else { 96 });
+        let modify = Command::ModifyContractOrder(ModifyContractOrder {
+            account: alice,
+            market,
+            order: OrderRef::Client(ClientOrderId::new("mine").unwrap()),
+            price_ticks,
+            qty_lots: QtyLots(qty),
+            maker_only: false,
+            self_trade_prevention: SelfTradePrevention::None,
+            valid_until_ns: TimeNs::NEVER,
+        });
+        assert_eq!(cluster.give(home, modify.clone()), []);
+        let refused = Event::Rejected { account: alice, reject: Reject::BeingModified };
+        assert_eq!(cluster.give(home, modify), [refused]);
+        cluster.restart();
+        let told = cluster.carry();
+        cluster.awaited = None;
+        let modified = told.iter().find_map(|(_, event)| match event {
+            Event::ContractOrderModified(modified) => Some(modified.kind),
+            _ => None,
+        });
+        let (qty_lots, time_in_force) = (QtyLots(qty), TimeInForce::Gtc);
+        let expected = OrderKind::Limit { price_ticks, qty_lots, time_in_force };
+        if qty == 1_000 {
+            let nothing = Event::Rejected { account: alice, reject: Reject::AmendChangesNothing };
+            assert!(told.iter().any(|(_, event)| *event == nothing), "{told:?}");
+        } else {
+            assert_eq!(modified, Some(expected));
+        }
+        cluster.restart();
+        cluster.assert_same_again();
+    }
+}
+
+/// The same, between the time at which an order expires and the market's answer.
+#[test]
+fn an_order_expires_behind_a_restart() {
+    let mut story = Story::default();
+    for line in [
+        "account house rich",
+        "contract BTCUSDT_PERP tick 1 lot 0.1 reference 100 price 1..10000 band 0% with fund house source feed",
+        "move alice 1000 USDT to futures",
+        "alice good till 5 buy 10 @ 95 on BTCUSDT_PERP",
+    ] {
+        story.tell(line);
+    }
+    let mut cluster = Cluster::new(2);
+    for input in &story.world.journal {
+        cluster.apply(Names::default().command(input.command.clone(), 2));
+    }
+    let home = cluster.nodes[0].partitions().home(AccountId(2));
+    assert_ne!(cluster.nodes[0].catalog().home(MarketId(1)), Some(home), "alice lives elsewhere");
+    cluster.time_ns = TimeNs(5_000_000_000);
+    assert_eq!(cluster.give(home, Command::Tick), []);
+    cluster.restart();
+    assert!(!cluster.nodes[home.index()].has_work(), "its market is told once");
+    assert_eq!(cluster.give(home, Command::Tick), []);
+    let told = cluster.carry();
+    let expired = told.iter().filter(|(_, event)| {
+        let reason = EndReason::Expired(ExpiryReason::GoodTillDate);
+        matches!(event, Event::OrderEnded(ended) if ended.reason == reason)
+    });
+    assert_eq!(expired.count(), 1, "{told:?}");
+    cluster.restart();
+    cluster.assert_same_again();
+}
+
 /// The journal of the second of three partitions, cut where much is on its way.
 pub fn in_the_middle_of_things() -> Vec<Sequenced<Command>> {
     let mut story = Story::default();
@@ -607,7 +813,7 @@ proptest! {
                 let home = cluster.nodes[0].partitions().home(AccountId(who));
                 cluster.nodes[home.index()].position_mode(AccountId(who))
             };
-            for (passes, command) in step.commands(&mut prices, &open, mode) {
+            for (passes, command) in step.commands(&mut prices, &open, mode, cluster.time_ns) {
                 cluster.time_ns = TimeNs(cluster.time_ns.0 + passes);
                 cluster.apply(command);
             }

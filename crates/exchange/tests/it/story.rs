@@ -25,6 +25,13 @@
 //! > mode alice one-way     > position alice long on BTCUSDT_PERP          > margin-of alice short on BTCUSDT_PERP
 //! > margin alice isolated on BTCUSDT_PERP         > margin alice cross on BTCUSDT_PERP
 //! > margin alice add 100 USDT on BTCUSDT_PERP     > margin alice reduce 100 USDT on BTCUSDT_PERP
+//! > alice waits to sell 2 market stop 95 by-mark reduce-only as my-stop on BTCUSDT_PERP
+//! > alice waits to sell 2 @ 94 gtx take 110 protected on BTCUSDT_PERP          > alice waits to sell all market stop 95 on ...
+//! > alice waits to sell 2 market trail 10 from 110 on BTCUSDT_PERP          in thousandths, from an activation price
+//! > alice cancel algo &3          > alice cancel algo my-stop          > alice cancel algos on BTCUSDT_PERP          > algos
+//! > alice good till 30 buy 2 @ 100 on BTCUSDT_PERP     in seconds since the story began
+//! > alice modify #3 to 2 @ 101 gtx on BTCUSDT_PERP
+//! > alice counts down 5 on BTCUSDT_PERP                in seconds; 0 stops it
 //! > index BTCUSDT_PERP 0 @ 50000          > tick          > continue
 //! > position alice on BTCUSDT_PERP          > wallet alice USDT          > mark BTCUSDT_PERP
 //! > margin-of alice on BTCUSDT_PERP
@@ -110,6 +117,7 @@ impl Story {
                 return self.balances(account);
             }
             "totals" => return self.totals(),
+            "algos" => return self.algos(),
             "keys" => return self.keys(),
             "snapshot" => {
                 self.world.restart();
@@ -220,6 +228,25 @@ impl Story {
 
     fn of_account(&mut self, account: AccountId, words: &mut Words<'_>) -> Command {
         match words.next() {
+            "waits" => {
+                assert!(words.take("to"));
+                self.waits(account, words)
+            }
+            "good" => {
+                assert!(words.take("till"));
+                let good_till_ns = seconds(words.next());
+                let side = words.next();
+                let (place, reduce_only, position_side) = self.place(account, side, words);
+                let place = crate::story_contracts::at_contract(&place, position_side, reduce_only);
+                Self::good_till(&place, good_till_ns)
+            }
+            "modify" => self.modifies(account, words),
+            "counts" => {
+                assert!(words.take("down"));
+                self.counts_down(account, words)
+            }
+            "cancel" if words.take("algo") => Self::cancels_algo(account, words),
+            "cancel" if words.take("algos") => self.cancels_algos(account, words),
             "cancel" if words.take("all") => {
                 let (market, valid_until_ns) = self.where_and_when(words);
                 Command::CancelAllOrders(CancelAllOrders { account, market, valid_until_ns })
@@ -479,7 +506,7 @@ impl Story {
         ticks(&self.terms_at(market), price)
     }
 
-    fn lots(&self, market: MarketId, qty: &str) -> i64 {
+    pub fn lots(&self, market: MarketId, qty: &str) -> i64 {
         let terms = self.terms_at(market);
         lots(&terms, self.scale(terms.base), qty)
     }
@@ -615,6 +642,9 @@ fn market_of(command: &Command) -> MarketId {
         Command::AmendOrder(amend) => amend.market,
         Command::PlaceContractOrder(place) => place.market,
         Command::ChangeLeverage(change) => change.market,
+        Command::PlaceAlgoOrder(place) => place.market,
+        Command::ModifyContractOrder(modify) => modify.market,
+        Command::PlaceGoodTillDate(place) => place.market,
         _ => MarketId(0),
     }
 }
@@ -650,7 +680,7 @@ fn seconds(text: &str) -> TimeNs {
 }
 
 /// `#3`, `my-id`, or both.
-fn order_ref(words: &mut Words<'_>) -> OrderRef {
+pub fn order_ref(words: &mut Words<'_>) -> OrderRef {
     const FOLLOWING: [&str; 6] = ["only", "to", "with", "anyway", "on", "until"];
     let first = words.next();
     let Some(number) = first.strip_prefix('#') else { return OrderRef::Client(name(first)) };

@@ -547,6 +547,7 @@ fn expiry(reason: ExpiryReason) -> &'static str {
         ExpiryReason::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
         ExpiryReason::PriceRangeExceeded => "EXECUTION_RULE_PRICE_RANGE_EXCEEDED",
         ExpiryReason::ExchangeCanceled => "EXCHANGE_CANCELED",
+        ExpiryReason::GoodTillDate => "GOOD_TILL_DATE",
     }
 }
 

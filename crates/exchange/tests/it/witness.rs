@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use exchange::Partition;
 use model::{
-    AccountId, Amount, AssetId, ContractFilled, ContractOrderAccepted, EndReason, Event, FeeRounding,
-    Liquidity, MarketId, MarketTerms, OrderAccepted, OrderFilled, OrderId, OrderKind, OrderPrevented,
-    PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeGroup, Traded, TriggerKind,
+    AccountId, Amount, AssetId, ContractFilled, ContractOrderAccepted, ContractOrderModified, EndReason,
+    Event, FeeRounding, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderFilled, OrderId, OrderKind,
+    OrderPrevented, PriceTicks, SelfTradePrevention, Side, TimeInForce, TradeGroup, Traded, TriggerKind,
 };
 
+use crate::algo_witness::AlgoWitness;
 use crate::contract_witness::ContractWitness;
 
 /// An open order, as its owner could know it.
@@ -75,6 +76,7 @@ pub struct Witness {
     touched: VecDeque<(OrderId, PriceTicks, bool)>,
     arrivals: u64,
     pub contracts: ContractWitness,
+    pub algos: AlgoWitness,
 }
 
 impl Witness {
@@ -104,6 +106,7 @@ impl Witness {
         let mut told_by_markets: BTreeMap<(MarketId, u64), (Traded, u32)> = BTreeMap::new();
         for event in events {
             self.contracts.see(event);
+            self.algos.see(event);
             match event {
                 Event::FundsMoved(moved) => {
                     let purse = self.purse(moved.account, moved.asset);
@@ -111,6 +114,7 @@ impl Witness {
                     assert!(purse.free >= 0, "no balance is below zero");
                 }
                 Event::ContractOrderAccepted(accepted) => self.accepted_at_contract(accepted),
+                Event::ContractOrderModified(modified) => self.modified(modified),
                 Event::ContractFilled(filled) => {
                     let told = told_by_markets
                         .get_mut(&(filled.market, filled.trade.0))
@@ -280,6 +284,13 @@ impl Witness {
                 | Event::PositionLiquidationEnded { .. }
                 | Event::PositionModeChanged { .. }
                 | Event::PositionForced(_)
+                | Event::AlgoOrderAccepted(_)
+                | Event::AlgoOrderTracks(_)
+                | Event::AlgoOrderTriggered(_)
+                | Event::AlgoOrderEnded(_)
+                | Event::CountdownSet { .. }
+                | Event::CountdownFired { .. }
+                | Event::GoodTillDate { .. }
                 | Event::Skipped { .. } => {}
             }
         }
@@ -384,6 +395,22 @@ impl Witness {
             held,
         };
         self.opened(&accepted, qty, None, reference);
+    }
+
+    /// An order has another price or another quantity: it comes behind all others, but where it is only smaller.
+    fn modified(&mut self, modified: &ContractOrderModified) {
+        self.arrivals += 1;
+        let known = self.open.get_mut(&modified.order).expect("only open orders are modified");
+        let (before, qty) = (known.accepted.kind, modified.kind.qty_lots().expect("it has a quantity").0);
+        let same_price = before.price_ticks() == modified.kind.price_ticks();
+        assert!(!same_price || known.qty != Some(qty), "something changes");
+        if !same_price || known.qty < Some(qty) {
+            known.arrival = self.arrivals;
+        }
+        known.accepted.kind = modified.kind;
+        known.accepted.self_trade_prevention = modified.self_trade_prevention;
+        known.qty = Some(qty);
+        assert!(known.left() > Some(0), "something is left of it");
     }
 
     fn opened(
@@ -627,6 +654,7 @@ impl Witness {
     /// The partition has what the events say.
     pub fn agrees_with(&self, partition: &Partition) {
         self.contracts.agrees_with(partition);
+        self.algos.agrees_with(partition);
         for account in self.groups.keys() {
             let theirs: Vec<_> = partition
                 .balances(*account)

@@ -177,6 +177,14 @@ impl Story {
                 | Event::PositionLiquidationEnded { .. }
                 | Event::PositionModeChanged { .. }
                 | Event::PositionForced(_) => lines.extend(self.of_contracts(event)),
+                Event::AlgoOrderAccepted(_)
+                | Event::AlgoOrderTracks(_)
+                | Event::AlgoOrderTriggered(_)
+                | Event::CountdownSet { .. }
+                | Event::CountdownFired { .. }
+                | Event::ContractOrderModified(_)
+                | Event::GoodTillDate { .. }
+                | Event::AlgoOrderEnded(_) => lines.extend(self.of_algos(event)),
             }
         }
         lines.extend(self.resting_at_contracts(events));
@@ -263,6 +271,7 @@ impl Story {
             EndReason::Expired(ExpiryReason::InsufficientLiquidity) => " (insufficient liquidity)",
             EndReason::Expired(ExpiryReason::PriceRangeExceeded) => " (price range exceeded)",
             EndReason::Expired(ExpiryReason::ExchangeCanceled) => " (by the exchange)",
+            EndReason::Expired(ExpiryReason::GoodTillDate) => " (its date has come)",
             EndReason::Filled | EndReason::Canceled | EndReason::ExpiredInMatch => "",
         };
         let side = self.side_of(ended.order);
@@ -300,7 +309,7 @@ impl Story {
         decimal::text(i128::from(qty.0) * terms.base_atoms_per_lot.0, self.scale(terms.base))
     }
 
-    fn reject(&self, market: MarketId, reject: &Reject) -> String {
+    pub fn reject(&self, market: MarketId, reject: &Reject) -> String {
         let terms: MarketTerms = self.terms_at(market);
         let quote = |amount: Amount| decimal::text(amount.0, self.scale(terms.quote));
         match *reject {

@@ -69,7 +69,7 @@ impl World {
         let next_order = next_withdrawal - 8;
         // What few states have stands before the rest, behind its length.
         let mut rest = 0;
-        for version in [7, 6, 5] {
+        for version in [8, 7, 6, 5] {
             if bytes[rest] == version {
                 let len = u32::from_le_bytes(bytes[rest + 1..rest + 5].try_into().unwrap());
                 rest += 5 + usize::try_from(len).unwrap();

@@ -324,6 +324,14 @@ impl Picking<'_> {
             | Event::ContractOrderAccepted(_)
             | Event::ContractFilled(_)
             | Event::LeverageChanged { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
+            | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
             | Event::FundingSettled(_)

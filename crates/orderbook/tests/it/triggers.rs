@@ -4,8 +4,8 @@ use model::{
     AccountId, Amount, OrderId, OrderKind, PlaceMessage, PriceTicks, QtyLots, SelfTradePrevention, Side,
     TradeGroup, TriggerKind,
 };
-use orderbook::Triggers;
 use orderbook::naive::NaiveTriggers;
+use orderbook::{Touched, Triggers};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ enum Step {
     },
     Remove(u64),
     See(i64),
+    /// The same, a few orders at a time.
+    SeeInParts(i64, usize),
     /// From now on with what a snapshot would give back.
     Again,
 }
@@ -32,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (side, trigger, stop, bips).prop_map(|(side, trigger, stop, bips)| Step::Add { side, trigger, stop, bips }),
         1 => (1_u64..200).prop_map(Step::Remove),
         6 => (970_i64..1_030).prop_map(Step::See),
+        2 => (970_i64..1_030, 1_usize..4).prop_map(|(price, most)| Step::SeeInParts(price, most)),
         1 => Just(Step::Again),
     ]
 }
@@ -83,6 +86,24 @@ proptest! {
                     last = Some(price);
                     let expected = theirs.see(price);
                     let touched = if ours.are_touched_by(price) { ours.see(price) } else { Vec::new() };
+                    prop_assert_eq!(touched, expected, "at {}", price);
+                }
+                Step::SeeInParts(price, most) => {
+                    let price = PriceTicks(price);
+                    last = Some(price);
+                    let mut touched = Vec::new();
+                    while ours.are_touched_by(price) {
+                        let part = ours.see_some(price, most);
+                        prop_assert!(part.len() <= most);
+                        touched.extend(part);
+                    }
+                    let by_order = |touched: &Touched| match touched {
+                        Touched::Tracks { order, .. } => *order,
+                        Touched::Triggered { place, .. } => place.order,
+                    };
+                    let mut expected = theirs.see(price);
+                    touched.sort_by_key(by_order);
+                    expected.sort_by_key(by_order);
                     prop_assert_eq!(touched, expected, "at {}", price);
                 }
                 Step::Again => {

@@ -2,6 +2,7 @@
 
 mod against_exchange;
 mod against_naive;
+mod algo_orders;
 mod bounds;
 mod depth;
 mod door;

@@ -192,6 +192,14 @@ impl Naive {
             | Event::PositionLiquidationBegun { .. }
             | Event::PositionLiquidationEnded { .. }
             | Event::PositionModeChanged { .. }
+            | Event::AlgoOrderAccepted(_)
+            | Event::AlgoOrderTracks(_)
+            | Event::AlgoOrderTriggered(_)
+            | Event::AlgoOrderEnded(_)
+            | Event::CountdownSet { .. }
+            | Event::CountdownFired { .. }
+            | Event::GoodTillDate { .. }
+            | Event::ContractOrderModified(_)
             | Event::Skipped { .. } => {}
         }
     }

@@ -16,7 +16,7 @@ impl Dice<'_> {
         FundingRate(self.i64())
     }
 
-    fn position_side(&mut self) -> PositionSide {
+    pub fn position_side(&mut self) -> PositionSide {
         self.one_of(&[PositionSide::Both, PositionSide::Long, PositionSide::Short])
     }
 
@@ -112,7 +112,7 @@ impl Dice<'_> {
                 way: self.one_of(&[MarginMove::Add, MarginMove::Reduce]),
                 valid_until_ns: self.time(),
             })),
-            other => panic!("throw the dice for {other} too"),
+            other => self.algo_command(other),
         }
     }
 
@@ -218,7 +218,7 @@ impl Dice<'_> {
                 account,
                 mode: self.one_of(&[PositionMode::OneWay, PositionMode::Hedge]),
             },
-            other => panic!("throw the dice for {other} too"),
+            other => self.algo_event(other),
         }
     }
 }
