@@ -5,6 +5,7 @@ environment and the lines on standard output are those of `ccxt_spot.py`.
 """
 
 import os
+import time
 
 import ccxt
 
@@ -135,6 +136,53 @@ same([order["status"] for order in cancelled], ["canceled"] * 2, "two at once")
 bob.cancel_all_orders(SYMBOL)
 same(bob.fetch_open_orders(SYMBOL), [], "none is left")
 
+# Another price, another quantity.
+bid = bob.create_order(SYMBOL, "limit", "buy", 1, 58_000)
+edited = bob.edit_order(bid["id"], SYMBOL, "limit", "buy", 2, 58_100)
+same((edited["id"], edited["amount"], edited["price"]), (bid["id"], 2.0, 58_100.0), "the same order")
+refused(ccxt.BaseError, "-5027", lambda: bob.edit_order(bid["id"], SYMBOL, "limit", "buy", 2, 58_100))
+good_till = bob.milliseconds() + 3_600_000
+dated = bob.create_order(SYMBOL, "limit", "buy", 1, 58_000, {"timeInForce": "GTD", "goodTillDate": good_till})
+same((dated["timeInForce"], int(dated["info"]["goodTillDate"])), ("GTD", good_till), "good till a date")
+# A dead man's switch: it fires with the first command behind a moment, and there is a tick each second.
+bob.fapiPrivatePostCountdownCancelAll({"symbol": "BTCUSDT", "countdownTime": 1})
+deadline = time.monotonic() + 30
+while bob.fetch_open_orders(SYMBOL):
+    assert time.monotonic() < deadline, "the dead man's switch does not fire"
+same(bob.fetch_order(dated["id"], SYMBOL)["status"], "canceled", "cancelled by the dead man's switch")
+
+# Orders that wait for a price.
+bob.create_order(SYMBOL, "limit", "sell", 1, 60_000)
+alice.create_order(SYMBOL, "market", "buy", 1)
+bob.create_order(SYMBOL, "limit", "buy", 3, 59_000)
+bob.create_order(SYMBOL, "limit", "sell", 3, 61_000)
+stop = alice.create_order(SYMBOL, "market", "sell", 0.4, None, {"stopLossPrice": 59_500, "reduceOnly": True})
+profit = alice.create_order(SYMBOL, "limit", "sell", 0.3, 60_900, {"takeProfitPrice": 60_800})
+closes = alice.create_order(SYMBOL, "STOP_MARKET", "sell", 0, None, {"stopPrice": 59_100, "closePosition": True})
+trails = alice.create_order(SYMBOL, "TRAILING_STOP_MARKET", "sell", 0.1, None, {"callbackRate": 5})
+waiting = {order["id"]: order["type"] for order in alice.fetch_open_orders(SYMBOL, params={"trigger": True})}
+same(len(waiting), 4, f"orders that wait: {waiting}")
+refused(ccxt.BaseError, "-2021", lambda: alice.create_order(SYMBOL, "market", "sell", 1, None, {"stopLossPrice": 60_500}))
+alice.cancel_order(trails["id"], SYMBOL, {"trigger": True})
+same(alice.fetch_order(trails["id"], SYMBOL, {"trigger": True})["status"], "canceled", "cancelled")
+print("kill", flush=True)
+input()
+same(len(alice.fetch_open_orders(SYMBOL, params={"trigger": True})), 3, "they wait over a kill")
+# Somebody sells down to 59,400: the first one's price has come.
+bob.create_order(SYMBOL, "limit", "buy", 0.01, 59_400)
+alice.create_order(SYMBOL, "market", "sell", 0.01)
+found = alice.fetch_order(stop["id"], SYMBOL, {"trigger": True})
+same((found["info"]["algoStatus"], found["status"]), ("FINISHED", "closed"), "it was triggered, and has traded")
+placed = alice.fetch_order(found["info"]["actualOrderId"], SYMBOL)
+same((placed["filled"], placed["average"]), (0.4, 59_000.0), "by an order of its own")
+# Which has moved the price to 59,000, where the rest is closed as well; with the position goes what was to reduce it.
+same(alice.fetch_positions([SYMBOL]), [], "all is closed")
+same(alice.fetch_order(closes["id"], SYMBOL, {"trigger": True})["info"]["algoStatus"], "FINISHED", "by the other one")
+same([order["id"] for order in alice.fetch_open_orders(SYMBOL, params={"trigger": True})], [profit["id"]], "one waits")
+alice.cancel_all_orders(SYMBOL, {"trigger": True})
+same(alice.fetch_open_orders(SYMBOL, params={"trigger": True}), [], "none waits")
+bob.cancel_all_orders(SYMBOL)
+
 # Margin of its own.
 bob.create_order(SYMBOL, "limit", "sell", 1, 60_000)
 alice.set_margin_mode("isolated", SYMBOL)
@@ -182,7 +230,7 @@ same(alice.fetch_order_book(SYMBOL)["bids"], [[59_900.0, 1.0]], "the book")
 same([trade["price"] for trade in alice.fetch_trades(SYMBOL)][:3], [60_000.0, 60_100.0, 60_000.0], "trades")
 same(alice.fetch_ticker(SYMBOL)["last"], 60_000.0, "the ticker")
 same(alice.fetch_bids_asks([SYMBOL])[SYMBOL]["bid"], 59_900.0, "the best bid")
-same(sum(candle[5] for candle in alice.fetch_ohlcv(SYMBOL, "1h")), 10.0, "candles")
+same(sum(candle[5] for candle in alice.fetch_ohlcv(SYMBOL, "1h")), 12.0, "candles")
 funding = alice.fetch_funding_rate(SYMBOL)
 same((funding["symbol"], funding["interestRate"]), (SYMBOL, 0.0001), "the funding rate")
 assert 59_000 < funding["markPrice"] < 61_000, funding

@@ -3,8 +3,9 @@
 //! "Error Codes"), semantics 2.
 
 use model::{
-    Amount, CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, OrderKind,
-    PlaceContractOrder, PositionSide, PriceTicks, QtyLots, Reject, SelfTradePrevention, TimeInForce,
+    Amount, CancelAllOrders, CancelOrder, CancelRestriction, ChangeLeverage, ClientOrderId, Command,
+    ModifyContractOrder, OrderKind, PlaceContractOrder, PlaceGoodTillDate, PositionSide, PriceTicks, QtyLots,
+    Reject, SelfTradePrevention, SetCountdown, TimeInForce, TimeNs,
 };
 
 use crate::decimal::{self, DecimalError};
@@ -16,8 +17,8 @@ use crate::params::Params;
 /// A new order at a contract, and how to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placing {
-    /// To be handed in.
-    pub command: PlaceContractOrder,
+    /// To be handed in: [`Command::PlaceContractOrder`], or [`Command::PlaceGoodTillDate`].
+    pub command: Command,
     /// Whether the answer tells what became of it at once, or only that it was taken.
     pub with_result: bool,
 }
@@ -30,24 +31,73 @@ pub fn place(
     new_id: impl Fn() -> Result<ClientOrderId, ApiError>,
 ) -> Result<Placing, ApiError> {
     let side = side(params.required("side")?)?;
-    let kind = kind(params, listing)?;
     let with_result = match params.optional("newOrderRespType")? {
         None | Some("ACK") => false,
         Some("RESULT") => true,
         Some(_) => return Err(ApiError::invalid_value("newOrderRespType")),
     };
+    let (account, market, valid_until_ns) = (caller.account, listing.market, caller.valid_until_ns);
+    let (position_side, reduce_only) = (position_side(params)?, params.flag("reduceOnly")?);
+    let self_trade_prevention = self_trade_prevention(params)?;
+    let client_order_id = || client_order_id(params, "newClientOrderId")?.map_or_else(&new_id, Ok);
+    if params.sent("timeInForce") == Some("GTD") && params.sent("type") == Some("LIMIT") {
+        let command = PlaceGoodTillDate {
+            account,
+            market,
+            side,
+            position_side,
+            price_ticks: price(listing, "price", params.required("price")?)?,
+            qty_lots: quantity(listing, "quantity", params.required("quantity")?)?,
+            self_trade_prevention,
+            reduce_only,
+            client_order_id: client_order_id()?,
+            good_till_ns: TimeNs::from_millis(params.required_number("goodTillDate")?),
+            valid_until_ns,
+        };
+        return Ok(Placing { command: Command::PlaceGoodTillDate(Box::new(command)), with_result });
+    }
     let command = PlaceContractOrder {
+        account,
+        market,
+        side,
+        position_side,
+        kind: kind(params, listing)?,
+        self_trade_prevention,
+        reduce_only,
+        client_order_id: client_order_id()?,
+        valid_until_ns,
+    };
+    Ok(Placing { command: Command::PlaceContractOrder(command), with_result })
+}
+
+/// Another price or another quantity of an order that is known to be of this kind.
+pub fn modify(
+    params: &Params<'_>,
+    listing: &Listing,
+    caller: Caller,
+    (kind, self_trade_prevention): (&OrderKind, SelfTradePrevention),
+) -> Result<ModifyContractOrder, ApiError> {
+    Ok(ModifyContractOrder {
         account: caller.account,
         market: listing.market,
-        side,
-        position_side: position_side(params)?,
-        kind,
-        self_trade_prevention: self_trade_prevention(params)?,
-        reduce_only: params.flag("reduceOnly")?,
-        client_order_id: client_order_id(params, "newClientOrderId")?.map_or_else(new_id, Ok)?,
+        order: order_ref(params, "orderId", "origClientOrderId")?,
+        price_ticks: price(listing, "price", params.required("price")?)?,
+        qty_lots: quantity(listing, "quantity", params.required("quantity")?)?,
+        maker_only: matches!(kind, OrderKind::LimitMaker { .. }),
+        self_trade_prevention,
         valid_until_ns: caller.valid_until_ns,
-    };
-    Ok(Placing { command, with_result })
+    })
+}
+
+/// When all orders of the caller at a contract are to be cancelled: so many milliseconds from now on, 0 for not at all.
+pub fn countdown(params: &Params<'_>, listing: &Listing, caller: Caller) -> Result<SetCountdown, ApiError> {
+    let countdown_ms = params.required_number("countdownTime")?;
+    Ok(SetCountdown {
+        account: caller.account,
+        market: listing.market,
+        countdown_ns: countdown_ms.saturating_mul(1_000_000),
+        valid_until_ns: caller.valid_until_ns,
+    })
 }
 
 /// Which position is meant; that of one-way mode where nothing is said.
@@ -102,7 +152,8 @@ fn kind(params: &Params<'_>, listing: &Listing) -> Result<OrderKind, ApiError> {
     Ok(OrderKind::Limit { qty_lots, price_ticks, time_in_force })
 }
 
-fn self_trade_prevention(params: &Params<'_>) -> Result<SelfTradePrevention, ApiError> {
+/// Futures expire the resting order where nothing else is asked for.
+pub fn self_trade_prevention(params: &Params<'_>) -> Result<SelfTradePrevention, ApiError> {
     match params.optional("selfTradePreventionMode")? {
         // What Binance's futures do where nothing is asked for.
         None | Some("EXPIRE_MAKER") => Ok(SelfTradePrevention::ExpireMaker),
@@ -217,6 +268,14 @@ pub fn api_error(reject: &Reject, listing: Option<&Listing>) -> ApiError {
             )
         }
         Reject::TooManyOpenOrders { .. } => answer(-2025, "Reach max open order limit."),
+        Reject::TooManyAlgoOrders { .. } => answer(-4045, "Reach max stop order limit."),
+        Reject::WouldTrigger { .. } => answer(-2021, "Order would immediately trigger."),
+        Reject::TrailingDeltaOutOfRange { .. } => answer(-2007, "Invalid callBack rate"),
+        Reject::ClosesAlready { .. } => answer(
+            -4130,
+            "An open stop or take profit order with GTE and closePosition in the direction is existing.",
+        ),
+        Reject::AmendChangesNothing => answer(-5027, "No need to modify the order."),
         Reject::InsufficientBalance { .. } | Reject::WalletShort { .. } => {
             answer(-2018, "Balance is insufficient.")
         }
@@ -278,10 +337,17 @@ fn amount(listing: &Listing, amount: Amount) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{AccountId, ApiKeyId, PositionMode, TimeNs};
+    use model::{AccountId, ApiKeyId, PositionMode};
 
     use super::*;
     use crate::sample::btcusdt;
+
+    fn order(query: &str) -> PlaceContractOrder {
+        match placed(query).unwrap().command {
+            Command::PlaceContractOrder(command) => command,
+            other => panic!("{other:?}"),
+        }
+    }
 
     fn placed(query: &str) -> Result<Placing, (i32, String)> {
         let params = Params::parse(query.as_bytes(), b"").unwrap();
@@ -293,22 +359,26 @@ mod tests {
     #[test]
     fn orders_become_commands() {
         let limit = "side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.002&price=50000.05";
-        let Placing { command, with_result } = placed(limit).unwrap();
+        let command = order(limit);
         let (qty_lots, price_ticks) = (QtyLots(2), PriceTicks(1_000_001));
         assert_eq!(command.kind, OrderKind::Limit { qty_lots, price_ticks, time_in_force: TimeInForce::Gtc });
         assert_eq!(command.self_trade_prevention, SelfTradePrevention::ExpireMaker);
         assert_eq!(command.client_order_id.as_str(), "made-up");
-        assert!(!command.reduce_only && !with_result);
+        assert!(!command.reduce_only && !placed(limit).unwrap().with_result);
 
-        let gtx = placed(&limit.replace("GTC", "GTX")).unwrap();
-        assert_eq!(gtx.command.kind, OrderKind::LimitMaker { qty_lots, price_ticks });
+        let gtx = order(&limit.replace("GTC", "GTX"));
+        assert_eq!(gtx.kind, OrderKind::LimitMaker { qty_lots, price_ticks });
         let market =
             "side=SELL&type=MARKET&quantity=0.002&reduceOnly=true&newOrderRespType=RESULT&positionSide=BOTH";
-        let market = placed(market).unwrap();
-        assert_eq!(market.command.kind, OrderKind::Market { qty_lots });
-        assert!(market.command.reduce_only && market.with_result);
-        let long = placed("side=SELL&type=MARKET&quantity=0.002&positionSide=LONG").unwrap();
-        assert_eq!(long.command.position_side, PositionSide::Long);
+        assert!(placed(market).unwrap().with_result);
+        let market = order(market);
+        assert_eq!(market.kind, OrderKind::Market { qty_lots });
+        assert!(market.reduce_only);
+        let long = order("side=SELL&type=MARKET&quantity=0.002&positionSide=LONG");
+        assert_eq!(long.position_side, PositionSide::Long);
+        let dated = placed(&limit.replace("GTC", "GTD&goodTillDate=1700000000000")).unwrap().command;
+        let Command::PlaceGoodTillDate(dated) = dated else { panic!("{dated:?}") };
+        assert_eq!(dated.good_till_ns, TimeNs::from_millis(1_700_000_000_000));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and numbers become text and back, always exactly. Whoever speaks it brings the bytes and says who asks: HTTP requests, messages
 //! of a socket, entries of a queue.
 
+pub mod algo_orders;
 pub mod contract_orders;
 pub mod decimal;
 pub mod errors;

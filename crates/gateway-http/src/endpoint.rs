@@ -11,7 +11,7 @@ use std::pin::Pin;
 
 use axum::http::Method;
 
-pub(crate) use futures::{CONTRACT_ORDER, FUTURES};
+pub(crate) use futures::{CONTRACT_ORDER, FUTURES, MODIFICATION};
 pub(crate) use table::TABLE;
 
 use crate::errors::ApiError;

@@ -3,6 +3,7 @@
 //! [`crate::endpoint`].
 
 pub(crate) mod account;
+pub(crate) mod algo;
 pub(crate) mod history;
 pub(crate) mod listed;
 pub(crate) mod listen_keys;

@@ -12,6 +12,7 @@ use crate::futures::account::{
     AccountConfig, AccountV2, AccountV3, AssetsMode, BalanceReply, Brackets, CommissionRate, Done,
     LeverageReply, MarginMoved, RiskV2, RiskV3, Sides, SymbolConfig, Transferred,
 };
+use crate::futures::algo::{AlgoCancelled, AlgoReply};
 use crate::futures::history::{IncomeReply, UserTrade};
 use crate::futures::listed::ContractsInfo;
 use crate::futures::listen_keys::ListenKeyReply;
@@ -20,8 +21,8 @@ use crate::futures::market::{
     OpenInterestReply, PremiumIndex, TimedBook, TimedPrice,
 };
 use crate::futures::orders::ContractOrderReply;
-use crate::futures::trading::Each;
-use crate::futures::{account, history, listed, listen_keys, market, trading};
+use crate::futures::trading::{Countdown, Each};
+use crate::futures::{account, algo, history, listed, listen_keys, market, trading};
 use crate::keys::Permissions;
 use crate::limits::RateLimit;
 use crate::market_data::{self, Kline, ServerTime};
@@ -39,7 +40,8 @@ pub(crate) const CONTRACT_ORDER: &[Parameter] = &[
     Parameter::required("side", Kind::OneOf(&["BUY", "SELL"])),
     Parameter::optional("positionSide", Kind::OneOf(&["BOTH", "LONG", "SHORT"])),
     Parameter::required("type", Kind::OneOf(&["LIMIT", "MARKET"])),
-    Parameter::optional("timeInForce", Kind::OneOf(&["GTC", "IOC", "FOK", "GTX"])),
+    Parameter::optional("timeInForce", Kind::OneOf(&["GTC", "IOC", "FOK", "GTX", "GTD"])),
+    Parameter::optional("goodTillDate", Kind::Time),
     Parameter::optional("quantity", Kind::Decimal),
     Parameter::optional("price", Kind::Decimal),
     Parameter::optional("reduceOnly", Kind::Flag),
@@ -56,6 +58,51 @@ pub(crate) const CONTRACT_ORDER: &[Parameter] = &[
     Parameter::optional("callbackRate", Kind::Decimal),
     Parameter::optional("workingType", Kind::OneOf(&["MARK_PRICE", "CONTRACT_PRICE"])),
     Parameter::optional("priceProtect", Kind::Flag),
+];
+
+/// What a modification is described by.
+pub(crate) const MODIFICATION: &[Parameter] = &[
+    SYMBOL,
+    Parameter::optional("side", Kind::OneOf(&["BUY", "SELL"])),
+    ORDER_ID,
+    Parameter::optional("origClientOrderId", Kind::Name),
+    Parameter::optional("quantity", Kind::Decimal),
+    Parameter::optional("price", Kind::Decimal),
+    Parameter::optional("priceMatch", Kind::OneOf(&["NONE"])),
+];
+
+const WHICH_ALGO: &[Parameter] = &[
+    ONE_SYMBOL,
+    Parameter::optional("algoId", Kind::Whole),
+    Parameter::optional("clientAlgoId", Kind::Name),
+];
+
+const ALGO_ORDER: &[Parameter] = &[
+    Parameter::optional("algoType", Kind::OneOf(&["CONDITIONAL"])),
+    SYMBOL,
+    Parameter::required("side", Kind::OneOf(&["BUY", "SELL"])),
+    Parameter::optional("positionSide", Kind::OneOf(&["BOTH", "LONG", "SHORT"])),
+    Parameter::required(
+        "type",
+        Kind::OneOf(&["STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]),
+    ),
+    Parameter::optional("timeInForce", Kind::OneOf(&["GTC", "IOC", "FOK", "GTX"])),
+    Parameter::optional("quantity", Kind::Decimal),
+    Parameter::optional("price", Kind::Decimal),
+    Parameter::optional("triggerPrice", Kind::Decimal),
+    Parameter::optional("workingType", Kind::OneOf(&["MARK_PRICE", "CONTRACT_PRICE"])),
+    Parameter::optional("priceMatch", Kind::OneOf(&["NONE"])),
+    Parameter::optional("closePosition", Kind::Flag),
+    Parameter::optional("priceProtect", Kind::Flag),
+    Parameter::optional("reduceOnly", Kind::Flag),
+    Parameter::optional("activatePrice", Kind::Decimal),
+    Parameter::optional("callbackRate", Kind::Decimal),
+    Parameter::optional("clientAlgoId", Kind::Name),
+    Parameter::optional("newOrderRespType", Kind::OneOf(&["ACK", "RESULT"])),
+    Parameter::optional(
+        "selfTradePreventionMode",
+        Kind::OneOf(&["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"]),
+    ),
 ];
 
 /// All of them.
@@ -590,6 +637,125 @@ pub(crate) static FUTURES: &[Endpoint] = &[
         parameters: &[SYMBOL, Parameter::required("marginType", Kind::OneOf(&["ISOLATED", "CROSSED"]))],
         response: Schemas::of::<Done>,
         handler: |gateway, ask| Box::pin(account::change_margin_type(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::PUT,
+        path: "/fapi/v1/order",
+        method: Some("order.modify"),
+        summary: "Gives an order another price or another quantity",
+        security: TRADE,
+        weight: Weight::Fixed(1),
+        orders: 1,
+        parameters: MODIFICATION,
+        response: Schemas::of::<ContractOrderReply>,
+        handler: |gateway, ask| Box::pin(trading::modify(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::PUT,
+        path: "/fapi/v1/batchOrders",
+        method: None,
+        summary: "Gives up to five orders other prices or quantities, each by itself",
+        security: TRADE,
+        weight: Weight::Fixed(5),
+        orders: 5,
+        parameters: &[Parameter::required("batchOrders", Kind::Text)],
+        response: Schemas::list_of::<Each>,
+        handler: |gateway, ask| Box::pin(trading::modify_batch(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::POST,
+        path: "/fapi/v1/countdownCancelAll",
+        method: None,
+        summary: "Has all orders of a contract cancelled after a while, unless it is asked again before",
+        security: TRADE,
+        weight: Weight::Fixed(10),
+        orders: 0,
+        parameters: &[SYMBOL, Parameter::required("countdownTime", Kind::Whole)],
+        response: Schemas::of::<Countdown>,
+        handler: |gateway, ask| Box::pin(trading::countdown(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::POST,
+        path: "/fapi/v1/algoOrder",
+        method: Some("algoOrder.place"),
+        summary: "Places an order that waits for a price",
+        security: TRADE,
+        weight: Weight::Fixed(1),
+        orders: 1,
+        parameters: ALGO_ORDER,
+        response: Schemas::of::<AlgoReply>,
+        handler: |gateway, ask| Box::pin(algo::place(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::DELETE,
+        path: "/fapi/v1/algoOrder",
+        method: Some("algoOrder.cancel"),
+        summary: "Cancels an order that waits for a price",
+        security: TRADE,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: WHICH_ALGO,
+        response: Schemas::of::<AlgoCancelled>,
+        handler: |gateway, ask| Box::pin(algo::cancel(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/fapi/v1/algoOrder",
+        method: None,
+        summary: "An order that waits for a price, or did",
+        security: READ,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: WHICH_ALGO,
+        response: Schemas::of::<AlgoReply>,
+        handler: |gateway, ask| Box::pin(algo::query(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/fapi/v1/openAlgoOrders",
+        method: None,
+        summary: "Orders that wait for a price",
+        security: READ,
+        weight: Weight::OneOrAll { one: 1, all: 40 },
+        orders: 0,
+        parameters: &[
+            ONE_SYMBOL,
+            Parameter::optional("algoType", Kind::Text),
+            Parameter::optional("algoId", Kind::Whole),
+        ],
+        response: Schemas::list_of::<AlgoReply>,
+        handler: |gateway, ask| Box::pin(algo::open(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/fapi/v1/allAlgoOrders",
+        method: None,
+        summary: "Orders that wait for a price, and that did",
+        security: READ,
+        weight: Weight::Fixed(5),
+        orders: 0,
+        parameters: &[
+            SYMBOL,
+            Parameter::optional("algoId", Kind::Whole),
+            START,
+            END,
+            Parameter::optional("page", Kind::Whole),
+            LIMIT,
+        ],
+        response: Schemas::list_of::<AlgoReply>,
+        handler: |gateway, ask| Box::pin(algo::all(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::DELETE,
+        path: "/fapi/v1/algoOpenOrders",
+        method: None,
+        summary: "Cancels all orders of a contract that wait for a price",
+        security: TRADE,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: &[SYMBOL],
+        response: Schemas::of::<Done>,
+        handler: |gateway, ask| Box::pin(algo::cancel_all(gateway, ask)),
     },
     Endpoint {
         verb: Method::POST,

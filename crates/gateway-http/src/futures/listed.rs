@@ -16,9 +16,10 @@ use crate::openapi::words;
 use crate::params::Params;
 
 /// Kinds of orders that exist here.
-const ORDER_TYPES: [&str; 2] = ["LIMIT", "MARKET"];
+const ORDER_TYPES: [&str; 7] =
+    ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"];
 /// How long an order may live.
-const TIMES_IN_FORCE: [&str; 4] = ["GTC", "IOC", "FOK", "GTX"];
+const TIMES_IN_FORCE: [&str; 5] = ["GTC", "IOC", "FOK", "GTX", "GTD"];
 /// As Binance tells that there is no such day.
 const NO_DELIVERY: u64 = 4_133_404_800_000;
 
@@ -86,10 +87,11 @@ pub(crate) struct ContractInfo {
     liquidation_fee: Decimal,
     market_take_bound: Decimal,
     #[schema(value_type = Vec<String>)]
-    order_types: [&'static str; 2],
+    order_types: [&'static str; 7],
     #[schema(value_type = Vec<String>)]
-    time_in_force: [&'static str; 4],
-    filters: [ContractRule; 5],
+    time_in_force: [&'static str; 5],
+    trigger_protect: Decimal,
+    filters: [ContractRule; 6],
 }
 
 #[derive(Serialize, ToSchema)]
@@ -116,12 +118,15 @@ pub(crate) enum ContractRule {
     MaxNumOrders {
         limit: u32,
     },
+    MaxNumAlgoOrders {
+        limit: u32,
+    },
     MinNotional {
         notional: Decimal,
     },
 }
 
-fn rules(listing: &Listing, terms: &MarketTerms) -> [ContractRule; 5] {
+fn rules(listing: &Listing, terms: &MarketTerms) -> [ContractRule; 6] {
     let min_qty = listing.quantity(terms.min_qty_lots);
     let max_qty = listing.quantity(terms.max_qty_lots);
     let step_size = listing.base_amount(terms.base_atoms_per_lot);
@@ -134,6 +139,7 @@ fn rules(listing: &Listing, terms: &MarketTerms) -> [ContractRule; 5] {
         ContractRule::LotSize { min_qty, max_qty, step_size },
         ContractRule::MarketLotSize { min_qty, max_qty, step_size },
         ContractRule::MaxNumOrders { limit: terms.max_open_orders_per_account },
+        ContractRule::MaxNumAlgoOrders { limit: ContractTerms::MAX_ALGO_ORDERS_PER_ACCOUNT },
         ContractRule::MinNotional { notional: listing.quote_amount(terms.min_notional) },
     ]
 }
@@ -165,6 +171,7 @@ fn info(gateway: &Gateway, listing: &Listing) -> ContractInfo {
         market_take_bound: Decimal { units: i128::from(terms.band_ppm), scale: 6 },
         order_types: ORDER_TYPES,
         time_in_force: TIMES_IN_FORCE,
+        trigger_protect: Decimal { units: i128::from(ContractTerms::TRIGGER_PROTECT_PPM), scale: 6 },
         filters: rules(listing, terms),
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct ContractOrderReply {
 }
 
 /// `LIMIT` or `MARKET`, and how long it may live.
-pub(crate) const fn kind_names(kind: &OrderKind) -> (&'static str, &'static str) {
+const fn kind_names(kind: &OrderKind) -> (&'static str, &'static str) {
     match kind {
         OrderKind::Limit { time_in_force: TimeInForce::Gtc, .. } => ("LIMIT", "GTC"),
         OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. } => ("LIMIT", "IOC"),
@@ -59,6 +59,18 @@ pub(crate) const fn kind_names(kind: &OrderKind) -> (&'static str, &'static str)
         | OrderKind::StopMarket { .. }
         | OrderKind::StopLimit { .. } => ("MARKET", "GTC"),
     }
+}
+
+/// The same of an order, which may be good till a date.
+pub(crate) fn names_of(order: &Order) -> (&'static str, &'static str) {
+    let (kind, time_in_force) = kind_names(&order.kind);
+    let has_date = order.at_contract.is_some_and(|at| at.good_till_ns.is_some());
+    (kind, if has_date { "GTD" } else { time_in_force })
+}
+
+/// Until when an order is good; 0 of one that has no such date.
+pub(crate) fn good_till(order: &Order, unit: TimeUnit) -> u64 {
+    order.at_contract.and_then(|at| at.good_till_ns).map_or(0, |time| unit.of(time))
 }
 
 pub(crate) const fn side_name(side: Side) -> &'static str {
@@ -90,7 +102,7 @@ pub(crate) fn average_price(listing: &Listing, order: &Order) -> Decimal {
 
 /// The order as it is.
 pub(crate) fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> ContractOrderReply {
-    let (kind, time_in_force) = kind_names(&order.kind);
+    let (kind, time_in_force) = names_of(order);
     let executed = listing.quantity(order.executed_lots);
     ContractOrderReply {
         order_id: order.id.0,
@@ -115,7 +127,7 @@ pub(crate) fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> C
         orig_type: kind,
         price_match: "NONE",
         self_trade_prevention_mode: stp_name(order.self_trade_prevention),
-        good_till_date: 0,
+        good_till_date: good_till(order, unit),
         time: unit.of(order.accepted_ns),
         update_time: unit.of(order.updated_ns),
     }

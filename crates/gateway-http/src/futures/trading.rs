@@ -5,15 +5,17 @@ use model::{Command, Event, OrderId, OrderRef};
 use sequencer::Reply;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use views::Order;
 
 use crate::endpoint::Ask;
 use crate::errors::{ApiError, ErrorBody};
 use crate::futures::account::Done;
 use crate::futures::listed::{contract, optional};
-use crate::futures::orders::{ContractOrderReply, order_reply};
+use crate::futures::orders::{ContractOrderReply, order_reply, side_name};
 use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::listings::Listing;
+use crate::market_data::Symbol;
 use crate::openapi::any_of_types;
 use crate::orders::order_ref;
 use crate::params::Params;
@@ -56,7 +58,7 @@ async fn place_one(
     check_open(gateway, listing)?;
     let Placing { command, with_result } =
         contract_orders::place(params, listing, caller, || gateway.new_client_order_id())?;
-    let reply = gateway.execute(Command::PlaceContractOrder(command)).await?;
+    let reply = gateway.execute(command).await?;
     refused(&reply, Some(listing))?;
     let accepted = reply.events().iter().find_map(|event| match event {
         Event::ContractOrderAccepted(accepted) if accepted.account == caller.account => Some(accepted.order),
@@ -67,7 +69,7 @@ async fn place_one(
     Ok(if with_result { told } else { told.as_taken(listing) })
 }
 
-fn check_open(gateway: &Gateway, listing: &Listing) -> Result<(), ApiError> {
+pub(crate) fn check_open(gateway: &Gateway, listing: &Listing) -> Result<(), ApiError> {
     if gateway.takes_orders(listing) {
         Ok(())
     } else {
@@ -77,6 +79,79 @@ fn check_open(gateway: &Gateway, listing: &Listing) -> Result<(), ApiError> {
 
 pub(crate) async fn place(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     Ok(Json::ok(&place_one(gateway, &ask.params, ask.caller(), ask.unit).await?))
+}
+
+async fn modify_one(
+    gateway: &Gateway,
+    params: &Params<'_>,
+    caller: Caller,
+    unit: TimeUnit,
+) -> Result<ContractOrderReply, ApiError> {
+    let symbol = params.required("symbol")?;
+    // What it was placed with, the request does not say.
+    let model = gateway.of_account(caller.account).await?;
+    let listings = gateway.listings().await?;
+    let listing = listings.contract(symbol)?;
+    check_open(gateway, listing)?;
+    let wanted = order_ref(params, "orderId", "origClientOrderId")?;
+    let before = model.with_views(|views| {
+        let orders = views.contract_orders();
+        let found = match wanted {
+            OrderRef::Id(id) | OrderRef::Both((id, _)) => orders.by_id(id),
+            OrderRef::Client(name) => orders.by_client_id(caller.account, listing.market, &name),
+        };
+        let found = found.filter(|order| order.account == caller.account && order.is_open());
+        found.map(|order| (order.id, order.side, order.kind, order.self_trade_prevention))
+    });
+    let (id, side, kind, prevention) =
+        before.ok_or_else(|| api_error(&model::Reject::UnknownOrder, Some(listing)))?;
+    if params.optional("side")?.is_some_and(|asked| asked != side_name(side)) {
+        return Err(ApiError::invalid_side());
+    }
+    let command = contract_orders::modify(params, listing, caller, (&kind, prevention))?;
+    let reply = gateway.execute(Command::ModifyContractOrder(command)).await?;
+    refused(&reply, Some(listing))?;
+    told(gateway, &reply, listing, id, unit).await
+}
+
+pub(crate) async fn modify(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    Ok(Json::ok(&modify_one(gateway, &ask.params, ask.caller(), ask.unit).await?))
+}
+
+/// Modifies several orders, one after the other; each by itself.
+pub(crate) async fn modify_batch(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let mut outcomes = Vec::new();
+    for object in objects(&ask.params, "batchOrders")? {
+        let pairs = object.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let outcome = match Params::of_pairs(pairs).and_then(|params| {
+            params.allow(crate::endpoint::MODIFICATION)?;
+            Ok(params)
+        }) {
+            Ok(params) => modify_one(gateway, &params, ask.caller(), ask.unit).await,
+            Err(error) => Err(error),
+        };
+        outcomes.push(Each::from(outcome));
+    }
+    Ok(Json::ok(&outcomes))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Countdown {
+    symbol: Symbol,
+    countdown_time: String,
+}
+
+/// Has all orders of a contract cancelled after a while, unless the same is asked again before.
+pub(crate) async fn countdown(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let listings = gateway.listings().await?;
+    let listing = contract(&ask.params, &listings)?;
+    let command = contract_orders::countdown(&ask.params, listing, ask.caller())?;
+    let countdown_ms = command.countdown_ns / 1_000_000;
+    let reply = gateway.execute(Command::SetCountdown(command)).await?;
+    refused(&reply, Some(listing))?;
+    let (symbol, countdown_time) = (Symbol(listing.terms.name), countdown_ms.to_string());
+    Ok(Json::ok(&Countdown { symbol, countdown_time }))
 }
 
 /// Everything but the order itself.

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AccountId, Amount, AssetId, ContractFilled, EndReason, Event, MarketId, OrderCause, OrderId, PositionSide,
+    AccountId, AlgoId, Amount, AssetId, ContractFilled, EndReason, Event, MarketId, OrderCause, OrderId,
+    PositionSide,
 };
-use views::{Order, OrderStatus, Position, Views};
+use views::{AlgoOrder, Order, OrderStatus, Page, Position, Views};
 
 use crate::streams::feed::{Fact, Picking};
+
+/// So many algo orders of an account at a contract are looked through for the one whose order has ended.
+const LATEST_ALGO_ORDERS: usize = 100;
 
 /// What has happened to an order at a contract, and the order behind that.
 #[derive(Clone, Debug)]
@@ -72,6 +76,7 @@ impl Picking<'_> {
         match event {
             Event::ContractOrderAccepted(accepted) => {
                 self.contract_report(views, place, accepted.account, accepted.order, "NEW", None);
+                self.algo_of(views, accepted.account, accepted.order);
             }
             Event::ContractFilled(filled) => {
                 let execution = "TRADE";
@@ -91,8 +96,12 @@ impl Picking<'_> {
             Event::OrderAmended(amended) => {
                 self.contract_report(views, place, amended.account, amended.order, "AMENDMENT", None);
             }
+            Event::ContractOrderModified(modified) => {
+                self.contract_report(views, place, modified.account, modified.order, "AMENDMENT", None);
+            }
             Event::OrderEnded(ended) => {
                 self.force_order(views, ended.market, ended.order);
+                self.finished_algo(views, ended.account, ended.market, ended.order);
                 if !self.told_ends(ended.order) {
                     let execution = match ended.reason {
                         EndReason::Canceled => "CANCELED",
@@ -144,6 +153,10 @@ impl Picking<'_> {
                 let which = (*market, PositionSide::Both);
                 self.moved_position(*account, Reason::MarginTypeChange, which, Amount::ZERO);
             }
+            Event::AlgoOrderAccepted(accepted) => self.algo(views, accepted.account, accepted.algo),
+            Event::AlgoOrderTracks(tracks) => self.algo(views, tracks.account, tracks.algo),
+            Event::AlgoOrderTriggered(triggered) => self.algo(views, triggered.account, triggered.algo),
+            Event::AlgoOrderEnded(ended) => self.algo(views, ended.account, ended.algo),
             Event::LeverageChanged { account, market, leverage } if self.listens(*account) => {
                 let (account, market, leverage) = (*account, *market, *leverage);
                 self.push(Fact::Leverage { account, market, leverage });
@@ -168,6 +181,35 @@ impl Picking<'_> {
         let order = order.expect("an order is kept at least until the next one ends").clone();
         let status = self.status_at(place).unwrap_or(order.status());
         self.push(Fact::ContractReport(Box::new(ContractReport { execution, order, status, filled })));
+    }
+
+    fn algo(&mut self, views: &Views, account: AccountId, algo: AlgoId) {
+        if self.listens(account)
+            && let Some(order) = views.algo_orders().by_id(algo)
+        {
+            self.push(Fact::Algo(Box::new(order.clone())));
+        }
+    }
+
+    /// The algo order for which an order was placed, which is at its market now.
+    fn algo_of(&mut self, views: &Views, account: AccountId, order: OrderId) {
+        if self.listens(account)
+            && let Some(order) = views.algo_orders().by_order(order)
+        {
+            self.push(Fact::Algo(Box::new(order.clone())));
+        }
+    }
+
+    /// The algo order whose order has ended, if it is one of the latest.
+    fn finished_algo(&mut self, views: &Views, account: AccountId, market: MarketId, order: OrderId) {
+        if !self.listens(account) {
+            return;
+        }
+        let latest = views.algo_orders().past(account, market, &Page::last(LATEST_ALGO_ORDERS));
+        let is_its = |algo: &&&AlgoOrder| algo.placed.is_some_and(|placed| placed.order == order);
+        if let Some(algo) = latest.iter().rev().find(is_its) {
+            self.push(Fact::Algo(Box::new((*algo).clone())));
+        }
     }
 
     fn force_order(&mut self, views: &Views, market: MarketId, order: OrderId) {

@@ -3,19 +3,21 @@
 
 use model::{Amount, Liquidity, MarkPriceChanged, OrderCause, PriceTicks, QtyLots, TimeNs};
 use serde::Serialize;
-use views::Order;
+use views::{AlgoOrder, Order};
 
 use crate::account::Asset;
 use crate::decimal::Decimal;
 use crate::futures::account::position_side_name;
+use crate::futures::algo::{Shown, actual_price, callback_rate, status_name as status_of_algo};
 use crate::futures::margins::Prices;
 use crate::futures::market::rate;
-use crate::futures::orders::{average_price, kind_names, name_of, position_side_of, side_name};
+use crate::futures::orders::{average_price, good_till, name_of, names_of, position_side_of, side_name};
 use crate::gateway::TimeUnit;
 use crate::listings::{Listing, Listings};
 use crate::market_data::Symbol;
 use crate::order_replies::{status_name, stp_name};
 use crate::streams::contract_feed::{Changed, ContractReport, Reason, Update};
+use dialect::contract_orders::api_error;
 
 fn json(message: &impl Serialize) -> String {
     serde_json::to_string(message).expect("wire types are plain structs")
@@ -81,7 +83,7 @@ struct ForcedOrder {
 }
 
 pub(super) fn force_order(listing: &Listing, unit: TimeUnit, event_time: TimeNs, order: &Order) -> String {
-    let (kind, time_in_force) = kind_names(&order.kind);
+    let (kind, time_in_force) = names_of(order);
     let executed = listing.quantity(order.executed_lots);
     json(&ForceOrderMessage {
         e: "forceOrder",
@@ -166,7 +168,7 @@ pub(super) fn order_update(
     report: &ContractReport,
 ) -> String {
     let ContractReport { execution, order, status, filled } = report;
-    let (kind, time_in_force) = kind_names(&order.kind);
+    let (kind, time_in_force) = names_of(order);
     // Clients know the exchange's own orders by their type.
     let is_forced = order.at_contract.is_some_and(|at| at.cause == OrderCause::Liquidation);
     let kind = if is_forced { "LIQUIDATION" } else { kind };
@@ -215,7 +217,7 @@ pub(super) fn order_update(
             ss: 0,
             self_trade_prevention: stp_name(order.self_trade_prevention),
             pm: "NONE",
-            gtd: 0,
+            gtd: good_till(order, unit),
         },
     })
 }
@@ -345,4 +347,128 @@ pub(super) fn leverage(listing: &Listing, unit: TimeUnit, event_time: TimeNs, le
     let time = unit.of(event_time);
     let ac = Leverage { s: Symbol(listing.terms.name), l: leverage };
     json(&ConfigUpdate { e: "ACCOUNT_CONFIG_UPDATE", event_time: time, time, ac })
+}
+
+#[derive(Serialize)]
+struct AlgoUpdate {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    #[serde(rename = "T")]
+    time: u64,
+    o: AlgoOfUpdate,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "the fields of the wire")]
+struct AlgoOfUpdate {
+    caid: String,
+    aid: u64,
+    at: &'static str,
+    o: &'static str,
+    s: Symbol,
+    #[serde(rename = "S")]
+    side: &'static str,
+    ps: &'static str,
+    f: &'static str,
+    q: Decimal,
+    #[serde(rename = "X")]
+    status: &'static str,
+    ai: String,
+    ap: Decimal,
+    aq: Decimal,
+    act: &'static str,
+    tp: Decimal,
+    p: Decimal,
+    #[serde(rename = "V")]
+    self_trade_prevention: &'static str,
+    wt: &'static str,
+    pm: &'static str,
+    cp: bool,
+    #[serde(rename = "pP")]
+    price_protect: bool,
+    #[serde(rename = "R")]
+    reduce_only: bool,
+    tt: u64,
+    gtd: u64,
+    rm: String,
+    #[serde(rename = "AP", skip_serializing_if = "Option::is_none")]
+    activation_price: Option<Decimal>,
+    #[serde(rename = "cr", skip_serializing_if = "Option::is_none")]
+    callback_rate: Option<Decimal>,
+}
+
+pub(super) fn algo_update(
+    listing: &Listing,
+    unit: TimeUnit,
+    event_time: TimeNs,
+    order: &AlgoOrder,
+) -> String {
+    let (shown, accepted) = (Shown::of(order), &order.accepted);
+    let reason = order.reject.map(|reject| api_error(&reject, Some(listing)).message.into_owned());
+    json(&AlgoUpdate {
+        e: "ALGO_UPDATE",
+        event_time: unit.of(event_time),
+        time: unit.of(order.updated_ns),
+        o: AlgoOfUpdate {
+            caid: accepted.client_algo_id.to_string(),
+            aid: accepted.algo.0,
+            at: "CONDITIONAL",
+            o: shown.order_type,
+            s: Symbol(listing.terms.name),
+            side: side_name(accepted.side),
+            ps: position_side_name(accepted.position_side),
+            f: shown.time_in_force,
+            q: listing.quantity(shown.qty_lots),
+            status: status_of_algo(order.status),
+            ai: order.placed.map(|placed| placed.order.0.to_string()).unwrap_or_default(),
+            ap: actual_price(listing, order),
+            aq: listing.quantity(order.placed.map_or(QtyLots::ZERO, |placed| placed.executed_lots)),
+            act: if shown.price_ticks == PriceTicks::ZERO { "MARKET" } else { "LIMIT" },
+            tp: listing.price(shown.trigger_ticks),
+            p: listing.price(shown.price_ticks),
+            self_trade_prevention: stp_name(accepted.self_trade_prevention),
+            wt: shown.working_type,
+            pm: "NONE",
+            cp: shown.closes_position,
+            price_protect: accepted.price_protect,
+            reduce_only: shown.reduce_only,
+            tt: order.placed.map_or(0, |placed| unit.of(placed.triggered_ns)),
+            gtd: 0,
+            rm: reason.unwrap_or_default(),
+            activation_price: shown.activation_ticks.map(|ticks| listing.price(ticks)),
+            callback_rate: shown.callback_permille.map(callback_rate),
+        },
+    })
+}
+
+#[derive(Serialize)]
+struct TriggerRejected {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    #[serde(rename = "T")]
+    time: u64,
+    or: Rejected,
+}
+
+#[derive(Serialize)]
+struct Rejected {
+    s: Symbol,
+    i: u64,
+    r: String,
+}
+
+/// That the order of an algo order was refused, as clients were told before there was `ALGO_UPDATE`.
+pub(super) fn trigger_rejected(
+    listing: &Listing,
+    unit: TimeUnit,
+    event_time: TimeNs,
+    order: &AlgoOrder,
+) -> Option<String> {
+    let reject = order.reject?;
+    let time = unit.of(event_time);
+    let r = api_error(&reject, Some(listing)).message.into_owned();
+    let or = Rejected { s: Symbol(listing.terms.name), i: order.accepted.algo.0, r };
+    Some(json(&TriggerRejected { e: "CONDITIONAL_ORDER_TRIGGER_REJECT", event_time: time, time, or }))
 }

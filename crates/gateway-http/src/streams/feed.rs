@@ -10,7 +10,7 @@ use model::{
     AccountId, Amount, AssetId, EndReason, Event, EventBatch, LevelChanged, MarketId, MarketTerms,
     OrderFilled, OrderId, OrderPrevented, PartitionId, SelfTradePrevention, Seq, Side, TimeNs, TradeGroup,
 };
-use views::{AggTrade, Balance, BookTicker, Order, OrderStatus, Trade, Views};
+use views::{AggTrade, AlgoOrder, Balance, BookTicker, Order, OrderStatus, Trade, Views};
 
 use crate::streams::contract_feed::{Collected, ContractReport, Update};
 use crate::streams::hub::{Hub, Interest};
@@ -62,6 +62,8 @@ pub(crate) enum Fact {
     ContractReport(Box<ContractReport>),
     /// A command has changed wallets and positions.
     Update(Box<Update>),
+    /// Something has happened to an algo order.
+    Algo(Box<AlgoOrder>),
     /// An account has another leverage at a contract.
     Leverage { account: AccountId, market: MarketId, leverage: u16 },
     /// An order with which the exchange has closed a position is over.

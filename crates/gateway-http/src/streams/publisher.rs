@@ -225,6 +225,18 @@ impl Publisher {
                         contract_messages::account_update(listings, unit, time_ns, &prices, update)
                     });
                 }
+                Fact::Algo(order) => {
+                    let (account, listing) = (order.accepted.account, listing(order.accepted.market));
+                    self.publish_to((account, true), seq, |unit| {
+                        contract_messages::algo_update(listing, unit, time_ns, order)
+                    });
+                    if order.reject.is_some() {
+                        self.publish_to((account, true), seq, |unit| {
+                            let told = contract_messages::trigger_rejected(listing, unit, time_ns, order);
+                            told.expect("it was refused")
+                        });
+                    }
+                }
                 Fact::Leverage { account, market, leverage } => {
                     self.publish_to((*account, true), seq, |unit| {
                         contract_messages::leverage(listing(*market), unit, time_ns, *leverage)
