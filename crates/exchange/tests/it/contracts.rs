@@ -835,8 +835,8 @@ fn everybody_is_settled_once_however_long_it_takes() {
     assert_eq!(amounts.len(), 1, "for what it was when the settlement began: {amounts:?}");
 }
 
-/// More liquidations than one command goes on with, of wallets and of isolated positions in turn, with a restart behind each
-/// command: whose turn it is stays as it was.
+/// More liquidations than one command goes on with, of wallets and of isolated positions in turn, in both position modes, with a
+/// restart behind each command: whose turn it is stays as it was, and so does what each is about.
 #[test]
 fn liquidations_that_wait_survive_a_restart() {
     const ACCOUNTS: u64 = 40;
@@ -846,12 +846,14 @@ fn liquidations_that_wait_survive_a_restart() {
         world.apply(command);
     }
     let (market, valid_until_ns) = (SMALL, TimeNs::NEVER);
+    let is_hedger = |who: u64| who != 2 && who % 4 > 1;
     let order = |who: u64, side: Side, qty: i64| {
+        let position_side = if is_hedger(who) { PositionSide::Long } else { PositionSide::Both };
         Command::PlaceContractOrder(PlaceContractOrder {
             account: AccountId(who),
             market,
             side,
-            position_side: PositionSide::Both,
+            position_side,
             kind: OrderKind::Limit {
                 price_ticks: PriceTicks(500_000),
                 qty_lots: QtyLots(qty),
@@ -873,6 +875,10 @@ fn liquidations_that_wait_survive_a_restart() {
         let reference = Reference::new(&format!("many-{who}")).unwrap();
         world.apply(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
         world.apply(into(account, amount, Wallet::Futures));
+        if is_hedger(who) {
+            let mode = PositionMode::Hedge;
+            world.apply(Command::ChangePositionMode(ChangePositionMode { account, mode, valid_until_ns }));
+        }
         if who % 2 == 0 {
             let margin_type = MarginType::Isolated;
             let change = ChangeMarginType { account, market, margin_type, valid_until_ns };

@@ -4,8 +4,8 @@
 use codec::{Coded as _, Reader};
 use exchange::Partition;
 use model::{
-    AccountId, AssetId, Command, EventBatch, EventSeq, MarginType, MarketId, PositionMode, PositionSide,
-    Sequenced, Side, TimeNs,
+    AccountId, Amount, AssetId, Command, Event, EventBatch, EventSeq, MarginType, MarketId,
+    PositionMarginChanged, PositionMode, PositionSide, Seq, Sequenced, Side, TimeNs,
 };
 use views::{Page, ViewSettings, Views};
 
@@ -105,4 +105,44 @@ fn positions_are_what_the_state_machine_has() {
     assert!(hedged.count() >= 3, "the journal has accounts in hedge mode");
     let isolated = |it: &AccountId| futures.margin_type(*it, MarketId(2)) == MarginType::Isolated;
     assert!((1..20).map(AccountId).filter(isolated).count() >= 3, "and isolated positions");
+}
+
+/// The journal has no such debt: its events are made up.
+#[test]
+fn what_the_fund_pays_for_an_isolated_position_is_behind_it() {
+    let (mut partition, mut views) = (Partition::default(), Views::new(ViewSettings::default()));
+    let mut last = (Seq(0), TimeNs(0));
+    let apply = |views: &mut Views, seq: Seq, time_ns: TimeNs, events: Vec<Event>| {
+        let ends = vec![u32::try_from(events.len()).unwrap()];
+        let first_event_seq = EventSeq(views.seq().0 + 1);
+        views.apply(&EventBatch { first_seq: seq, time_ns, first_event_seq, events, ends });
+    };
+    for (time_ns, command) in journal() {
+        let seq = partition.seq().next();
+        let mut events = Vec::new();
+        partition.apply(&Sequenced { seq, time_ns, command }, &mut events);
+        apply(&mut views, seq, time_ns, events);
+        last = (seq, time_ns);
+    }
+    // Fred is in hedge mode, and isolated at this contract.
+    let (fred, market, usdt, side) = (AccountId(7), MarketId(2), AssetId(1), PositionSide::Short);
+    let (before, wallet) = (views.futures().backing(usdt), views.futures().wallet(fred, usdt));
+    let margin = views.futures().margin(fred, market, side).expect("it is isolated");
+    let told = |margin, moved| {
+        let changed =
+            PositionMarginChanged { account: fred, market, position_side: side, moved, margin, wallet };
+        Event::PositionMarginChanged(Box::new(changed))
+    };
+    let owed = Amount(-190);
+    apply(&mut views, last.0.next(), last.1, vec![told(owed, Amount::ZERO)]);
+    assert_eq!(views.futures().margin(fred, market, side), Some(owed));
+    let covered =
+        Event::PositionDebtCovered { account: fred, market, position_side: side, amount: Amount(190) };
+    apply(&mut views, last.0.next().next(), last.1, vec![covered, told(Amount::ZERO, Amount::ZERO)]);
+    let futures = views.futures();
+    assert_eq!(futures.margin(fred, market, side), Some(Amount::ZERO));
+    assert_ne!(margin, Amount::ZERO);
+    assert_eq!(futures.backing(usdt), before + Amount(190), "it has come out of the fund's wallet");
+    let income = views.contract_history().income(fred, &Page::last(1), |_| true);
+    assert_eq!(income.first().map(|income| income.amount), Some(Amount(190)));
 }
