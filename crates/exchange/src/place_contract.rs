@@ -139,8 +139,15 @@ impl Accounts {
         let without_loss = Reserve { loss_ticks: PriceTicks::ZERO, ..reserve };
         let reserved = others.with(terms, side, without_loss, qty);
         let mut may_lose = self.check_margin(catalog, (market, terms, contract), stake, &reserved)?;
+        // What an order that is modified would have lost comes free; where more is taken than before, that is counted already.
+        let freed = stake.reserved.losses - others.losses;
+        let required = |reserved| self.futures.required(catalog, market, stake, reserved);
+        if !freed.is_zero() && required(&reserved) <= required(&stake.reserved) {
+            may_lose += freed;
+        }
         if let Some(margin) = stake.margin {
-            may_lose = self.isolated_may_lose(catalog, stake, margin, (side, reserve), may_lose);
+            let beside = (margin, others.losses);
+            may_lose = self.isolated_may_lose(catalog, stake, beside, (side, reserve), may_lose);
         }
         let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
         let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
@@ -217,13 +224,14 @@ impl Accounts {
         Ok(standing.equity - needed)
     }
 
-    /// What an order at an isolated position may lose at once. What it closes may lose all that the position's margin has left, and
-    /// nothing of the wallet; what it opens takes its loss from there, where the check of margins has allowed `opening` for it.
+    /// What an order at an isolated position may lose at once, beside the `losses` that others at it would bring. What it closes may
+    /// lose all that the position's margin has left, and nothing of the wallet; what it opens takes its loss from there, where the
+    /// check of margins has allowed `opening` for it.
     fn isolated_may_lose(
         &self,
         catalog: &Catalog,
         stake: &Stake,
-        margin: WalletSlot,
+        (margin, losses): (WalletSlot, Amount),
         (side, reserve): (Side, Reserve),
         opening: Amount,
     ) -> Amount {
@@ -231,7 +239,7 @@ impl Accounts {
             return opening;
         }
         let equity = self.futures.margin_of(catalog, &self.ledger, margin).equity;
-        let left = (equity - stake.reserved.losses).max(Amount::ZERO);
+        let left = (equity - losses).max(Amount::ZERO);
         let only_closes = reserve.only_reduces() || reserve.left_lots <= stake.position.size();
         if only_closes { left } else { left.min(opening) }
     }
