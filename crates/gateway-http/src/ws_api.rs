@@ -326,11 +326,10 @@ impl ApiConnection {
         security: Security,
     ) -> Result<Caller, ApiError> {
         let needed = match security {
-            Security::Signed(needed) => needed,
             Security::Keyed(needed) if request.sent("apiKey").is_some() => {
                 return self.gateway.named(request.sent("apiKey").map(str::as_bytes), self.address, needed);
             }
-            Security::Keyed(needed) => needed,
+            Security::Signed(needed) | Security::Keyed(needed) => needed,
             Security::Public | Security::Anyhow => Permissions(0),
         };
         if request.sent("apiKey").is_some() || request.sent("signature").is_some() {

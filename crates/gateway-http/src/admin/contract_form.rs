@@ -316,7 +316,7 @@ mod tests {
 
     use super::*;
 
-    fn terms(perpetual: serde_json::Value) -> Result<(MarketTerms, ContractTerms), String> {
+    fn terms(perpetual: &serde_json::Value) -> Result<(MarketTerms, ContractTerms), String> {
         let form = json!({
             "name": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.05", "lot_size": "0.001",
             "initial_price": "50000", "perpetual": perpetual,
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_new_contract_needs_a_fund_and_nothing_more() {
-        let (market, contract) = terms(json!({ "fund": "fund" })).unwrap();
+        let (market, contract) = terms(&json!({ "fund": "fund" })).unwrap();
         assert_eq!((market.maker_fee_ppm, market.taker_fee_ppm), (200, 500));
         assert_eq!((contract.fund, contract.default_leverage), (AccountId(7), 20));
         assert_eq!(contract.sources, [IndexSource { market: Some(MarketId(0)), weight: 1 }]);
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn what_is_told_can_be_sent_back() {
-        let (market, contract) = terms(json!({
+        let (market, contract) = terms(&json!({
             "fund": "fund", "sources": [{ "spot": "BTCUSDT", "weight": 3 }, {}],
             "brackets": [{ "cap": "1000000", "max_leverage": 10, "maintenance": "0.05" }],
             "funding_floor": "-0.001", "max_position": "5000", "stale_after_ms": 2500,
@@ -353,7 +353,7 @@ mod tests {
         let listing =
             Listing { terms: market, contract: Some(std::sync::Arc::new(contract.clone())), ..btcusdt() };
         let told = ContractReply::of(&listing, |_| "fund".to_owned(), |_| "BTCUSDT".to_owned());
-        assert_eq!(terms(serde_json::to_value(&told.perpetual).unwrap()), Ok((market, contract)));
+        assert_eq!(terms(&serde_json::to_value(&told.perpetual).unwrap()), Ok((market, contract)));
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
                 "perpetual: default_leverage must be from 1 to",
             ),
         ] {
-            let error = terms(perpetual).unwrap_err();
+            let error = terms(&perpetual).unwrap_err();
             assert!(error.starts_with(message), "{error}");
         }
         let misspelt = json!({

@@ -112,16 +112,13 @@ pub(super) async fn set_index_price(
     let listings = admin.gateway().listings_with_contract(&name).await?;
     let listing = contract(&listings, &name)?;
     let sources = &listing.contract.as_ref().expect("a contract has terms of a contract").sources;
-    let source = match source {
-        Some(source) => source,
-        None => {
-            let feed = sources.iter().position(|source| source.market.is_none());
-            let feed = feed.and_then(|feed| u8::try_from(feed).ok());
-            feed.ok_or_else(|| {
-                AdminError::bad_request(format!("{name} has no feed among the sources of its index price"))
-            })?
-        }
+    let first_feed = || {
+        let feed = sources.iter().position(|source| source.market.is_none());
+        let none = || format!("{name} has no feed among the sources of its index price");
+        let feed = feed.and_then(|feed| u8::try_from(feed).ok());
+        feed.ok_or_else(|| AdminError::bad_request(none()))
     };
+    let source = source.map_or_else(first_feed, Ok)?;
     let price_ticks = listing.price_ticks("price", &price)?;
     let command = SetIndexPrice { partition: listing.home, market: listing.market, source, price_ticks };
     let reply = admin.execute(Command::SetIndexPrice(command)).await?;

@@ -101,6 +101,10 @@ pub(crate) struct Backed<'l> {
     pub(crate) held: Vec<Held<'l>>,
 }
 
+fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
+    amounts.fold(Amount::ZERO, |sum, amount| sum + amount)
+}
+
 impl Backed<'_> {
     /// What is in the wallet, apart from the margins of isolated positions.
     pub(crate) fn cross_wallet(&self) -> Amount {
@@ -109,7 +113,7 @@ impl Backed<'_> {
 
     /// The same with them.
     pub(crate) fn wallet(&self) -> Amount {
-        self.cross_wallet() + self.sum(|_| true, |held| held.isolated_wallet())
+        self.cross_wallet() + total(self.held.iter().map(Held::isolated_wallet))
     }
 
     /// Whether anything was ever put into the wallet.
@@ -117,16 +121,16 @@ impl Backed<'_> {
         self.wallet.is_some()
     }
 
-    fn sum(&self, which: impl Fn(&Held<'_>) -> bool, of: impl Fn(&Held<'_>) -> Amount) -> Amount {
-        self.held.iter().filter(|held| which(held)).fold(Amount::ZERO, |sum, held| sum + of(held))
+    fn cross(&self) -> impl Iterator<Item = &Held<'_>> {
+        self.held.iter().filter(|held| !held.is_isolated())
     }
 
     pub(crate) fn unrealized(&self) -> Amount {
-        self.sum(|_| true, |held| held.unrealized)
+        total(self.held.iter().map(|held| held.unrealized))
     }
 
     pub(crate) fn cross_unrealized(&self) -> Amount {
-        self.sum(|held| !held.is_isolated(), |held| held.unrealized)
+        total(self.cross().map(|held| held.unrealized))
     }
 
     pub(crate) fn equity(&self) -> Amount {
@@ -134,11 +138,11 @@ impl Backed<'_> {
     }
 
     pub(crate) fn initial_margin(&self) -> Amount {
-        self.sum(|_| true, |held| held.initial_margin)
+        total(self.held.iter().map(|held| held.initial_margin))
     }
 
     pub(crate) fn position_margin(&self) -> Amount {
-        self.sum(|_| true, |held| held.position_margin)
+        total(self.held.iter().map(|held| held.position_margin))
     }
 
     pub(crate) fn maintenance(&self) -> MicroAtoms {
@@ -147,8 +151,9 @@ impl Backed<'_> {
 
     /// What the wallet is taken for: all of what it backs, and of isolated positions the open orders.
     fn taken(&self) -> Amount {
-        let of_cross = self.sum(|held| !held.is_isolated(), |held| held.initial_margin);
-        of_cross + self.sum(|held| held.is_isolated(), |held| held.initial_margin - held.position_margin)
+        let of_isolated = self.held.iter().filter(|held| held.is_isolated());
+        let of_orders = of_isolated.map(|held| held.initial_margin - held.position_margin);
+        total(self.cross().map(|held| held.initial_margin)) + total(of_orders)
     }
 
     /// What is left for further orders.
@@ -170,17 +175,15 @@ impl Backed<'_> {
         }
         let (terms, contract) = (&held.listing.terms, terms_of(held.listing));
         let is_same = |other: &Held<'_>| other.listing.market == held.listing.market;
-        let (positions, rest): (Vec<Position>, MicroAtoms) = match held.margin {
-            Some(margin) => (vec![held.position], MicroAtoms::from_atoms(margin)),
-            None => {
-                let backed: Vec<&Held<'_>> = self.held.iter().filter(|held| !held.is_isolated()).collect();
-                let others = backed.iter().filter(|other| !is_same(other));
-                let left = others.fold(MicroAtoms::from_atoms(self.cross_wallet()), |left, other| {
-                    left + MicroAtoms::from_atoms(other.unrealized) - other.maintenance
-                });
-                let here = backed.iter().filter(|other| is_same(other)).map(|other| other.position);
-                (here.filter(|position| !position.is_none()).collect(), left)
-            }
+        let (positions, rest): (Vec<Position>, MicroAtoms) = if let Some(margin) = held.margin {
+            (vec![held.position], MicroAtoms::from_atoms(margin))
+        } else {
+            let others = self.cross().filter(|other| !is_same(other));
+            let left = others.fold(MicroAtoms::from_atoms(self.cross_wallet()), |left, other| {
+                left + MicroAtoms::from_atoms(other.unrealized) - other.maintenance
+            });
+            let here = self.cross().filter(|other| is_same(other)).map(|other| other.position);
+            (here.filter(|position| !position.is_none()).collect(), left)
         };
         margin::liquidation_price(terms, contract, &positions, rest, held.mark).unwrap_or_default()
     }

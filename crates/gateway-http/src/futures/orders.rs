@@ -135,7 +135,7 @@ pub(crate) fn order_reply(listing: &Listing, order: &Order, unit: TimeUnit) -> C
 
 impl ContractOrderReply {
     /// As it was when it was taken, whatever has become of it since.
-    pub(crate) fn as_taken(self, listing: &Listing) -> Self {
+    pub(crate) fn when_taken(self, listing: &Listing) -> Self {
         let nothing = listing.quantity(model::QtyLots::ZERO);
         Self {
             status: status_name(OrderStatus::New),

@@ -66,7 +66,7 @@ async fn place_one(
     });
     let order = accepted.ok_or_else(ApiError::outcome_unknown)?;
     let told = told(gateway, &reply, listing, order, unit).await?;
-    Ok(if with_result { told } else { told.as_taken(listing) })
+    Ok(if with_result { told } else { told.when_taken(listing) })
 }
 
 pub(crate) fn check_open(gateway: &Gateway, listing: &Listing) -> Result<(), ApiError> {

@@ -87,11 +87,11 @@ impl Picking<'_> {
                 let which = (filled.market, filled.position_side);
                 self.moved_position(filled.account, Reason::Order, which, filled.realized);
             }
-            Event::OrderPrevented(prevented) => {
-                if !prevented.prevented_lots.is_zero() && !self.told_ends(prevented.order) {
-                    let execution = "TRADE_PREVENTION";
-                    self.contract_report(views, place, prevented.account, prevented.order, execution, None);
-                }
+            Event::OrderPrevented(prevented)
+                if !prevented.prevented_lots.is_zero() && !self.told_ends(prevented.order) =>
+            {
+                let execution = "TRADE_PREVENTION";
+                self.contract_report(views, place, prevented.account, prevented.order, execution, None);
             }
             Event::OrderAmended(amended) => {
                 self.contract_report(views, place, amended.account, amended.order, "AMENDMENT", None);
