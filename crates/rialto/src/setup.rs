@@ -54,16 +54,20 @@ fn accepted(reply: &Reply) -> anyhow::Result<()> {
 }
 
 /// Hands in the first commands of an exchange together, so that one journal batch has them all or none, and waits until
-/// they are durable. A refusal is an error. Where there are several partitions, what goes to the first comes first, and deposits
-/// and what they pay for behind it: an account must be known where it lives.
+/// they are durable. A refusal is an error. Where there are several partitions, what goes to the first comes first, then
+/// deposits, since an account must be known where it lives, and then what they pay for.
 pub fn execute_all(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<()> {
     if ingress.partitions().count() == 1 {
         return execute_together(ingress, commands);
     }
-    let is_deposit = |command: &Command| matches!(command, Command::Deposit(_) | Command::MoveFunds(_));
-    let (deposits, others): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_deposit);
-    execute_together(ingress, others)?;
-    execute_together(ingress, deposits)
+    let is_move = |command: &Command| matches!(command, Command::MoveFunds(_));
+    let (moves, others): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_move);
+    let is_deposit = |command: &Command| matches!(command, Command::Deposit(_));
+    let (deposits, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_deposit);
+    for group in [others, deposits, moves] {
+        execute_together(ingress, group)?;
+    }
+    Ok(())
 }
 
 fn execute_together(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<()> {
