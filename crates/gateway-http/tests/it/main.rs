@@ -1,6 +1,7 @@
 //! The gateway over real sockets, before a real sequencer with a journal on the disk. What is pure is tested beside its code.
 
 mod admin;
+mod contracts;
 mod http;
 mod keys;
 mod limits;

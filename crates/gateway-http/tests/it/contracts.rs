@@ -1,0 +1,148 @@
+//! Perpetual contracts: the operator lists and changes them, feeds tell prices, accounts trade at them and are told of it.
+
+use serde_json::{Value, json};
+
+use crate::http::{Connection, Trader};
+use crate::socket::Socket;
+use crate::world::World;
+
+#[track_caller]
+fn refused(world: &World, method: &str, path: &str, body: &Value) -> (u16, String) {
+    let answer = world.operate(method, path, body);
+    (answer.status, answer.body["error"].as_str().expect("it is an error").to_owned())
+}
+
+fn contract(sources: &Value) -> Value {
+    json!({
+        "name": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick_size": "0.1", "lot_size": "0.001",
+        "initial_price": "50000", "perpetual": { "fund": "house", "sources": sources },
+    })
+}
+
+/// With a contract of the name of the spot market, and money of both traders in their futures wallets.
+fn listed() -> (World, Trader, Trader) {
+    let (world, alice, bob) = World::open();
+    world.done("POST", "/accounts", &json!({ "name": "house" }));
+    world.done("POST", "/contracts", &contract(&json!([{}])));
+    for trader in [&alice, &bob] {
+        let moved = "type=MAIN_UMFUTURE&asset=USDT&amount=10000";
+        assert!(trader.send("POST", "/sapi/v1/asset/transfer", moved).ok()["tranId"].is_u64());
+    }
+    (world, alice, bob)
+}
+
+fn place(trader: &Trader, params: &str) -> Value {
+    let params = format!("symbol=BTCUSDT&newOrderRespType=RESULT&{params}");
+    trader.send("POST", "/fapi/v1/order", &params).ok()
+}
+
+#[test]
+fn the_operator_lists_a_contract_beside_a_market_of_the_same_name() {
+    let (world, ..) = World::open();
+    assert_eq!(
+        refused(&world, "POST", "/contracts", &contract(&json!([{}]))),
+        (400, "fund: there is no account 'house'; open it first".to_owned())
+    );
+    world.done("POST", "/accounts", &json!({ "name": "house" }));
+    assert_eq!(
+        refused(&world, "POST", "/contracts", &contract(&json!([{ "spot": "DOGEUSDT" }]))),
+        (400, "sources: there is no spot market 'DOGEUSDT'".to_owned())
+    );
+    let sources = json!([{ "spot": "BTCUSDT", "weight": 2 }, { "weight": 1 }]);
+    let added = world.done("POST", "/contracts", &contract(&sources));
+    assert_eq!((&added["perpetual"]["sources"], &added["perpetual"]["fund"]), (&sources, &json!("house")));
+    assert_eq!(refused(&world, "POST", "/contracts", &contract(&sources)).1, "the name is taken");
+
+    let change = json!({ "taker_fee": "0.001", "perpetual": { "default_leverage": 5 } });
+    let changed = world.done("PUT", "/contracts/BTCUSDT", &change);
+    assert_eq!(
+        (&changed["taker_fee"], &changed["perpetual"]["default_leverage"]),
+        (&json!("0.001000"), &json!(5))
+    );
+    assert_eq!(
+        refused(&world, "PUT", "/contracts/NONE", &change),
+        (404, "there is no contract 'NONE'".to_owned())
+    );
+    let spot = world.done("GET", "/markets", &json!(null));
+    assert!(spot.as_array().unwrap().iter().all(|market| market["perpetual"].is_null()));
+    assert_eq!(world.done("GET", "/contracts", &json!(null)).as_array().unwrap().len(), 1);
+    assert_eq!(world.get("/fapi/v1/exchangeInfo").ok()["symbols"][0]["contractType"], "PERPETUAL");
+}
+
+#[test]
+fn a_feed_tells_a_price() {
+    let (world, ..) = listed();
+    let told = world.done("PUT", "/contracts/BTCUSDT/index-price", &json!({ "price": "50100.5" }));
+    assert_eq!((&told["source"], &told["price"]), (&json!(0), &json!("50100.5")));
+    assert_eq!(
+        refused(&world, "PUT", "/contracts/BTCUSDT/index-price", &json!({ "price": "50100", "source": 3 })).0,
+        400
+    );
+    assert_eq!(
+        refused(&world, "PUT", "/contracts/BTCUSDT/index-price", &json!({ "price": "50100.55" })).1,
+        "Filter failure: PRICE_FILTER"
+    );
+}
+
+#[test]
+fn accounts_trade_and_are_told_of_it() {
+    let (world, alice, bob) = listed();
+    let key = Connection::open(world.public).send("POST", "/fapi/v1/listenKey", &alice.key_header(), "").ok();
+    let key = key["listenKey"].as_str().unwrap();
+    let mut socket = Socket::open(world.public, &format!("/private/ws?listenKey={key}"));
+    let mut trades = Socket::open(world.public, "/market/stream?streams=btcusdt@trade");
+    // Both are subscribed once they answer.
+    for socket in [&mut socket, &mut trades] {
+        socket.ask(&json!({ "method": "LIST_SUBSCRIPTIONS", "id": 1 }));
+    }
+    place(&bob, "side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.1&price=50000");
+    let bought = place(&alice, "side=BUY&type=MARKET&quantity=0.1");
+    assert_eq!((&bought["status"], &bought["avgPrice"]), (&json!("FILLED"), &json!("50000.000000")));
+
+    let mut told = Vec::new();
+    while told.last().is_none_or(|event: &Value| event["e"] != "ACCOUNT_UPDATE") {
+        told.push(socket.next());
+    }
+    let executions: Vec<&Value> = told
+        .iter()
+        .filter(|event| event["e"] == "ORDER_TRADE_UPDATE")
+        .map(|event| &event["o"]["X"])
+        .collect();
+    assert_eq!(executions, ["NEW", "FILLED"]);
+    let update = &told.last().unwrap()["a"];
+    assert_eq!((&update["m"], &update["P"][0]["pa"]), (&json!("ORDER"), &json!("0.10000000")));
+    // The fee of the taker: 5,000 at 0.0005.
+    assert_eq!(update["B"][0]["wb"], "9997.500000");
+    let trade = trades.next();
+    assert_eq!((&trade["stream"], &trade["data"]["p"]), (&json!("btcusdt@trade"), &json!("50000.0")));
+
+    // The spot market of the same name has seen nothing of it.
+    assert_eq!(world.get("/api/v3/trades?symbol=BTCUSDT").ok(), json!([]));
+    assert_eq!(alice.get("/api/v3/openOrders", "symbol=BTCUSDT").ok(), json!([]));
+}
+
+#[test]
+fn what_was_told_is_there_after_a_restart() {
+    let (world, alice, bob) = listed();
+    place(&bob, "side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.3&price=50000");
+    place(&alice, "side=BUY&type=MARKET&quantity=0.1");
+    let stop = "symbol=BTCUSDT&side=SELL&type=STOP_MARKET&triggerPrice=40000&closePosition=true";
+    alice.send("POST", "/fapi/v1/algoOrder", stop).ok();
+    let asked = [
+        ("/fapi/v3/positionRisk", ""),
+        ("/fapi/v1/allOrders", "symbol=BTCUSDT"),
+        ("/fapi/v1/userTrades", "symbol=BTCUSDT"),
+        ("/fapi/v1/income", ""),
+        ("/fapi/v1/openAlgoOrders", ""),
+    ];
+    let answers = |world: &World| {
+        [&alice, &bob].map(|trader| {
+            let trader = Trader { address: world.public, ..trader.clone() };
+            asked.map(|(path, params)| trader.get(path, params).ok())
+        })
+    };
+    let before = answers(&world);
+    assert!(before.iter().all(|of_one| of_one[..4].iter().all(|answer| *answer != json!([]))));
+    let world = world.restart();
+    assert_eq!(answers(&world), before);
+}
