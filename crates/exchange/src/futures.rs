@@ -9,9 +9,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use ledger::{Ledger, WalletSlot};
-use margin::{
-    MicroAtoms, OpenOrders as OrderValues, Position, initial_margin, maintenance_margin, total_initial_margin,
-};
+use margin::{MicroAtoms, OpenOrders as OrderValues, Position};
 use model::{
     AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PositionSide,
     PriceTicks, QtyLots, Reject, Side, Wallet,
@@ -25,6 +23,7 @@ use crate::good_till_date::GoodTill;
 use crate::liquidation::{Liquidation, Ranking};
 use crate::modify_contract::Modifications;
 use crate::open_orders::{OpenOrders, SeatSlot};
+use crate::standing::{Counted, Sums};
 
 /// What an account has at a contract: its position in one-way mode, or one of the two in hedge mode.
 #[derive(Clone, Debug)]
@@ -47,6 +46,10 @@ pub struct Stake {
     pub watched_at: Option<PriceTicks>,
     /// Whether the position was long when that was set: it may have turned since.
     pub is_watched_as_long: bool,
+    /// What it was counted with when its account's wallet was last summed up.
+    pub counted: Counted,
+    /// It counts with something else since.
+    pub is_changed: bool,
 }
 
 impl Stake {
@@ -62,6 +65,8 @@ impl Stake {
             chosen_leverage: 0,
             watched_at: None,
             is_watched_as_long: false,
+            counted: Counted::default(),
+            is_changed: false,
         }
     }
 
@@ -144,6 +149,8 @@ pub struct Backs {
     pub seats: Vec<(MarketId, SeatSlot)>,
     /// How far its liquidation is, while it is liquidated.
     pub liquidation: Option<Liquidation>,
+    /// What those come to.
+    pub sums: Sums,
 }
 
 /// Positions by the mark price from which on they have to be looked at.
@@ -179,6 +186,8 @@ pub struct Futures {
     pub backs: Vec<Backs>,
     /// By market: the mark price that was heard of last; zero of spot markets.
     pub marks: Vec<PriceTicks>,
+    /// Another one with every change of a mark price or of terms.
+    pub stamp: u64,
     /// By market.
     pub watched: Vec<Watched>,
     /// Wallets of which something has changed in this command.
@@ -199,35 +208,6 @@ pub struct Futures {
     pub good_till: GoodTill,
     /// What waits for a time.
     pub countdowns: Countdowns,
-}
-
-/// How a wallet stands at the present mark prices.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
-    /// What the positions would win or lose if they were closed at their mark prices.
-    pub unrealized: Amount,
-    /// Wallet and unrealised profits.
-    pub equity: Amount,
-    /// What must be left.
-    pub maintenance: MicroAtoms,
-    /// What positions and open orders take.
-    pub required: Amount,
-    /// What open orders would lose at once, which is a part of that.
-    pub losses: Amount,
-    /// How many positions there are.
-    pub positions: u32,
-}
-
-impl Standing {
-    /// Semantics 2: too little is left when it is no more than the maintenance margin.
-    pub fn is_liquidatable(&self) -> bool {
-        self.positions > 0 && margin::is_liquidatable(self.equity, self.maintenance)
-    }
-
-    /// What can be taken out of the wallet: unrealised profits back positions, but cannot be taken out.
-    pub fn available(&self, wallet: Amount) -> Amount {
-        (wallet + self.unrealized.min(Amount::ZERO) - self.required).max(Amount::ZERO)
-    }
 }
 
 fn at(market: MarketId) -> usize {
@@ -283,15 +263,24 @@ impl Futures {
 
     /// A new mark price: whoever is concerned by it will be looked at.
     pub fn hear_mark(&mut self, market: MarketId, mark: PriceTicks) {
-        self.marks[at(market)] = mark;
+        if self.marks[at(market)] != mark {
+            self.marks[at(market)] = mark;
+            self.next_stamp();
+        }
         self.ranking.take_if(|ranking| ranking.market == market);
         if self.watched[at(market)].first_at(mark).is_some() {
             self.changed.insert(market);
         }
     }
 
+    /// What wallets were summed up with is so no more.
+    fn next_stamp(&mut self) {
+        self.stamp = self.stamp.checked_add(1).expect("fewer than 2^64 changes");
+    }
+
     /// A contract has other terms: whoever has a position there is looked at, as if its mark price had changed.
     pub fn terms_changed(&mut self, market: MarketId, ledger: &Ledger) {
+        self.next_stamp();
         let positions: Vec<WalletSlot> = ledger
             .wallets()
             .map(|(wallet, _)| wallet)
@@ -307,67 +296,18 @@ impl Futures {
         self.touched.extend(positions);
     }
 
-    /// What a position and the open orders beside it take of the account's wallet, with what the orders would lose at once. What an
-    /// isolated position takes is not in the wallet any more.
-    pub fn required(
-        &self,
-        catalog: &Catalog,
-        market: MarketId,
-        stake: &Stake,
-        reserved: &Reserved,
-    ) -> Amount {
-        let (terms, contract) = contract_of(catalog, market);
-        let value = stake.position.value(terms, self.mark(market));
-        let leverage = stake.leverage(contract);
-        let own = match stake.margin {
-            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
-            None => Amount::ZERO,
-        };
-        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
-    }
-
-    /// How a wallet stands.
-    pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
-        let mut standing = self.margin_of(catalog, ledger, wallet);
-        for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
-            let seat = self.open.seat(*seat);
-            if seat.stake.wallet == wallet && (!seat.stake.position.is_none() || seat.open_orders > 0) {
-                standing.required += self.required(catalog, *market, &seat.stake, &seat.stake.reserved);
-                standing.losses += seat.stake.reserved.losses;
-            }
-        }
-        standing
-    }
-
-    /// As [`Self::standing`], without what positions and open orders take.
-    pub fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
-        let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
-        for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
-            let stake = &self.open.seat(*seat).stake;
-            if !stake.position.is_none() && stake.backing() == wallet {
-                let (terms, contract) = contract_of(catalog, *market);
-                let mark = self.mark(*market);
-                let value = Amount(stake.position.value(terms, mark).0.abs());
-                standing.unrealized += stake.position.unrealized(terms, mark);
-                standing.maintenance = standing.maintenance + maintenance_margin(contract, value);
-                standing.positions = standing.positions.saturating_add(1);
-            }
-        }
-        standing.equity += standing.unrealized;
-        standing
-    }
-
     /// Looks at a wallet of which something has changed: one that has too little left is in danger, and of another one it is
     /// remembered from which mark prices on it has to be looked at again.
     fn look_at(&mut self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) {
         if self.is_in_liquidation(wallet) {
             return;
         }
-        let standing = self.margin_of(catalog, ledger, wallet);
+        self.sum_up(catalog, wallet);
+        let standing = self.standing(catalog, ledger, wallet);
         let account = ledger.wallet(wallet).account;
         let seats = self.backs(wallet).map_or(0, |backs| backs.seats.len());
         let is_fund = catalog.is_fund(account);
-        if standing.positions == 0 && standing.equity < Amount::ZERO && !is_fund {
+        if standing.counted.positions == 0 && standing.equity < Amount::ZERO && !is_fund {
             self.in_debt.push(wallet);
         }
         if standing.is_liquidatable() && !is_fund {
@@ -375,9 +315,9 @@ impl Futures {
             self.resume(wallet);
         }
         let share = Amount(
-            (MicroAtoms::from_atoms(standing.equity) - standing.maintenance)
+            (MicroAtoms::from_atoms(standing.equity) - standing.counted.maintenance)
                 .0
-                .checked_div(i128::from(standing.positions.max(1)).saturating_mul(1_000_000))
+                .checked_div(i128::from(standing.counted.positions.max(1)).saturating_mul(1_000_000))
                 .expect("a divisor above zero"),
         );
         for index in 0..seats {

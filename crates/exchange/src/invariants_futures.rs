@@ -148,6 +148,7 @@ impl Partition {
         let (ledger, futures) = (&self.accounts.ledger, &self.accounts.futures);
         for (slot, wallet) in ledger.wallets() {
             let Some(backs) = futures.backs(slot) else { continue };
+            futures.assert_summed(&self.catalog, ledger, slot);
             let standing = futures.standing(&self.catalog, ledger, slot);
             let is_fund = self.catalog.is_fund(wallet.account);
             let backed = backs.seats.iter().map(|(market, seat)| (market, &futures.open.seat(*seat).stake));
@@ -163,7 +164,7 @@ impl Partition {
                 assert_eq!(liquidation.is_queued, queued, "a liquidation knows whether it waits");
                 continue;
             }
-            if wallet.isolated_at.is_some() && !is_fund && standing.positions == 0 {
+            if wallet.isolated_at.is_some() && !is_fund && standing.counted.positions == 0 {
                 assert!(wallet.amount.is_zero(), "margin stands behind a position");
             }
             let concerned = backed.iter().any(|(market, _)| futures.changed.contains(market));

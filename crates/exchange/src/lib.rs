@@ -55,6 +55,7 @@ mod snapshot;
 mod snapshot_algos;
 mod snapshot_futures;
 mod sources;
+mod standing;
 mod together;
 
 #[cfg(test)]
