@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId, MarketId, Marks, PositionMode, PositionSide, QtyLots, Side};
+use margin::{MicroAtoms, maintenance_margin};
+use model::{
+    AccountId, Amount, AssetId, MarketId, Marks, PositionMode, PositionSide, PriceTicks, QtyLots, Side,
+};
 
 use crate::Partition;
 use crate::futures::{Reserved, Stake, contract_of};
@@ -175,6 +178,13 @@ impl Partition {
                     "a wallet is below zero only while its positions have won as much"
                 );
             }
+            if !is_fund && !concerned && standing.counted.positions > 0 {
+                let stakes = backed.iter().copied();
+                assert!(
+                    self.left_unwatched(wallet.amount, stakes) > MicroAtoms(0),
+                    "a wallet is looked at before it has too little left, however mark prices move"
+                );
+            }
             for (market, stake) in backed {
                 assert_eq!(
                     stake.watched_at.is_some(),
@@ -195,6 +205,28 @@ impl Partition {
                 }
             }
         }
+    }
+}
+
+impl Partition {
+    /// What is left above the maintenance margin where every mark price is a tick short of where its position is watched, which is
+    /// the least that can be left while nobody looks.
+    fn left_unwatched<'a>(
+        &self,
+        wallet: Amount,
+        stakes: impl Iterator<Item = (&'a MarketId, &'a Stake)>,
+    ) -> MicroAtoms {
+        let mut left = MicroAtoms::from_atoms(wallet);
+        for (market, stake) in stakes.filter(|(_, stake)| !stake.position.is_none()) {
+            let (terms, contract) = contract_of(&self.catalog, *market);
+            let at = stake.watched_at.expect("positions are watched");
+            let is_long = stake.position.qty_lots > QtyLots::ZERO;
+            let short_of_it = if is_long { at + PriceTicks(1) } else { at - PriceTicks(1) };
+            let value = Amount(stake.position.value(terms, short_of_it).0.abs());
+            let unrealized = stake.position.unrealized(terms, short_of_it);
+            left = left + MicroAtoms::from_atoms(unrealized) - maintenance_margin(contract, value);
+        }
+        left
     }
 }
 

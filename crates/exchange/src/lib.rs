@@ -57,6 +57,7 @@ mod snapshot_futures;
 mod sources;
 mod standing;
 mod together;
+mod watch;
 
 #[cfg(test)]
 mod delayed;

@@ -314,7 +314,7 @@ impl Accounts {
         let realized = stake.position.fill(terms, side, price, qty);
         let (qty_lots, cost) = (stake.position.qty_lots, stake.position.cost);
         self.ledger.settle_contract(backing, cost - before.position.cost, realized, fee);
-        self.futures.touch(backing);
+        self.futures.position_changed(seat);
         (realized, PositionNow { qty_lots, cost, wallet: self.ledger.wallet(wallet).amount }, before)
     }
 
