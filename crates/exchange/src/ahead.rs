@@ -4,11 +4,16 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
-use model::{AccountId, Command, MarketId, OrderCommand, OrderId, OrderRef, PlaceOrder, Sequenced};
+use model::{
+    AccountId, Command, MarketId, OrderCommand, OrderId, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced,
+    Side,
+};
 use orderbook::fetch_ahead;
 
 use crate::Partition;
-use crate::open_orders::Named;
+use crate::accounts::Accounts;
+use crate::futures::Stake;
+use crate::open_orders::{Balances, Named, OpenOrders, Seat};
 
 /// How many commands ahead each look is.
 const LOOKS: [usize; 5] = [15, 12, 9, 6, 3];
@@ -21,11 +26,20 @@ impl Partition {
             let Some(input) = coming.get(ahead) else { continue };
             match need(&input.command) {
                 Need::Place(place) => self.look_at_new(look, place),
-                Need::Order(account, market, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
-                    self.look_at_order(look, account, market, *id);
-                }
-                Need::Order(account, market, OrderRef::Client(name)) => {
-                    self.look_at_named(look, market, &Named::new(account, name));
+                Need::PlaceContract(place) => self.look_at_new_of_contract(look, place),
+                Need::Order(account, market, order) => {
+                    let Accounts { open, futures, ledger, .. } = &self.accounts;
+                    if self.catalog.contract(market).is_some() {
+                        let beside = |look, seat: &Seat<Stake>, _| self.look_at_stake(look, seat);
+                        self.look_at_open(look, (account, market, order), &futures.open, &beside);
+                    } else {
+                        let beside = |look, seat: &Seat<Balances>, side| {
+                            if look == Beside::Second {
+                                fetch_ahead(ledger.balance(seat.pays_from(side)));
+                            }
+                        };
+                        self.look_at_open(look, (account, market, order), open, &beside);
+                    }
                 }
                 Need::Nothing => {}
             }
@@ -61,23 +75,103 @@ impl Partition {
         }
     }
 
-    /// An order that is named by its number.
-    fn look_at_order(&self, look: u8, account: AccountId, market: MarketId, id: OrderId) {
+    /// An order at a contract that will be placed.
+    fn look_at_new_of_contract(&self, look: u8, place: &PlaceContractOrder) {
+        let PlaceContractOrder { account, market, side, .. } = *place;
+        let open = &self.accounts.futures.open;
         match look {
             1 => {
                 self.accounts.fetch_account(account);
-                self.accounts.open.fetch_index(id);
+                open.fetch_seat_cell(account, market);
+            }
+            2 => {
+                if let Some(seat) = open.guess_seat(account, market) {
+                    fetch_ahead(seat);
+                    fetch_stake(&seat.stake);
+                }
+            }
+            3 => {
+                if let Some(seat) = open.fetch_for_placing(account, market) {
+                    self.look_at_stake(Beside::Second, seat);
+                }
+                if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
+                    listed.book.fetch_level(side, price);
+                }
+            }
+            4 => {
+                open.fetch_name(&Named::new(account, &place.client_order_id));
+                if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
+                    listed.book.fetch_back(&self.markets.orders, side, price);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What an order at a contract is beside: first its seat's stake, then what backs that.
+    fn look_at_stake(&self, look: Beside, seat: &Seat<Stake>) {
+        match look {
+            Beside::First => fetch_stake(&seat.stake),
+            Beside::Second => {
+                let wallet = seat.stake.wallet;
+                fetch_ahead(self.accounts.ledger.wallet(wallet));
+                if let Some(backs) = self.accounts.futures.backs(wallet) {
+                    fetch_ahead(backs);
+                    fetch_ahead(&backs.sums);
+                    fetch_ahead(&backs.watches);
+                }
+            }
+        }
+    }
+
+    /// An open order. Spot and contracts keep theirs apart, and have other things `beside`.
+    #[inline]
+    fn look_at_open<S, H>(
+        &self,
+        look: u8,
+        (account, market, order): (AccountId, MarketId, &OrderRef),
+        open: &OpenOrders<S, H>,
+        beside: &impl Fn(Beside, &Seat<S>, Side),
+    ) {
+        match order {
+            OrderRef::Id(id) | OrderRef::Both((id, _)) => {
+                self.look_at_order(look, (account, market, *id), open, beside);
+            }
+            OrderRef::Client(name) => {
+                self.look_at_named(look, market, &Named::new(account, name), open, beside);
+            }
+        }
+    }
+
+    /// An order that is named by its number.
+    #[inline]
+    fn look_at_order<S, H>(
+        &self,
+        look: u8,
+        (account, market, id): (AccountId, MarketId, OrderId),
+        open: &OpenOrders<S, H>,
+        beside: &impl Fn(Beside, &Seat<S>, Side),
+    ) {
+        match look {
+            1 => {
+                self.accounts.fetch_account(account);
+                open.fetch_index(id);
                 self.markets.orders.fetch_index(id);
             }
             2 => {
-                self.accounts.open.fetch_order(id);
+                open.fetch_order(id);
                 self.markets.orders.fetch_order(id);
             }
-            3 => self.look_around(market, id),
+            3 => {
+                self.look_around(market, id, open);
+                if let Some((seat, order)) = open.seat_of(id) {
+                    beside(Beside::First, seat, order.side());
+                }
+            }
             4 => {
-                if let Some((seat, order)) = self.accounts.open.seat_of(id) {
-                    fetch_ahead(self.accounts.ledger.balance(seat.pays_from(order.side())));
-                    self.accounts.open.fetch_name(&Named::new(account, &order.client_order_id));
+                if let Some((seat, order)) = open.seat_of(id) {
+                    beside(Beside::Second, seat, order.side());
+                    open.fetch_name(&Named::new(account, &order.client_order_id));
                 }
             }
             _ => {}
@@ -85,8 +179,15 @@ impl Partition {
     }
 
     /// An order that is named by its owner.
-    fn look_at_named(&self, look: u8, market: MarketId, named: &Named) {
-        let open = &self.accounts.open;
+    #[inline]
+    fn look_at_named<S, H>(
+        &self,
+        look: u8,
+        market: MarketId,
+        named: &Named,
+        open: &OpenOrders<S, H>,
+        beside: &impl Fn(Beside, &Seat<S>, Side),
+    ) {
         match look {
             1 => open.fetch_name(named),
             2 => open.fetch_named(named),
@@ -94,11 +195,16 @@ impl Partition {
                 let Some(id) = open.guess_named(named).map(|order| order.id) else { return };
                 match look {
                     3 => self.markets.orders.fetch_index(id),
-                    4 => self.markets.orders.fetch_order(id),
-                    _ => {
-                        self.look_around(market, id);
+                    4 => {
+                        self.markets.orders.fetch_order(id);
                         if let Some((seat, order)) = open.seat_of(id) {
-                            fetch_ahead(self.accounts.ledger.balance(seat.pays_from(order.side())));
+                            beside(Beside::First, seat, order.side());
+                        }
+                    }
+                    _ => {
+                        self.look_around(market, id, open);
+                        if let Some((seat, order)) = open.seat_of(id) {
+                            beside(Beside::Second, seat, order.side());
                         }
                     }
                 }
@@ -107,17 +213,33 @@ impl Partition {
     }
 
     /// What an order's two halves are linked to.
-    fn look_around(&self, market: MarketId, id: OrderId) {
-        self.accounts.open.fetch_around(id);
+    fn look_around<S, H>(&self, market: MarketId, id: OrderId, open: &OpenOrders<S, H>) {
+        open.fetch_around(id);
         if let Some(listed) = self.markets.get(market) {
             listed.book.fetch_around(&self.markets.orders, id);
         }
     }
 }
 
+/// Which of two looks it is at what an open order is beside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    First,
+    Second,
+}
+
+/// A stake is larger than what comes with its ends.
+fn fetch_stake(stake: &Stake) {
+    fetch_ahead(stake);
+    fetch_ahead(&stake.position);
+    fetch_ahead(&stake.reserved);
+    fetch_ahead(&stake.counted);
+}
+
 /// What a command will look for.
 enum Need<'a> {
     Place(&'a PlaceOrder),
+    PlaceContract(&'a PlaceContractOrder),
     Order(AccountId, MarketId, &'a OrderRef),
     Nothing,
 }
@@ -125,6 +247,7 @@ enum Need<'a> {
 fn need(command: &Command) -> Need<'_> {
     match command {
         Command::PlaceOrder(place) => Need::Place(place),
+        Command::PlaceContractOrder(place) => Need::PlaceContract(place),
         Command::CancelOrder(cancel) => Need::Order(cancel.account, cancel.market, &cancel.order),
         Command::AmendOrder(amend) => Need::Order(amend.account, amend.market, &amend.order),
         Command::ReplaceOrder(replace) => {
@@ -165,7 +288,6 @@ fn need(command: &Command) -> Need<'_> {
         | Command::AddContract(_)
         | Command::ChangeContract(_)
         | Command::MoveFunds(_)
-        | Command::PlaceContractOrder(_)
         | Command::ChangeLeverage(_)
         | Command::ChangeMarginType(_)
         | Command::MovePositionMargin(_)

@@ -2,16 +2,13 @@
 //! whose margin has to be looked at when a mark price changes. Source: semantics 2 and 8.
 //!
 //! All positions of an account that are settled in one asset are backed by one wallet (cross margin), but for isolated ones, each
-//! of which has margin of its own: a wallet that backs nothing else (see `isolated.rs`). Of each position it is
-//! remembered up to which mark price its wallet is safe, so that a new mark price looks only at those whom it concerns: what
-//! is left above the maintenance margin is divided among the positions, and each may lose its share before anybody looks again.
+//! of which has margin of its own: a wallet that backs nothing else (see `isolated.rs`). How wallets stand is in `standing.rs`,
+//! from which mark prices on they have to be looked at in `watch.rs`.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use ledger::{Ledger, WalletSlot};
-use margin::{
-    MicroAtoms, OpenOrders as OrderValues, Position, initial_margin, maintenance_margin, total_initial_margin,
-};
+use margin::{MicroAtoms, OpenOrders as OrderValues, Position};
 use model::{
     AccountId, Amount, AssetId, ContractTerms, Event, MarketId, MarketTerms, MoveFunds, PositionSide,
     PriceTicks, QtyLots, Reject, Side, Wallet,
@@ -25,6 +22,8 @@ use crate::good_till_date::GoodTill;
 use crate::liquidation::{Liquidation, Ranking};
 use crate::modify_contract::Modifications;
 use crate::open_orders::{OpenOrders, SeatSlot};
+use crate::standing::{Counted, Sums};
+use crate::watch::{Watched, Watches};
 
 /// What an account has at a contract: its position in one-way mode, or one of the two in hedge mode.
 #[derive(Clone, Debug)]
@@ -47,6 +46,10 @@ pub struct Stake {
     pub watched_at: Option<PriceTicks>,
     /// Whether the position was long when that was set: it may have turned since.
     pub is_watched_as_long: bool,
+    /// What it was counted with when its account's wallet was last summed up.
+    pub counted: Counted,
+    /// It counts with something else since.
+    pub is_changed: bool,
 }
 
 impl Stake {
@@ -62,6 +65,8 @@ impl Stake {
             chosen_leverage: 0,
             watched_at: None,
             is_watched_as_long: false,
+            counted: Counted::default(),
+            is_changed: false,
         }
     }
 
@@ -144,29 +149,10 @@ pub struct Backs {
     pub seats: Vec<(MarketId, SeatSlot)>,
     /// How far its liquidation is, while it is liquidated.
     pub liquidation: Option<Liquidation>,
-}
-
-/// Positions by the mark price from which on they have to be looked at.
-#[derive(Default)]
-pub struct Watched {
-    /// Long ones: looked at when the mark price is at or below.
-    pub longs: BTreeSet<(PriceTicks, AccountId)>,
-    /// Short ones: looked at when the mark price is at or above.
-    pub shorts: BTreeSet<(PriceTicks, AccountId)>,
-}
-
-impl Watched {
-    /// The next one to be looked at when the mark price is this, and whether its position is long.
-    fn first_at(&self, mark: PriceTicks) -> Option<(AccountId, bool)> {
-        let long = self.longs.last().filter(|(at, _)| mark <= *at);
-        let short = || self.shorts.first().filter(|(at, _)| *at <= mark);
-        let account_of = |is_long| move |(_, account): &(PriceTicks, AccountId)| (*account, is_long);
-        long.map(account_of(true)).or_else(|| short().map(account_of(false)))
-    }
-
-    fn set_of(&mut self, position: &Position) -> &mut BTreeSet<(PriceTicks, AccountId)> {
-        if position.qty_lots > QtyLots::ZERO { &mut self.longs } else { &mut self.shorts }
-    }
+    /// What those come to.
+    pub sums: Sums,
+    /// How early the positions among those are watched.
+    pub watches: Watches,
 }
 
 /// The positions, wallets and open orders at contracts of all accounts of a partition.
@@ -179,6 +165,8 @@ pub struct Futures {
     pub backs: Vec<Backs>,
     /// By market: the mark price that was heard of last; zero of spot markets.
     pub marks: Vec<PriceTicks>,
+    /// Another one with every change of a mark price or of terms.
+    pub stamp: u64,
     /// By market.
     pub watched: Vec<Watched>,
     /// Wallets of which something has changed in this command.
@@ -201,36 +189,7 @@ pub struct Futures {
     pub countdowns: Countdowns,
 }
 
-/// How a wallet stands at the present mark prices.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
-    /// What the positions would win or lose if they were closed at their mark prices.
-    pub unrealized: Amount,
-    /// Wallet and unrealised profits.
-    pub equity: Amount,
-    /// What must be left.
-    pub maintenance: MicroAtoms,
-    /// What positions and open orders take.
-    pub required: Amount,
-    /// What open orders would lose at once, which is a part of that.
-    pub losses: Amount,
-    /// How many positions there are.
-    pub positions: u32,
-}
-
-impl Standing {
-    /// Semantics 2: too little is left when it is no more than the maintenance margin.
-    pub fn is_liquidatable(&self) -> bool {
-        self.positions > 0 && margin::is_liquidatable(self.equity, self.maintenance)
-    }
-
-    /// What can be taken out of the wallet: unrealised profits back positions, but cannot be taken out.
-    pub fn available(&self, wallet: Amount) -> Amount {
-        (wallet + self.unrealized.min(Amount::ZERO) - self.required).max(Amount::ZERO)
-    }
-}
-
-fn at(market: MarketId) -> usize {
+pub fn at(market: MarketId) -> usize {
     usize::try_from(market.0).expect("markets fit into memory")
 }
 
@@ -283,15 +242,24 @@ impl Futures {
 
     /// A new mark price: whoever is concerned by it will be looked at.
     pub fn hear_mark(&mut self, market: MarketId, mark: PriceTicks) {
-        self.marks[at(market)] = mark;
+        if self.marks[at(market)] != mark {
+            self.marks[at(market)] = mark;
+            self.next_stamp();
+        }
         self.ranking.take_if(|ranking| ranking.market == market);
         if self.watched[at(market)].first_at(mark).is_some() {
             self.changed.insert(market);
         }
     }
 
+    /// What wallets were summed up with is so no more.
+    fn next_stamp(&mut self) {
+        self.stamp = self.stamp.checked_add(1).expect("fewer than 2^64 changes");
+    }
+
     /// A contract has other terms: whoever has a position there is looked at, as if its mark price had changed.
     pub fn terms_changed(&mut self, market: MarketId, ledger: &Ledger) {
+        self.next_stamp();
         let positions: Vec<WalletSlot> = ledger
             .wallets()
             .map(|(wallet, _)| wallet)
@@ -307,132 +275,33 @@ impl Futures {
         self.touched.extend(positions);
     }
 
-    /// What a position and the open orders beside it take of the account's wallet, with what the orders would lose at once. What an
-    /// isolated position takes is not in the wallet any more.
-    pub fn required(
-        &self,
-        catalog: &Catalog,
-        market: MarketId,
-        stake: &Stake,
-        reserved: &Reserved,
-    ) -> Amount {
-        let (terms, contract) = contract_of(catalog, market);
-        let value = stake.position.value(terms, self.mark(market));
-        let leverage = stake.leverage(contract);
-        let own = match stake.margin {
-            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
-            None => Amount::ZERO,
-        };
-        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
-    }
-
-    /// How a wallet stands.
-    pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
-        let mut standing = self.margin_of(catalog, ledger, wallet);
-        for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
-            let seat = self.open.seat(*seat);
-            if seat.stake.wallet == wallet && (!seat.stake.position.is_none() || seat.open_orders > 0) {
-                standing.required += self.required(catalog, *market, &seat.stake, &seat.stake.reserved);
-                standing.losses += seat.stake.reserved.losses;
-            }
-        }
-        standing
-    }
-
-    /// As [`Self::standing`], without what positions and open orders take.
-    pub fn margin_of(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
-        let mut standing = Standing { equity: ledger.wallet(wallet).amount, ..Standing::default() };
-        for (market, seat) in self.backs(wallet).into_iter().flat_map(|backs| &backs.seats) {
-            let stake = &self.open.seat(*seat).stake;
-            if !stake.position.is_none() && stake.backing() == wallet {
-                let (terms, contract) = contract_of(catalog, *market);
-                let mark = self.mark(*market);
-                let value = Amount(stake.position.value(terms, mark).0.abs());
-                standing.unrealized += stake.position.unrealized(terms, mark);
-                standing.maintenance = standing.maintenance + maintenance_margin(contract, value);
-                standing.positions = standing.positions.saturating_add(1);
-            }
-        }
-        standing.equity += standing.unrealized;
-        standing
-    }
-
     /// Looks at a wallet of which something has changed: one that has too little left is in danger, and of another one it is
     /// remembered from which mark prices on it has to be looked at again.
     fn look_at(&mut self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) {
         if self.is_in_liquidation(wallet) {
+            // Nobody looks until it is over, and then at all of it.
+            self.backs_mut(wallet).watches = Watches::default();
             return;
         }
-        let standing = self.margin_of(catalog, ledger, wallet);
+        self.sum_up(catalog, wallet);
+        let standing = self.standing(catalog, ledger, wallet);
         let account = ledger.wallet(wallet).account;
-        let seats = self.backs(wallet).map_or(0, |backs| backs.seats.len());
         let is_fund = catalog.is_fund(account);
-        if standing.positions == 0 && standing.equity < Amount::ZERO && !is_fund {
+        if standing.counted.positions == 0 && standing.equity < Amount::ZERO && !is_fund {
             self.in_debt.push(wallet);
         }
         if standing.is_liquidatable() && !is_fund {
             self.backs_mut(wallet).liquidation = Some(Liquidation::new());
             self.resume(wallet);
         }
-        let share = Amount(
-            (MicroAtoms::from_atoms(standing.equity) - standing.maintenance)
-                .0
-                .checked_div(i128::from(standing.positions.max(1)).saturating_mul(1_000_000))
-                .expect("a divisor above zero"),
-        );
-        for index in 0..seats {
-            let (market, seat) = self.backs[wallet.index()].seats[index];
-            let stake = &self.open.seat(seat).stake;
-            if stake.backing() != wallet {
-                continue;
-            }
-            let is_watched = !stake.position.is_none() && !is_fund && !self.is_in_liquidation(wallet);
-            let watch_at = is_watched.then(|| {
-                let (terms, contract) = contract_of(catalog, market);
-                watch_at(terms, contract, &stake.position, self.mark(market), share)
-            });
-            self.watch(market, seat, watch_at);
+        if is_fund || self.is_in_liquidation(wallet) {
+            return self.watch_nothing(wallet);
         }
-    }
-
-    /// Remembers from which mark price on a position has to be looked at.
-    fn watch(&mut self, market: MarketId, seat: SeatSlot, watch_at: Option<PriceTicks>) {
-        let seat = self.open.seat_mut(seat);
-        let (account, position) = (seat.account, seat.stake.position);
-        let is_long = position.qty_lots > QtyLots::ZERO;
-        if seat.stake.watched_at == watch_at
-            && (watch_at.is_none() || seat.stake.is_watched_as_long == is_long)
-        {
-            return;
-        }
-        let watched = &mut self.watched[at(market)];
-        let was_long = std::mem::replace(&mut seat.stake.is_watched_as_long, is_long);
-        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at) {
-            let kept = if was_long { &mut watched.longs } else { &mut watched.shorts };
-            assert!(kept.remove(&(before, account)), "a position is watched where it was put");
-        }
-        if let Some(watch_at) = watch_at {
-            watched.set_of(&position).insert((watch_at, account));
-        }
-    }
-
-    /// The position of an account that is watched as a long one, or as a short one. It has one of each at the most.
-    fn watched_seat(&self, account: AccountId, market: MarketId, is_long: bool) -> Option<SeatSlot> {
-        self.seats_at(account, market).find(|seat| {
-            let stake = &self.open.seat(*seat).stake;
-            stake.watched_at.is_some() && stake.is_watched_as_long == is_long
-        })
-    }
-
-    /// What a snapshot has.
-    pub fn restore_watch(&mut self, market: MarketId, seat: SeatSlot, watched_at: Option<PriceTicks>) {
-        self.watch(market, seat, watched_at);
-    }
-
-    /// Whether a position is looked at from this mark price on.
-    pub fn is_watched(&self, market: MarketId, from: PriceTicks, account: AccountId, is_long: bool) -> bool {
-        let Watched { longs, shorts } = &self.watched[at(market)];
-        (if is_long { longs } else { shorts }).contains(&(from, account))
+        let share = (MicroAtoms::from_atoms(standing.equity) - standing.counted.maintenance)
+            .0
+            .checked_div(standing.counted.positions.max(1).into())
+            .expect("a divisor above zero");
+        self.watch_all(catalog, wallet, MicroAtoms(share));
     }
 
     /// True while somebody has to be looked at.
@@ -476,28 +345,6 @@ impl Futures {
 pub fn contract_of(catalog: &Catalog, market: MarketId) -> (&MarketTerms, &ContractTerms) {
     let terms = catalog.market(market).expect("a position is at a listed market");
     (terms, catalog.contract(market).expect("a position is at a contract"))
-}
-
-/// The mark price from which on a position may have lost `share`, which is above zero: until then its wallet need not be looked
-/// at. It errs towards looking too early.
-fn watch_at(
-    terms: &MarketTerms,
-    contract: &ContractTerms,
-    position: &Position,
-    mark: PriceTicks,
-    share: Amount,
-) -> PriceTicks {
-    // What a tick costs: of a short position the maintenance margin grows as well, by the rate of the last bracket at the most.
-    let of_a_tick = MicroAtoms::from_atoms(terms.notional(PriceTicks(1), position.size())).0;
-    let is_long = position.qty_lots > QtyLots::ZERO;
-    let growth = contract.brackets.last().map_or(0, |last| last.maintenance_ppm);
-    let growth = if is_long { 0 } else { i128::from(growth) };
-    let per_tick = of_a_tick.saturating_add(
-        of_a_tick.checked_div(1_000_000).and_then(|part| part.checked_mul(growth)).unwrap_or(of_a_tick),
-    );
-    let ticks = MicroAtoms::from_atoms(share).0.checked_div(per_tick).expect("a position has a size");
-    let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
-    if is_long { mark - ticks - PriceTicks(1) } else { mark + ticks + PriceTicks(1) }
 }
 
 impl Accounts {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId, MarketId, Marks, PositionMode, PositionSide, QtyLots, Side};
+use margin::{MicroAtoms, maintenance_margin};
+use model::{
+    AccountId, Amount, AssetId, MarketId, Marks, PositionMode, PositionSide, PriceTicks, QtyLots, Side,
+};
 
 use crate::Partition;
 use crate::futures::{Reserved, Stake, contract_of};
@@ -148,6 +151,7 @@ impl Partition {
         let (ledger, futures) = (&self.accounts.ledger, &self.accounts.futures);
         for (slot, wallet) in ledger.wallets() {
             let Some(backs) = futures.backs(slot) else { continue };
+            futures.assert_summed(&self.catalog, ledger, slot);
             let standing = futures.standing(&self.catalog, ledger, slot);
             let is_fund = self.catalog.is_fund(wallet.account);
             let backed = backs.seats.iter().map(|(market, seat)| (market, &futures.open.seat(*seat).stake));
@@ -163,7 +167,7 @@ impl Partition {
                 assert_eq!(liquidation.is_queued, queued, "a liquidation knows whether it waits");
                 continue;
             }
-            if wallet.isolated_at.is_some() && !is_fund && standing.positions == 0 {
+            if wallet.isolated_at.is_some() && !is_fund && standing.counted.positions == 0 {
                 assert!(wallet.amount.is_zero(), "margin stands behind a position");
             }
             let concerned = backed.iter().any(|(market, _)| futures.changed.contains(market));
@@ -172,6 +176,13 @@ impl Partition {
                 assert!(
                     wallet.amount >= Amount::ZERO || standing.equity > Amount::ZERO,
                     "a wallet is below zero only while its positions have won as much"
+                );
+            }
+            if !is_fund && !concerned && standing.counted.positions > 0 {
+                let stakes = backed.iter().copied();
+                assert!(
+                    self.left_unwatched(wallet.amount, stakes) > MicroAtoms(0),
+                    "a wallet is looked at before it has too little left, however mark prices move"
                 );
             }
             for (market, stake) in backed {
@@ -194,6 +205,28 @@ impl Partition {
                 }
             }
         }
+    }
+}
+
+impl Partition {
+    /// What is left above the maintenance margin where every mark price is a tick short of where its position is watched, which is
+    /// the least that can be left while nobody looks.
+    fn left_unwatched<'a>(
+        &self,
+        wallet: Amount,
+        stakes: impl Iterator<Item = (&'a MarketId, &'a Stake)>,
+    ) -> MicroAtoms {
+        let mut left = MicroAtoms::from_atoms(wallet);
+        for (market, stake) in stakes.filter(|(_, stake)| !stake.position.is_none()) {
+            let (terms, contract) = contract_of(&self.catalog, *market);
+            let at = stake.watched_at.expect("positions are watched");
+            let is_long = stake.position.qty_lots > QtyLots::ZERO;
+            let short_of_it = if is_long { at + PriceTicks(1) } else { at - PriceTicks(1) };
+            let value = Amount(stake.position.value(terms, short_of_it).0.abs());
+            let unrealized = stake.position.unrealized(terms, short_of_it);
+            left = left + MicroAtoms::from_atoms(unrealized) - maintenance_margin(contract, value);
+        }
+        left
     }
 }
 

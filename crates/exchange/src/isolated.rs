@@ -42,11 +42,11 @@ impl Futures {
         if self.is_in_liquidation(wallet) {
             return Amount::ZERO;
         }
-        let standing = self.margin_of(catalog, ledger, wallet);
-        let spare = if standing.positions == 0 {
+        let standing = self.standing(catalog, ledger, wallet);
+        let spare = if standing.counted.positions == 0 {
             amount
         } else {
-            amount.min(standing.equity - standing.maintenance.atoms_rounded_up() - Amount(1))
+            amount.min(standing.equity - standing.counted.maintenance.atoms_rounded_up() - Amount(1))
         };
         // What orders beside those positions would lose stays as well.
         let seats = self.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
@@ -108,7 +108,7 @@ impl Accounts {
         if let Some(margin) = margin {
             self.futures.backs_mut(margin).seats = vec![(market, seat)];
         }
-        self.futures.open.seat_mut(seat).stake.margin = margin;
+        self.futures.stake_mut(seat).margin = margin;
     }
 
     /// Moves money between an account's wallet and the margin of an isolated position.

@@ -55,7 +55,9 @@ mod snapshot;
 mod snapshot_algos;
 mod snapshot_futures;
 mod sources;
+mod standing;
 mod together;
+mod watch;
 
 #[cfg(test)]
 mod delayed;

@@ -200,7 +200,7 @@ impl Accounts {
         let Stake { position, position_side, .. } = self.futures.open.seat(seat).stake;
         let (terms, contract) = contract_of(catalog, market);
         let mark = self.futures.mark(market);
-        let others = standing.maintenance - margin;
+        let others = standing.counted.maintenance - margin;
         let part = part_to_close(
             terms,
             contract,
@@ -301,7 +301,7 @@ impl Accounts {
         let ended = self.futures.backs_mut(wallet).liquidation.take().expect("it is being liquidated");
         let left = self.ledger.wallet(wallet).amount;
         if let Some(market) = ended.taken_over_at
-            && standing.positions == 0
+            && standing.counted.positions == 0
             && left > Amount::ZERO
         {
             self.pay_fund(wallet, market, left, mail, events);
@@ -422,7 +422,7 @@ impl Accounts {
                 let standing = self.futures.standing(catalog, &self.ledger, wallet);
                 let amount = self.ledger.wallet(wallet).amount;
                 let LeverageScore(score) =
-                    leverage_score(standing.unrealized, amount, standing.maintenance, unit);
+                    leverage_score(standing.counted.unrealized, amount, standing.counted.maintenance, unit);
                 (score, seat.stake.position.size(), std::cmp::Reverse(seat.account))
             })
             .collect();

@@ -86,7 +86,7 @@ impl Accounts {
         };
         let reserve = modifying.reserve;
         self.futures.modifying.insert(order, modifying);
-        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let stake = self.futures.stake_mut(seat);
         stake.reserved = stake.reserved.with(terms, side, reserve, reserve.left_lots);
         let most_lots = reserve.left_lots;
         let body = ToMarket::Modify { order, account, kind, self_trade_prevention, most_lots };
@@ -99,7 +99,7 @@ impl Accounts {
         let order = self.futures.open.order(slot);
         let (side, seat) = (order.side(), order.seat);
         let modifying = self.futures.modifying.remove(&order.id)?;
-        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let stake = self.futures.stake_mut(seat);
         let reserve = modifying.reserve;
         stake.reserved = stake.reserved.without(terms, side, reserve, reserve.left_lots);
         Some(modifying)
@@ -117,7 +117,7 @@ impl Accounts {
         let order = self.futures.open.order(slot);
         let (id, side, seat, before) = (order.id, order.side(), order.seat, order.held);
         let reserve = Reserve { left_lots, ..modifying.reserve };
-        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let stake = self.futures.stake_mut(seat);
         stake.reserved = stake.reserved.without(terms, side, before, before.left_lots);
         stake.reserved = stake.reserved.with(terms, side, reserve, left_lots);
         let order = self.futures.open.order_mut(slot);

@@ -197,9 +197,15 @@ impl<S, H> OpenOrders<S, H> {
     /// The second look ahead of an order that will be placed: the seat.
     #[inline]
     pub fn fetch_seat(&self, account: AccountId, market: MarketId) {
-        if let Some(slot) = self.seat_table.guess(seat_hash(account, market)) {
-            fetch_ahead(&self.seats[at(slot)]);
+        if let Some(seat) = self.guess_seat(account, market) {
+            fetch_ahead(seat);
         }
+    }
+
+    /// As [`Self::find_seat`], without looking at the seat: rarely another one.
+    #[inline]
+    pub fn guess_seat(&self, account: AccountId, market: MarketId) -> Option<&Seat<S>> {
+        self.seat_table.guess(seat_hash(account, market)).map(|slot| &self.seats[at(slot)])
     }
 
     /// The third: the order that the new one will come behind. The seat, where there is one.

@@ -82,6 +82,8 @@ impl Accounts {
             return Err(Reject::InLiquidation);
         }
         let qty = kind.qty_lots().expect("an order at a contract has a quantity");
+        let wallet = stake.wallet;
+        self.futures.sum_up(catalog, wallet);
         let stake = &self.futures.open.seat(seat).stake;
         let weighed = Weighed { side, limit: kind.price_ticks(), qty, reduce_only };
         let (reserve, worst_ticks) =
@@ -90,7 +92,7 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         self.futures.open.insert(order, seat, side, kind.price_ticks(), reserve, &named);
-        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let stake = self.futures.stake_mut(seat);
         stake.reserved = stake.reserved.with(terms, side, reserve, qty);
         mail.send_to_market(
             market,
@@ -194,16 +196,16 @@ impl Accounts {
         let mut standing = self.futures.standing(catalog, &self.ledger, stake.wallet);
         if stake.margin.is_some() {
             // What an isolated position takes leaves the wallet, which profits that are not realised cannot.
-            standing.equity -= standing.unrealized.max(Amount::ZERO);
+            standing.equity -= standing.counted.unrealized.max(Amount::ZERO);
         }
         let before = self.futures.required(catalog, market, stake, &stake.reserved);
         let after = self.futures.required(catalog, market, stake, reserved);
         if after <= before && stake.margin.is_some() {
             // What it opens takes its loss from the wallet, where the rest is taken already.
-            return Ok((standing.equity - standing.required).max(Amount::ZERO));
+            return Ok((standing.equity - standing.counted.required).max(Amount::ZERO));
         }
         if after <= before {
-            return Ok((standing.equity - standing.losses).max(Amount::ZERO));
+            return Ok((standing.equity - standing.counted.losses).max(Amount::ZERO));
         }
         let qty = stake.position.qty_lots;
         let long = (qty + reserved.bid_lots).0.saturating_abs();
@@ -217,7 +219,7 @@ impl Accounts {
         if most > max.0 {
             return Err(Reject::PositionTooLarge { max });
         }
-        let needed = standing.required + after - before;
+        let needed = standing.counted.required + after - before;
         if needed > standing.equity {
             return Err(Reject::InsufficientMargin { needed, available: standing.equity });
         }
@@ -238,7 +240,7 @@ impl Accounts {
         if stake.position.closed_by() != Some(side) {
             return opening;
         }
-        let equity = self.futures.margin_of(catalog, &self.ledger, margin).equity;
+        let equity = self.futures.standing(catalog, &self.ledger, margin).equity;
         let left = (equity - losses).max(Amount::ZERO);
         let only_closes = reserve.only_reduces() || reserve.left_lots <= stake.position.size();
         if only_closes { left } else { left.min(opening) }
@@ -286,15 +288,15 @@ impl Accounts {
         }
         let first = stakes().next().expect("one was taken above");
         let standing = self.futures.standing(catalog, &self.ledger, first.wallet);
-        let needed = standing.required + after - before;
+        let needed = standing.counted.required + after - before;
         let cannot_leave =
-            if first.margin.is_some() { standing.unrealized.max(Amount::ZERO) } else { Amount::ZERO };
+            if first.margin.is_some() { standing.counted.unrealized.max(Amount::ZERO) } else { Amount::ZERO };
         let available = standing.equity - cannot_leave;
         if after > before && needed > available {
             return Err(Reject::InsufficientMargin { needed, available });
         }
         for seat in seats {
-            self.futures.open.seat_mut(seat).stake.chosen_leverage = leverage;
+            self.futures.stake_mut(seat).chosen_leverage = leverage;
         }
         events.push(Event::LeverageChanged { account, market, leverage });
         Ok(())

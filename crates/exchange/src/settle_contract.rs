@@ -308,13 +308,13 @@ impl Accounts {
         (side, price, qty): (Side, PriceTicks, QtyLots),
         fee: Amount,
     ) -> (Amount, PositionNow, Before) {
-        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let stake = self.futures.stake_mut(seat);
         let (wallet, backing) = (stake.wallet, stake.backing());
         let before = Before { position: stake.position, margin: self.ledger.wallet(backing).amount, fee };
         let realized = stake.position.fill(terms, side, price, qty);
         let (qty_lots, cost) = (stake.position.qty_lots, stake.position.cost);
         self.ledger.settle_contract(backing, cost - before.position.cost, realized, fee);
-        self.futures.touch(backing);
+        self.futures.position_changed(seat);
         (realized, PositionNow { qty_lots, cost, wallet: self.ledger.wallet(wallet).amount }, before)
     }
 
@@ -323,7 +323,7 @@ impl Accounts {
         let order = self.futures.open.order_mut(slot);
         let (side, seat, reserve) = (order.side(), order.seat, order.held);
         order.held.left_lots -= qty;
-        let stake = &mut self.futures.open.seat_mut(seat).stake;
+        let stake = self.futures.stake_mut(seat);
         stake.reserved = stake.reserved.without(terms, side, reserve, qty);
     }
 

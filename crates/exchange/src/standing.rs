@@ -1,0 +1,203 @@
+//! How wallets stand at the present mark prices: what positions have won or lost, what must be left of them, what positions and
+//! open orders take.
+//!
+//! It is asked for with every order and every fill, and an account may have something at many contracts. So each seat remembers
+//! what it was counted with, each wallet the sum of that, and only what has changed since is counted anew. Sums are as of a
+//! stamp, which changes with every mark price and all terms: behind that a wallet is summed up in full when it is next needed,
+//! which may be never, so a mark price costs nothing here. None of it is in a snapshot.
+
+use ledger::{Ledger, WalletSlot};
+use margin::{MicroAtoms, initial_margin, maintenance_margin, total_initial_margin};
+use model::{Amount, MarketId};
+
+use crate::catalog::Catalog;
+use crate::futures::{Futures, Reserved, Stake, contract_of};
+use crate::open_orders::{Seat, SeatSlot};
+
+/// How a wallet stands at the present mark prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Wallet and unrealised profits.
+    pub equity: Amount,
+    pub counted: Counted,
+}
+
+/// What of that a seat counts with, or all seats of a wallet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// What the positions would win or lose if they were closed at their mark prices.
+    pub unrealized: Amount,
+    /// What must be left.
+    pub maintenance: MicroAtoms,
+    /// What positions and open orders take.
+    pub required: Amount,
+    /// What open orders would lose at once, which is a part of that.
+    pub losses: Amount,
+    /// How many positions there are.
+    pub positions: u32,
+}
+
+impl Counted {
+    fn with(self, other: Self) -> Self {
+        Self {
+            unrealized: self.unrealized + other.unrealized,
+            maintenance: self.maintenance + other.maintenance,
+            required: self.required + other.required,
+            losses: self.losses + other.losses,
+            positions: self.positions.saturating_add(other.positions),
+        }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            unrealized: self.unrealized - other.unrealized,
+            maintenance: self.maintenance - other.maintenance,
+            required: self.required - other.required,
+            losses: self.losses - other.losses,
+            positions: self.positions.checked_sub(other.positions).expect("what is counted is in the sum"),
+        }
+    }
+}
+
+impl Standing {
+    /// Semantics 2: too little is left when it is no more than the maintenance margin.
+    pub fn is_liquidatable(&self) -> bool {
+        self.counted.positions > 0 && margin::is_liquidatable(self.equity, self.counted.maintenance)
+    }
+
+    /// What can be taken out of the wallet: unrealised profits back positions, but cannot be taken out.
+    pub fn available(&self, wallet: Amount) -> Amount {
+        (wallet + self.counted.unrealized.min(Amount::ZERO) - self.counted.required).max(Amount::ZERO)
+    }
+}
+
+/// What the seats of an account's wallet were counted with when it was last summed up.
+#[derive(Default)]
+pub struct Sums {
+    counted: Counted,
+    /// When that was; `None` before the first time, and of wallets with a single seat, which need no sums.
+    stamp: Option<u64>,
+    /// Seats that count with something else since.
+    changed: Vec<SeatSlot>,
+}
+
+impl Futures {
+    /// What a position and the open orders beside it take of the account's wallet, with what the orders would lose at once. What an
+    /// isolated position takes is not in the wallet any more.
+    pub fn required(
+        &self,
+        catalog: &Catalog,
+        market: MarketId,
+        stake: &Stake,
+        reserved: &Reserved,
+    ) -> Amount {
+        let (terms, contract) = contract_of(catalog, market);
+        let value = stake.position.value(terms, self.mark(market));
+        let leverage = stake.leverage(contract);
+        let own = match stake.margin {
+            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
+            None => Amount::ZERO,
+        };
+        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
+    }
+
+    /// A seat's stake, to be changed: what it counts with is counted anew when its wallet is looked at.
+    #[inline]
+    pub fn stake_mut(&mut self, seat: SeatSlot) -> &mut Stake {
+        let stake = &mut self.open.seat_mut(seat).stake;
+        let wallet = stake.wallet;
+        if !std::mem::replace(&mut stake.is_changed, true) {
+            self.backs_mut(wallet).sums.changed.push(seat);
+        }
+        &mut self.open.seat_mut(seat).stake
+    }
+
+    /// What a seat counts with for a wallet: its position for that which backs it, and what it takes for its account's.
+    fn count(&self, catalog: &Catalog, seat: &Seat<Stake>, wallet: WalletSlot) -> Counted {
+        let (market, stake) = (seat.market, &seat.stake);
+        let mut counted = Counted::default();
+        let has_position = !stake.position.is_none();
+        if has_position && stake.backing() == wallet {
+            let (terms, contract) = contract_of(catalog, market);
+            let mark = self.mark(market);
+            counted.unrealized = stake.position.unrealized(terms, mark);
+            let value = Amount(stake.position.value(terms, mark).0.abs());
+            counted.maintenance = maintenance_margin(contract, value);
+            counted.positions = 1;
+        }
+        // Without orders nothing is reserved.
+        if stake.wallet == wallet && (has_position || stake.reserved != Reserved::default()) {
+            counted.required = self.required(catalog, market, stake, &stake.reserved);
+            counted.losses = stake.reserved.losses;
+        }
+        counted
+    }
+
+    /// All that a wallet's seats count with, seat by seat.
+    fn count_all(&self, catalog: &Catalog, wallet: WalletSlot) -> Counted {
+        let seats = self.backs(wallet).into_iter().flat_map(|backs| &backs.seats);
+        seats.fold(Counted::default(), |sum, (_, seat)| {
+            sum.with(self.count(catalog, self.open.seat(*seat), wallet))
+        })
+    }
+
+    /// How a wallet stands.
+    pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
+        let sums = self.backs(wallet).map(|backs| &backs.sums);
+        let counted = match sums.filter(|sums| sums.stamp == Some(self.stamp)) {
+            Some(sums) => sums.changed.iter().fold(sums.counted, |sum, seat| {
+                let seat = self.open.seat(*seat);
+                sum.without(seat.stake.counted).with(self.count(catalog, seat, wallet))
+            }),
+            None => self.count_all(catalog, wallet),
+        };
+        Standing { equity: ledger.wallet(wallet).amount + counted.unrealized, counted }
+    }
+
+    /// Brings a wallet's sums up to date, so that asking how it stands costs little.
+    pub fn sum_up(&mut self, catalog: &Catalog, wallet: WalletSlot) {
+        let stamp = Some(self.stamp);
+        let Some(backs) = self.backs.get_mut(wallet.index()) else { return };
+        if backs.seats.len() < 2 || (backs.sums.stamp == stamp && backs.sums.changed.is_empty()) {
+            return;
+        }
+        let Sums { mut counted, stamp: before, mut changed } = std::mem::take(&mut backs.sums);
+        if before != stamp {
+            counted = Counted::default();
+            changed.clear();
+            for at in 0..self.backs[wallet.index()].seats.len() {
+                let seat = self.backs[wallet.index()].seats[at].1;
+                counted = counted.with(self.count_seat(catalog, seat, wallet));
+            }
+        }
+        for seat in changed.drain(..) {
+            counted = counted.without(self.open.seat(seat).stake.counted);
+            counted = counted.with(self.count_seat(catalog, seat, wallet));
+        }
+        self.backs[wallet.index()].sums = Sums { counted, stamp, changed };
+    }
+
+    /// Counts a seat anew, and remembers with what.
+    fn count_seat(&mut self, catalog: &Catalog, seat: SeatSlot, wallet: WalletSlot) -> Counted {
+        let counted = self.count(catalog, self.open.seat(seat), wallet);
+        let stake = &mut self.open.seat_mut(seat).stake;
+        (stake.counted, stake.is_changed) = (counted, false);
+        counted
+    }
+
+    /// Panics where a wallet's sums are not what its seats come to.
+    pub(crate) fn assert_summed(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) {
+        let standing = self.standing(catalog, ledger, wallet);
+        assert_eq!(
+            standing.counted,
+            self.count_all(catalog, wallet),
+            "a wallet's sums are what its seats come to"
+        );
+        let Some(backs) = self.backs(wallet) else { return };
+        for (_, slot) in &backs.seats {
+            let stake = &self.open.seat(*slot).stake;
+            let is_known = stake.wallet != wallet || stake.is_changed == backs.sums.changed.contains(slot);
+            assert!(is_known, "a wallet knows which of its seats have changed");
+        }
+    }
+}

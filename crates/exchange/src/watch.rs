@@ -1,0 +1,206 @@
+//! Of each position it is remembered up to which mark price its wallet is safe, so that a new mark price looks only at those whom
+//! it concerns: what is left above the maintenance margin is divided among the positions, and each may lose its share before
+//! anybody looks again.
+//!
+//! The share changes with every fill, every fee, everything that the wallet pays or receives; but a watched price stays while it
+//! is early enough, and not much too early. A new one keeps an eighth of the share in reserve, so that it soon need not change again. Whether
+//! one stays depends on nothing but itself, the position, the mark price and the share: all that is in a snapshot.
+
+use std::collections::BTreeSet;
+
+use ledger::WalletSlot;
+use margin::MicroAtoms;
+use model::{AccountId, ContractTerms, MarketId, MarketTerms, PriceTicks, QtyLots};
+
+use crate::catalog::Catalog;
+use crate::futures::{Futures, Stake, at, contract_of};
+use crate::open_orders::SeatSlot;
+
+/// Positions by the mark price from which on they have to be looked at.
+#[derive(Default)]
+pub struct Watched {
+    /// Long ones: looked at when the mark price is at or below.
+    pub longs: BTreeSet<(PriceTicks, AccountId)>,
+    /// Short ones: looked at when the mark price is at or above.
+    pub shorts: BTreeSet<(PriceTicks, AccountId)>,
+}
+
+impl Watched {
+    /// The next one to be looked at when the mark price is this, and whether its position is long.
+    pub fn first_at(&self, mark: PriceTicks) -> Option<(AccountId, bool)> {
+        let long = self.longs.last().filter(|(at, _)| mark <= *at);
+        let short = || self.shorts.first().filter(|(at, _)| *at <= mark);
+        let account_of = |is_long| move |(_, account): &(PriceTicks, AccountId)| (*account, is_long);
+        long.map(account_of(true)).or_else(|| short().map(account_of(false)))
+    }
+
+    fn set_of(&mut self, position: &margin::Position) -> &mut BTreeSet<(PriceTicks, AccountId)> {
+        if position.qty_lots > QtyLots::ZERO { &mut self.longs } else { &mut self.shorts }
+    }
+}
+
+/// How early the positions that a wallet backs are watched, at the mark prices of a stamp. While the wallet's share stays between
+/// these, none of their watched prices changes.
+#[derive(Default)]
+pub struct Watches {
+    /// When that was; `None` where it is not known.
+    stamp: Option<u64>,
+    /// The most that one of them may lose before it is looked at.
+    most: MicroAtoms,
+    /// The least with which one of them is looked at.
+    least: MicroAtoms,
+    /// Seats whose positions have changed since.
+    changed: Vec<SeatSlot>,
+}
+
+/// A watched price, and how early it is.
+struct Watch {
+    at: PriceTicks,
+    /// What the position loses a tick before that.
+    before: MicroAtoms,
+    /// What it loses there; as much as there can be where no mark price comes.
+    there: MicroAtoms,
+}
+
+impl Watch {
+    /// Where a position is watched that may lose `share`, which is above zero. It errs towards looking too early.
+    fn of(
+        (terms, contract): (&MarketTerms, &ContractTerms),
+        stake: &Stake,
+        mark: PriceTicks,
+        share: MicroAtoms,
+    ) -> Self {
+        // What a tick costs: of a short position the maintenance margin grows as well, by the rate of the last bracket at the most.
+        let of_a_tick = MicroAtoms::from_atoms(terms.notional(PriceTicks(1), stake.position.size())).0;
+        let is_long = stake.position.qty_lots > QtyLots::ZERO;
+        let growth = contract.brackets.last().map_or(0, |last| last.maintenance_ppm);
+        let growth = if is_long { 0 } else { i128::from(growth) };
+        let per_tick = of_a_tick.saturating_add(
+            of_a_tick.checked_div(1_000_000).and_then(|part| part.checked_mul(growth)).unwrap_or(of_a_tick),
+        );
+        let lost = |ticks: i64| MicroAtoms(per_tick.saturating_mul(ticks.into()));
+        let watch = |at: PriceTicks| {
+            let ticks = if is_long { mark - at } else { at - mark }.0;
+            let never = if is_long { at < PriceTicks(1) } else { MarketTerms::MAX_PRICE_TICKS < at };
+            let there = if never { MicroAtoms(i128::MAX) } else { lost(ticks) };
+            Self { at, before: lost(ticks.saturating_sub(1)), there }
+        };
+        let present = stake.watched_at.filter(|_| stake.is_watched_as_long == is_long).map(watch);
+        let mark_is_short_of = |at| if is_long { at < mark } else { mark < at };
+        if let Some(present) = present
+            && mark_is_short_of(present.at)
+            && present.before < share
+            && half(share) <= present.there
+        {
+            return present;
+        }
+        let spent = share - MicroAtoms(share.0 / 8);
+        let ticks = spent.0.checked_div(per_tick).expect("a position has a size");
+        let most = MarketTerms::MAX_PRICE_TICKS;
+        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(most.0));
+        // Behind the lowest and the highest price one is as good as another.
+        watch(if is_long {
+            (mark - ticks - PriceTicks(1)).max(PriceTicks::ZERO)
+        } else {
+            (mark + ticks + PriceTicks(1)).min(most.max(mark) + PriceTicks(1))
+        })
+    }
+}
+
+fn half(share: MicroAtoms) -> MicroAtoms {
+    MicroAtoms(share.0 / 2)
+}
+
+impl Futures {
+    /// A seat's position has changed.
+    pub fn position_changed(&mut self, seat: SeatSlot) {
+        let backing = self.open.seat(seat).stake.backing();
+        let changed = &mut self.backs_mut(backing).watches.changed;
+        if changed.last() != Some(&seat) {
+            changed.push(seat);
+        }
+        self.touch(backing);
+    }
+
+    /// None of a wallet's positions is watched.
+    pub fn watch_nothing(&mut self, wallet: WalletSlot) {
+        self.backs_mut(wallet).watches = Watches::default();
+        for index in 0..self.backs[wallet.index()].seats.len() {
+            let (market, seat) = self.backs[wallet.index()].seats[index];
+            if self.open.seat(seat).stake.backing() == wallet {
+                self.watch(market, seat, None);
+            }
+        }
+    }
+
+    /// Each of the positions that a wallet backs may lose `share`: remembers from which mark prices on they have to be looked at.
+    pub fn watch_all(&mut self, catalog: &Catalog, wallet: WalletSlot, share: MicroAtoms) {
+        let stamp = self.stamp;
+        let backs = self.backs_mut(wallet);
+        let mut watches = std::mem::take(&mut backs.watches);
+        let others_stay =
+            watches.stamp == Some(stamp) && watches.most < share && half(share) <= watches.least;
+        if !others_stay {
+            watches.changed.clear();
+            watches.changed.extend(backs.seats.iter().map(|(_, seat)| *seat));
+            (watches.most, watches.least) = (MicroAtoms(0), MicroAtoms(i128::MAX));
+            watches.stamp = Some(stamp);
+        }
+        for slot in watches.changed.drain(..) {
+            let seat = self.open.seat(slot);
+            let (market, stake) = (seat.market, &seat.stake);
+            if stake.backing() != wallet {
+                continue;
+            }
+            let is_watched = !stake.position.is_none();
+            let watch =
+                is_watched.then(|| Watch::of(contract_of(catalog, market), stake, self.mark(market), share));
+            if let Some(Watch { before, there, .. }) = watch {
+                watches.most = watches.most.max(before);
+                watches.least = watches.least.min(there);
+            }
+            self.watch(market, slot, watch.map(|watch| watch.at));
+        }
+        self.backs_mut(wallet).watches = watches;
+    }
+
+    /// Remembers from which mark price on a position has to be looked at.
+    fn watch(&mut self, market: MarketId, seat: SeatSlot, watch_at: Option<PriceTicks>) {
+        let seat = self.open.seat_mut(seat);
+        let (account, position) = (seat.account, seat.stake.position);
+        let is_long = position.qty_lots > QtyLots::ZERO;
+        if seat.stake.watched_at == watch_at
+            && (watch_at.is_none() || seat.stake.is_watched_as_long == is_long)
+        {
+            return;
+        }
+        let watched = &mut self.watched[at(market)];
+        let was_long = std::mem::replace(&mut seat.stake.is_watched_as_long, is_long);
+        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at) {
+            let kept = if was_long { &mut watched.longs } else { &mut watched.shorts };
+            assert!(kept.remove(&(before, account)), "a position is watched where it was put");
+        }
+        if let Some(watch_at) = watch_at {
+            watched.set_of(&position).insert((watch_at, account));
+        }
+    }
+
+    /// The position of an account that is watched as a long one, or as a short one. It has one of each at the most.
+    pub fn watched_seat(&self, account: AccountId, market: MarketId, is_long: bool) -> Option<SeatSlot> {
+        self.seats_at(account, market).find(|seat| {
+            let stake = &self.open.seat(*seat).stake;
+            stake.watched_at.is_some() && stake.is_watched_as_long == is_long
+        })
+    }
+
+    /// What a snapshot has.
+    pub fn restore_watch(&mut self, market: MarketId, seat: SeatSlot, watched_at: Option<PriceTicks>) {
+        self.watch(market, seat, watched_at);
+    }
+
+    /// Whether a position is looked at from this mark price on.
+    pub fn is_watched(&self, market: MarketId, from: PriceTicks, account: AccountId, is_long: bool) -> bool {
+        let Watched { longs, shorts } = &self.watched[at(market)];
+        (if is_long { longs } else { shorts }).contains(&(from, account))
+    }
+}
