@@ -828,10 +828,18 @@ impl Config {
         self.markets.iter().map(|market| market_terms(market.get_ref(), &assets)).collect()
     }
 
-    /// Changes the reference price before the first trade of a market that is listed here.
+    /// Changes the reference price before the first trade of a market that is listed here, and of a contract of that name.
     pub fn set_initial_price(&mut self, market: &str, price: &str) {
         for form in self.markets.iter_mut().map(Spanned::get_mut).filter(|form| form.name == market) {
             price.clone_into(&mut form.initial_price);
+        }
+        // A contract's ticks may be larger.
+        let contracts = self.contracts.iter_mut().map(|form| &mut form.get_mut().market);
+        for form in contracts.filter(|form| form.name == market) {
+            let decimals = form.tick_size.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+            let (whole, rest) = price.split_once('.').unwrap_or((price, ""));
+            let rest = rest.get(..decimals).unwrap_or(rest);
+            form.initial_price = if rest.is_empty() { whole.to_owned() } else { format!("{whole}.{rest}") };
         }
     }
 

@@ -138,6 +138,8 @@ pub struct Demo {
     scene: Scene,
     troupe: Option<Troupe>,
     commands: Vec<Command>,
+    /// Those that come behind the listing of contracts.
+    at_contracts: Vec<Command>,
     issued: Vec<StoredKey>,
 }
 
@@ -166,6 +168,7 @@ impl Standing {
             scene: self.scene,
             troupe: None,
             commands: Vec::new(),
+            at_contracts: Vec::new(),
             issued: Vec::new(),
         };
         // An exchange of somebody's own gets neither the mark of a demo nor traders.
@@ -187,9 +190,10 @@ impl Standing {
                 None
             }
             (Moves::Calm | Moves::Busy, Known::Never) => {
-                let (troupe, issued, commands) = Troupe::hire(keys, &demo.scene)?;
+                let (troupe, issued, [commands, at_contracts]) = Troupe::hire(keys, &demo.scene)?;
                 demo.issued.extend(issued);
                 demo.commands.extend(commands);
+                demo.at_contracts = at_contracts;
                 Some(troupe)
             }
         };
@@ -205,6 +209,11 @@ impl Demo {
     pub fn hand_in(&mut self, first: &mut Vec<Command>) -> Vec<StoredKey> {
         first.append(&mut self.commands);
         std::mem::take(&mut self.issued)
+    }
+
+    /// Adds the rest of them, once the contracts are listed.
+    pub fn prepare_contracts(&mut self, first: &mut Vec<Command>) {
+        first.append(&mut self.at_contracts);
     }
 
     /// Gives the insurance fund of a new exchange its money, behind the command that opens its account.

@@ -111,6 +111,9 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
             demo::Demo::insure(&mut first)?;
         }
     }
+    if let Some(demo) = &mut demo {
+        demo.prepare_contracts(&mut first);
+    }
     let mut settings = config.sequencer();
     // For as long as this first run lasts: the first commands are one batch, whatever the settings say of later ones.
     settings.ingress_limit = settings.ingress_limit.max(first.len());

@@ -60,11 +60,14 @@ pub fn execute_all(ingress: &Ingress, commands: Vec<Command>) -> anyhow::Result<
     if ingress.partitions().count() == 1 {
         return execute_together(ingress, commands);
     }
-    let is_move = |command: &Command| matches!(command, Command::MoveFunds(_));
-    let (moves, others): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_move);
+    // What an account does once it has its money: which contracts there are, its partition hears meanwhile.
+    let is_later = |command: &Command| {
+        matches!(command, Command::MoveFunds(_) | Command::ChangeMarginType(_) | Command::ChangeLeverage(_))
+    };
+    let (later, others): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_later);
     let is_deposit = |command: &Command| matches!(command, Command::Deposit(_));
     let (deposits, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_deposit);
-    for group in [others, deposits, moves] {
+    for group in [others, deposits, later] {
         execute_together(ingress, group)?;
     }
     Ok(())

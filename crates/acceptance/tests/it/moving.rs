@@ -78,6 +78,22 @@ fn it_is_alive_from_the_first_second() {
         let (bid, ask) = touch(&mut connection, market);
         assert!(0.0 < bid && bid < ask && ask < bid * 1.002, "{market}: {bid} to {ask}");
     }
+    for contract in ["BTCUSDT", "ETHUSDT"] {
+        let path = format!("/fapi/v1/depth?symbol={contract}&limit=100");
+        let levels = |side: &Value| side.as_array().expect("a list").len();
+        ask_until(&mut connection, &path, |book| levels(&book["bids"]) >= 20 && levels(&book["asks"]) >= 20);
+        let path = format!("/fapi/v1/trades?symbol={contract}&limit=10");
+        ask_until(&mut connection, &path, |trades| levels(trades) >= 10);
+        let number = |text: &Value| text.as_str().expect("a decimal").parse::<f64>().expect("a decimal");
+        let path = format!("/fapi/v1/ticker/bookTicker?symbol={contract}");
+        let ticker = ask(&mut connection, &path);
+        let (bid, ask_price) = (number(&ticker["bidPrice"]), number(&ticker["askPrice"]));
+        let (spot, _) = touch(&mut connection, contract);
+        assert!(bid < ask_price && (bid / spot - 1.0).abs() < 0.01, "{contract}: {ticker} beside {spot}");
+        let path = format!("/fapi/v1/openInterest?symbol={contract}");
+        let interest = ask(&mut connection, &path);
+        assert!(number(&interest["openInterest"]) > 0.0, "{interest}");
+    }
     println!("alive after {:?}", began.elapsed());
     more_trades(&mut connection, "BTCUSDT", 3);
     let (status, printed) = server.terminate();

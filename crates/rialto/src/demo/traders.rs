@@ -5,45 +5,54 @@ use std::net::SocketAddr;
 use anyhow::{anyhow, bail};
 use gateway_http::{Grant, IssuedKey, KeyStore, MasterKey, Permissions, StoredKey};
 use model::{
-    AccountId, AccountName, Amount, AssetId, AssetTerms, Command, CreateAccount, Deposit, KeyKind, MarketId,
-    MarketTerms, PriceTicks, Reference, Seq, TradeGroup,
+    AccountId, AccountName, Amount, AssetId, AssetTerms, ChangeLeverage, ChangeMarginType, Command,
+    CreateAccount, Deposit, KeyKind, MarginType, MarketId, MarketTerms, PriceTicks, Reference, Seq, TimeNs,
+    TradeGroup,
 };
 use simulator::client::{Credentials, Mandate, Wishes};
-use simulator::market::{Listing, Pace, PriceSource, TRADERS};
+use simulator::market::{GAMBLERS, Listing, Pace, PriceSource, TRADERS};
 use views::Catalog;
 
-use super::{ACCOUNTS, Options};
+use super::{ACCOUNTS, Options, into_futures};
 use crate::config::Config;
 
 /// Whole units of each asset that every trader begins with: enough for years of fees.
 const FUNDS: [(&str, i128); 3] = [("BTC", 1_000_000), ("ETH", 20_000_000), ("USDT", 100_000_000_000)];
 
+/// Whole USDT of that which go into the futures wallet where there are contracts.
+const MARGIN: i128 = 1_000_000_000;
+
 /// What there is to trade, and how many accounts there are.
 pub struct Scene {
     assets: Vec<(AssetId, AssetTerms)>,
     markets: Vec<(MarketId, MarketTerms)>,
+    contracts: Vec<(MarketId, MarketTerms)>,
     accounts: u64,
 }
 
 impl Scene {
     /// In an exchange that has begun.
     pub fn of(catalog: &Catalog) -> Self {
+        let listed = catalog.markets().map(|(id, terms)| (id, *terms));
+        let (contracts, markets) = listed.partition(|(id, _)| catalog.contract(*id).is_some());
         Self {
             assets: catalog.assets().map(|(id, terms)| (id, *terms)).collect(),
-            markets: catalog
-                .markets()
-                .filter(|(id, _)| catalog.contract(*id).is_none())
-                .map(|(id, terms)| (id, *terms))
-                .collect(),
+            markets,
+            contracts,
             accounts: catalog.accounts().len() as u64,
         }
     }
 
     /// In a new one, once the settings' listing and the demo's own accounts are there.
     pub fn planned(config: &Config) -> anyhow::Result<Self> {
+        // Contracts are listed after the markets. Who the fund is does not matter here.
+        let mut places = (0..).map(MarketId);
+        let markets = config.markets()?;
+        let contracts = config.contracts(&|_| Some(AccountId(1)))?;
         Ok(Self {
             assets: (0..).map(AssetId).zip(config.assets()?).collect(),
-            markets: (0..).map(MarketId).zip(config.markets()?).collect(),
+            markets: places.by_ref().zip(markets).collect(),
+            contracts: places.zip(contracts).map(|(id, (terms, _))| (id, terms)).collect(),
             accounts: ACCOUNTS.len() as u64,
         })
     }
@@ -63,9 +72,42 @@ impl Scene {
     }
 
     fn listing(&self, name: &str, price: PriceSource, activity_permille: u32) -> Option<Listing> {
-        let (market, terms) = self.market(name)?;
+        let markets = match price {
+            PriceSource::Walk { .. } | PriceSource::Ratio { .. } => &self.markets,
+            PriceSource::Contract { .. } => &self.contracts,
+        };
+        let (market, terms) = *markets.iter().find(|(_, terms)| terms.name.as_str() == name)?;
         let (base_scale, quote_scale) = (self.scale(terms.base), self.scale(terms.quote));
-        Some(Listing { market, terms: *terms, base_scale, quote_scale, price, activity_permille })
+        Some(Listing { market, terms, base_scale, quote_scale, price, activity_permille })
+    }
+
+    /// What comes behind the listing of the contracts: the traders' futures wallets, and the leverage and isolated margin of
+    /// those who gamble.
+    fn at_contracts(&self) -> Vec<Command> {
+        let account = |trader: usize| AccountId(self.accounts + 1 + trader as u64);
+        let Some(usdt) = self.asset("USDT").filter(|_| !self.contracts.is_empty()) else { return Vec::new() };
+        let atoms = MARGIN * 10_i128.pow(u32::from(self.scale(usdt)));
+        let mut commands: Vec<_> =
+            (0..TRADERS.len()).map(|trader| into_futures(account(trader), usdt, atoms)).collect();
+        for (market, _) in &self.contracts {
+            for (trader, leverage) in GAMBLERS {
+                let (account, market, valid_until_ns) = (account(trader.0), *market, TimeNs::NEVER);
+                let margin_type = MarginType::Isolated;
+                commands.push(Command::ChangeMarginType(ChangeMarginType {
+                    account,
+                    market,
+                    margin_type,
+                    valid_until_ns,
+                }));
+                commands.push(Command::ChangeLeverage(ChangeLeverage {
+                    account,
+                    market,
+                    leverage,
+                    valid_until_ns,
+                }));
+            }
+        }
+        commands
     }
 }
 
@@ -124,8 +166,8 @@ impl Troupe {
         })
     }
 
-    /// What opens and funds their accounts and gives each a key.
-    pub fn hire(keys: &KeyStore, scene: &Scene) -> anyhow::Result<(Self, Vec<StoredKey>, Vec<Command>)> {
+    /// What opens and funds their accounts and gives each a key; and what prepares these for contracts, once they are listed.
+    pub fn hire(keys: &KeyStore, scene: &Scene) -> anyhow::Result<(Self, Vec<StoredKey>, [Vec<Command>; 2])> {
         let (mut credentials, mut stored, mut commands) = (Vec::new(), Vec::new(), Vec::new());
         for (name, account) in TRADERS.into_iter().zip((scene.accounts + 1..).map(AccountId)) {
             let create = CreateAccount { name: AccountName::new(name)?, trade_group: TradeGroup::NONE };
@@ -142,7 +184,7 @@ impl Troupe {
             stored.push(StoredKey::from(&command));
             commands.push(Command::AddApiKey(Box::new(command)));
         }
-        Ok((Self::new(credentials, 0), stored, commands))
+        Ok((Self::new(credentials, 0), stored, [commands, scene.at_contracts()]))
     }
 
     /// Tells them what there is to trade, and where it starts.
@@ -161,13 +203,16 @@ impl Troupe {
             self.listings.extend(scene.listing(name, price, activity_permille));
         }
         self.listings.extend(scene.listing(ETHBTC, PriceSource::Ratio { over: 1, under: 0 }, 400));
+        for (of, name) in [BTCUSDT, ETHUSDT].into_iter().enumerate() {
+            self.listings.extend(scene.listing(name, PriceSource::Contract { of }, 1_500));
+        }
         Ok(())
     }
 
     /// What they are to do.
     pub fn mandate(self, seed: u64, pace: Pace, address: SocketAddr) -> Mandate {
         Mandate {
-            url: format!("ws://{address}/ws-api/v3"),
+            address: address.to_string(),
             credentials: self.credentials,
             listings: self.listings,
             told: self.told,

@@ -1,7 +1,9 @@
 //! The traders as clients of an exchange: what [`crate::market`] says is signed with their keys and sent over one connection
-//! of the WebSocket API, in order, without waiting for answers. Nobody here decides anything: answers tell only how fast the
-//! exchange can go, and whether it is there at all.
+//! of the WebSocket API, in order, without waiting for answers; what goes to contracts over another, and where the two take
+//! turns, the one waits for the answers of the other. Nobody here decides anything: answers tell only how fast the exchange can
+//! go, and whether it is there at all.
 
+mod rest;
 mod session;
 mod wording;
 
@@ -25,8 +27,8 @@ pub struct Credentials {
 
 /// Who trades where, and how.
 pub struct Mandate {
-    /// The WebSocket API: `ws://127.0.0.1:8080/ws-api/v3`.
-    pub url: String,
+    /// Where the exchange listens, without TLS: `127.0.0.1:8080`.
+    pub address: String,
     /// One for each of [`crate::market::TRADERS`], in their order.
     pub credentials: Vec<Credentials>,
     /// The markets.

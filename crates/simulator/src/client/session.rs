@@ -1,4 +1,4 @@
-//! One connection, from its beginning to its end: clean up, then step after step.
+//! The connections, from their beginning to the end of one of them: clean up, then step after step.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::wording::{self, Signer};
-use super::{ClientError, Mandate};
+use super::{ClientError, Mandate, rest};
 use crate::market::{Action, Listing, PriceSource, Request, Step, TRADERS, TraderId, Traders};
 
 /// So many requests may be without an answer. An exchange that is slower makes the traders slower.
@@ -52,9 +52,28 @@ struct RefusalData {
     retry_after: Option<u64>,
 }
 
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// One of the two connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Spot,
+    Contracts,
+}
+
+impl Line {
+    const fn to(listing: &Listing) -> Self {
+        if listing.is_contract() { Self::Contracts } else { Self::Spot }
+    }
+}
+
 pub(super) struct Session<'m> {
     mandate: &'m Mandate,
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    spot: Socket,
+    /// `None` where no contract is traded.
+    contracts: Option<Socket>,
+    /// The one that is used. On the other nothing is unanswered.
+    line: Line,
     signers: Vec<Signer>,
     sent: u64,
     answered: u64,
@@ -98,13 +117,22 @@ impl<'m> Session<'m> {
     }
 
     async fn open(mandate: &'m Mandate) -> Result<Self, ClientError> {
-        let url = format!("{}?returnRateLimits=false", mandate.url);
-        let (socket, _) = timeout(SILENCE, connect_async_with_config(url, None, WITHOUT_DELAY))
-            .await
-            .map_err(|_| ClientError::Silent)??;
+        let connect = async |path: &str| -> Result<Socket, ClientError> {
+            let url = format!("ws://{}{path}?returnRateLimits=false", mandate.address);
+            let connected = timeout(SILENCE, connect_async_with_config(url, None, WITHOUT_DELAY)).await;
+            Ok(connected.map_err(|_| ClientError::Silent)??.0)
+        };
+        let spot = connect("/ws-api/v3").await?;
+        let contracts = if mandate.listings.iter().any(Listing::is_contract) {
+            Some(connect("/ws-fapi/v1").await?)
+        } else {
+            None
+        };
         Ok(Self {
             mandate,
-            socket,
+            spot,
+            contracts,
+            line: Line::Spot,
             signers: mandate.credentials.iter().map(Signer::new).collect(),
             sent: 0,
             answered: 0,
@@ -113,9 +141,23 @@ impl<'m> Session<'m> {
         })
     }
 
+    fn socket(&mut self) -> &mut Socket {
+        match self.line {
+            Line::Spot => &mut self.spot,
+            Line::Contracts => self.contracts.as_mut().expect("it is there where a contract is traded"),
+        }
+    }
+
     /// Whatever the traders have left on the books goes.
     async fn clean_up(&mut self) -> Result<(), ClientError> {
         for listing in &self.mandate.listings {
+            if listing.is_contract() {
+                for signer in &self.signers {
+                    let asking = rest::cancel_all(&self.mandate.address, listing, signer, now_ms());
+                    timeout(SILENCE, asking).await.map_err(|_| ClientError::Silent)??;
+                }
+                continue;
+            }
             for trader in (0..TRADERS.len()).map(TraderId) {
                 let request = Request { trader, market: listing.market, action: Action::CancelAll };
                 self.send(&request).await?;
@@ -127,7 +169,9 @@ impl<'m> Session<'m> {
     /// The markets as they are now. Where nothing was paid yet, or a price was told, they are worth what they are said to be.
     async fn listings_at_last_prices(&mut self) -> Result<Vec<Listing>, ClientError> {
         let mut listings = self.mandate.listings.clone();
-        for listing in listings.iter_mut().filter(|listing| !self.mandate.told.contains(&listing.market)) {
+        let told = |listing: &Listing| self.mandate.told.contains(&listing.market);
+        // What contracts are worth follows.
+        for listing in listings.iter_mut().filter(|listing| !told(listing) && !listing.is_contract()) {
             let question = wording::last_price(self.sent, listing);
             self.send_text(question).await?;
             let answer = self.hear().await?;
@@ -145,12 +189,16 @@ impl<'m> Session<'m> {
         for request in &step.requests {
             self.send(request).await?;
         }
-        Ok(self.socket.flush().await?)
+        Ok(self.socket().flush().await?)
     }
 
     async fn send(&mut self, request: &Request) -> Result<(), ClientError> {
         let listing = self.mandate.listings.iter().find(|listing| listing.market == request.market);
         let listing = listing.expect("traders trade in the markets that they know");
+        if self.line != Line::to(listing) {
+            self.settle().await?;
+            self.line = Line::to(listing);
+        }
         let signer = &self.signers[request.trader.0];
         let text = wording::request(self.sent, request, listing, signer, now_ms());
         self.send_text(text).await
@@ -158,18 +206,18 @@ impl<'m> Session<'m> {
 
     async fn send_text(&mut self, text: String) -> Result<(), ClientError> {
         if self.sent - self.answered >= MOST_UNANSWERED {
-            self.socket.flush().await?;
+            self.socket().flush().await?;
             while self.sent - self.answered >= MOST_UNANSWERED {
                 self.hear().await?;
             }
         }
         self.sent += 1;
-        Ok(self.socket.feed(Message::text(text)).await?)
+        Ok(self.socket().feed(Message::text(text)).await?)
     }
 
     /// Waits until everything is answered.
     async fn settle(&mut self) -> Result<(), ClientError> {
-        self.socket.flush().await?;
+        self.socket().flush().await?;
         while self.answered < self.sent {
             self.hear().await?;
         }
@@ -180,7 +228,7 @@ impl<'m> Session<'m> {
         loop {
             tokio::select! {
                 biased;
-                message = self.socket.next() => {
+                message = self.socket().next() => {
                     self.take_in(message)?;
                 }
                 () = sleep_until(due) => return Ok(()),
@@ -190,9 +238,9 @@ impl<'m> Session<'m> {
 
     /// The next answer.
     async fn hear(&mut self) -> Result<Option<Answer>, ClientError> {
-        self.socket.flush().await?;
+        self.socket().flush().await?;
         loop {
-            let message = timeout(SILENCE, self.socket.next()).await.map_err(|_| ClientError::Silent)?;
+            let message = timeout(SILENCE, self.socket().next()).await.map_err(|_| ClientError::Silent)?;
             if let Some(answer) = self.take_in(message)? {
                 return Ok(Some(answer));
             }

@@ -1,4 +1,5 @@
-//! Requests in the words of the WebSocket API, signed. Source: clients.md 1.1, points 4 and 7.
+//! Requests in the words of the WebSocket APIs, signed. Sources: clients.md 1.1, points 4 and 7; Binance's documents of USD-M
+//! futures.
 
 use std::fmt::Write as _;
 
@@ -15,6 +16,18 @@ pub(super) struct Signer {
 }
 
 impl Signer {
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn sign(&self, payload: &str) -> String {
+        let signature = hmac::sign(&self.secret, payload.as_bytes());
+        signature.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a string takes everything");
+            hex
+        })
+    }
+
     pub(super) fn new(credentials: &Credentials) -> Self {
         Self {
             key: credentials.key.clone(),
@@ -42,7 +55,7 @@ pub(super) fn request(
         ("timestamp", timestamp_ms.to_string()),
     ];
     let method = match &request.action {
-        Action::Place(order) => {
+        Action::Place(order) | Action::PlaceAtContract(order) => {
             order_params(order, listing, &mut params);
             "order.place"
         }
@@ -57,22 +70,35 @@ pub(super) fn request(
             "order.cancel"
         }
         Action::CancelAll => "openOrders.cancelAll",
+        Action::ReduceAtContract(order) => {
+            order_params(order, listing, &mut params);
+            params.push(("reduceOnly", "true".to_owned()));
+            "order.place"
+        }
     };
     // The signature covers them in the order of their names.
     params.sort_unstable();
-    let payload = params.iter().fold(String::new(), |payload, (name, value)| {
-        let joint = if payload.is_empty() { "" } else { "&" };
-        payload + joint + name + "=" + value
-    });
-    let signature = hmac::sign(&signer.secret, payload.as_bytes()).as_ref().iter().fold(
-        String::with_capacity(64),
-        |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("a string takes everything");
-            hex
-        },
-    );
+    let signature = signer.sign(&joined(&params));
     params.push(("signature", signature));
     text(id, method, &params)
+}
+
+/// The query of `DELETE /fapi/v1/allOpenOrders`, signed.
+pub(super) fn cancel_all_query(listing: &Listing, signer: &Signer, timestamp_ms: u64) -> String {
+    let query = joined(&[
+        ("recvWindow", "60000".to_owned()),
+        ("symbol", listing.terms.name.to_string()),
+        ("timestamp", timestamp_ms.to_string()),
+    ]);
+    let signature = signer.sign(&query);
+    query + "&signature=" + &signature
+}
+
+fn joined(params: &[(&'static str, String)]) -> String {
+    params.iter().fold(String::new(), |payload, (name, value)| {
+        let joint = if payload.is_empty() { "" } else { "&" };
+        payload + joint + name + "=" + value
+    })
 }
 
 /// What was paid last.
@@ -121,7 +147,12 @@ fn order_params(order: &Order, listing: &Listing, params: &mut Params) {
         }
         OrderKind::LimitMaker { price_ticks, qty_lots } => {
             params.extend([price(price_ticks.0), quantity(qty_lots.0)]);
-            "LIMIT_MAKER"
+            if listing.is_contract() {
+                params.push(("timeInForce", "GTX".to_owned()));
+                "LIMIT"
+            } else {
+                "LIMIT_MAKER"
+            }
         }
         OrderKind::Market { qty_lots } => {
             params.push(quantity(qty_lots.0));
@@ -131,6 +162,7 @@ fn order_params(order: &Order, listing: &Listing, params: &mut Params) {
             unreachable!("the traders of the simulation do not wait for prices")
         }
         OrderKind::MarketQuote { quote_amount } => {
+            assert!(!listing.is_contract(), "contracts have no orders by amount");
             params.push(("quoteOrderQty", decimal(quote_amount.0, listing.quote_scale)));
             "MARKET"
         }
@@ -249,6 +281,34 @@ mod tests {
             "\"method\":\"order.cancel\",\"params\":{\"apiKey\":\"KEY\",\"origClientOrderId\":\"sab-10-2\""
         ));
         assert!(worded(Action::CancelAll).contains("\"method\":\"openOrders.cancelAll\""));
+    }
+
+    #[test]
+    fn contracts_have_words_of_their_own() {
+        let signer = Signer::new(&Credentials { key: "KEY".to_owned(), secret: "SECRET".to_owned() });
+        let listing = Listing { price: PriceSource::Contract { of: 0 }, ..listing() };
+        let worded = |action| {
+            let asked = Request { trader: TraderId(0), market: MarketId(0), action };
+            request(7, &asked, &listing, &signer, 1_700_000_000_000)
+        };
+        let only_rests =
+            OrderKind::LimitMaker { price_ticks: PriceTicks(1_200_001), qty_lots: QtyLots(1_250) };
+        let placing = worded(Action::PlaceAtContract(order(only_rests)));
+        assert!(placing.contains("\"method\":\"order.place\""), "{placing}");
+        assert!(
+            placing.contains("\"timeInForce\":\"GTX\"") && placing.contains("\"type\":\"LIMIT\""),
+            "{placing}"
+        );
+        let closing = worded(Action::ReduceAtContract(order(OrderKind::Market { qty_lots: QtyLots(1_250) })));
+        assert!(
+            closing.contains("\"reduceOnly\":\"true\"") && closing.contains("\"type\":\"MARKET\""),
+            "{closing}"
+        );
+        let query = cancel_all_query(&listing, &signer, 1_700_000_000_000);
+        assert!(
+            query.starts_with("recvWindow=60000&symbol=BTCUSDT&timestamp=1700000000000&signature="),
+            "{query}"
+        );
     }
 
     #[test]

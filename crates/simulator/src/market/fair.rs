@@ -1,4 +1,5 @@
-//! What a market is worth: a random walk that is drawn home in the course of hours, with restless minutes in between.
+//! What a market is worth: a random walk that is drawn home in the course of hours, with restless minutes in between; and what
+//! a contract is worth beside its spot market.
 
 use model::PriceTicks;
 
@@ -49,5 +50,36 @@ impl Walk {
         self.micro_ticks += (self.home_micro_ticks - self.micro_ticks) / Self::HOMING_BEATS;
         // Not even the wildest walk ends at nothing.
         self.micro_ticks = self.micro_ticks.max(self.home_micro_ticks / 10).max(MICRO);
+    }
+}
+
+/// How far the price of a contract is from that of its spot market: far enough, and for long enough, that funding is not always
+/// the same, which takes half a thousandth.
+#[derive(Clone, Debug)]
+pub(super) struct Basis {
+    ppb: i64,
+}
+
+impl Basis {
+    /// One deviation moves it so far in a beat at contracts, in parts per billion.
+    const UNREST_PPB: i64 = 10_000;
+    /// The way back to nothing is shortened by one part in so many each beat: about a thousandth of the price is usual.
+    const HOMING_BEATS: i64 = 20_000;
+    const MOST_PPB: i64 = 2_500_000;
+
+    /// As if it had drifted for long.
+    pub(super) fn new(random: &mut Random) -> Self {
+        Self { ppb: (random.bell() * 800).clamp(-Self::MOST_PPB, Self::MOST_PPB) }
+    }
+
+    /// One beat at contracts.
+    pub(super) fn beat(&mut self, random: &mut Random) {
+        self.ppb += random.bell() * Self::UNREST_PPB / 1_000 - self.ppb / Self::HOMING_BEATS;
+        self.ppb = self.ppb.clamp(-Self::MOST_PPB, Self::MOST_PPB);
+    }
+
+    /// A price of the spot market, with the basis.
+    pub(super) fn beside(&self, micro_ticks: i128) -> i128 {
+        micro_ticks + micro_ticks * i128::from(self.ppb) / 1_000_000_000
     }
 }

@@ -10,6 +10,7 @@
 
 mod crowd;
 mod fair;
+mod gamblers;
 mod ladder;
 mod pace;
 mod record;
@@ -20,10 +21,11 @@ use std::fmt;
 
 use model::{
     AccountId, CancelAllOrders, CancelOrder, CancelRestriction, ClientOrderId, Command, MarketId,
-    MarketTerms, OrderKind, OrderRef, PlaceOrder, PriceTicks, ReplaceMode, ReplaceOrder, SelfTradePrevention,
-    Side, TimeNs,
+    MarketTerms, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, PositionSide, PriceTicks, ReplaceMode,
+    ReplaceOrder, SelfTradePrevention, Side, TimeNs,
 };
 
+pub use gamblers::GAMBLERS;
 pub use pace::Pace;
 pub use traders::Traders;
 
@@ -31,7 +33,8 @@ pub use traders::Traders;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TraderId(pub usize);
 
-/// Their accounts: makers keep orders on both sides, takers trade with what rests, the crowd does a little of anything.
+/// Their accounts: makers keep orders on both sides, takers trade with what rests, the crowd does a little of anything. At
+/// contracts the takers are [`GAMBLERS`], and the crowd takes.
 pub const TRADERS: [&str; 8] = [
     "sim-maker-1",
     "sim-maker-2",
@@ -83,6 +86,18 @@ pub enum PriceSource {
         /// The place of the one whose base asset is this one's quote asset.
         under: usize,
     },
+    /// A perpetual contract: the price of a listing, and a small basis that drifts.
+    Contract {
+        /// The place of the listing, which comes before it and walks.
+        of: usize,
+    },
+}
+
+impl Listing {
+    /// True for a perpetual contract, which is traded by other requests than a spot market is.
+    pub const fn is_contract(&self) -> bool {
+        matches!(self.price, PriceSource::Contract { .. })
+    }
 }
 
 /// The traders' name for an order: never the same twice for one seed.
@@ -130,6 +145,10 @@ pub enum Action {
     Cancel(OrderName),
     /// Cancels all orders of the trader in this market.
     CancelAll,
+    /// Places an order at a contract.
+    PlaceAtContract(Order),
+    /// Places an order at a contract that only makes the trader's position smaller.
+    ReduceAtContract(Order),
 }
 
 /// Who asks what, and where.
@@ -162,8 +181,23 @@ impl Request {
             client_order_id: client_order_id(order.name),
             valid_until_ns,
         };
+        let place_at_contract = |order: &Order, reduce_only| {
+            Command::PlaceContractOrder(PlaceContractOrder {
+                account,
+                market: self.market,
+                side: order.side,
+                position_side: PositionSide::Both,
+                kind: order.kind,
+                self_trade_prevention: Self::SELF_TRADE_PREVENTION,
+                reduce_only,
+                client_order_id: client_order_id(order.name),
+                valid_until_ns,
+            })
+        };
         match &self.action {
             Action::Place(order) => Command::PlaceOrder(place(order)),
+            Action::PlaceAtContract(order) => place_at_contract(order, false),
+            Action::ReduceAtContract(order) => place_at_contract(order, true),
             Action::Replace { cancel, order } => Command::ReplaceOrder(Box::new(ReplaceOrder {
                 cancel: OrderRef::Client(client_order_id(*cancel)),
                 restriction: CancelRestriction::None,

@@ -15,6 +15,8 @@ pub struct Pace {
     pub crowd_permille: u32,
     /// Orders that take in a beat, in thousandths, per main market.
     pub taken_permille: u32,
+    /// In one of so many beats something happens at perpetual contracts.
+    pub contracts_once_in: u64,
 }
 
 impl Pace {
@@ -26,6 +28,7 @@ impl Pace {
         refreshed_permille: 160,
         crowd_permille: 150,
         taken_permille: 70,
+        contracts_once_in: 3,
     };
     /// 1,000 to 2,000 requests a second, dozens of trades; half as restless again as calm.
     pub const BUSY: Self = Self {
@@ -35,5 +38,6 @@ impl Pace {
         refreshed_permille: 2_200,
         crowd_permille: 1_600,
         taken_permille: 200,
+        contracts_once_in: 10,
     };
 }

@@ -2,7 +2,8 @@
 
 use model::{MarketTerms, OrderKind, PriceTicks, QtyLots, Side, TimeInForce};
 
-use super::fair::{MICRO, Walk};
+use super::fair::{Basis, MICRO, Walk};
+use super::gamblers::{Gamblers, Move};
 use super::ladder::{Ladder, Place, SHAPES};
 use super::record::{Record, Resting};
 use super::takers::Takers;
@@ -23,6 +24,8 @@ pub struct Traders {
     seed: u64,
     pace: Pace,
     random: Random,
+    /// For what happens at contracts: markets beside them are the same with and without them.
+    at_contracts: Random,
     markets: Vec<Market>,
     /// The step that is being made.
     step: u64,
@@ -46,24 +49,30 @@ struct Market {
     ladders: Vec<Ladder>,
     record: Record,
     takers: Takers,
+    gamblers: Gamblers,
 }
 
 #[derive(Clone, Debug)]
 enum Fair {
     Walk { walk: Walk, unrest_permille: i64 },
     Ratio { over: usize, under: usize },
+    Contract { of: usize, basis: Basis },
 }
 
 impl Traders {
+    /// What happens at contracts follows from the seed with these bits turned.
+    const AT_CONTRACTS: u64 = 0xC0_4712_AC75;
+
     /// The traders of a seed, who come to these markets with the step of this number. With another first step they are
     /// others, whose orders have other names.
     ///
-    /// Panics when a ratio is not of two listings before it that walk.
+    /// Panics when a ratio is not of two listings before it that walk, or a contract is not at one.
     pub fn new(seed: u64, first_step: u64, pace: Pace, listings: &[Listing]) -> Self {
         let mut traders = Self {
             seed,
             pace,
             random: Random::new(seed, first_step),
+            at_contracts: Random::new(seed ^ Self::AT_CONTRACTS, first_step),
             markets: Vec::with_capacity(listings.len()),
             step: first_step,
             has_begun: false,
@@ -82,7 +91,7 @@ impl Traders {
         (0..self.markets.len()).map(|market| PriceTicks(self.fair_ticks(market))).collect()
     }
 
-    fn market(&self, listing: &Listing) -> Market {
+    fn market(&mut self, listing: &Listing) -> Market {
         let terms = &listing.terms;
         let (fair, micro_ticks, unit_lots) = match listing.price {
             PriceSource::Walk { start, home, unrest_permille } => {
@@ -100,6 +109,18 @@ impl Traders {
                 let lots = i64::try_from(atoms / terms.base_atoms_per_lot.0).unwrap_or(i64::MAX);
                 (Fair::Ratio { over, under }, micro_ticks, lots)
             }
+            PriceSource::Contract { of } => {
+                let basis = Basis::new(&mut self.at_contracts);
+                let micro_ticks = beside(terms, &self.markets[of], &basis);
+                let one = terms.notional(PriceTicks(nearest_tick(micro_ticks)), QtyLots(1)).0.max(1);
+                // Lots are large here; twice the least is still an order when the price has fallen.
+                let units = (UNIT_QUOTE * power(listing.quote_scale)).max(2 * terms.min_notional.0);
+                (
+                    Fair::Contract { of, basis },
+                    micro_ticks,
+                    i64::try_from(units / one).unwrap_or(i64::MAX) + 1,
+                )
+            }
         };
         let middle_ticks = nearest_tick(micro_ticks);
         Market {
@@ -110,11 +131,13 @@ impl Traders {
             patience_permille: match listing.price {
                 PriceSource::Walk { unrest_permille, .. } => unrest_permille,
                 PriceSource::Ratio { .. } => 1_000,
+                PriceSource::Contract { .. } => 1_500,
             },
             unit_lots: unit_lots.max(terms.min_qty_lots.0).max(1),
             ladders: SHAPES.iter().map(|shape| Ladder::new(shape, middle_ticks)).collect(),
             record: Record::default(),
             takers: Takers::default(),
+            gamblers: Gamblers::default(),
         }
     }
 
@@ -124,54 +147,116 @@ impl Traders {
             Fair::Ratio { over, under } => {
                 ratio(&self.markets[market].listing.terms, &self.markets[*over], &self.markets[*under])
             }
+            Fair::Contract { of, basis } => {
+                beside(&self.markets[market].listing.terms, &self.markets[*of], basis)
+            }
         })
     }
 
-    /// Everything that rests before the first trade.
+    fn is_contract(&self, market: usize) -> bool {
+        self.markets[market].listing.is_contract()
+    }
+
+    /// The places of the spot markets, and those of the contracts.
+    fn places(&self) -> (Vec<usize>, Vec<usize>) {
+        (0..self.markets.len()).partition(|market| !self.is_contract(*market))
+    }
+
+    /// Everything that rests before the first trade: at the contracts in the end, as in every step.
     fn build(&mut self) {
-        for market in 0..self.markets.len() {
-            for maker in 0..SHAPES.len() {
-                for side in [Side::Sell, Side::Buy] {
-                    for place in self.markets[market].ladders[maker].places(side) {
-                        self.quote(market, maker, place);
-                    }
-                }
-            }
-            for nth in 0..30 {
-                let trader = TraderId(CROWD.start + nth % CROWD.len());
-                let place = crowd::place(trader, self.middle(market), self.unit(market), &mut self.random);
-                self.follow(market, place);
-            }
+        let (spot, contracts) = self.places();
+        for market in spot {
+            self.build_at(market);
         }
+        self.turn_to_contracts(|traders| {
+            for market in contracts {
+                traders.build_at(market);
+            }
+        });
     }
 
     /// What happens in a beat.
     fn beat(&mut self) {
         self.walk();
-        for market in 0..self.markets.len() {
-            let middle_ticks = self.middle(market);
-            let fair_ticks = self.fair_ticks(market);
-            let Pace { refreshed_permille, crowd_permille, taken_permille, .. } = self.pace;
-            let activity = self.markets[market].listing.activity_permille;
+        let (spot, contracts) = self.places();
+        for market in spot {
+            self.trade_at(market);
+        }
+        if self.step.is_multiple_of(self.pace.contracts_once_in) {
+            self.turn_to_contracts(|traders| {
+                for market in contracts {
+                    if let Fair::Contract { basis, .. } = &mut traders.markets[market].fair {
+                        basis.beat(&mut traders.random);
+                    }
+                    traders.trade_at(market);
+                    traders.gamble(market);
+                }
+            });
+        }
+    }
 
-            let taken = taken_permille * activity / 1_000;
-            let drift = fair_ticks - middle_ticks;
-            if let Some(side) = self.markets[market].takers.next_side(taken, drift, &mut self.random) {
-                self.take(market, side);
+    /// Does something with the random numbers of contracts.
+    fn turn_to_contracts(&mut self, does: impl FnOnce(&mut Self)) {
+        std::mem::swap(&mut self.random, &mut self.at_contracts);
+        does(self);
+        std::mem::swap(&mut self.random, &mut self.at_contracts);
+    }
+
+    /// What rests at one of them before the first trade.
+    fn build_at(&mut self, market: usize) {
+        for maker in 0..SHAPES.len() {
+            for side in [Side::Sell, Side::Buy] {
+                for place in self.markets[market].ladders[maker].places(side) {
+                    self.quote(market, maker, place);
+                }
             }
-            if drift.abs() >= self.markets[market].patience_ticks {
-                self.move_to(market, fair_ticks);
-            }
-            self.refill(market);
-            for _ in 0..self.random.count(refreshed_permille * activity / 1_000) {
-                let maker = self.random.below(3) as usize;
-                let place = self.markets[market].ladders[maker].any_place(&mut self.random);
-                self.quote(market, maker, place);
-            }
-            for _ in 0..self.random.count(crowd_permille * activity / 1_000) {
-                let Market { record, middle_ticks, unit_lots, .. } = &self.markets[market];
-                let whim = crowd::whim(record, *middle_ticks, *unit_lots, &mut self.random);
-                self.follow(market, whim);
+        }
+        for nth in 0..30 {
+            let trader = TraderId(CROWD.start + nth % CROWD.len());
+            let place = crowd::place(trader, self.middle(market), self.unit(market), &mut self.random);
+            self.follow(market, place);
+        }
+    }
+
+    /// What happens at one of them in a beat.
+    fn trade_at(&mut self, market: usize) {
+        let middle_ticks = self.middle(market);
+        let fair_ticks = self.fair_ticks(market);
+        let Pace { refreshed_permille, crowd_permille, taken_permille, .. } = self.pace;
+        let activity = self.markets[market].listing.activity_permille;
+
+        let taken = taken_permille * activity / 1_000;
+        let drift = fair_ticks - middle_ticks;
+        if let Some(side) = self.markets[market].takers.next_side(taken, drift, &mut self.random) {
+            self.take(market, side);
+        }
+        if drift.abs() >= self.markets[market].patience_ticks {
+            self.move_to(market, fair_ticks);
+        }
+        self.refill(market);
+        for _ in 0..self.random.count(refreshed_permille * activity / 1_000) {
+            let maker = self.random.below(3) as usize;
+            let place = self.markets[market].ladders[maker].any_place(&mut self.random);
+            self.quote(market, maker, place);
+        }
+        for _ in 0..self.random.count(crowd_permille * activity / 1_000) {
+            let Market { record, middle_ticks, unit_lots, .. } = &self.markets[market];
+            let whim = crowd::whim(record, *middle_ticks, *unit_lots, &mut self.random);
+            self.follow(market, whim);
+        }
+    }
+
+    fn gamble(&mut self, market: usize) {
+        let Market { gamblers, unit_lots, .. } = &mut self.markets[market];
+        for step in gamblers.beat(*unit_lots, &mut self.random) {
+            let (Move::Open { trader, bet } | Move::Close { trader, bet }) = step;
+            let kind = OrderKind::Market { qty_lots: QtyLots(bet.lots) };
+            match step {
+                Move::Open { .. } => self.place(market, trader, bet.side, kind),
+                Move::Close { .. } => {
+                    let order = self.next_order(market, trader, bet.side.opposite(), kind);
+                    self.ask(market, trader, Action::ReduceAtContract(order));
+                }
             }
         }
     }
@@ -193,8 +278,22 @@ impl Traders {
         let Market { listing, record, unit_lots, .. } = &self.markets[market];
         let order = Takers::order(side, &listing.terms, *unit_lots, record, &mut self.random);
         if let Some(kind) = order {
-            let trader = self.any_taker();
+            let kind = if self.is_contract(market) { self.by_quantity(market, side, kind) } else { kind };
+            let trader = self.any_taker(market);
             self.place(market, trader, side, kind);
+        }
+    }
+
+    /// At contracts nobody orders by amount.
+    fn by_quantity(&self, market: usize, side: Side, kind: OrderKind) -> OrderKind {
+        let Market { listing, record, unit_lots, .. } = &self.markets[market];
+        match (kind, record.best(side.opposite())) {
+            (OrderKind::MarketQuote { quote_amount }, Some(touch_ticks)) => {
+                let lots = quote_amount.0 / listing.terms.notional(PriceTicks(touch_ticks), QtyLots(1)).0;
+                let lots = i64::try_from(lots).unwrap_or(i64::MAX).max(*unit_lots);
+                OrderKind::Market { qty_lots: QtyLots(lots) }
+            }
+            _ => kind,
         }
     }
 
@@ -207,7 +306,7 @@ impl Traders {
         let stale_lots = self.markets[market].record.open_to(side.opposite(), limit_ticks);
         let lots = stale_lots * i64::from(50 + self.random.below(500)) / 1_000;
         if lots >= self.unit(market) {
-            let trader = self.any_taker();
+            let trader = self.any_taker(market);
             let kind = OrderKind::Limit {
                 price_ticks: PriceTicks(limit_ticks),
                 qty_lots: QtyLots(lots),
@@ -255,15 +354,20 @@ impl Traders {
         let trader = TraderId(MAKERS + maker);
         let kind = limit(&listing.terms, quote.price_ticks, quote.lots);
         let order = Order { name, side: place.side, kind };
-        let action = match quote.instead_of {
-            Some(cancel) => {
-                record.remove(cancel);
-                Action::Replace { cancel, order }
-            }
-            None => Action::Place(order),
-        };
+        if let Some(cancel) = quote.instead_of {
+            record.remove(cancel);
+        }
         record_order(record, &listing.terms, trader, &order);
-        self.requests.push(Request { trader, market: listing.market, action });
+        // At contracts one request does not do both.
+        match (quote.instead_of, listing.is_contract()) {
+            (Some(cancel), false) => self.ask(market, trader, Action::Replace { cancel, order }),
+            (Some(cancel), true) => {
+                self.ask(market, trader, Action::Cancel(cancel));
+                self.ask(market, trader, Action::PlaceAtContract(order));
+            }
+            (None, false) => self.ask(market, trader, Action::Place(order)),
+            (None, true) => self.ask(market, trader, Action::PlaceAtContract(order)),
+        }
     }
 
     fn follow(&mut self, market: usize, whim: crowd::Whim) {
@@ -277,19 +381,42 @@ impl Traders {
                 record.remove(name);
                 (trader, Action::Cancel(name))
             }
+            // At contracts the connection has no request for all of them.
+            crowd::Whim::Leave { trader } if listing.is_contract() => {
+                let own = record.orders().iter().filter(|order| order.trader == trader);
+                let names: Vec<OrderName> = own.map(|order| order.name).collect();
+                record.remove_all_of(trader);
+                for name in names {
+                    self.ask(market, trader, Action::Cancel(name));
+                }
+                return;
+            }
             crowd::Whim::Leave { trader } => {
                 record.remove_all_of(trader);
                 (trader, Action::CancelAll)
             }
         };
-        self.requests.push(Request { trader, market: listing.market, action });
+        self.ask(market, trader, action);
     }
 
     fn place(&mut self, market: usize, trader: TraderId, side: Side, kind: OrderKind) {
+        let order = self.next_order(market, trader, side, kind);
+        let is_contract = self.is_contract(market);
+        let action = if is_contract { Action::PlaceAtContract(order) } else { Action::Place(order) };
+        self.ask(market, trader, action);
+    }
+
+    /// An order with a name, which the record knows from now on.
+    fn next_order(&mut self, market: usize, trader: TraderId, side: Side, kind: OrderKind) -> Order {
         let order = Order { name: self.next_name(), side, kind };
         let Market { listing, record, .. } = &mut self.markets[market];
         record_order(record, &listing.terms, trader, &order);
-        self.requests.push(Request { trader, market: listing.market, action: Action::Place(order) });
+        order
+    }
+
+    fn ask(&mut self, market: usize, trader: TraderId, action: Action) {
+        let market = self.markets[market].listing.market;
+        self.requests.push(Request { trader, market, action });
     }
 
     fn next_name(&mut self) -> OrderName {
@@ -298,9 +425,10 @@ impl Traders {
         OrderName { seed: self.seed, step: self.step, nth }
     }
 
-    fn any_taker(&mut self) -> TraderId {
-        let takers = u32::try_from(TAKERS.len()).expect("a few");
-        TraderId(TAKERS.start + self.random.below(takers) as usize)
+    fn any_taker(&mut self, market: usize) -> TraderId {
+        let takers = if self.is_contract(market) { CROWD } else { TAKERS };
+        let count = u32::try_from(takers.len()).expect("a few");
+        TraderId(takers.start + self.random.below(count) as usize)
     }
 
     fn middle(&self, market: usize) -> i64 {
@@ -378,12 +506,22 @@ fn record_order(record: &mut Record, terms: &MarketTerms, trader: TraderId, orde
     }
 }
 
+/// The price of a contract beside its spot market, in millionths of a tick of the contract.
+fn beside(terms: &MarketTerms, of: &Market, basis: &Basis) -> i128 {
+    let Fair::Walk { walk, .. } = &of.fair else { panic!("a contract is at a price that walks by itself") };
+    let spot = &of.listing.terms;
+    let units = walk.micro_ticks() * i128::from(spot.tick_size) * power(terms.price_scale);
+    basis.beside(units / (power(spot.price_scale) * i128::from(terms.tick_size)))
+}
+
 /// The price of one market in units of another, in millionths of a tick of a third.
 fn ratio(terms: &MarketTerms, over: &Market, under: &Market) -> i128 {
     const GRAIN: i128 = 1_000_000_000;
     let walked = |market: &Market| match &market.fair {
         Fair::Walk { walk, .. } => walk.micro_ticks(),
-        Fair::Ratio { .. } => panic!("a ratio is of two prices that walk by themselves"),
+        Fair::Ratio { .. } | Fair::Contract { .. } => {
+            panic!("a ratio is of two prices that walk by themselves")
+        }
     };
     let (over_terms, under_terms) = (&over.listing.terms, &under.listing.terms);
     let (over, under) = (walked(over), walked(under));

@@ -30,7 +30,7 @@ impl Wire {
     async fn new(first_step: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mandate = Mandate {
-            url: format!("ws://{}/ws-api/v3", listener.local_addr().unwrap()),
+            address: listener.local_addr().unwrap().to_string(),
             credentials: TRADERS
                 .map(|name| Credentials { key: format!("key-of-{name}"), secret: "secret".to_owned() })
                 .into(),
@@ -97,7 +97,7 @@ impl Connection {
 
 fn method(request: &Request) -> &'static str {
     match request.action {
-        Action::Place(_) => "order.place",
+        Action::Place(_) | Action::PlaceAtContract(_) | Action::ReduceAtContract(_) => "order.place",
         Action::Replace { .. } => "order.cancelReplace",
         Action::Cancel(_) => "order.cancel",
         Action::CancelAll => "openOrders.cancelAll",
@@ -116,7 +116,10 @@ async fn everything_is_sent_in_order_and_then_no_more() {
         assert_eq!(params["apiKey"], format!("key-of-{}", TRADERS[request.trader.0]));
         let name = params["newClientOrderId"].as_str().map(str::to_owned);
         let wanted = match request.action {
-            Action::Place(order) | Action::Replace { order, .. } => Some(order.name.to_string()),
+            Action::Place(order)
+            | Action::Replace { order, .. }
+            | Action::PlaceAtContract(order)
+            | Action::ReduceAtContract(order) => Some(order.name.to_string()),
             Action::Cancel(_) | Action::CancelAll => None,
         };
         assert_eq!(name, wanted);

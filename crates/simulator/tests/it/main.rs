@@ -1,6 +1,7 @@
 //! What the simulator makes, checked against what is known of it from elsewhere.
 
 mod client;
+mod contracts;
 mod l3_compare;
 mod l3_replay;
 mod l3_rows;

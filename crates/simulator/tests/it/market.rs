@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use simulator::market::{Listing, Pace, PriceSource, TRADERS, Traders};
 
 const SCALE: u8 = 8;
-const MARKETS: [MarketId; 3] = [MarketId(0), MarketId(1), MarketId(2)];
+pub const MARKETS: [MarketId; 3] = [MarketId(0), MarketId(1), MarketId(2)];
 
 /// The demo's three markets.
 pub fn listings() -> Vec<Listing> {
@@ -71,19 +71,21 @@ pub fn listings() -> Vec<Listing> {
 }
 
 /// An exchange in process, whose clock runs as it is told.
-struct World {
-    partition: Partition,
+pub struct World {
+    pub partition: Partition,
     time_ns: u64,
     step_ns: u64,
     events: Vec<Event>,
-    trades: Vec<Traded>,
-    rejects: Vec<Reject>,
+    pub trades: Vec<Traded>,
+    pub rejects: Vec<Reject>,
+    /// Of positions, and of funding: what only contracts have.
+    pub at_contracts: Vec<Event>,
     prevented: usize,
-    requests: usize,
+    pub requests: usize,
 }
 
 impl World {
-    fn new(step_ns: u64) -> Self {
+    pub fn new(step_ns: u64) -> Self {
         let mut world = Self {
             partition: Partition::default(),
             time_ns: 1,
@@ -91,6 +93,7 @@ impl World {
             events: Vec::new(),
             trades: Vec::new(),
             rejects: Vec::new(),
+            at_contracts: Vec::new(),
             prevented: 0,
             requests: 0,
         };
@@ -114,7 +117,7 @@ impl World {
         world
     }
 
-    fn apply(&mut self, command: Command) {
+    pub fn apply(&mut self, command: Command) {
         self.time_ns += self.step_ns;
         self.events.clear();
         let input = Sequenced { seq: self.partition.seq().next(), time_ns: TimeNs(self.time_ns), command };
@@ -124,12 +127,17 @@ impl World {
                 Event::Traded(traded) => self.trades.push(traded.clone()),
                 Event::Rejected { reject, .. } => self.rejects.push(*reject),
                 Event::OrderPrevented(_) => self.prevented += 1,
+                Event::PositionLiquidationBegun { .. }
+                | Event::LiquidationBegun { .. }
+                | Event::FundingPaid(_) => {
+                    self.at_contracts.push(event.clone());
+                }
                 _ => {}
             }
         }
     }
 
-    fn run(&mut self, traders: &mut Traders, steps: usize) {
+    pub fn run(&mut self, traders: &mut Traders, steps: usize) {
         for step in traders.take(steps) {
             for request in step.requests {
                 let account = AccountId(request.trader.0 as u64 + 1);
@@ -143,7 +151,7 @@ impl World {
         self.partition.levels(market, side).unwrap().collect()
     }
 
-    fn touch(&self, market: MarketId) -> (i64, i64) {
+    pub fn touch(&self, market: MarketId) -> (i64, i64) {
         let best = |side| self.levels(market, side).first().expect("the book is never empty").0.0;
         (best(Side::Buy), best(Side::Sell))
     }
