@@ -20,7 +20,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// 20 to 50 requests a second, a trade every second or so in a main market; 0.08 % a minute, more when it is restless.
+    /// 20 to 50 requests a second at spot markets, a trade every second or so in a main market; 0.08 % a minute, more when it is restless.
     pub const CALM: Self = Self {
         beat_us: 100_000,
         unrest_ppb: 32_000,
@@ -30,7 +30,7 @@ impl Pace {
         taken_permille: 70,
         contracts_once_in: 3,
     };
-    /// 1,000 to 2,000 requests a second, dozens of trades; half as restless again as calm.
+    /// 1,000 to 2,000 requests a second at spot markets, dozens of trades; half as restless again as calm.
     pub const BUSY: Self = Self {
         beat_us: 10_000,
         unrest_ppb: 15_000,
