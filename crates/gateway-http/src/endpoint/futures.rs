@@ -448,7 +448,8 @@ pub(crate) static FUTURES: &[Endpoint] = &[
     Endpoint {
         verb: Method::DELETE,
         path: "/fapi/v1/allOpenOrders",
-        method: None,
+        // As in the spot dialect; Binance has no such method for futures.
+        method: Some("openOrders.cancelAll"),
         summary: "Cancels all open orders of a contract",
         security: TRADE,
         weight: Weight::Fixed(1),

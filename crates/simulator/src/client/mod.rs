@@ -3,7 +3,6 @@
 //! turns, the one waits for the answers of the other. Nobody here decides anything: answers tell only how fast the exchange can
 //! go, and whether it is there at all.
 
-mod rest;
 mod session;
 mod wording;
 

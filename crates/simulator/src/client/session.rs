@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::wording::{self, Signer};
-use super::{ClientError, Mandate, rest};
+use super::{ClientError, Mandate};
 use crate::market::{Action, Listing, PriceSource, Request, Step, TRADERS, TraderId, Traders};
 
 /// So many requests may be without an answer. An exchange that is slower makes the traders slower.
@@ -151,13 +151,6 @@ impl<'m> Session<'m> {
     /// Whatever the traders have left on the books goes.
     async fn clean_up(&mut self) -> Result<(), ClientError> {
         for listing in &self.mandate.listings {
-            if listing.is_contract() {
-                for signer in &self.signers {
-                    let asking = rest::cancel_all(&self.mandate.address, listing, signer, now_ms());
-                    timeout(SILENCE, asking).await.map_err(|_| ClientError::Silent)??;
-                }
-                continue;
-            }
             for trader in (0..TRADERS.len()).map(TraderId) {
                 let request = Request { trader, market: listing.market, action: Action::CancelAll };
                 self.send(&request).await?;

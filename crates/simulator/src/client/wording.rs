@@ -16,10 +16,6 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    pub(super) fn key(&self) -> &str {
-        &self.key
-    }
-
     fn sign(&self, payload: &str) -> String {
         let signature = hmac::sign(&self.secret, payload.as_bytes());
         signature.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
@@ -81,17 +77,6 @@ pub(super) fn request(
     let signature = signer.sign(&joined(&params));
     params.push(("signature", signature));
     text(id, method, &params)
-}
-
-/// The query of `DELETE /fapi/v1/allOpenOrders`, signed.
-pub(super) fn cancel_all_query(listing: &Listing, signer: &Signer, timestamp_ms: u64) -> String {
-    let query = joined(&[
-        ("recvWindow", "60000".to_owned()),
-        ("symbol", listing.terms.name.to_string()),
-        ("timestamp", timestamp_ms.to_string()),
-    ]);
-    let signature = signer.sign(&query);
-    query + "&signature=" + &signature
 }
 
 fn joined(params: &[(&'static str, String)]) -> String {
@@ -303,11 +288,6 @@ mod tests {
         assert!(
             closing.contains("\"reduceOnly\":\"true\"") && closing.contains("\"type\":\"MARKET\""),
             "{closing}"
-        );
-        let query = cancel_all_query(&listing, &signer, 1_700_000_000_000);
-        assert!(
-            query.starts_with("recvWindow=60000&symbol=BTCUSDT&timestamp=1700000000000&signature="),
-            "{query}"
         );
     }
 
