@@ -55,7 +55,7 @@ same("BTC/USDT" in markets, True, "the spot market of the same name")
 
 # Wallets.
 balance = alice.fetch_balance()["USDT"]
-same((balance["total"], balance["free"]), (1_000_000.0, 1_000_000.0), "a tenth is in the futures wallet")
+same((balance["total"], balance["free"]), (1_000_000.0, 1_000_000.0), "what is in the futures wallet")
 alice.transfer("USDT", 500_000, "spot", "linear")
 same(alice.fetch_balance()["USDT"]["total"], 1_500_000.0, "moved in")
 alice.transfer("USDT", 500_000, "linear", "spot")

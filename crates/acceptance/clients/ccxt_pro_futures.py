@@ -25,7 +25,7 @@ API = {
 PRO_API = {
     **API,
     "ws": {
-        "spot": SOCKETS + "/ws",
+        "spot": SOCKETS + "/ws/stream",
         "future": SOCKETS + "/ws",
         "linear": SOCKETS + "/ws",
         "ws-api": {"spot": SOCKETS + "/ws-api/v3", "linear": SOCKETS + "/ws-fapi/v1"},

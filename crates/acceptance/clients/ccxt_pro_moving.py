@@ -26,7 +26,7 @@ API = {
     "fapiPublic": URL + "/fapi/v1",
     "dapiPublic": URL + "/dapi/v1",
 }
-PRO_API = {**API, "ws": {"spot": SOCKETS + "/ws", "ws-api": {"spot": SOCKETS + "/ws-api/v3"}}}
+PRO_API = {**API, "ws": {"spot": SOCKETS + "/ws/stream", "ws-api": {"spot": SOCKETS + "/ws-api/v3"}}}
 KEYS = {"apiKey": os.environ["ALICE_KEY"], "secret": os.environ["ALICE_SECRET"]}
 
 # What ten minutes of a calm demo have: changes of the book (18, 17 and 1.5 a second).

@@ -127,14 +127,19 @@ async def follow():
     client = await AsyncHere.create(os.environ["ALICE_KEY"], os.environ["ALICE_SECRET"])
     try:
         async with Sockets(client).futures_user_socket() as socket:
-            placed = await client.ws_futures_create_order(
-                symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity=0.1, price=58_000
-            )
-            while True:
-                told = await asyncio.wait_for(socket.recv(), PATIENCE_S)
-                if told["e"] == "ORDER_TRADE_UPDATE" and told["o"]["i"] == placed["orderId"]:
-                    same((told["o"]["x"], told["o"]["X"]), ("NEW", "NEW"), "an order is told")
+            # A socket that has just been opened may not be listened on yet: what it is told first comes of a later order.
+            for _ in range(PATIENCE_S):
+                placed = await client.ws_futures_create_order(
+                    symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity=0.1, price=58_000
+                )
+                try:
+                    told = await asyncio.wait_for(socket.recv(), 1)
                     break
+                except asyncio.TimeoutError:
+                    continue
+            while told["e"] != "ORDER_TRADE_UPDATE" or told["o"]["i"] != placed["orderId"]:
+                told = await asyncio.wait_for(socket.recv(), PATIENCE_S)
+            same((told["o"]["x"], told["o"]["X"]), ("NEW", "NEW"), "an order is told")
             cancelled = await client.ws_futures_cancel_order(symbol=SYMBOL, orderId=placed["orderId"])
             same(cancelled["status"], "CANCELED", "cancelled by the WebSocket API")
             same((await client.ws_futures_account_balance())[0]["asset"], "USDT", "a wallet by the WebSocket API")

@@ -36,8 +36,8 @@ const FUND: &str = "insurance";
 
 const ACCOUNTS: [&str; 2] = ["demo-alice", "demo-bob"];
 /// Whole units of each asset that a demo account begins with.
-const FUNDS: [(&str, i128); 3] = [("BTC", 100), ("ETH", 1_000), ("USDT", 10_000_000)];
-/// Whole USDT of that which are in the futures wallet.
+const FUNDS: [(&str, i128); 3] = [("BTC", 100), ("ETH", 1_000), ("USDT", 10_000_000 + MARGIN)];
+/// Whole USDT of that which go into the futures wallet.
 const MARGIN: i128 = 1_000_000;
 
 /// How the demo is started.
@@ -366,7 +366,7 @@ fn announce(address: SocketAddr, keys: &[DemoKey], mandate: Option<&Mandate>) {
         }
     }
     say!(
-        "Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT, a tenth of it in the futures wallet:"
+        "Accounts, each begun with 100 BTC, 1,000 ETH and 10,000,000 USDT, and 1,000,000 USDT in the futures wallet:"
     );
     for DemoKey { name, key, secret } in keys {
         say!("  {name}\n    key    {key}\n    secret {secret}");
