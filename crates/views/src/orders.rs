@@ -128,6 +128,37 @@ pub struct Order {
 }
 
 impl Order {
+    fn new(accepted: &OrderAccepted, time_ns: TimeNs) -> Self {
+        Self {
+            id: accepted.order,
+            account: accepted.account,
+            market: accepted.market,
+            side: accepted.side,
+            kind: accepted.kind,
+            self_trade_prevention: accepted.self_trade_prevention,
+            client_order_id: accepted.client_order_id,
+            original_client_order_id: accepted.client_order_id,
+            qty_lots: accepted.kind.qty_lots().unwrap_or(QtyLots::ZERO),
+            executed_lots: QtyLots::ZERO,
+            prevented_lots: QtyLots::ZERO,
+            cumulative_quote: Amount::ZERO,
+            held: accepted.held,
+            accepted_ns: time_ns,
+            updated_ns: time_ns,
+            end: None,
+            amends: 0,
+            prevented_match: None,
+            at_contract: None,
+            triggered_ns: TimeNs(0),
+            // Without a stop price it follows from the start.
+            tracks_ns: match accepted.kind.trigger() {
+                Some(Trigger { stop_ticks: None, .. }) => time_ns,
+                Some(_) | None => TimeNs(0),
+            },
+            named: true,
+        }
+    }
+
     /// How far it is.
     pub const fn status(&self) -> OrderStatus {
         match self.end {
@@ -325,66 +356,36 @@ impl Orders {
     }
 
     pub(crate) fn accepted(&mut self, accepted: &OrderAccepted, time_ns: TimeNs) {
-        self.insert(Order {
-            id: accepted.order,
-            account: accepted.account,
-            market: accepted.market,
-            side: accepted.side,
-            kind: accepted.kind,
-            self_trade_prevention: accepted.self_trade_prevention,
-            client_order_id: accepted.client_order_id,
-            original_client_order_id: accepted.client_order_id,
-            qty_lots: accepted.kind.qty_lots().unwrap_or(QtyLots::ZERO),
-            executed_lots: QtyLots::ZERO,
-            prevented_lots: QtyLots::ZERO,
-            cumulative_quote: Amount::ZERO,
-            held: accepted.held,
-            accepted_ns: time_ns,
-            updated_ns: time_ns,
-            end: None,
-            amends: 0,
-            prevented_match: None,
-            at_contract: None,
-            triggered_ns: TimeNs(0),
-            // Without a stop price it follows from the start.
-            tracks_ns: match accepted.kind.trigger() {
-                Some(Trigger { stop_ticks: None, .. }) => time_ns,
-                Some(_) | None => TimeNs(0),
-            },
-            named: true,
-        });
+        self.insert(Order::new(accepted, time_ns));
     }
 
     pub(crate) fn contract_accepted(&mut self, accepted: &ContractOrderAccepted, time_ns: TimeNs) {
-        self.insert(Order {
-            id: accepted.order,
-            account: accepted.account,
-            market: accepted.market,
-            side: accepted.side,
-            kind: accepted.kind,
-            self_trade_prevention: accepted.self_trade_prevention,
-            client_order_id: accepted.client_order_id,
-            original_client_order_id: accepted.client_order_id,
-            qty_lots: accepted.kind.qty_lots().unwrap_or(QtyLots::ZERO),
-            executed_lots: QtyLots::ZERO,
-            prevented_lots: QtyLots::ZERO,
-            cumulative_quote: Amount::ZERO,
-            held: Amount::ZERO,
-            accepted_ns: time_ns,
-            updated_ns: time_ns,
-            end: None,
-            amends: 0,
-            prevented_match: None,
-            at_contract: Some(AtContract {
-                reduce_only: accepted.reduce_only,
-                position_side: accepted.position_side,
-                cause: accepted.cause,
-                good_till_ns: None,
-            }),
-            triggered_ns: TimeNs(0),
-            tracks_ns: TimeNs(0),
-            named: true,
-        });
+        let &ContractOrderAccepted {
+            order,
+            account,
+            market,
+            side,
+            kind,
+            self_trade_prevention,
+            client_order_id,
+            reduce_only,
+            position_side,
+            cause,
+        } = accepted;
+        let at_contract = AtContract { reduce_only, position_side, cause, good_till_ns: None };
+        // Margin is reserved by wallet, not held by order.
+        let held = Amount::ZERO;
+        let accepted = OrderAccepted {
+            order,
+            account,
+            market,
+            side,
+            kind,
+            self_trade_prevention,
+            client_order_id,
+            held,
+        };
+        self.insert(Order { at_contract: Some(at_contract), ..Order::new(&accepted, time_ns) });
     }
 
     pub(crate) fn good_till(&mut self, order: OrderId, good_till_ns: TimeNs) {

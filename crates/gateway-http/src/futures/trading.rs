@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use views::Order;
 
-use crate::endpoint::Ask;
+use crate::endpoint::{Ask, CONTRACT_ORDER, MODIFICATION, Parameter};
 use crate::errors::{ApiError, ErrorBody};
 use crate::futures::account::Done;
 use crate::futures::listed::{contract, optional};
@@ -122,11 +122,7 @@ pub(crate) async fn modify(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
 pub(crate) async fn modify_batch(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let mut outcomes = Vec::new();
     for object in objects(&ask.params, "batchOrders")? {
-        let pairs = object.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let outcome = match Params::of_pairs(pairs).and_then(|params| {
-            params.allow(crate::endpoint::MODIFICATION)?;
-            Ok(params)
-        }) {
+        let outcome = match parameters(&object, MODIFICATION) {
             Ok(params) => modify_one(gateway, &params, ask.caller(), ask.unit).await,
             Err(error) => Err(error),
         };
@@ -252,15 +248,18 @@ fn objects(params: &Params<'_>, name: &str) -> Result<Vec<Vec<(String, String)>>
         .collect())
 }
 
+/// One object of a list as the parameters of an endpoint that takes `allowed`.
+fn parameters<'a>(object: &'a [(String, String)], allowed: &[Parameter]) -> Result<Params<'a>, ApiError> {
+    let params = Params::of_pairs(object.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+    params.allow(allowed)?;
+    Ok(params)
+}
+
 /// Places several orders, one after the other; each is taken or refused by itself.
 pub(crate) async fn place_batch(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let mut outcomes = Vec::new();
     for object in objects(&ask.params, "batchOrders")? {
-        let pairs = object.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let outcome = match Params::of_pairs(pairs).and_then(|params| {
-            params.allow(crate::endpoint::CONTRACT_ORDER)?;
-            Ok(params)
-        }) {
+        let outcome = match parameters(&object, CONTRACT_ORDER) {
             Ok(params) => place_one(gateway, &params, ask.caller(), ask.unit).await,
             Err(error) => Err(error),
         };
