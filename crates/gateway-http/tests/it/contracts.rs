@@ -146,3 +146,23 @@ fn what_was_told_is_there_after_a_restart() {
     let world = world.restart();
     assert_eq!(answers(&world), before);
 }
+
+/// `[{"symbol":"BTCUSDT",…}]`, as a form has it.
+fn in_a_list(fields: &str) -> String {
+    format!("%5B%7B%22symbol%22%3A%22BTCUSDT%22{fields}%7D%5D")
+}
+
+#[test]
+fn an_order_in_a_list_with_a_field_that_nobody_knows_is_refused() {
+    let (_world, alice, _bob) = listed();
+    let known = "%2C%22side%22%3A%22BUY%22%2C%22type%22%3A%22LIMIT%22%2C%22timeInForce%22%3A%22GTC%22\
+                 %2C%22quantity%22%3A%220.1%22%2C%22price%22%3A%2250000%22";
+    let send = |method: &str, fields: &str| {
+        alice.send(method, "/fapi/v1/batchOrders", &format!("batchOrders={}", in_a_list(fields))).ok()
+    };
+    assert_eq!(send("POST", known)[0]["status"], "NEW");
+    for method in ["POST", "PUT"] {
+        let outcome = send(method, &format!("{known}%2C%22quantiti%22%3A%221%22"));
+        assert_eq!(outcome[0]["code"], -1104, "{method}: {outcome}");
+    }
+}
