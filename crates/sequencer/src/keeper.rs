@@ -63,6 +63,15 @@ impl Shared {
         change(&mut self.lock());
         self.eased.notify_one();
     }
+
+    /// The snapshot that was under way is none any more. `count` runs before anybody can know of it, so whoever sees it counted
+    /// finds that the next one may begin.
+    fn end_snapshot(&self, count: impl FnOnce()) {
+        self.ease(|load| {
+            load.snapshots -= 1;
+            count();
+        });
+    }
 }
 
 /// The sequencer's hold on the keeper thread.
@@ -85,9 +94,9 @@ impl Snapshots {
         self.jobs.send(snapshot).is_ok()
     }
 
-    /// There will be no snapshot, although [`Keeper::begin_snapshot`] was called.
-    pub(crate) fn give_up(&self) {
-        self.shared.ease(|load| load.snapshots -= 1);
+    /// There will be no snapshot, although [`Keeper::begin_snapshot`] was called. `count` counts it, where that is to be.
+    pub(crate) fn give_up(&self, count: impl FnOnce()) {
+        self.shared.end_snapshot(count);
     }
 }
 
@@ -226,8 +235,7 @@ fn keep(
                 let synced = events.sync()?;
                 let bytes: Vec<_> = sections.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
                 snapshots.write(journal, at, synced, time_ns, &bytes)?;
-                egress.stats().snapshot_written();
-                shared.ease(|load| load.snapshots -= 1);
+                shared.end_snapshot(|| egress.stats().snapshot_written());
             }
             #[cfg(test)]
             Job::Wait(go_on) => drop(go_on.recv()),

@@ -136,10 +136,9 @@ impl Maker {
                         given = Some(seq);
                     }
                 }
-                Ok(None) => snapshots.give_up(),
+                Ok(None) => snapshots.give_up(|| {}),
                 Err(failure) => {
-                    self.egress.stats().snapshot_failed();
-                    snapshots.give_up();
+                    snapshots.give_up(|| self.egress.stats().snapshot_failed());
                     if let Some(companion) = &self.companion {
                         let sentence = format!(
                             "the snapshot at command {seq} could not be made: {failure}; nothing is lost, and the next one \
