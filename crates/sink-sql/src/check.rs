@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use journal::Storage;
 use model::{
-    AccountId, Amount, AssetId, AssetTerms, Event, MarketId, MarketTerms, OrderId, PartitionId,
+    AccountId, Amount, AssetId, AssetTerms, Event, MarketId, MarketTerms, OrderId, PartitionId, PositionSide,
     SelfTradePrevention, Seq,
 };
 use sequencer::{AuditStep, SequencerError};
 
 use crate::decimal::{self, Decimal};
 use crate::dialect::{Dialect, Rows, connect, number};
+use crate::order::{position_side_of, position_side_word};
 use crate::position::{self, Position};
-use crate::settings::SqlSettings;
+use crate::settings::{SqlSettings, Tables};
 use crate::{SqlError, schema};
 
 /// Balances asked for at once.
@@ -30,6 +31,8 @@ pub struct Checked {
     pub up_to: Vec<Seq>,
     /// Balances compared.
     pub balances: u64,
+    /// Positions compared, of all that there ever were.
+    pub positions: u64,
     /// Orders, trades and postings in the tables.
     pub orders: i64,
     /// See `orders`.
@@ -68,17 +71,30 @@ struct Sums {
     fees: Amount,
 }
 
+/// A position, as the tables have it.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    quantity: Amount,
+    cost: Amount,
+    margin: Amount,
+}
+
 /// What the journals lead to.
 #[derive(Default)]
 struct Expected {
+    tables: Tables,
     assets: Vec<AssetTerms>,
     markets: Vec<MarketTerms>,
-    /// Those of the markets that are contracts, of which the tables have nothing.
+    /// Those of the markets that are contracts.
     contracts: BTreeSet<MarketId>,
     /// How many the first partition has told of.
     accounts: Option<usize>,
     balances: HashMap<(AccountId, AssetId), (Amount, Amount)>,
     sums: BTreeMap<AssetId, Sums>,
+    wallets: HashMap<(AccountId, AssetId), Amount>,
+    positions: HashMap<(AccountId, MarketId, PositionSide), Held>,
+    /// Settlements of funding.
+    fundings: i64,
     open: BTreeSet<OrderId>,
     orders: i64,
     executed: BTreeMap<MarketId, Traded>,
@@ -113,9 +129,14 @@ pub fn check(
     for statement in database.words().begin_to_read {
         database.execute(statement)?;
     }
-    let (mut checked, mut expected, mut positions) = (Checked::default(), Expected::default(), Vec::new());
+    let tables = settings.tables;
+    let mut expected = Expected { tables, ..Expected::default() };
+    let (mut checked, mut positions) = (Checked::default(), Vec::new());
     for partition in (0..storages.len()).map(|index| PartitionId(u8::try_from(index).expect("at most 32"))) {
-        let standing = position::read(&mut *database, partition, false)?;
+        let mut standing = position::read(&mut *database, partition, false)?;
+        if let Some(standing) = &mut standing {
+            standing.listed.take_tables(tables)?;
+        }
         positions.push(standing.map_or(Position::GENESIS, |standing| standing.position));
     }
     let total = positions.iter().map(|position| position.seq.0).sum();
@@ -125,8 +146,17 @@ pub fn check(
         expected.add(storage, position, &mut |done| progress(before + done, total))?;
         before += position.seq.0;
     }
-    expected.compare_balances(&mut *database, &mut checked)?;
-    expected.compare_sums(&mut *database, &mut checked)?;
+    let accounts = number(&mut *database, "SELECT COUNT(*) FROM accounts")?;
+    checked.expect(&"accounts", &count(expected.accounts.unwrap_or_default()), &accounts);
+    if tables.have_spot() {
+        expected.compare_balances(&mut *database, &mut checked)?;
+        expected.compare_sums(&mut *database, &mut checked)?;
+    }
+    if tables.have_futures() {
+        expected.compare_wallets(&mut *database, &mut checked)?;
+        expected.compare_positions(&mut *database, &mut checked)?;
+        expected.compare_income(&mut *database, &mut checked)?;
+    }
     expected.compare_orders(&mut *database, &mut checked)?;
     expected.compare_trades(&mut *database, &mut checked)?;
     Ok(checked)
@@ -170,6 +200,7 @@ impl Expected {
                         self.balances.insert((account, balance.asset), (balance.free, balance.held));
                     }
                 }
+                self.see_futures(&step, account);
             }
             for (asset, _) in step.partition.catalog().assets() {
                 let totals = step.partition.totals(asset).expect("it is listed");
@@ -191,12 +222,37 @@ impl Expected {
         }
     }
 
-    fn see(&mut self, event: &Event, own: &mut BTreeSet<AccountId>) {
-        if event.market_of_order().is_some_and(|market| self.contracts.contains(&market)) {
-            if let Event::ContractFilled(filled) = event {
-                let asset = self.markets[at(filled.market.0)].quote;
-                self.sums.entry(asset).or_default().fees -= filled.fee;
+    fn see_futures(&mut self, step: &AuditStep<'_>, account: AccountId) {
+        let partition = step.partition;
+        for (asset, _) in partition.catalog().assets() {
+            let wallet = partition.wallet(account, asset);
+            if !wallet.is_zero() {
+                self.wallets.insert((account, asset), wallet);
             }
+        }
+        for market in &self.contracts {
+            for side in [PositionSide::Both, PositionSide::Long, PositionSide::Short] {
+                let position = partition.position_of(account, *market, side);
+                let margin = partition.position_margin(account, *market, side).unwrap_or_default();
+                if !position.qty_lots.is_zero() || !margin.is_zero() {
+                    let quantity = self.markets[at(market.0)].base_amount(position.qty_lots);
+                    self.positions
+                        .insert((account, *market, side), Held { quantity, cost: position.cost, margin });
+                }
+            }
+        }
+    }
+
+    fn see(&mut self, event: &Event, own: &mut BTreeSet<AccountId>) {
+        let market = event.market_of_order();
+        let is_at_contract = market.is_some_and(|market| self.contracts.contains(&market));
+        // What contracts earn is in no posting.
+        if let Event::ContractFilled(filled) = event {
+            let asset = self.markets[at(filled.market.0)].quote;
+            self.sums.entry(asset).or_default().fees -= filled.fee;
+        }
+        let is_kept = if is_at_contract { self.tables.have_futures() } else { self.tables.have_spot() };
+        if market.is_some() && !is_kept {
             return;
         }
         match event {
@@ -213,9 +269,20 @@ impl Expected {
                 self.orders += 1;
                 self.open.insert(accepted.order);
             }
+            Event::ContractOrderAccepted(accepted) => {
+                self.orders += 1;
+                self.open.insert(accepted.order);
+            }
             Event::OrderEnded(ended) => {
                 self.open.remove(&ended.order);
             }
+            Event::ContractFilled(filled) => {
+                let terms = self.markets[at(filled.market.0)];
+                let executed = self.executed.entry(filled.market).or_default();
+                executed.base += terms.base_amount(filled.qty_lots);
+                executed.quote += terms.notional(filled.price_ticks, filled.qty_lots);
+            }
+            Event::FundingSettled(_) => self.fundings += 1,
             Event::OrderFilled(filled) => {
                 let terms = self.markets[at(filled.market.0)];
                 let executed = self.executed.entry(filled.market).or_default();
@@ -256,8 +323,6 @@ impl Expected {
             | Event::WithdrawalRequested(_)
             | Event::OrderPrevented(_)
             | Event::OrderTracks(_)
-            | Event::ContractOrderAccepted(_)
-            | Event::ContractFilled(_)
             | Event::LeverageChanged { .. }
             | Event::AlgoOrderAccepted(_)
             | Event::AlgoOrderTracks(_)
@@ -269,7 +334,6 @@ impl Expected {
             | Event::ContractOrderModified(_)
             | Event::MarkPriceChanged(_)
             | Event::IndexPriceSet { .. }
-            | Event::FundingSettled(_)
             | Event::FundingPaid(_)
             | Event::LiquidationBegun { .. }
             | Event::LiquidationEnded { .. }
@@ -356,8 +420,96 @@ impl Expected {
             }
         }
         checked.expect(&"balances that are not zero", &self.balances.len(), &found);
-        let accounts = number(database, "SELECT COUNT(*) FROM accounts")?;
-        checked.expect(&"accounts", &count(self.accounts.unwrap_or_default()), &accounts);
+        Ok(())
+    }
+
+    fn compare_wallets(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        let (mut last, mut found) = ((0, 0), 0_usize);
+        loop {
+            let rows = database.query(&format!(
+                "SELECT account_id, asset_id, balance FROM futures_wallets WHERE (account_id, asset_id) > ({}, {}) ORDER BY account_id, \
+                 asset_id LIMIT {PAGE}",
+                last.0, last.1
+            ))?;
+            for row in &rows {
+                let (account, asset) = (AccountId(whole(row, 0)?), AssetId(narrow(row, 1)?));
+                last = (account.0, asset.0);
+                let wanted = self.wallets.get(&(account, asset));
+                found += usize::from(wanted.is_some());
+                let what = format!("the futures wallet of account {account} in asset {asset}");
+                let is = self.amount(row[2].as_deref(), asset)?;
+                checked.expect(&what, &self.shown(wanted.copied().unwrap_or_default(), asset), &is);
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        checked.expect(&"futures wallets that are not empty", &self.wallets.len(), &found);
+        Ok(())
+    }
+
+    fn compare_positions(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        let (mut last, mut found) = ((0, 0, String::new()), 0_usize);
+        loop {
+            let (account, market, side) = &last;
+            let rows = database.query(&format!(
+                "SELECT account_id, market_id, position_side, quantity, cost, margin FROM positions WHERE (account_id, market_id, \
+                 position_side) > ({account}, {market}, '{side}') ORDER BY account_id, market_id, position_side LIMIT {PAGE}"
+            ))?;
+            for row in &rows {
+                let (account, market) = (AccountId(whole(row, 0)?), MarketId(narrow(row, 1)?));
+                let side = row[2].as_deref().and_then(position_side_of).ok_or_else(|| not_ours(row))?;
+                last = (account.0, market.0, position_side_word(side).to_owned());
+                let terms = *self.markets.get(at(market.0)).ok_or_else(|| not_ours(row))?;
+                let wanted = self.positions.get(&(account, market, side));
+                found += usize::from(wanted.is_some());
+                let wanted = wanted.copied().unwrap_or_default();
+                for (word, column, wanted, asset) in [
+                    ("quantity", 3, wanted.quantity, terms.base),
+                    ("cost", 4, wanted.cost, terms.quote),
+                    ("margin", 5, wanted.margin, terms.quote),
+                ] {
+                    let what = format!(
+                        "{word} of the position {} of account {account} at contract {market}",
+                        last.2
+                    );
+                    checked.expect(
+                        &what,
+                        &self.shown(wanted, asset),
+                        &self.amount(row[column].as_deref(), asset)?,
+                    );
+                }
+                checked.positions += 1;
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        checked.expect(&"positions that are open", &self.positions.len(), &found);
+        Ok(())
+    }
+
+    /// Everything that ever came into wallets and margins, and went out of them, is what is in them.
+    fn compare_income(&self, database: &mut dyn Dialect, checked: &mut Checked) -> Result<(), SqlError> {
+        let sum = database.words().sum;
+        let income =
+            format!("SELECT asset_id, {} FROM income GROUP BY asset_id ORDER BY asset_id", sum("amount"));
+        let income = by_id(database.query(&income)?)?;
+        let mut wanted = BTreeMap::<AssetId, Amount>::new();
+        for ((_, asset), wallet) in &self.wallets {
+            *wanted.entry(*asset).or_default() += *wallet;
+        }
+        for ((_, market, _), held) in &self.positions {
+            *wanted.entry(self.markets[at(market.0)].quote).or_default() += held.margin;
+        }
+        for asset in (0..).map(AssetId).take(self.assets.len()) {
+            let found = income.get(&asset.0).and_then(|row| row[1].as_deref());
+            let wanted = wanted.get(&asset).copied().unwrap_or_default();
+            let what = format!("the sum of income of asset {asset}");
+            checked.expect(&what, &self.shown(wanted, asset), &self.amount(found, asset)?);
+        }
+        let fundings = number(database, "SELECT COUNT(*) FROM funding_rates")?;
+        checked.expect(&"settlements of funding", &self.fundings, &fundings);
         Ok(())
     }
 
@@ -462,9 +614,13 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).expect("fits")
 }
 
+fn not_ours(row: &[Option<String>]) -> SqlError {
+    SqlError::Disagrees(format!("a row is not one of ours: {row:?}"))
+}
+
 fn whole<T: std::str::FromStr>(row: &[Option<String>], column: usize) -> Result<T, SqlError> {
     let number = row[column].as_deref().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| SqlError::Disagrees(format!("a row is not one of ours: {row:?}")))
+    number.ok_or_else(|| not_ours(row))
 }
 
 fn narrow(row: &[Option<String>], column: usize) -> Result<u32, SqlError> {

@@ -44,6 +44,12 @@ pub enum SqlError {
          another moment; when the event log is right, rialto sql rebuild derives the tables again"
     )]
     Disagrees(String),
+    /// The database was written with other tables than the settings ask for.
+    #[error(
+        "the database was written without what the settings want in it now (contracts, or spot markets): rialto sql rebuild derives all \
+         of its tables again; sql.url and sql.futures_url say which database has what"
+    )]
+    OtherTables,
     /// The event log cannot be read.
     #[error(transparent)]
     EventLog(#[from] JournalError),
@@ -82,7 +88,11 @@ impl SqlError {
                 true
             }
             Self::EventLog(error) => matches!(error, JournalError::Io { .. }),
-            Self::TakenOver { .. } | Self::Disagrees(_) | Self::Event(_) | Self::Floating(_) => false,
+            Self::TakenOver { .. }
+            | Self::OtherTables
+            | Self::Disagrees(_)
+            | Self::Event(_)
+            | Self::Floating(_) => false,
         }
     }
 }

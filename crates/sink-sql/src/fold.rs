@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{
-    AccountId, AccountName, Amount, AssetId, Deposited, Event, EventBatch, EventSeq, FeeRounding, FundsMoved,
-    MarketId, MarketStatus, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented,
-    OrderTracks, OrderTriggered, PartitionId, PriceTicks, QtyLots, Reference, SelfTradePrevention, Side,
-    TradeGroup, TradeId, Traded, WithdrawalId, WithdrawalRequested, WithdrawalSettled,
+    AccountId, AccountName, Amount, AssetId, ContractFilled, ContractOrderAccepted, Deposited, Event,
+    EventBatch, EventSeq, FeeRounding, FundingRate, FundsMoved, MarketId, MarketStatus, OrderAccepted,
+    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks, OrderTriggered, PartitionId,
+    PriceTicks, QtyLots, Reference, SelfTradePrevention, Side, TradeGroup, TradeId, Traded, WithdrawalId,
+    WithdrawalRequested, WithdrawalSettled,
 };
 
 use crate::SqlError;
 use crate::decimal::Decimal;
+use crate::futures::{Futures, holder_of};
 use crate::listed::{Listed, Market};
 use crate::order::{Order, side_word};
 use crate::remembered::Remembered;
@@ -37,6 +39,8 @@ impl Balance {
 pub struct Missing {
     pub orders: BTreeSet<OrderId>,
     pub accounts: BTreeSet<AccountId>,
+    /// Whose positions events tell of.
+    pub holders: BTreeSet<AccountId>,
 }
 
 /// Why the total of an account changes.
@@ -110,16 +114,18 @@ struct Batch {
 
 /// What a batch is, beside its rows.
 #[derive(Clone, Copy)]
-struct Now {
-    event_seq: EventSeq,
+pub struct Now {
+    pub event_seq: EventSeq,
     /// When the present event has happened: before the batch where another partition has told it.
-    happened_at: Moment,
-    batch_at: Moment,
+    pub happened_at: Moment,
+    pub batch_at: Moment,
 }
 
 /// Whoever takes the rows of a table: `true` where they may be there already.
 pub type Take<'t> = dyn FnMut(&'static Table, bool, &[Value<'_>]) -> Result<(), SqlError> + 't;
 
+/// Decimals of a funding rate.
+pub const RATE_SCALE: u8 = 8;
 /// Rows handed over at once; bounds the memory that values take.
 const ROWS_AT_ONCE: usize = 4_096;
 
@@ -130,6 +136,7 @@ pub struct Fold {
     orders: Remembered<OrderId, Order>,
     /// All that an account has; not empty ones that were never asked for.
     accounts: Remembered<AccountId, Vec<Balance>>,
+    futures: Futures,
     batch: Batch,
 }
 
@@ -141,6 +148,7 @@ impl Fold {
             listed,
             orders: Remembered::new(rows_remembered),
             accounts: Remembered::new(rows_remembered),
+            futures: Futures::new(rows_remembered),
             batch: Batch::default(),
         }
     }
@@ -157,85 +165,40 @@ impl Fold {
     /// What has to be known before these events are applied.
     pub fn missing(&self, batches: &[EventBatch]) -> Missing {
         let mut missing = Missing::default();
-        let (mut orders, mut accounts) = (HashSet::new(), HashSet::new());
-        let mut see = |order: Option<OrderId>, account: AccountId| {
-            if accounts.insert(account) && self.accounts.get(account).is_none() {
-                missing.accounts.insert(account);
-            }
-            let order = order.filter(|order| orders.insert(*order) && self.orders.get(*order).is_none());
-            missing.orders.extend(order);
-        };
+        let (mut orders, mut accounts, mut holders) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let tables = self.listed.tables();
         let mut born = Vec::new();
         for event in batches.iter().flat_map(|batch| &batch.events) {
-            if self.listed.is_at_contract(event) {
+            if self.listed.leaves_out(event) {
                 continue;
             }
-            match event {
-                Event::FundsMoved(moved) => see(None, moved.account),
-                Event::OrderAccepted(accepted) => {
-                    born.push(accepted.order);
-                    see(None, accepted.account);
-                }
-                Event::OrderFilled(filled) => see(Some(filled.order), filled.account),
-                Event::OrderPrevented(prevented) => see(Some(prevented.order), prevented.account),
-                Event::OrderTracks(tracks) => see(Some(tracks.order), tracks.account),
-                Event::OrderTriggered(triggered) => see(Some(triggered.order), triggered.account),
-                Event::OrderAmended(amended) => see(Some(amended.order), amended.account),
-                Event::OrderEnded(ended) => see(Some(ended.order), ended.account),
-                Event::Deposited(deposited) => see(None, deposited.account),
-                Event::WithdrawalRequested(requested) => see(None, requested.account),
-                Event::WithdrawalSettled(settled) => see(None, settled.account),
-                Event::AssetAdded { .. }
-                | Event::MarketAdded { .. }
-                | Event::AccountCreated { .. }
-                | Event::ApiKeyCreated(_)
-                | Event::ApiKeyRevoked { .. }
-                | Event::Rejected { .. }
-                | Event::Traded(_)
-                | Event::LevelChanged(_)
-                | Event::Skipped { .. }
-                | Event::ApiKeyAdded(_)
-                | Event::ApiKeyChanged(_)
-                | Event::ApiKeyResealed { .. }
-                | Event::SourceRegistered { .. }
-                | Event::EntryTaken { .. }
-                | Event::EntryRepeated { .. }
-                | Event::EntryOutOfOrder { .. }
-                | Event::EntryOpen { .. }
-                | Event::EntryAnswered { .. }
-                | Event::PartitionAdded { .. }
-                | Event::MarketPlaced { .. }
-                | Event::ContractAdded { .. }
-                | Event::ContractOrderAccepted(_)
-                | Event::ContractFilled(_)
-                | Event::LeverageChanged { .. }
-                | Event::AlgoOrderAccepted(_)
-                | Event::AlgoOrderTracks(_)
-                | Event::AlgoOrderTriggered(_)
-                | Event::AlgoOrderEnded(_)
-                | Event::CountdownSet { .. }
-                | Event::CountdownFired { .. }
-                | Event::GoodTillDate { .. }
-                | Event::ContractOrderModified(_)
-                | Event::MarkPriceChanged(_)
-                | Event::IndexPriceSet { .. }
-                | Event::FundingSettled(_)
-                | Event::FundingPaid(_)
-                | Event::LiquidationBegun { .. }
-                | Event::LiquidationEnded { .. }
-                | Event::ClearancePaid { .. }
-                | Event::FundReceived { .. }
-                | Event::PositionForced(_)
-                | Event::DebtCovered { .. }
-                | Event::MarginTypeChanged { .. }
-                | Event::PositionMarginChanged(_)
-                | Event::PositionDebtCovered { .. }
-                | Event::PositionLiquidationBegun { .. }
-                | Event::PositionLiquidationEnded { .. }
-                | Event::PositionModeChanged { .. }
-                | Event::MarketMoving { .. }
-                | Event::Heard { .. }
-                | Event::MarketLeft { .. } => {}
+            if tables.have_futures()
+                && let Some(account) = holder_of(event)
+                && holders.insert(account)
+                && !self.futures.knows(account)
+            {
+                missing.holders.insert(account);
+            }
+            let is_at_contract =
+                event.market_of_order().is_some_and(|market| self.listed.is_contract(market));
+            let (order, account) = rows_of(event);
+            let account = account.filter(|_| tables.have_spot() && !is_at_contract);
+            if let Event::OrderAccepted(OrderAccepted { order, .. })
+            | Event::ContractOrderAccepted(ContractOrderAccepted { order, .. }) = event
+            {
+                born.push(*order);
+            }
+            if let Some(account) = account
+                && accounts.insert(account)
+                && self.accounts.get(account).is_none()
+            {
+                missing.accounts.insert(account);
+            }
+            if let Some(order) = order
+                && orders.insert(order)
+                && self.orders.get(order).is_none()
+            {
+                missing.orders.insert(order);
             }
         }
         for order in born {
@@ -252,6 +215,16 @@ impl Fold {
     /// All that the database has of an account.
     pub fn learn_account(&mut self, account: AccountId, balances: Vec<Balance>) {
         self.accounts.insert(account, balances);
+    }
+
+    /// All that the database has of the positions of these accounts, and of their settings.
+    pub fn learn_holders(
+        &mut self,
+        accounts: &[AccountId],
+        positions: &[Vec<Option<String>>],
+        settings: &[Vec<Option<String>>],
+    ) -> Result<(), SqlError> {
+        self.futures.learn(accounts, positions, settings, &self.listed)
     }
 
     /// Takes in the next events. After an error this is of no more use.
@@ -272,13 +245,42 @@ impl Fold {
     }
 
     fn apply_event(&mut self, event: &Event, now: Now) -> Result<(), SqlError> {
-        // The tables have no positions: of contracts they have what moves between balances and futures wallets.
-        if self.listed.is_at_contract(event) {
+        if self.listed.leaves_out(event) {
             return Ok(());
         }
+        if self.listed.tables().have_futures() {
+            self.futures.apply(event, &self.listed, now)?;
+        }
         match event {
-            Event::ContractAdded { market, terms, .. } => self.listed.add_contract(*market, terms),
-            Event::FundsMoved(moved) => {
+            Event::AssetAdded { asset, terms } => {
+                self.listed.add_asset(*asset, terms)?;
+                self.batch.assets.insert(*asset, now.batch_at);
+                self.batch.listed_changed = true;
+                Ok(())
+            }
+            Event::MarketAdded { market, terms } => {
+                self.listed.add_market(*market, terms)?;
+                self.batch.markets.insert(*market, now.batch_at);
+                self.batch.listed_changed = true;
+                Ok(())
+            }
+            Event::ContractAdded { market, terms, contract } => {
+                self.listed.add_contract(*market, terms, contract)?;
+                self.batch.markets.insert(*market, now.batch_at);
+                self.batch.listed_changed = true;
+                Ok(())
+            }
+            Event::AccountCreated { account, name, trade_group } => {
+                if self.listed.tables().have_spot() {
+                    self.accounts.insert(*account, Vec::new());
+                }
+                if self.listed.tables().have_futures() {
+                    self.futures.opened(*account);
+                }
+                self.batch.accounts.push((*account, *name, *trade_group, now.happened_at));
+                Ok(())
+            }
+            Event::FundsMoved(moved) if self.listed.tables().have_spot() => {
                 let FundsMoved { account, asset, amount, .. } = *moved;
                 let total = self.change_balance(account, asset, -amount, Amount::ZERO, now)?;
                 self.post(account, asset, Cause::FundsMoved, -amount, Amount::ZERO, total, now);
@@ -294,6 +296,28 @@ impl Fold {
                 self.order(order)?.touched(account, market, Amount::ZERO, now.happened_at)
             }
             Event::OrderTriggered(triggered) => self.order_triggered(triggered, now),
+            Event::ContractOrderAccepted(accepted) => {
+                let market = self.listed.market(accepted.market)?;
+                let order = Order::accepted_at_contract(accepted, &market, now.happened_at);
+                self.orders.insert(order.id, order);
+                self.batch.orders.insert(accepted.order, true);
+                Ok(())
+            }
+            Event::ContractFilled(filled) => {
+                let ContractFilled { order, account, market, side, price_ticks, qty_lots, .. } = **filled;
+                let hands = Hands::of(&self.listed.market(market)?, side, price_ticks, qty_lots);
+                let traded = (hands.base, hands.quote);
+                self.order(order)?.filled((account, market), traded, Amount::ZERO, now.happened_at)
+            }
+            Event::ContractOrderModified(modified) => {
+                self.batch.orders.entry(modified.order).or_insert(false);
+                let order = self.orders.get_mut(modified.order).ok_or_else(|| not_open(modified.order))?;
+                order.modified(modified, &self.listed.market(modified.market)?, now.happened_at)
+            }
+            Event::GoodTillDate { order, good_till_ns, .. } => {
+                self.order(*order)?.has_date(Moment::from(*good_till_ns));
+                Ok(())
+            }
             Event::Traded(traded) => {
                 self.batch.trades.push((traded.clone(), now.batch_at));
                 Ok(())
@@ -304,70 +328,8 @@ impl Fold {
                 self.change_balance(account, asset, -amount, amount, now).map(drop)
             }
             Event::WithdrawalSettled(settled) => self.withdrawal_settled(settled, now),
-            Event::AssetAdded { asset, terms } => {
-                self.listed.add_asset(*asset, terms)?;
-                self.batch.assets.insert(*asset, now.batch_at);
-                self.batch.listed_changed = true;
-                Ok(())
-            }
-            Event::MarketAdded { market, terms } => {
-                self.listed.add_market(*market, terms)?;
-                self.batch.markets.insert(*market, now.batch_at);
-                self.batch.listed_changed = true;
-                Ok(())
-            }
-            Event::AccountCreated { account, name, trade_group } => {
-                self.accounts.insert(*account, Vec::new());
-                self.batch.accounts.push((*account, *name, *trade_group, now.happened_at));
-                Ok(())
-            }
-            // The book and the API keys are the exchange's own affair.
-            Event::LevelChanged(_)
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyAdded(_)
-            | Event::ApiKeyChanged(_)
-            | Event::ApiKeyRevoked { .. }
-            | Event::ApiKeyResealed { .. }
-            | Event::SourceRegistered { .. }
-            | Event::EntryTaken { .. }
-            | Event::EntryRepeated { .. }
-            | Event::EntryOutOfOrder { .. }
-            | Event::EntryOpen { .. }
-            | Event::EntryAnswered { .. }
-            | Event::PartitionAdded { .. }
-            | Event::MarketPlaced { .. }
-            | Event::MarketMoving { .. }
-            | Event::MarketLeft { .. }
-            | Event::Heard { .. }
-            | Event::Rejected { .. }
-            | Event::ContractOrderAccepted(_)
-            | Event::ContractFilled(_)
-            | Event::LeverageChanged { .. }
-            | Event::AlgoOrderAccepted(_)
-            | Event::AlgoOrderTracks(_)
-            | Event::AlgoOrderTriggered(_)
-            | Event::AlgoOrderEnded(_)
-            | Event::CountdownSet { .. }
-            | Event::CountdownFired { .. }
-            | Event::GoodTillDate { .. }
-            | Event::ContractOrderModified(_)
-            | Event::MarkPriceChanged(_)
-            | Event::IndexPriceSet { .. }
-            | Event::FundingSettled(_)
-            | Event::FundingPaid(_)
-            | Event::LiquidationBegun { .. }
-            | Event::LiquidationEnded { .. }
-            | Event::ClearancePaid { .. }
-            | Event::FundReceived { .. }
-            | Event::PositionForced(_)
-            | Event::DebtCovered { .. }
-            | Event::MarginTypeChanged { .. }
-            | Event::PositionMarginChanged(_)
-            | Event::PositionDebtCovered { .. }
-            | Event::PositionLiquidationBegun { .. }
-            | Event::PositionLiquidationEnded { .. }
-            | Event::PositionModeChanged { .. }
-            | Event::Skipped { .. } => Ok(()),
+            // Positions are `Futures`'; book, prices, API keys, entries and partitions are the exchange's own affair.
+            _ => Ok(()),
         }
     }
 
@@ -375,9 +337,7 @@ impl Fold {
     fn order(&mut self, id: OrderId) -> Result<&mut Order, SqlError> {
         self.batch.orders.entry(id).or_insert(false);
         let found = self.orders.get_mut(id);
-        found.ok_or_else(|| {
-            SqlError::Disagrees(format!("order {id} changes, and the database does not have it open"))
-        })
+        found.ok_or_else(|| not_open(id))
     }
 
     fn order_accepted(&mut self, accepted: &OrderAccepted, now: Now) -> Result<(), SqlError> {
@@ -394,7 +354,8 @@ impl Fold {
             *filled;
         let hands = Hands::of(&self.listed.market(market)?, side, price_ticks, qty_lots);
         let order_row = self.order(order)?;
-        order_row.filled(filled, (hands.base, hands.quote), hands.paid, now.happened_at)?;
+        let traded = (hands.base, hands.quote);
+        order_row.filled((account, market), traded, hands.paid + released, now.happened_at)?;
         let trade = Some(trade);
         self.change_hands(account, &hands, released, fee, Origin { market, trade, order }, now)
     }
@@ -552,7 +513,7 @@ impl Fold {
             &self.batch;
         let directory =
             if self.keeps_directory() { assets.len() + 2 * markets.len() + accounts.len() } else { 0 };
-        directory + orders.len() + balances.len() + trades.len() + postings.len()
+        self.futures.rows() + directory + orders.len() + balances.len() + trades.len() + postings.len()
     }
 
     /// What is listed all partitions are told, of an account the first one and its home: the first one writes it.
@@ -598,6 +559,7 @@ impl Fold {
         rows(&table::LEDGER_POSTINGS, false, &batch.postings, take, |posting, out| {
             self.push_posting(posting, out)
         })?;
+        self.futures.write(self.partition.0, &self.listed, take)?;
         let balances: Vec<_> = batch.balances.iter().copied().collect();
         rows(&table::BALANCES, true, &balances, take, |(account, asset), out| {
             let known = self.accounts.get(*account).expect("what changes is remembered until it is written");
@@ -641,7 +603,10 @@ impl Fold {
             ]);
             Ok(())
         })?;
-        let markets: Vec<_> = self.batch.markets.iter().collect();
+        let tables = self.listed.tables();
+        let is_kept =
+            |market| if self.listed.is_contract(market) { tables.have_futures() } else { tables.have_spot() };
+        let markets: Vec<_> = self.batch.markets.iter().filter(|(market, _)| is_kept(**market)).collect();
         rows(&table::MARKETS, true, &markets, take, |(id, at), out| {
             let market = self.listed.market(**id)?;
             let terms = market.terms;
@@ -664,6 +629,27 @@ impl Fold {
                     MarketStatus::CancelOnly => "CANCEL_ONLY",
                     MarketStatus::Halt => "HALT",
                 }),
+                Value::Moment(**at),
+                Value::Text(if self.listed.is_contract(**id) { "PERPETUAL" } else { "SPOT" }),
+            ]);
+            Ok(())
+        })?;
+        let contracts: Vec<_> =
+            markets.iter().filter(|(market, _)| self.listed.is_contract(**market)).collect();
+        rows(&table::CONTRACTS, true, &contracts, take, |(id, at), out| {
+            let (market, contract) = (self.listed.market(**id)?, self.listed.contract(**id)?);
+            let rate = |rate: FundingRate| Value::Amount(Decimal { units: rate.0.into(), scale: RATE_SCALE });
+            let max_leverage = contract.brackets.first().map_or(0, |bracket| bracket.max_leverage);
+            out.extend([
+                Value::id(id.0.into()),
+                Value::Int(contract.default_leverage.into()),
+                Value::Int(max_leverage.into()),
+                Value::Amount(market.quantity(contract.max_position_lots)),
+                Value::Int(contract.funding_interval_hours.into()),
+                rate(contract.funding_cap),
+                rate(contract.funding_floor),
+                Value::Amount(Decimal { units: contract.clearance_fee_ppm.into(), scale: 6 }),
+                Value::id(contract.fund.0),
                 Value::Moment(**at),
             ]);
             Ok(())
@@ -733,11 +719,36 @@ impl Fold {
         }
         self.orders.age();
         self.accounts.age();
+        self.futures.written();
+    }
+}
+
+fn not_open(order: OrderId) -> SqlError {
+    SqlError::Disagrees(format!("order {order} changes, and the database does not have it open"))
+}
+
+/// Which order, and whose balances, have to be known before an event is applied.
+fn rows_of(event: &Event) -> (Option<OrderId>, Option<AccountId>) {
+    match event {
+        Event::OrderFilled(filled) => (Some(filled.order), Some(filled.account)),
+        Event::OrderPrevented(prevented) => (Some(prevented.order), Some(prevented.account)),
+        Event::OrderTracks(tracks) => (Some(tracks.order), Some(tracks.account)),
+        Event::OrderTriggered(triggered) => (Some(triggered.order), Some(triggered.account)),
+        Event::OrderAmended(amended) => (Some(amended.order), Some(amended.account)),
+        Event::OrderEnded(ended) => (Some(ended.order), Some(ended.account)),
+        Event::OrderAccepted(accepted) => (None, Some(accepted.account)),
+        Event::FundsMoved(moved) => (None, Some(moved.account)),
+        Event::Deposited(deposited) => (None, Some(deposited.account)),
+        Event::WithdrawalRequested(requested) => (None, Some(requested.account)),
+        Event::WithdrawalSettled(settled) => (None, Some(settled.account)),
+        Event::ContractFilled(filled) => (Some(filled.order), None),
+        Event::ContractOrderModified(modified) => (Some(modified.order), None),
+        _ => (None, None),
     }
 }
 
 /// Hands over `of` as rows, some thousands at once.
-fn rows<'a, T>(
+pub fn rows<'a, T>(
     table: &'static Table,
     may_be_there: bool,
     of: &'a [T],

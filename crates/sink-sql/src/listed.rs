@@ -1,26 +1,33 @@
 //! Assets and markets as a writer's own event log has told of them so far. They are saved with its position, since the writer of
 //! another partition, which fills the tables of them, may be further or less far.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use codec::{Coded, DecodeError, Reader};
-use model::{Amount, AssetId, AssetTerms, Event, MarketId, MarketTerms, PriceTicks, QtyLots, Side};
+use model::{
+    Amount, AssetId, AssetTerms, ContractTerms, Event, MarketId, MarketTerms, PriceTicks, QtyLots, Side,
+};
 
 use crate::SqlError;
 use crate::decimal::Decimal;
+use crate::settings::Tables;
 
 /// The form in which [`Listed::encode`] writes; another number is another form.
-const FORM: u8 = 2;
-/// The form before there were contracts; written as long as there are none.
-const FIRST_FORM: u8 = 1;
+const FORM: u8 = 3;
+/// The form before there were contracts.
+const SPOT_FORM: u8 = 1;
+/// The form of writers that left contracts out, and only knew which markets they were.
+const FORM_WITHOUT_CONTRACTS: u8 = 2;
 
 /// What is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
+    /// Which tables were written with it.
+    tables: Tables,
     assets: Vec<AssetTerms>,
     markets: Vec<MarketTerms>,
-    /// Those of the markets that are contracts.
-    contracts: BTreeSet<MarketId>,
+    /// Those of the markets that are contracts; without terms when they come from a writer that left contracts out.
+    contracts: BTreeMap<MarketId, Option<ContractTerms>>,
 }
 
 /// A market with its assets.
@@ -47,17 +54,65 @@ impl Listed {
         put(&mut self.markets, market.0, *terms, "market")
     }
 
-    /// A contract counts among the markets, and has no row.
-    pub fn add_contract(&mut self, market: MarketId, terms: &MarketTerms) -> Result<(), SqlError> {
-        self.add_market(market, terms)?;
-        self.contracts.insert(market);
+    /// Before the first event, for a database with these tables.
+    pub fn new(tables: Tables) -> Self {
+        Self { tables, ..Self::default() }
+    }
+
+    /// Refuses a database that was written with other tables: rows of what was left out would be missing for ever.
+    pub fn take_tables(&mut self, tables: Tables) -> Result<(), SqlError> {
+        if self.tables != tables
+            && !(self.contracts.is_empty() && self.tables.have_spot() && tables.have_spot())
+        {
+            return Err(SqlError::OtherTables);
+        }
+        self.tables = tables;
         Ok(())
     }
 
-    /// Whether an event tells of orders, trades or the book of a contract.
-    pub fn is_at_contract(&self, event: &Event) -> bool {
-        let market = event.market_of_order();
-        market.is_some_and(|market| self.contracts.contains(&market))
+    /// A contract counts among the markets.
+    pub fn add_contract(
+        &mut self,
+        market: MarketId,
+        terms: &MarketTerms,
+        contract: &ContractTerms,
+    ) -> Result<(), SqlError> {
+        self.add_market(market, terms)?;
+        self.contracts.insert(market, Some(contract.clone()));
+        Ok(())
+    }
+
+    /// True of a market that is a contract.
+    pub fn is_contract(&self, market: MarketId) -> bool {
+        self.contracts.contains_key(&market)
+    }
+
+    /// The terms that a contract has beside those of every market.
+    pub fn contract(&self, market: MarketId) -> Result<&ContractTerms, SqlError> {
+        let terms = self.contracts.get(&market).and_then(Option::as_ref);
+        terms.ok_or_else(|| SqlError::Disagrees(format!("contract {market} was never listed")))
+    }
+
+    /// True of an event that tells of nothing but what another database has.
+    pub fn leaves_out(&self, event: &Event) -> bool {
+        let is_left_out = match event.market_of_order() {
+            Some(market) if self.is_contract(market) => !self.tables.have_futures(),
+            Some(market) if at(market.0) < self.markets.len() => !self.tables.have_spot(),
+            // It is listed by an event that comes before this one.
+            Some(_) => false,
+            None => match event {
+                Event::Deposited(_) | Event::WithdrawalRequested(_) | Event::WithdrawalSettled(_) => {
+                    !self.tables.have_spot()
+                }
+                _ => false,
+            },
+        };
+        // No table has the book.
+        is_left_out || matches!(event, Event::LevelChanged(_))
+    }
+
+    pub const fn tables(&self) -> Tables {
+        self.tables
     }
 
     pub fn asset(&self, asset: AssetId) -> Result<&AssetTerms, SqlError> {
@@ -72,29 +127,42 @@ impl Listed {
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        let form = if self.contracts.is_empty() { FIRST_FORM } else { FORM };
-        let mut bytes = vec![form];
+        let tables: u8 = match self.tables {
+            Tables::All => 0,
+            Tables::Spot => 1,
+            Tables::Futures => 2,
+        };
+        let mut bytes = vec![FORM, tables];
         self.assets.encode(&mut bytes);
         self.markets.encode(&mut bytes);
-        if form == FORM {
-            self.contracts.iter().copied().collect::<Vec<_>>().encode(&mut bytes);
-        }
+        let contracts = self.contracts.iter().map(|(market, terms)| (*market, terms.clone()));
+        contracts.collect::<Vec<_>>().encode(&mut bytes);
         bytes
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut input = Reader::new(bytes);
         let form = u8::decode(&mut input)?;
-        if ![FIRST_FORM, FORM].contains(&form) {
-            return Err(DecodeError::UnknownTag { what: "a form of what is listed", tag: form });
-        }
+        let tables = match form {
+            SPOT_FORM | FORM_WITHOUT_CONTRACTS => Tables::Spot,
+            FORM => match u8::decode(&mut input)? {
+                0 => Tables::All,
+                1 => Tables::Spot,
+                2 => Tables::Futures,
+                tag => return Err(DecodeError::UnknownTag { what: "tables", tag }),
+            },
+            tag => return Err(DecodeError::UnknownTag { what: "a form of what is listed", tag }),
+        };
         let (assets, markets) = (Coded::decode(&mut input)?, Coded::decode(&mut input)?);
-        let mut listed = Self { assets, markets, contracts: BTreeSet::new() };
-        if form == FORM {
-            listed.contracts = Vec::decode(&mut input)?.into_iter().collect();
-        }
+        let contracts = match form {
+            FORM => Vec::decode(&mut input)?.into_iter().collect(),
+            FORM_WITHOUT_CONTRACTS => {
+                Vec::decode(&mut input)?.into_iter().map(|market| (market, None)).collect()
+            }
+            _ => BTreeMap::new(),
+        };
         input.finish()?;
-        Ok(listed)
+        Ok(Self { tables, assets, markets, contracts })
     }
 }
 

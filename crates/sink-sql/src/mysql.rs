@@ -39,8 +39,8 @@ const SESSION: [&str; 3] = [
 ];
 /// A statement is sent when it is so long: servers take 16 MiB by default, and read a statement faster in smaller pieces.
 const STATEMENT_BYTES: usize = 512 << 10;
-/// `ER_DUP_KEYNAME`: an index of this name is there.
-const DUPLICATE_INDEX: u16 = 1061;
+/// `ER_DUP_FIELDNAME` and `ER_DUP_KEYNAME`: a column, an index of this name is there.
+const DUPLICATES: [u16; 2] = [1060, 1061];
 
 pub struct Mysql {
     pub(crate) connection: Conn,
@@ -135,7 +135,7 @@ impl Dialect for Mysql {
 
     fn execute_again(&mut self, sql: &str) -> Result<(), SqlError> {
         match self.connection.query_drop(sql) {
-            Err(Error::MySqlError(error)) if error.code == DUPLICATE_INDEX => Ok(()),
+            Err(Error::MySqlError(error)) if DUPLICATES.contains(&error.code) => Ok(()),
             done => done.map_err(|error| SqlError::database("the database refused a statement")(&error)),
         }
     }

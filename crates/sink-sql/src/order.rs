@@ -1,9 +1,9 @@
 //! An order as a row: how events change it, and its way to the table and back.
 
 use model::{
-    AccountId, Amount, ClientOrderId, EndReason, ExpiryReason, MarketId, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, SelfTradePrevention, Side, TimeInForce,
-    TriggerKind,
+    AccountId, Amount, ClientOrderId, ContractOrderAccepted, ContractOrderModified, EndReason, ExpiryReason,
+    MarketId, OrderAccepted, OrderAmended, OrderCause, OrderEnded, OrderId, OrderKind, OrderPrevented,
+    PositionSide, SelfTradePrevention, Side, TimeInForce, TriggerKind,
 };
 
 use crate::SqlError;
@@ -17,10 +17,11 @@ const PARTIALLY_FILLED: &str = "PARTIALLY_FILLED";
 /// The words that rows have; a row that was read is held against them.
 const TYPES: [&str; 7] =
     ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
-const TIMES_IN_FORCE: [&str; 3] = ["GTC", "IOC", "FOK"];
+const TIMES_IN_FORCE: [&str; 5] = ["GTC", "IOC", "FOK", "GTX", "GTD"];
 const PREVENTIONS: [&str; 6] =
     ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"];
 const OPEN: [&str; 2] = [NEW, PARTIALLY_FILLED];
+const PLACED_BY: [&str; 2] = ["OWNER", "LIQUIDATION"];
 
 /// An order, in atoms of its assets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,45 @@ pub struct Order {
     created_at: Moment,
     updated_at: Moment,
     ended_at: Option<Moment>,
+    /// At a contract.
+    position_side: Option<PositionSide>,
+    reduce_only: bool,
+    good_till: Option<Moment>,
+    placed_by: &'static str,
+}
+
+pub const fn position_side_word(side: PositionSide) -> &'static str {
+    match side {
+        PositionSide::Both => "BOTH",
+        PositionSide::Long => "LONG",
+        PositionSide::Short => "SHORT",
+    }
+}
+
+/// The way back from [`position_side_word`].
+pub fn position_side_of(word: &str) -> Option<PositionSide> {
+    [PositionSide::Both, PositionSide::Long, PositionSide::Short]
+        .into_iter()
+        .find(|side| position_side_word(*side) == word)
+}
+
+const fn time_in_force_word(time_in_force: TimeInForce) -> &'static str {
+    match time_in_force {
+        TimeInForce::Gtc => "GTC",
+        TimeInForce::Ioc => "IOC",
+        TimeInForce::Fok => "FOK",
+    }
+}
+
+const fn prevention_word(mode: SelfTradePrevention) -> &'static str {
+    match mode {
+        SelfTradePrevention::None => "NONE",
+        SelfTradePrevention::ExpireMaker => "EXPIRE_MAKER",
+        SelfTradePrevention::ExpireTaker => "EXPIRE_TAKER",
+        SelfTradePrevention::ExpireBoth => "EXPIRE_BOTH",
+        SelfTradePrevention::Decrement => "DECREMENT",
+        SelfTradePrevention::Transfer => "TRANSFER",
+    }
 }
 
 pub const fn side_word(side: Side) -> &'static str {
@@ -88,19 +128,8 @@ impl Order {
             client_order_id: accepted.client_order_id,
             side: accepted.side,
             kind,
-            time_in_force: match time_in_force {
-                TimeInForce::Gtc => "GTC",
-                TimeInForce::Ioc => "IOC",
-                TimeInForce::Fok => "FOK",
-            },
-            self_trade_prevention: match accepted.self_trade_prevention {
-                SelfTradePrevention::None => "NONE",
-                SelfTradePrevention::ExpireMaker => "EXPIRE_MAKER",
-                SelfTradePrevention::ExpireTaker => "EXPIRE_TAKER",
-                SelfTradePrevention::ExpireBoth => "EXPIRE_BOTH",
-                SelfTradePrevention::Decrement => "DECREMENT",
-                SelfTradePrevention::Transfer => "TRANSFER",
-            },
+            time_in_force: time_in_force_word(time_in_force),
+            self_trade_prevention: prevention_word(accepted.self_trade_prevention),
             price: accepted.kind.price_ticks().map(|ticks| market.price(ticks)),
             quantity: accepted.kind.qty_lots().map_or(Amount::ZERO, |lots| market.terms.base_amount(lots)),
             quote_amount,
@@ -114,7 +143,62 @@ impl Order {
             created_at: at,
             updated_at: at,
             ended_at: None,
+            position_side: None,
+            reduce_only: false,
+            good_till: None,
+            placed_by: "OWNER",
         }
+    }
+
+    /// One at a contract, as the API names it: what only ever rests is a limit order that is GTX. Nothing of a balance is held.
+    pub fn accepted_at_contract(accepted: &ContractOrderAccepted, market: &Market<'_>, at: Moment) -> Self {
+        let ContractOrderAccepted { order, account, side, self_trade_prevention, client_order_id, .. } =
+            *accepted;
+        let mut row = Self::accepted(
+            &OrderAccepted {
+                order,
+                account,
+                market: accepted.market,
+                side,
+                kind: accepted.kind,
+                self_trade_prevention,
+                client_order_id,
+                held: Amount::ZERO,
+            },
+            market,
+            at,
+        );
+        if matches!(accepted.kind, OrderKind::LimitMaker { .. }) {
+            (row.kind, row.time_in_force) = ("LIMIT", "GTX");
+        }
+        row.position_side = Some(accepted.position_side);
+        row.reduce_only = accepted.reduce_only;
+        row.placed_by = match accepted.cause {
+            OrderCause::Owner => "OWNER",
+            OrderCause::Liquidation => "LIQUIDATION",
+        };
+        row
+    }
+
+    /// It expires at `good_till`.
+    pub const fn has_date(&mut self, good_till: Moment) {
+        self.time_in_force = "GTD";
+        self.good_till = Some(good_till);
+    }
+
+    /// It has another price or another quantity.
+    pub fn modified(
+        &mut self,
+        modified: &ContractOrderModified,
+        market: &Market<'_>,
+        at: Moment,
+    ) -> Result<(), SqlError> {
+        self.change(modified.account, modified.market, at)?;
+        self.price = modified.kind.price_ticks().map(|ticks| market.price(ticks));
+        self.quantity = modified.kind.qty_lots().map_or(self.quantity, |lots| market.terms.base_amount(lots));
+        self.self_trade_prevention = prevention_word(modified.self_trade_prevention);
+        self.amendments += 1;
+        Ok(())
     }
 
     pub const fn is_open(&self) -> bool {
@@ -154,20 +238,20 @@ impl Order {
         }
     }
 
-    /// `paid` is what the fill has taken out of what was held.
+    /// `out_of_held` is what the fill has taken out of what was held, or freed of it.
     pub fn filled(
         &mut self,
-        filled: &OrderFilled,
+        (account, market): (AccountId, MarketId),
         (base, quote): (Amount, Amount),
-        paid: Amount,
+        out_of_held: Amount,
         at: Moment,
     ) -> Result<(), SqlError> {
-        self.change(filled.account, filled.market, at)?;
+        self.change(account, market, at)?;
         self.executed_quantity += base;
         self.executed_quote += quote;
         self.count_by_amount();
         self.status = PARTIALLY_FILLED;
-        self.release(paid + filled.released)
+        self.release(out_of_held)
     }
 
     /// `paid` is what a transfer has taken out of what was held.
@@ -263,6 +347,10 @@ impl Order {
             Value::Moment(self.created_at),
             Value::Moment(self.updated_at),
             Value::or_null(self.ended_at, Value::Moment),
+            Value::or_null(self.position_side, |side| Value::Text(position_side_word(side))),
+            Value::Int(self.reduce_only.into()),
+            Value::or_null(self.good_till, Value::Moment),
+            Value::Text(self.placed_by),
         ]);
     }
 
@@ -314,6 +402,10 @@ impl Order {
             created_at: moment(18)?,
             updated_at: moment(19)?,
             ended_at: None,
+            position_side: optional(21).then(|| position_side_of(text(21)?).ok_or_else(wrong)).transpose()?,
+            reduce_only: number(22)? == 1,
+            good_till: optional(23).then(|| moment(23)).transpose()?,
+            placed_by: word(24, &PLACED_BY)?,
         })
     }
 }

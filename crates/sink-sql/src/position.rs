@@ -9,6 +9,7 @@ use model::{EventSeq, PartitionId, Seq, TimeNs};
 use crate::SqlError;
 use crate::dialect::Dialect;
 use crate::listed::Listed;
+use crate::settings::Tables;
 use crate::table::{Moment, Value, WRITER_POSITION};
 
 /// A place in the event log.
@@ -97,6 +98,7 @@ pub fn read(
 pub fn take(
     database: &mut dyn Dialect,
     partition: PartitionId,
+    tables: Tables,
     writer: &WriterName,
     again: bool,
 ) -> Result<(Position, Listed), SqlError> {
@@ -107,8 +109,11 @@ pub fn take(
         return Err(SqlError::TakenOver { partition: partition.0 });
     }
     let (position, listed) = match standing {
-        None => (Position::GENESIS, Listed::default()),
-        Some(standing) => (standing.position, standing.listed),
+        None => (Position::GENESIS, Listed::new(tables)),
+        Some(mut standing) => {
+            standing.listed.take_tables(tables)?;
+            (standing.position, standing.listed)
+        }
     };
     write(database, partition, writer, &position, Some(&listed))?;
     database.execute("COMMIT")?;

@@ -35,7 +35,7 @@ pub fn rebuild(
     let total = ends.iter().map(|end| end.0).sum();
     let (writer, mut rebuilt, mut before) = (WriterName::new(), Rebuilt::default(), 0);
     for ((partition, storage), end) in (0..).map(PartitionId).zip(storages).zip(ends) {
-        let (position, listed) = position::take(&mut *database, partition, &writer, false)?;
+        let (position, listed) = position::take(&mut *database, partition, settings.tables, &writer, false)?;
         let mut tail = Tail::open(storage, position)?;
         let mut fold = Fold::new(partition, listed, settings.rows_remembered);
         let mut batches = Vec::new();

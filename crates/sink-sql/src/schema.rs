@@ -5,7 +5,8 @@ use crate::dialect::{Dialect, Words, number};
 use crate::table::{TABLES, WRITER_POSITION};
 
 /// Each version's statements, oldest first.
-const VERSIONS: [(i64, &str); 1] = [(1, include_str!("schema/0001.sql"))];
+const VERSIONS: [(i64, &str); 2] =
+    [(1, include_str!("schema/0001.sql")), (2, include_str!("schema/0002.sql"))];
 /// Which versions were applied.
 const MIGRATIONS: &str = "rialto_migrations";
 

@@ -43,11 +43,35 @@ impl Password {
     }
 }
 
+/// Which of the tables a database has rows in. Assets and accounts are in every one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tables {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of spot markets and balances; those of contracts are in another database.
+    Spot,
+    /// Those of contracts.
+    Futures,
+}
+
+impl Tables {
+    pub(crate) const fn have_spot(self) -> bool {
+        matches!(self, Self::All | Self::Spot)
+    }
+
+    pub(crate) const fn have_futures(self) -> bool {
+        matches!(self, Self::All | Self::Futures)
+    }
+}
+
 /// All settings of a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlSettings {
     /// `postgres://user@host:port/database`, `mysql://user@host:port/database` or `sqlite:file`, without a password.
     pub url: String,
+    /// What is written into it. Default: everything.
+    pub tables: Tables,
     /// Where the password is.
     pub password: Password,
     /// The file of the authorities (PEM) that the server's certificate is checked with; with it nothing goes over the network but
@@ -75,6 +99,7 @@ impl Default for SqlSettings {
     fn default() -> Self {
         Self {
             url: String::new(),
+            tables: Tables::All,
             password: Password::None,
             ca_file: None,
             batch_max_events: 50_000,

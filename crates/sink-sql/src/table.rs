@@ -143,6 +143,7 @@ pub static MARKETS: Table = Table {
         ("max_notional", Amount),
         ("status", Text),
         ("updated_at", Time),
+        ("kind", Text),
     ],
     key: 1,
 };
@@ -201,6 +202,10 @@ pub static ORDERS: Table = Table {
         ("created_at", Time),
         ("updated_at", Time),
         ("ended_at", Time),
+        ("position_side", Text),
+        ("reduce_only", Int),
+        ("good_till", Time),
+        ("placed_by", Text),
     ],
     key: 1,
 };
@@ -243,6 +248,79 @@ pub static LEDGER_POSTINGS: Table = Table {
     key: 3,
 };
 
+pub static CONTRACTS: Table = Table {
+    name: "contracts",
+    columns: &[
+        ("market_id", Int),
+        ("default_leverage", Int),
+        ("max_leverage", Int),
+        ("max_position", Amount),
+        ("funding_interval_hours", Int),
+        ("funding_cap", Amount),
+        ("funding_floor", Amount),
+        ("clearance_fee", Amount),
+        ("fund_account_id", Big),
+        ("updated_at", Time),
+    ],
+    key: 1,
+};
+
+pub static FUTURES_WALLETS: Table = Table {
+    name: "futures_wallets",
+    columns: &[("account_id", Big), ("asset_id", Int), ("balance", Amount), ("updated_at", Time)],
+    key: 2,
+};
+
+pub static POSITIONS: Table = Table {
+    name: "positions",
+    columns: &[
+        ("account_id", Big),
+        ("market_id", Int),
+        ("position_side", Text),
+        ("quantity", Amount),
+        ("cost", Amount),
+        ("margin", Amount),
+        ("updated_at", Time),
+    ],
+    key: 3,
+};
+
+pub static POSITION_SETTINGS: Table = Table {
+    name: "position_settings",
+    columns: &[
+        ("account_id", Big),
+        ("market_id", Int),
+        ("leverage", Int),
+        ("margin_type", Text),
+        ("updated_at", Time),
+    ],
+    key: 2,
+};
+
+pub static INCOME: Table = Table {
+    name: "income",
+    columns: &[
+        ("partition_id", Int),
+        ("event_seq", Big),
+        ("leg", Int),
+        ("account_id", Big),
+        ("asset_id", Int),
+        ("market_id", Int),
+        ("kind", Text),
+        ("amount", Amount),
+        ("trade_id", Big),
+        ("order_id", Big),
+        ("posted_at", Time),
+    ],
+    key: 3,
+};
+
+pub static FUNDING_RATES: Table = Table {
+    name: "funding_rates",
+    columns: &[("market_id", Int), ("settled_at", Time), ("rate", Amount), ("mark_price", Amount)],
+    key: 2,
+};
+
 pub static WRITER_POSITION: Table = Table {
     name: "writer_position",
     columns: &[
@@ -258,7 +336,7 @@ pub static WRITER_POSITION: Table = Table {
 };
 
 /// All of them.
-pub static TABLES: [&Table; 9] = [
+pub static TABLES: [&Table; 15] = [
     &ASSETS,
     &MARKETS,
     &FEE_SETTINGS,
@@ -267,6 +345,12 @@ pub static TABLES: [&Table; 9] = [
     &ORDERS,
     &TRADES,
     &LEDGER_POSTINGS,
+    &CONTRACTS,
+    &FUTURES_WALLETS,
+    &POSITIONS,
+    &POSITION_SETTINGS,
+    &INCOME,
+    &FUNDING_RATES,
     &WRITER_POSITION,
 ];
 

@@ -130,7 +130,9 @@ impl Job {
         let begun = || {
             let mut database = connect(&self.settings)?;
             schema::check(&mut *database)?;
-            let (position, listed) = position::take(&mut *database, self.partition, &self.writer, *took)?;
+            let tables = self.settings.tables;
+            let (position, listed) =
+                position::take(&mut *database, self.partition, tables, &self.writer, *took)?;
             Ok((database, position, listed))
         };
         let (mut database, position, listed) = match begun() {
@@ -281,6 +283,18 @@ fn learn(database: &mut dyn Dialect, fold: &mut Fold, missing: &Missing) -> Resu
             let account = of_one[0][0].as_deref().and_then(|text| text.parse().ok());
             fold.learn_account(AccountId(account.ok_or_else(|| not_ours(&of_one[0]))?), balances);
         }
+    }
+    let holders: Vec<AccountId> = missing.holders.iter().copied().collect();
+    let micros = (database.words().micros)("updated_at");
+    for some in holders.chunks(KEYS_AT_ONCE) {
+        let keys = list(some.iter().map(|account| account.0));
+        let positions = database.query(&format!(
+            "SELECT account_id, market_id, position_side, quantity, cost, margin, {micros} FROM positions WHERE account_id IN ({keys})"
+        ))?;
+        let settings = database.query(&format!(
+            "SELECT account_id, market_id, leverage, margin_type, {micros} FROM position_settings WHERE account_id IN ({keys})"
+        ))?;
+        fold.learn_holders(some, &positions, &settings)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 #[path = "../../../sequencer/tests/it/flow.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod flow;
+mod futures;
 mod orders;
 mod queries;
 mod trouble;

@@ -106,11 +106,11 @@ fn tables_of_a_newer_program_are_left_alone() {
     let (world, _) = world(9);
     let settings = world.settings("database");
     migrate(&settings).unwrap();
-    assert_eq!(migrate(&settings).unwrap(), (1, 1), "nothing to do");
-    world.execute("database", "INSERT INTO rialto_migrations (version) VALUES (2)");
+    assert_eq!(migrate(&settings).unwrap(), (2, 2), "nothing to do");
+    world.execute("database", "INSERT INTO rialto_migrations (version) VALUES (3)");
     let refused = migrate(&settings).unwrap_err().to_string();
     assert!(
-        refused.contains("have version 2, and this program writes version 1: a newer program made them"),
+        refused.contains("have version 3, and this program writes version 2: a newer program made them"),
         "{refused}"
     );
 }

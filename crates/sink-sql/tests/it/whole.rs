@@ -30,7 +30,7 @@ fn traded(seed: u64) -> (World, model::EventSeq) {
 fn however_events_are_cut_into_batches_the_tables_are_the_same() {
     let (world, end) = traded(1);
     let whole = world.settings("whole");
-    assert_eq!(migrate(&whole).unwrap(), (0, 1));
+    assert_eq!(migrate(&whole).unwrap(), (0, 2));
     world.write(&whole, end);
     let tables = world.tables("whole");
     let has = |word: &str| tables.contains(word);

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use journal::{DataDir, Storage};
-use model::{Command, EventSeq, PartitionId};
+use codec::Coded as _;
+use journal::{DataDir, Durable, FrameBuffer, JournalWriter, Storage};
+use model::{Command, EventSeq, PartitionId, Seq, TimeNs};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use sequencer::{Egress, Submission};
@@ -15,6 +16,14 @@ use tempfile::TempDir;
 
 /// Who waits so long waits for ever.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+fn files() -> journal::Settings {
+    journal::Settings {
+        journal_segment_bytes: journal::Settings::MIN_SEGMENT_BYTES,
+        event_segment_bytes: journal::Settings::MIN_SEGMENT_BYTES,
+        ..journal::Settings::default()
+    }
+}
 
 pub struct World {
     folder: TempDir,
@@ -29,12 +38,7 @@ impl World {
     /// Does these commands and stops. Returns where the event log ends.
     pub fn run(&mut self, commands: Vec<Command>) -> EventSeq {
         let directory = DataDir::open(self.folder.path().join("data")).unwrap();
-        let files = journal::Settings {
-            journal_segment_bytes: journal::Settings::MIN_SEGMENT_BYTES,
-            event_segment_bytes: journal::Settings::MIN_SEGMENT_BYTES,
-            ..journal::Settings::default()
-        };
-        let recovered = sequencer::recover(directory.storage(), &files, &mut ()).unwrap();
+        let recovered = sequencer::recover(directory.storage(), &files(), &mut ()).unwrap();
         let settings =
             sequencer::Settings { batch_max_commands: 20, tick: Duration::MAX, ..Default::default() };
         let egress = Egress::default();
@@ -46,6 +50,22 @@ impl World {
         wait_until("the commands are done", || egress.released_seq().0 == self.commands);
         sequencer.abandon().unwrap();
         egress.released_event_seq()
+    }
+
+    /// As if these commands had been sequenced at these times, of a new exchange. Returns where the event log ends.
+    pub fn record(&mut self, commands: Vec<(TimeNs, Command)>) -> EventSeq {
+        let directory = DataDir::open(self.folder.path().join("data")).unwrap();
+        let (_, mut journal) = JournalWriter::open(directory.storage(), &files(), Durable::GENESIS).unwrap();
+        let mut frame = FrameBuffer::new();
+        for (seq, (time_ns, command)) in (1..).map(Seq).zip(&commands) {
+            frame.begin(seq, *time_ns);
+            frame.push(|out| command.encode(out));
+            journal.append(&mut frame).unwrap();
+        }
+        self.commands = u64::try_from(commands.len()).unwrap();
+        drop((journal, directory));
+        // A start derives the events.
+        self.run(Vec::new())
     }
 
     pub fn storage(&self) -> Arc<dyn Storage> {
@@ -92,6 +112,12 @@ impl World {
             ("orders", "order_id"),
             ("trades", "market_id, trade_id"),
             ("ledger_postings", "partition_id, event_seq, leg"),
+            ("contracts", "market_id"),
+            ("futures_wallets", "account_id, asset_id"),
+            ("positions", "account_id, market_id, position_side"),
+            ("position_settings", "account_id, market_id"),
+            ("income", "partition_id, event_seq, leg"),
+            ("funding_rates", "market_id, settled_at"),
             ("writer_position", "partition_id"),
         ];
         for (table, key) in tables {
