@@ -114,6 +114,10 @@ struct OfStream {
 /// What a writer of a database does.
 #[derive(Clone, Copy, Debug)]
 pub struct SqlWriterStatus {
+    /// Of which partition it writes the events.
+    pub partition: u8,
+    /// Which tables its database has: `all`, `spot` or `futures`.
+    pub tables: &'static str,
     /// Whether it writes: not while the database is away, and not after it has stopped.
     pub is_up: bool,
     /// Events that are not in the database yet.
@@ -128,7 +132,13 @@ pub struct SqlWriterStatus {
     pub failures: u64,
 }
 
-/// Tells of the writers of a database, by partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfWriter {
+    partition: u64,
+    tables: &'static str,
+}
+
+/// Tells of the writers of databases.
 pub type SqlWriters = Box<dyn Fn() -> Vec<SqlWriterStatus> + Send + Sync>;
 
 type Durations = Family<At, Histogram, fn() -> Histogram>;
@@ -434,11 +444,13 @@ fn register_redis_streams(registry: &mut Registry, streams: &[RedisStreamStatus]
     counter("rialto_redis_replies", "Results that were written", &|status| status.replies);
 }
 
-/// What the writers of a database do, each for its partition.
+/// What the writers of databases do, each for its partition.
 fn register_sql_writers(registry: &mut Registry, writers: &[SqlWriterStatus]) {
-    let labelled = || (0..).map(|partition| OfPartition { partition }).zip(writers);
+    let labels =
+        |writer: &SqlWriterStatus| OfWriter { partition: writer.partition.into(), tables: writer.tables };
+    let labelled = || writers.iter().map(|writer| (labels(writer), writer));
     let mut gauge = |name: &str, help: &str, of: &dyn Fn(&SqlWriterStatus) -> f64| {
-        let family = Family::<OfPartition, Gauge<f64, AtomicU64>>::default();
+        let family = Family::<OfWriter, Gauge<f64, AtomicU64>>::default();
         for (labels, writer) in labelled() {
             family.get_or_create(&labels).set(of(writer));
         }
@@ -457,7 +469,7 @@ fn register_sql_writers(registry: &mut Registry, writers: &[SqlWriterStatus]) {
         &|writer| writer.lag.as_secs_f64(),
     );
     let mut counter = |name: &str, help: &str, of: &dyn Fn(&SqlWriterStatus) -> u64| {
-        let family = Family::<OfPartition, Counter>::default();
+        let family = Family::<OfWriter, Counter>::default();
         for (labels, writer) in labelled() {
             family.get_or_create(&labels).inc_by(of(writer));
         }

@@ -18,7 +18,7 @@ use gateway_http::{
 };
 use model::{AssetId, AssetTerms, IpRange, MarketTerms, PartitionId};
 use serde::{Deserialize, Deserializer};
-use sink_sql::{Password, SqlSettings};
+use sink_sql::{Password, SqlSettings, Tables};
 use toml::Spanned;
 use views::ViewSettings;
 
@@ -367,6 +367,20 @@ fn number<const N: u64, T: TryFrom<u64>>() -> T {
     T::try_from(N).ok().expect("defaults fit")
 }
 
+/// A database that contracts are written to, instead of the one that everything else is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqlFutures {
+    /// Empty: there is none.
+    pub url: String,
+    /// See [`Sql`].
+    pub password_env: String,
+    /// See [`Sql`].
+    pub password_file: PathBuf,
+    /// See [`Sql`].
+    pub ca_file: PathBuf,
+}
+
 /// The database that is written to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -395,6 +409,8 @@ pub struct Sql {
     pub stop_timeout_s: u64,
     #[serde(deserialize_with = "within::<0, 100_000_000, _, _>")]
     pub rows_remembered: usize,
+    /// Where contracts are written to.
+    pub futures: SqlFutures,
 }
 
 impl Default for Config {
@@ -653,6 +669,7 @@ impl Default for Sql {
             connect_timeout_s: settings.connect_timeout.as_secs(),
             stop_timeout_s: settings.stop_timeout.as_secs(),
             rows_remembered: settings.rows_remembered,
+            futures: SqlFutures::default(),
         }
     }
 }
@@ -730,14 +747,29 @@ impl Config {
                 self.admin.listen
             ));
         }
-        if let Some(sql) = self.sql() {
-            sql.engine().map_err(|error| anyhow!("sql.url: {error}"))?;
-            if !self.sql.password_env.is_empty() && self.sql.password_file != Path::new("") {
-                return Err(anyhow!("sql.password_env and sql.password_file: give one of the two"));
+        let databases = self.sql();
+        for sql in &databases {
+            let (table, password_env, password_file) = match sql.tables {
+                Tables::Futures => {
+                    ("sql.futures", &self.sql.futures.password_env, &self.sql.futures.password_file)
+                }
+                Tables::All | Tables::Spot => ("sql", &self.sql.password_env, &self.sql.password_file),
+            };
+            sql.engine().map_err(|error| anyhow!("{table}.url: {error}"))?;
+            if !password_env.is_empty() && password_file != Path::new("") {
+                return Err(anyhow!("{table}.password_env and {table}.password_file: give one of the two"));
             }
             if sql.min_pause > sql.max_pause {
                 return Err(anyhow!("sql.min_pause_ms must be at most sql.max_pause_ms"));
             }
+        }
+        if let [spot, futures] = databases.as_slice()
+            && spot.url == futures.url
+        {
+            return Err(anyhow!(
+                "sql.url and sql.futures.url are both {}: for one database leave sql.futures.url empty",
+                spot.url
+            ));
         }
         let at =
             |start: usize, problem: &dyn fmt::Display| anyhow!("line {}: {problem}", line_of(text, start));
@@ -924,27 +956,48 @@ impl Config {
         })
     }
 
-    /// `None` where no database is written to.
-    pub fn sql(&self) -> Option<SqlSettings> {
+    /// The databases that are written to: none, one, or one for spot markets and one for contracts.
+    pub fn sql(&self) -> Vec<SqlSettings> {
+        let SqlFutures { url, password_env, password_file, ca_file } = &self.sql.futures;
+        let (spot, futures) = match (self.sql.url.is_empty(), url.is_empty()) {
+            (true, true) => (None, None),
+            (false, true) => (Some(Tables::All), None),
+            (true, false) => (None, Some(Tables::Futures)),
+            (false, false) => (Some(Tables::Spot), Some(Tables::Futures)),
+        };
         let sql = &self.sql;
-        if sql.url.is_empty() {
-            return None;
-        }
+        let spot = spot.map(|tables| {
+            self.database(tables, &sql.url, (&sql.password_env, &sql.password_file), &sql.ca_file)
+        });
+        let futures =
+            futures.map(|tables| self.database(tables, url, (password_env, password_file), ca_file));
+        spot.into_iter().chain(futures).collect()
+    }
+
+    fn database(
+        &self,
+        tables: Tables,
+        url: &str,
+        (password_env, password_file): (&str, &Path),
+        ca_file: &Path,
+    ) -> SqlSettings {
+        let sql = &self.sql;
         // A path that begins with no slash is one in the data directory.
-        let url = match sql.url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        let url = match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
             Some(path) => format!("sqlite:{}", self.beside_data(Path::new(path)).display()),
-            None => sql.url.clone(),
+            None => url.to_owned(),
         };
         let named = |path: &Path| (path != Path::new("")).then(|| path.to_owned());
-        let password = match (sql.password_env.as_str(), named(&sql.password_file)) {
+        let password = match (password_env, named(password_file)) {
             ("", None) => Password::None,
             ("", Some(file)) => Password::File(self.beside_data(&file)),
             (variable, _) => Password::Environment(variable.to_owned()),
         };
-        Some(SqlSettings {
+        SqlSettings {
             url,
+            tables,
             password,
-            ca_file: named(&sql.ca_file),
+            ca_file: named(ca_file),
             batch_max_events: sql.batch_max_events,
             batch_max_bytes: sql.batch_max_kib << 10,
             min_pause: Duration::from_millis(sql.min_pause_ms),
@@ -953,7 +1006,7 @@ impl Config {
             connect_timeout: Duration::from_secs(sql.connect_timeout_s),
             stop_timeout: Duration::from_secs(sql.stop_timeout_s),
             rows_remembered: sql.rows_remembered,
-        })
+        }
     }
 
     pub fn journal(&self) -> journal::Settings {

@@ -99,7 +99,8 @@ fn compose_with_databases_starts_this_program_and_names_who_is_there() {
         assert_eq!(config.data_dir, alone.data_dir);
         assert_eq!((config.public.listen, config.admin.listen), (alone.public.listen, alone.admin.listen));
         assert_eq!(config.limits.exempt, alone.limits.exempt);
-        let sql = config.sql().expect("it names a database");
+        let databases = config.sql();
+        let [sql] = databases.as_slice() else { panic!("it names a database") };
         assert!(sql.url.contains(&format!("://rialto@{database}:")) && sql.engine().is_ok(), "{}", sql.url);
         assert!(
             compose.contains(&format!("\n  {database}:\n    profiles: [\"{database}\"]\n")),

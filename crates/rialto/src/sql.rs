@@ -10,7 +10,7 @@ use gateway_http::{SqlWriterStatus, SqlWriters};
 use journal::{DataDir, Storage};
 use model::{PartitionId, TimeNs};
 use sequencer::Egress;
-use sink_sql::{SqlSettings, State, Writer};
+use sink_sql::{SqlSettings, State, Tables, Writer};
 
 use crate::config::{Config, WrongSettings};
 use crate::progress;
@@ -36,33 +36,38 @@ pub struct Options {
 }
 
 impl Options {
-    fn read(&self) -> anyhow::Result<(Config, SqlSettings)> {
+    /// What to do with each database of the settings.
+    fn each(&self, work: fn(&Config, &SqlSettings) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let config = Config::read(&self.config)?;
-        let settings = config.sql().ok_or_else(|| {
-            WrongSettings::new(format!(
+        let databases = config.sql();
+        if databases.is_empty() {
+            return Err(WrongSettings::new(format!(
                 "{}: there is no url under [sql]: docs/sql.md shows what it looks like",
                 self.config.display()
             ))
-        })?;
-        Ok((config, settings))
+            .into());
+        }
+        for settings in &databases {
+            match settings.tables {
+                Tables::All => {}
+                Tables::Spot => say!("The database of spot markets:"),
+                Tables::Futures => say!("The database of contracts:"),
+            }
+            work(&config, settings)?;
+        }
+        Ok(())
     }
 }
 
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
-        Command::Migrate(options) => migrate(&options.read()?.1),
-        Command::Rebuild(options) => {
-            let (config, settings) = options.read()?;
-            rebuild(&config, &settings)
-        }
-        Command::Check(options) => {
-            let (config, settings) = options.read()?;
-            check(&config, &settings)
-        }
+        Command::Migrate(options) => options.each(migrate),
+        Command::Rebuild(options) => options.each(rebuild),
+        Command::Check(options) => options.each(check),
     }
 }
 
-fn migrate(settings: &SqlSettings) -> anyhow::Result<()> {
+fn migrate(_: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
     match sink_sql::migrate(settings)? {
         (from, to) if from == to => say!("The tables have version {to}; there is nothing to do."),
         (0, to) => say!("The tables are made, version {to}."),
@@ -95,10 +100,15 @@ fn check(config: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
         let of = if checked.up_to.len() > 1 { format!(" of partition {partition}") } else { String::new() };
         say!("up to         command {seq}{of}");
     }
-    say!("balances      {}", checked.balances);
+    if settings.tables != Tables::Futures {
+        say!("balances      {}", checked.balances);
+        say!("postings      {}", checked.postings);
+    }
+    if settings.tables != Tables::Spot {
+        say!("positions     {}", checked.positions);
+    }
     say!("orders        {}", checked.orders);
     say!("trades        {}", checked.trades);
-    say!("postings      {}", checked.postings);
     for difference in &checked.differences {
         say!("{difference}");
     }
@@ -112,21 +122,31 @@ fn check(config: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The writers of a running exchange, by partition; none where no database is named.
-pub struct Writers(Vec<(Writer, Egress)>);
+/// A running writer, and what it follows.
+struct Running {
+    writer: Writer,
+    partition: PartitionId,
+    tables: Tables,
+    egress: Egress,
+}
+
+/// The writers of a running exchange: one for each partition and database; none where no database is named.
+pub struct Writers(Vec<Running>);
 
 impl Writers {
-    /// Starts one for each partition.
+    /// Starts them.
     pub fn start(config: &Config, storages: &[Arc<dyn Storage>], egress: &[Egress]) -> anyhow::Result<Self> {
-        let Some(settings) = config.sql() else { return Ok(Self(Vec::new())) };
-        let partitions = (0..).map(PartitionId).zip(storages).zip(egress);
-        let writers = partitions.map(|((partition, storage), egress)| {
-            let of = egress.clone();
-            let released = Arc::new(move || of.released_event_seq());
-            let started = Writer::start(partition, Arc::clone(storage), Some(released), settings.clone());
-            Ok((started.context("cannot start the SQL writer's thread")?, egress.clone()))
-        });
-        Ok(Self(writers.collect::<anyhow::Result<_>>()?))
+        let mut running = Vec::new();
+        for settings in config.sql() {
+            for ((partition, storage), egress) in (0..).map(PartitionId).zip(storages).zip(egress) {
+                let of = egress.clone();
+                let released = Arc::new(move || of.released_event_seq());
+                let started = Writer::start(partition, Arc::clone(storage), Some(released), settings.clone());
+                let writer = started.context("cannot start the SQL writer's thread")?;
+                running.push(Running { writer, partition, tables: settings.tables, egress: egress.clone() });
+            }
+        }
+        Ok(Self(running))
     }
 
     /// What the metrics show of them, if there are any.
@@ -134,12 +154,16 @@ impl Writers {
         if self.0.is_empty() {
             return None;
         }
-        let watched: Vec<_> =
-            self.0.iter().map(|(writer, egress)| (Arc::clone(writer.status()), egress.clone())).collect();
+        let of = |Running { writer, partition, tables, egress }: &Running| {
+            (Arc::clone(writer.status()), *partition, *tables, egress.clone())
+        };
+        let watched: Vec<_> = self.0.iter().map(of).collect();
         Some(Box::new(move || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
             let now = TimeNs(u64::try_from(now).unwrap_or(u64::MAX));
-            let shown = watched.iter().map(|(status, egress)| SqlWriterStatus {
+            let shown = watched.iter().map(|(status, partition, tables, egress)| SqlWriterStatus {
+                partition: partition.0,
+                tables: tables.word(),
                 is_up: status.state() == State::Writing,
                 lag_events: egress.released_event_seq().0.saturating_sub(status.event_seq().0),
                 lag: status.lag(now),
@@ -153,7 +177,7 @@ impl Writers {
 
     /// Lets each write what the event log has, as long as the settings allow.
     pub fn stop(self) {
-        let stopping = self.0.into_iter().map(|(writer, _)| std::thread::spawn(|| writer.stop()));
+        let stopping = self.0.into_iter().map(|running| std::thread::spawn(|| running.writer.stop()));
         for stopping in stopping.collect::<Vec<_>>() {
             let _ = stopping.join();
         }

@@ -47,7 +47,7 @@ pub enum SqlError {
     /// The database was written with other tables than the settings ask for.
     #[error(
         "the database was written without what the settings want in it now (contracts, or spot markets): rialto sql rebuild derives all \
-         of its tables again; sql.url and sql.futures_url say which database has what"
+         of its tables again; sql.url and sql.futures.url say which database has what"
     )]
     OtherTables,
     /// The event log cannot be read.

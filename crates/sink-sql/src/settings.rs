@@ -33,11 +33,11 @@ impl Password {
             Self::None => Ok(None),
             Self::Environment(name) => std::env::var(name)
                 .map(Some)
-                .map_err(|_| SqlError::Settings(format!("sql.password_env: {name} is not set"))),
+                .map_err(|_| SqlError::Settings(format!("password_env: {name} is not set"))),
             Self::File(path) => std::fs::read_to_string(path)
                 .map(|text| Some(text.trim_end_matches(['\r', '\n']).to_owned()))
                 .map_err(|error| {
-                    SqlError::Settings(format!("sql.password_file: cannot read {}: {error}", path.display()))
+                    SqlError::Settings(format!("password_file: cannot read {}: {error}", path.display()))
                 }),
         }
     }
@@ -56,6 +56,15 @@ pub enum Tables {
 }
 
 impl Tables {
+    /// The word for it in the log and the metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Spot => "spot",
+            Self::Futures => "futures",
+        }
+    }
+
     pub(crate) const fn have_spot(self) -> bool {
         matches!(self, Self::All | Self::Spot)
     }

@@ -50,8 +50,8 @@ impl Writer {
         let (status, stop_timeout) = (Arc::new(Status::new()), settings.stop_timeout);
         let writer = WriterName::new();
         let job = Job { partition, storage, released, settings, status: Arc::clone(&status), writer };
-        let thread =
-            thread::Builder::new().name(format!("sql-{partition}")).spawn(move || job.run(&stopping))?;
+        let name = format!("sql-{}-{partition}", job.settings.tables.word());
+        let thread = thread::Builder::new().name(name).spawn(move || job.run(&stopping))?;
         Ok(Self { status, stop, thread, stop_timeout })
     }
 
@@ -97,7 +97,7 @@ enum Progress {
 
 impl Job {
     fn run(self, stop: &Receiver<()>) {
-        let partition = self.partition.0;
+        let (partition, tables) = (self.partition.0, self.settings.tables.word());
         let (mut retry, mut took) = (FIRST_RETRY, false);
         loop {
             let (error, progress) = match self.session(stop, &mut took) {
@@ -106,14 +106,18 @@ impl Job {
             };
             self.status.failed();
             if !error.may_pass() {
-                tracing::error!(partition, "the SQL writer has stopped, trading goes on: {error}");
+                tracing::error!(partition, tables, "the SQL writer has stopped, trading goes on: {error}");
                 break;
             }
             if progress == Progress::Some {
                 retry = FIRST_RETRY;
             }
             self.status.set_state(State::Retrying);
-            tracing::warn!(partition, "the SQL writer tries again in {retry:?}, trading goes on: {error}");
+            tracing::warn!(
+                partition,
+                tables,
+                "the SQL writer tries again in {retry:?}, trading goes on: {error}"
+            );
             match stop.recv_timeout(retry) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
@@ -140,9 +144,10 @@ impl Job {
             Err(error) => return failed(error),
         };
         *took = true;
-        let partition = self.partition.0;
+        let (partition, tables) = (self.partition.0, self.settings.tables.word());
         tracing::info!(
             partition,
+            tables,
             seq = position.seq.0,
             event_seq = position.event_seq.0,
             "the SQL writer goes on"
@@ -175,6 +180,7 @@ impl Job {
                     let event = position.event_seq;
                     tracing::warn!(
                         partition,
+                        tables,
                         "the SQL writer waits for the event log to come to event {event}, which it has written"
                     );
                     pause = self.settings.max_retry;

@@ -1,7 +1,14 @@
 //! A real database beside a real exchange: killed and started again under load, written by two, asked as customers would ask it;
 //! and what stands in it is what the exchange has, to the atom.
 
+// The sequencer's random commands.
+#[path = "../../../sequencer/tests/it/flow.rs"]
+#[allow(dead_code, reason = "not all of it is needed here")]
+mod flow;
 pub mod servers;
+// What traders at contracts do, as the writer's own tests have it.
+#[path = "../../../sink-sql/tests/it/traders.rs"]
+mod traders;
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use journal::DataDir;
 use model::PartitionId;
-use sink_sql::{SqlSettings, State, Writer};
+use sink_sql::{SqlSettings, State, Tables, Writer};
 
 use crate::crashes::money::{ASSETS, atoms, text};
 use crate::crashes::world::{Habits, World, settings};
@@ -146,7 +153,7 @@ fn whatever_dies(engine: Engine, partitions: u8, seed: u64) {
     let refused = beside.sql("check");
     refused.refused(&["the database has no tables", "rialto sql migrate"]);
     beside.load(20, |_| {});
-    assert!(beside.sql("migrate").well().stdout.contains("The tables are made, version 1."));
+    assert!(beside.sql("migrate").well().stdout.contains("The tables are made, version 2."));
     beside.holds();
 
     for _ in 0..3 {
@@ -231,6 +238,119 @@ fn of_two_writers_one_stops() {
     beside.program.take().expect("it runs").terminate().well();
 }
 
+/// Contracts in a database of their own, on a server that dies while they are written.
+fn contracts_apart(engine: Engine, seed: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let commands = traders::flow(seed, 2_000);
+    traders::record(&data, &journal::Settings::default(), &commands);
+    let config = folder.path().join("rialto.toml");
+    let (mut spot, futures) = (Server::new(engine), Server::new(engine));
+    let of_futures = futures.settings().replace("[sql]", "[sql.futures]").replace("max_retry_s = 1\n", "");
+    let text = format!("data_dir = \"{}\"\n{}{of_futures}", data.display(), spot.settings());
+    fs::write(&config, text).expect("a file");
+    let asked = |command: &str| {
+        let mut asked = with_password(rialto(["sql", command, "--config"]));
+        asked.arg(&config);
+        crate::program::run(asked)
+    };
+    let made = asked("migrate").well().stdout;
+    assert!(
+        made.contains("The database of spot markets:") && made.contains("The database of contracts:"),
+        "{made}"
+    );
+
+    let storage = DataDir::open_read_only(&data).expect("it is there").storage().clone();
+    let write = |server: &Server, tables| {
+        let settings = SqlSettings { tables, batch_max_events: 20, ..server.sql_settings() };
+        Writer::start(PartitionId::FIRST, storage.clone(), None, settings).expect("a thread")
+    };
+    let writers = [write(&spot, Tables::Spot), write(&futures, Tables::Futures)];
+    wait_until("some is written", || writers.iter().all(|writer| writer.status().transactions() > 20));
+    spot.kill();
+    wait_until("the writer notices", || writers[0].status().failures() > 0);
+    spot.start();
+    let checked = || {
+        let told = asked("check").stdout;
+        let all = format!("up to         command {}\n", commands.len());
+        told.matches(&all).count() == 2 && told.matches("The tables and the journal agree.").count() == 2
+    };
+    wait_until("both have everything", checked);
+    for writer in writers {
+        writer.stop();
+    }
+
+    // What a position is long of somebody is short of; what came in is what is there.
+    let open = futures.ask("SELECT market_id, SUM(quantity), COUNT(*) FROM positions GROUP BY market_id");
+    assert!(open.len() == 2 && open.iter().all(|row| row[1].trim_matches(['0', '.']).is_empty()), "{open:?}");
+    let there = futures.ask(
+        "SELECT (SELECT SUM(amount) FROM income) - (SELECT SUM(balance) FROM futures_wallets) - \
+         COALESCE((SELECT SUM(margin) FROM positions), 0)",
+    );
+    assert!(there[0][0].trim_matches(['0', '.']).is_empty(), "{there:?}");
+    let count =
+        |server: &Server, table: &str| server.ask(&format!("SELECT COUNT(*) FROM {table}"))[0][0].clone();
+    for table in ["positions", "futures_wallets", "income", "funding_rates", "contracts"] {
+        assert!(count(&spot, table) == "0" && count(&futures, table) != "0", "{table}");
+    }
+    assert!(count(&spot, "ledger_postings") != "0" && count(&futures, "ledger_postings") == "0");
+
+    let rebuilt = asked("rebuild").well().stdout;
+    assert_eq!(rebuilt.matches("The tables are derived again").count(), 2, "{rebuilt}");
+    assert!(checked());
+    futures.ask("UPDATE positions SET cost = cost + 1 WHERE account_id = 9");
+    asked("check").refused(&["the tables and the journal differ in", "rialto sql rebuild"]);
+}
+
+#[test]
+fn postgres_has_contracts_apart_from_spot() {
+    contracts_apart(Engine::Postgres, 21);
+}
+
+#[test]
+fn mariadb_has_contracts_apart_from_spot() {
+    contracts_apart(Engine::Mariadb, 22);
+}
+
+/// A database that is full takes nothing; when there is room again, everything comes, once.
+fn fills_up(engine: Engine, seed: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let commands = traders::flow(seed, 14_000);
+    traders::record(folder.path(), &journal::Settings::default(), &commands);
+    let storage = DataDir::open_read_only(folder.path()).expect("it is there").storage().clone();
+    let mut server = Server::cramped(engine);
+    let settings =
+        SqlSettings { batch_max_events: 500, max_retry: Duration::from_millis(100), ..server.sql_settings() };
+    sink_sql::migrate(&settings).expect("there is room for tables");
+    let writer =
+        Writer::start(PartitionId::FIRST, storage.clone(), None, settings.clone()).expect("a thread");
+    let full = match engine {
+        Engine::Postgres => "File too large",
+        Engine::Mariadb => "full",
+    };
+    wait_until("it is full, again and again", || writer.status().failures() > 3);
+    let at = writer.status().event_seq();
+    assert!(at.0 > 0 && server.log().contains(full), "event {at}\n{}", server.log());
+    assert_eq!(writer.status().state(), State::Retrying);
+    server.give_room();
+    let check = || sink_sql::check(&settings, &[storage.clone()], &mut |_, _| {});
+    let seq = u64::try_from(commands.len()).expect("fits");
+    wait_until("everything is there", || check().is_ok_and(|checked| checked.up_to[0].0 == seq));
+    let checked = check().expect("it was done before");
+    assert_eq!((checked.differences, checked.count), (Vec::new(), 0));
+    writer.stop();
+}
+
+#[test]
+fn postgres_that_is_full_is_filled_when_there_is_room_again() {
+    fills_up(Engine::Postgres, 31);
+}
+
+#[test]
+fn mariadb_that_is_full_is_filled_when_there_is_room_again() {
+    fills_up(Engine::Mariadb, 32);
+}
+
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -256,13 +376,19 @@ fn fill(database: &Server, numbers: &str, time: &str) {
     let account = "CASE WHEN n % 50 = 0 THEN 7 ELSE n % 200 END";
     for rows in [
         format!(
-            "orders SELECT n, {account}, n % 5, NULL, 'BUY', 'LIMIT', 'GTC', 'NONE', 1, 1, NULL, 0, 0, 0, 0, 0, 'NEW', NULL, {time}, {time}, {ended}"
+            "orders SELECT n, {account}, n % 5, NULL, 'BUY', 'LIMIT', 'GTC', 'NONE', 1, 1, NULL, 0, 0, 0, 0, 0, 'NEW', NULL, {time}, \
+             {time}, {ended}, NULL, 0, NULL, 'OWNER'"
         ),
         format!("trades SELECT n % 5, n, 1, 1, 1, 'BUY', n, n + 1, {time}"),
         format!(
             "ledger_postings SELECT 0, n, 1, {account}, 0, 'TRADE_RECEIVED', 1, 0, 1, n % 5, n, n, NULL, NULL, {time}"
         ),
         format!("balances SELECT n, 0, 1, 0, {time}"),
+        format!("futures_wallets SELECT n, 0, 1, {time}"),
+        format!("positions SELECT n, n % 100, 'BOTH', 1, 1, NULL, {time}"),
+        format!("position_settings SELECT n, n % 100, NULL, 'CROSS', {time}"),
+        format!("income SELECT 0, n, 0, {account}, 0, n % 5, 'FUNDING_FEE', 1, NULL, NULL, {time}"),
+        format!("funding_rates SELECT n % 5, {time}, 0.0001, 1"),
     ] {
         database.ask(&format!("INSERT INTO {rows} FROM {numbers}"));
     }
@@ -290,7 +416,8 @@ fn mariadb_answers_documented_queries_by_an_index() {
     let database = Server::new(Engine::Mariadb);
     sink_sql::migrate(&database.sql_settings()).expect("it is there");
     fill(&database, "(SELECT seq AS n FROM seq_1_to_20000) numbers", "'2026-03-01' + INTERVAL n MINUTE");
-    database.ask("ANALYZE TABLE orders, trades, ledger_postings, balances");
+    database.ask("ANALYZE TABLE orders, trades, ledger_postings, balances, futures_wallets, positions, position_settings, income, funding_rates",
+    );
     for query in documented() {
         for step in database.ask(&format!("EXPLAIN {query}")) {
             // Which table, by which kind of access, with which key, and what has to be done besides.
@@ -324,7 +451,7 @@ fn speaks_tls(engine: Engine) {
     );
     let missing = refused(&with(&named, folder.path().join("nothing.pem")));
     assert!(missing.contains("nothing.pem") || missing.contains("No such file"), "{missing}");
-    assert_eq!(sink_sql::migrate(&with(&named, server.authority())).expect("it is trusted"), (0, 1));
+    assert_eq!(sink_sql::migrate(&with(&named, server.authority())).expect("it is trusted"), (0, 2));
 
     let other = Server::new(engine);
     let without = other.sql_settings();

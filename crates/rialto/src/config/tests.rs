@@ -19,7 +19,7 @@ fn the_written_file_says_the_defaults() {
         Config { sql, ..config.clone() }.sql()
     };
     assert_eq!(with_url(&written), with_url(&nothing));
-    assert_eq!((written.sql(), nothing.sql()), (None, None));
+    assert_eq!((written.sql(), nothing.sql()), (Vec::new(), Vec::new()));
     assert_eq!(
         (written.data_dir, written.public.listen, written.admin.listen, written.admin.token_file),
         (nothing.data_dir, nothing.public.listen, nothing.admin.listen, nothing.admin.token_file)
@@ -174,10 +174,10 @@ fn streams_of_redis_are_checked_with_their_lines() {
 #[test]
 fn a_database_is_named_without_its_password() {
     let sql = |text: &str| Config::parse(&format!("data_dir = \"data\"\n[sql]\n{text}"));
-    let settings = sql("url = \"sqlite:exchange.db\"\n").unwrap().sql().unwrap();
+    let settings = sql("url = \"sqlite:exchange.db\"\n").unwrap().sql().remove(0);
     assert_eq!(settings.url, "sqlite:data/exchange.db");
     let url = "url = \"postgres://rialto@127.0.0.1/rialto\"\n";
-    let settings = sql(&format!("{url}password_env = \"SECRET\"\n")).unwrap().sql().unwrap();
+    let settings = sql(&format!("{url}password_env = \"SECRET\"\n")).unwrap().sql().remove(0);
     assert_eq!(settings.password, Password::Environment("SECRET".to_owned()));
     let refused = |text: &str| sql(text).unwrap_err().to_string();
     assert!(
@@ -191,6 +191,32 @@ fn a_database_is_named_without_its_password() {
         refused(&format!("{url}password_env = \"A\"\npassword_file = \"b\"\n")).contains("one of the two")
     );
     assert!(refused(&format!("{url}min_pause_ms = 60\n")).contains("at most sql.max_pause_ms"));
+}
+
+#[test]
+fn contracts_may_have_a_database_of_their_own() {
+    let sql = |text: &str| Config::parse(&format!("data_dir = \"data\"\n[sql]\n{text}"));
+    let url = "url = \"postgres://rialto@127.0.0.1/spot\"\npassword_env = \"SPOT\"\nmax_retry_s = 3\n";
+    let futures =
+        "[sql.futures]\nurl = \"mysql://rialto@127.0.0.1/futures\"\npassword_file = \"futures-password\"\n";
+    let kept = |text: &str| {
+        let databases = sql(text).unwrap().sql();
+        databases.iter().map(|settings| (settings.tables, settings.password.clone())).collect::<Vec<_>>()
+    };
+    let spot = Password::Environment("SPOT".to_owned());
+    let file = Password::File("data/futures-password".into());
+    assert_eq!(kept(url), [(Tables::All, spot.clone())]);
+    assert_eq!(kept(&format!("{url}{futures}")), [(Tables::Spot, spot), (Tables::Futures, file.clone())]);
+    assert_eq!(kept(futures), [(Tables::Futures, file)]);
+    let both = sql(&format!("{url}{futures}")).unwrap().sql();
+    assert_eq!(both[1].max_retry, Duration::from_secs(3), "the rest is the same for both");
+    let refused = |text: &str| sql(text).unwrap_err().to_string();
+    assert!(
+        refused("[sql.futures]\nurl = \"oracle://x\"\n").starts_with("sql.futures.url: 'oracle://x' must")
+    );
+    assert!(refused(&format!("{futures}password_env = \"A\"\n")).starts_with("sql.futures.password_env and"));
+    let same = format!("{url}[sql.futures]\nurl = \"postgres://rialto@127.0.0.1/spot\"\n");
+    assert!(refused(&same).contains("leave sql.futures.url empty"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod flow;
 mod futures;
 mod orders;
 mod queries;
+mod traders;
 mod trouble;
 mod whole;
 mod world;

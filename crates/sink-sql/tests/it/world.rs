@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use codec::Coded as _;
-use journal::{DataDir, Durable, FrameBuffer, JournalWriter, Storage};
-use model::{Command, EventSeq, PartitionId, Seq, TimeNs};
+use journal::{DataDir, Storage};
+use model::{Command, EventSeq, PartitionId, TimeNs};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use sequencer::{Egress, Submission};
 use sink_sql::{Checked, SqlSettings, State, Writer};
 use tempfile::TempDir;
+
+use crate::traders::record;
 
 /// Who waits so long waits for ever.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -53,18 +54,9 @@ impl World {
     }
 
     /// As if these commands had been sequenced at these times, of a new exchange. Returns where the event log ends.
-    pub fn record(&mut self, commands: Vec<(TimeNs, Command)>) -> EventSeq {
-        let directory = DataDir::open(self.folder.path().join("data")).unwrap();
-        let (_, mut journal) = JournalWriter::open(directory.storage(), &files(), Durable::GENESIS).unwrap();
-        let mut frame = FrameBuffer::new();
-        for (seq, (time_ns, command)) in (1..).map(Seq).zip(&commands) {
-            frame.begin(seq, *time_ns);
-            frame.push(|out| command.encode(out));
-            journal.append(&mut frame).unwrap();
-        }
+    pub fn record(&mut self, commands: &[(TimeNs, Command)]) -> EventSeq {
+        record(&self.folder.path().join("data"), &files(), commands);
         self.commands = u64::try_from(commands.len()).unwrap();
-        drop((journal, directory));
-        // A start derives the events.
         self.run(Vec::new())
     }
 

@@ -17,6 +17,9 @@ pub const PASSWORD: &str = "it's a secret";
 /// The variable that tells it.
 pub const PASSWORD_ENV: &str = "RIALTO_SQL_TEST_PASSWORD";
 
+/// What a server that is cramped has for tables, about; PostgreSQL for each. Not less than a file of its log.
+const CRAMPED_BYTES: u64 = 1 << 20;
+
 /// Longer than a server takes to start anywhere.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -32,6 +35,8 @@ pub struct Server {
     port: u16,
     /// Whether it has a certificate, see [`Self::authority`].
     has_tls: bool,
+    /// Whether there is little room for tables.
+    is_cramped: bool,
     /// `None` while it is down.
     child: Option<Child>,
 }
@@ -39,19 +44,26 @@ pub struct Server {
 impl Server {
     /// Makes a database and starts it.
     pub fn new(engine: Engine) -> Self {
-        Self::make(engine, false)
+        Self::make(engine, false, false)
+    }
+
+    /// As [`Self::new`], with room for a few thousand rows, until [`Self::give_room`].
+    pub fn cramped(engine: Engine) -> Self {
+        let server = Self::make(engine, false, true);
+        server.limit_files(CRAMPED_BYTES);
+        server
     }
 
     /// As [`Self::new`], with a certificate for `localhost`.
     pub fn with_tls(engine: Engine) -> Self {
-        Self::make(engine, true)
+        Self::make(engine, true, false)
     }
 
-    fn make(engine: Engine, has_tls: bool) -> Self {
+    fn make(engine: Engine, has_tls: bool, is_cramped: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let [address, _] = acceptance::lasting_addresses();
         let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
-        let mut server = Self { engine, folder, port, has_tls, child: None };
+        let mut server = Self { engine, folder, port, has_tls, is_cramped, child: None };
         match engine {
             Engine::Postgres => server.make_postgres(),
             Engine::Mariadb => server.make_mariadb(),
@@ -92,6 +104,8 @@ impl Server {
             "--encoding=UTF8",
             "--locale=C",
             "--no-sync",
+            // Files of the log are made at their full size, which there must be room for.
+            "--wal-segsize=1",
         ])
         .arg(format!("--pwfile={}", password.display()))
         .arg(self.path("data"));
@@ -162,6 +176,12 @@ impl Server {
                 command.arg(format!("--user={}", user_name()));
                 command.arg(format!("--datadir={}", data.display())).arg(format!("--port={}", self.port));
                 command.arg(format!("--tmpdir={}", self.folder.path().display()));
+                if self.is_cramped {
+                    let mib = CRAMPED_BYTES >> 20;
+                    command.arg("--innodb-file-per-table=0");
+                    command
+                        .arg(format!("--innodb-data-file-path=ibdata1:12M:autoextend:max:{}M", 12 + 4 * mib));
+                }
                 if self.has_tls {
                     for (option, name) in [("ssl-cert", "tls/server.pem"), ("ssl-key", "tls/server.key")] {
                         command.arg(format!("--{option}={}", self.path(name).display()));
@@ -178,7 +198,34 @@ impl Server {
         command
     }
 
-    fn log(&self) -> String {
+    /// The files of PostgreSQL's tables may grow up to that from the next connection on; MariaDB's are bounded by an option.
+    fn limit_files(&self, bytes: u64) {
+        if self.engine == Engine::Postgres {
+            let pid = self.child.as_ref().expect("it runs").id();
+            let mut limit = Command::new("prlimit");
+            if is_root() {
+                // Also where root may not do everything, a user may with what is his.
+                let (user, group) = postgres_user();
+                limit.uid(user).gid(group);
+            }
+            done(limit.arg(format!("--pid={pid}")).arg(format!("--fsize={bytes}:")));
+        }
+    }
+
+    /// It has all the room that the disk has.
+    pub fn give_room(&mut self) {
+        self.is_cramped = false;
+        match self.engine {
+            Engine::Postgres => self.limit_files(1 << 40),
+            Engine::Mariadb => {
+                self.kill();
+                self.start();
+            }
+        }
+    }
+
+    /// What it has written into its log.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
