@@ -1,6 +1,8 @@
 //! Perpetual contracts, in memory, on one thread: orders with margin checks; a mark price that concerns nobody; a gap that
 //! liquidates thousands of accounts; a settlement of funding.
 
+pub mod road;
+
 use std::time::{Duration, Instant};
 
 use exchange::Partition;

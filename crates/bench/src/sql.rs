@@ -7,7 +7,7 @@
 
 mod bulk;
 mod old_way;
-mod traders;
+pub(crate) mod traders;
 mod writes;
 
 use std::fmt::Write as _;
@@ -24,6 +24,7 @@ use crate::remote::databases::Database;
 pub use crate::remote::databases::{Engine, Named};
 use crate::remote::metrics::{Metrics, Shown};
 use crate::remote::server::{Server, Setup, most_memory_kib};
+use crate::remote::trader::Venue;
 use crate::remote::{RemoteError, allow_files, fresh_folder, one_thread};
 use crate::{Measurement, Target};
 use old_way::Flow;
@@ -188,7 +189,8 @@ fn steady(stage: &Stage, server: &Server, load: &Load, database: &Database) -> R
     let (mut metrics, mut traders, before) = stage.play(async {
         let mut metrics = Metrics::open(&server.admin).await?;
         let mut operator = Operator::open(&server.admin).await?;
-        let mut traders = Traders::open(server, &mut operator, load.connections, load.accounts).await?;
+        let mut traders =
+            Traders::open(Venue::Spot, server, &mut operator, load.connections, load.accounts).await?;
         traders.trade(Pace::Follow, Until::Time(WARM_UP), &mut metrics).await?;
         let before = written(&mut metrics).await?;
         Ok::<_, RemoteError>((metrics, traders, before))
@@ -224,7 +226,7 @@ fn steady(stage: &Stage, server: &Server, load: &Load, database: &Database) -> R
 }
 
 /// Waits until the database has everything.
-async fn written(metrics: &mut Metrics) -> Result<Shown, RemoteError> {
+pub(crate) async fn written(metrics: &mut Metrics) -> Result<Shown, RemoteError> {
     let began = Instant::now();
     loop {
         let shown = metrics.ask().await?;
@@ -378,7 +380,8 @@ async fn behind(
     {
         let mut metrics = Metrics::open(&server.admin).await?;
         let mut operator = Operator::open(&server.admin).await?;
-        let mut traders = Traders::open(&server, &mut operator, load.connections, load.accounts).await?;
+        let mut traders =
+            Traders::open(Venue::Spot, &server, &mut operator, load.connections, load.accounts).await?;
         // An order of this flow causes more than three events, with its share of trades and cancels.
         let until = Until::Orders(load.backlog_events / 3);
         traders.trade(Pace::Follow, until, &mut metrics).await?;

@@ -13,6 +13,9 @@ use super::RemoteError;
 use super::http::{Connection, HEADERS};
 use super::server::AdminAccess;
 
+/// What accounts have of an asset: more than they can spend.
+const PLENTY: &str = "1000000000000";
+
 /// The operator of a server, connected.
 pub(crate) struct Operator {
     connection: Connection,
@@ -92,6 +95,26 @@ impl Account {
         Ok(Self { key: text("key")?, secret })
     }
 
+    /// Moves all its USDT into its futures wallet.
+    pub(crate) async fn fund_futures(&self, address: &str) -> Result<(), RemoteError> {
+        let payload =
+            format!("type=MAIN_UMFUTURE&asset=USDT&amount={PLENTY}&recvWindow=60000&timestamp={}", now_ms());
+        let mut signature = Vec::new();
+        self.sign(payload.as_bytes(), &mut signature);
+        let signature = String::from_utf8(signature).expect("text");
+        let mut connection = Connection::open(address).await?;
+        let request = format!(
+            "POST /sapi/v1/asset/transfer?{payload}&signature={signature} HTTP/1.1\r\n{HEADERS}X-MBX-APIKEY: {}\r\nContent-Length: 0\r\n\r\n",
+            self.key
+        );
+        connection.send(request.as_bytes()).await?;
+        let answer = connection.answer().await?;
+        if answer.status == 200 {
+            return Ok(());
+        }
+        Err(RemoteError::Answer(format!("a transfer into the futures wallet was refused: {answer}")))
+    }
+
     /// Puts the signature of `payload` behind `out`, as the kind of key wants it written.
     pub(crate) fn sign(&self, payload: &[u8], out: &mut Vec<u8>) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -112,8 +135,7 @@ pub(crate) async fn fund(name: &str, assets: &[&str], operator: &mut Operator) -
     let account = &opened["account"];
     for asset in assets {
         let reference = format!("{name}-{asset}");
-        let deposit =
-            json!({ "account": account, "asset": asset, "amount": "1000000000000", "reference": reference });
+        let deposit = json!({ "account": account, "asset": asset, "amount": PLENTY, "reference": reference });
         operator.make("deposits", &deposit).await?;
     }
     Ok(account.clone())

@@ -13,8 +13,29 @@ use super::orders::{Kind, Request, side_name};
 use super::server::SYMBOL;
 use super::socket::{Scratch, Socket, State};
 
-/// Where the WebSocket API is.
-const PATH: &str = "/ws-api/v3";
+/// What is traded on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Venue {
+    /// The spot market.
+    Spot,
+    /// The perpetual contract of the same name, with what is in futures wallets.
+    Contract,
+}
+
+impl Venue {
+    /// Where its WebSocket API is.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Spot => "/ws-api/v3",
+            Self::Contract => "/ws-fapi/v1",
+        }
+    }
+
+    /// The parameter that asks for what has become of an order, where that is not told anyhow.
+    const fn tells_result(self) -> bool {
+        matches!(self, Self::Contract)
+    }
+}
 
 /// A request that has no answer yet.
 struct Sent {
@@ -26,6 +47,7 @@ struct Sent {
 /// One connection.
 pub(crate) struct Trader {
     socket: Socket,
+    venue: Venue,
     proof: Proof,
     /// The id of the first of `sent`.
     first_id: u64,
@@ -79,11 +101,12 @@ impl Trader {
         address: &str,
         operator: &mut Operator,
     ) -> Result<Self, RemoteError> {
-        Self::open_for(number, 1, address, operator).await
+        Self::open_for(Venue::Spot, number, 1, address, operator).await
     }
 
     /// As [`Self::open`], with `pairs` of such accounts, at least one.
     pub(crate) async fn open_for(
+        venue: Venue,
         number: usize,
         pairs: usize,
         address: &str,
@@ -93,12 +116,21 @@ impl Trader {
         for pair in 0..pairs {
             let name =
                 |what| if pair == 0 { format!("{what}-{number}") } else { format!("{what}-{number}-{pair}") };
+            let sold = match venue {
+                Venue::Spot => "BTC",
+                Venue::Contract => "USDT",
+            };
             let buyer = Account::open(&name("buyer"), &["USDT"], KeyKind::Hmac, operator).await?;
-            let seller = Account::open(&name("seller"), &["BTC"], KeyKind::Hmac, operator).await?;
+            let seller = Account::open(&name("seller"), &[sold], KeyKind::Hmac, operator).await?;
+            if venue == Venue::Contract {
+                for account in [&buyer, &seller] {
+                    account.fund_futures(address).await?;
+                }
+            }
             all.push(Sides { buyer, seller });
         }
-        let socket = Socket::open(address, PATH, None).await?;
-        Ok(Self::new(socket, Proof::Signed(all)))
+        let socket = Socket::open(address, venue.path(), None).await?;
+        Ok(Self::new(socket, venue, Proof::Signed(all)))
     }
 
     /// Connects and logs on with an account that buys and sells; no request will be signed.
@@ -110,7 +142,8 @@ impl Trader {
     ) -> Result<Self, RemoteError> {
         let name = format!("trader-{number}");
         let account = Account::open(&name, &["USDT", "BTC"], KeyKind::Ed25519, operator).await?;
-        let mut socket = Socket::open(address, PATH, None).await?;
+        let venue = Venue::Spot;
+        let mut socket = Socket::open(address, venue.path(), None).await?;
         let (key, now) = (&account.key, now_ms());
         let mut signature = Vec::new();
         account.sign(format!("apiKey={key}&timestamp={now}").as_bytes(), &mut signature);
@@ -131,12 +164,13 @@ impl Trader {
             let answer = String::from_utf8_lossy(&answer);
             return Err(RemoteError::Answer(format!("session.logon was refused: {answer}")));
         }
-        Ok(Self::new(socket, Proof::LoggedOn))
+        Ok(Self::new(socket, venue, Proof::LoggedOn))
     }
 
-    fn new(socket: Socket, proof: Proof) -> Self {
+    fn new(socket: Socket, venue: Venue, proof: Proof) -> Self {
         Self {
             socket,
+            venue,
             proof,
             first_id: 1,
             sent: VecDeque::new(),
@@ -202,6 +236,7 @@ impl Trader {
         };
         let id = self.first_id + u64::try_from(self.sent.len()).expect("fits");
         let (now, side) = (now_ms(), side_name(side));
+        let result = if self.venue.tells_result() { "&newOrderRespType=RESULT" } else { "" };
         // What is signed has its parameters in the order of their names.
         if let Some(account) = account {
             let key = &account.key;
@@ -217,7 +252,7 @@ impl Trader {
                 put(
                     &mut self.payload,
                     format_args!(
-                        "apiKey={key}&newClientOrderId={name}&price={price}&quantity=0.01&recvWindow=60000&side={side}\
+                        "apiKey={key}&newClientOrderId={name}{result}&price={price}&quantity=0.01&recvWindow=60000&side={side}\
                          &symbol={SYMBOL}&timeInForce=GTC&timestamp={now}&type=LIMIT"
                     ),
                 );
@@ -227,6 +262,7 @@ impl Trader {
         }
         let signature = std::str::from_utf8(&self.signature).expect("digits");
         let mut bytes = 0;
+        let result = if self.venue.tells_result() { "\"newOrderRespType\":\"RESULT\"," } else { "" };
         self.socket.put(|out| {
             let before = out.len();
             let method = if kind == Kind::Cancel { "order.cancel" } else { "order.place" };
@@ -240,7 +276,7 @@ impl Trader {
                 put(
                     out,
                     format_args!(
-                        "\"newClientOrderId\":\"{name}\",\"price\":\"{price}\",\"quantity\":\"0.01\",\"side\":\"{side}\",\
+                        "\"newClientOrderId\":\"{name}\",{result}\"price\":\"{price}\",\"quantity\":\"0.01\",\"side\":\"{side}\",\
                          \"timeInForce\":\"GTC\",\"type\":\"LIMIT\","
                     ),
                 );

@@ -15,7 +15,7 @@ use crate::remote::metrics::Metrics;
 use crate::remote::orders::{Kind, Round};
 use crate::remote::server::Server;
 use crate::remote::socket::Scratch;
-use crate::remote::trader::{Answered, Trader};
+use crate::remote::trader::{Answered, Trader, Venue};
 
 /// Requests that a connection has under way at the most.
 const WINDOW: usize = 16;
@@ -28,7 +28,7 @@ const SHUT_AT_S: f64 = 0.3;
 
 /// How fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(crate) enum Pace {
     /// So many orders a second.
     Rate(u64),
     /// As fast as the exchange answers, and its writer follows, if it has one.
@@ -37,7 +37,7 @@ pub(super) enum Pace {
 
 /// How long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
+pub(crate) enum Until {
     /// So long.
     Time(Duration),
     /// Until so many orders were sent.
@@ -45,7 +45,7 @@ pub(super) enum Until {
 }
 
 /// Connections with accounts.
-pub(super) struct Traders {
+pub(crate) struct Traders {
     all: Vec<One>,
     scratch: Rc<RefCell<Scratch>>,
 }
@@ -57,19 +57,19 @@ struct One {
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Traded {
-    pub(super) orders: u64,
-    pub(super) cancels: u64,
+pub(crate) struct Traded {
+    pub(crate) orders: u64,
+    pub(crate) cancels: u64,
     /// Orders that were meant to trade at once and did.
-    pub(super) filled: u64,
-    pub(super) refused: u64,
-    pub(super) first_refusal: Option<String>,
+    pub(crate) filled: u64,
+    pub(crate) refused: u64,
+    pub(crate) first_refusal: Option<String>,
     /// The oldest that an event was that was not in the database, in seconds.
-    pub(super) highest_lag_s: f64,
+    pub(crate) highest_lag_s: f64,
     /// The same when nothing more was sent.
-    pub(super) last_lag_s: f64,
+    pub(crate) last_lag_s: f64,
     /// While orders were sent.
-    pub(super) sending: Duration,
+    pub(crate) sending: Duration,
 }
 
 impl Traded {
@@ -124,7 +124,8 @@ impl Allowance {
 
 impl Traders {
     /// Connects, with about so many accounts over all connections: at least two for each.
-    pub(super) async fn open(
+    pub(crate) async fn open(
+        venue: Venue,
         server: &Server,
         operator: &mut Operator,
         connections: usize,
@@ -133,14 +134,14 @@ impl Traders {
         let pairs = (accounts / 2 / connections).max(1);
         let mut all = Vec::with_capacity(connections);
         for number in 0..connections {
-            let trader = Trader::open_for(number, pairs, &server.public, operator).await?;
+            let trader = Trader::open_for(venue, number, pairs, &server.public, operator).await?;
             all.push(One { trader, round: Round::new(number) });
         }
         Ok(Self { all, scratch: Rc::new(RefCell::new(Scratch::new())) })
     }
 
     /// Sends until it is enough, and returns when all is answered.
-    pub(super) async fn trade(
+    pub(crate) async fn trade(
         &mut self,
         pace: Pace,
         until: Until,

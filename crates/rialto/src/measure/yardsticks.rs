@@ -26,7 +26,7 @@ pub enum Yardstick {
     /// Two partitions against one, on one thread and on two, without journal; then one order at a time, durable.
     Partitions(Partitions),
     /// Perpetual contracts, in memory: orders with margin checks, a mark price that concerns nobody, a gap that liquidates thousands,
-    /// a settlement of funding.
+    /// a settlement of funding. Then orders over the WebSocket API, through the journal and into a database.
     Perp(Perp),
     /// Partition and journal, and the start after a crash; then with other bounds of a batch.
     Durable(Durable),
@@ -67,7 +67,10 @@ pub const ALL: &[Run] = &[
     Run { full: "book", quick: "book --rounds 1 --operations 2000 --orders 2000" },
     Run { full: "partition", quick: "partition --commands 5000 --accounts 100 --resting 1000" },
     Run { full: "partitions", quick: "partitions --commands 5000 --turns 1" },
-    Run { full: "perp", quick: "perp --commands 3000 --contracts 2 --accounts 200 --liquidated 40" },
+    Run {
+        full: "perp",
+        quick: "perp --commands 3000 --contracts 2 --accounts 200 --liquidated 40 --seconds 1 --connections 3",
+    },
     Run { full: "durable", quick: "durable --commands 5000 --bounds 1 --accounts 100 --resting 1000" },
     Run { full: "rest", quick: "rest --connections 3 --orders 240 --single-orders 40" },
     Run { full: "ws", quick: "ws --connections 3 --window 5 --orders 240 --single-orders 40" },
@@ -118,7 +121,7 @@ impl Yardstick {
                 bench::partition::run_all(&options.flow.shape(), options.commands, show);
             }
             Self::Partitions(options) => options.measure(folder, show)?,
-            Self::Perp(options) => bench::perp::run_all(&options.options(), show),
+            Self::Perp(options) => options.measure(folder, show)?,
             Self::Durable(options) => options.measure(folder, show)?,
             Self::Rest(options) => options.measure(folder, show)?,
             Self::Ws(options) => options.measure(folder, show)?,
@@ -177,12 +180,41 @@ pub struct Perp {
     /// Accounts that the gap liquidates; at most a third of all.
     #[arg(long, default_value_t = perp::Options::STANDARD.liquidated)]
     liquidated: u32,
+    /// How long orders come over the WebSocket API, with no database and with each; 0: not at all.
+    #[arg(long, default_value = "10")]
+    seconds: u64,
+    /// Connections that send these.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// Which databases are started beside the exchange for these. Default: PostgreSQL, where it is installed.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    database: Vec<Engine>,
 }
 
 impl Perp {
     fn options(&self) -> perp::Options {
-        let Self { contracts, accounts, commands, liquidated } = *self;
+        let Self { contracts, accounts, commands, liquidated, .. } = *self;
         perp::Options { contracts, accounts, commands, liquidated: liquidated.min(accounts / 3) }
+    }
+
+    fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
+        perp::run_all(&self.options(), show);
+        if self.seconds == 0 {
+            return Ok(());
+        }
+        let mut engines: Vec<_> = self.database.iter().map(|engine| engine.of_bench()).collect();
+        if engines.is_empty() {
+            let postgres = sql::Engine::Postgres;
+            if postgres.is_installed() {
+                engines.push(postgres);
+            } else {
+                show(sql::not_installed(postgres));
+            }
+        }
+        let connections = usize::from(self.connections);
+        let load =
+            perp::road::Load { engines, seconds: self.seconds, connections, accounts: 4 * connections };
+        Ok(perp::road::run(&program()?, folder, &load, show)?)
     }
 }
 
@@ -556,13 +588,18 @@ pub struct Sql {
     backlog: u64,
 }
 
+impl Engine {
+    fn of_bench(self) -> sql::Engine {
+        match self {
+            Self::Postgres => sql::Engine::Postgres,
+            Self::Mariadb => sql::Engine::Mariadb,
+        }
+    }
+}
+
 impl Sql {
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
-        let engine = |engine: &Engine| match engine {
-            Engine::Postgres => sql::Engine::Postgres,
-            Engine::Mariadb => sql::Engine::Mariadb,
-        };
-        let mut engines: Vec<_> = self.database.iter().map(engine).collect();
+        let mut engines: Vec<_> = self.database.iter().map(|engine| engine.of_bench()).collect();
         if engines.is_empty() && self.url.is_none() {
             let both = [sql::Engine::Postgres, sql::Engine::Mariadb];
             engines = both.into_iter().filter(|engine| engine.is_installed()).collect();
