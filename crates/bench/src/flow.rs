@@ -7,7 +7,7 @@ use model::{
     OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, Seq, Sequenced, Side, Text,
     TimeInForce, TimeNs, TradeGroup,
 };
-use simulator::mixed::{Mixed, Step, Totals, What};
+use simulator::mixed::{Mixed, Step, Totals, What, client_id};
 
 pub use simulator::mixed::Shape;
 
@@ -220,21 +220,6 @@ impl Flow {
 /// Half of the owners name their orders by number, half by what they called them.
 pub(crate) fn naming(order: u64) -> OrderRef {
     if order.is_multiple_of(2) { OrderRef::Id(OrderId(order)) } else { OrderRef::Client(client_id(order)) }
-}
-
-/// What the order is called that has this number in a flow: 32 hexadecimal digits, which look like chance.
-pub fn client_id(order: u64) -> ClientOrderId {
-    let halves = [order, !order].map(|word| {
-        let word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        word ^ (word >> 31)
-    });
-    let mut digits = [0; 32];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        let nibble = halves[place / 16] >> (60 - 4 * (place % 16)) & 0xF;
-        *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("a digit")];
-    }
-    ClientOrderId::from_bytes(&digits).expect("visible ASCII")
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use model::{
     AccountId, CancelOrder, CancelRestriction, Command, MarketId, OrderKind, PlaceOrder, PriceTicks, QtyLots,
     Seq, Sequenced, TimeInForce, TimeNs,
 };
-use simulator::mixed::Orders;
+use simulator::mixed::{Orders, client_id};
 
 use crate::book::memory::resident_bytes;
-use crate::flow::{Shape, client_id, naming};
+use crate::flow::{Shape, naming};
 use crate::partition::{begun, refused};
 use crate::{Measurement, Target};
 

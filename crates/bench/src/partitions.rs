@@ -18,9 +18,10 @@ use model::{
 };
 
 pub use durable::run as durable;
+use simulator::mixed::client_id;
 
 use crate::Measurement;
-use crate::flow::{Flow, Shape, client_id, preparation};
+use crate::flow::{Flow, Shape, preparation};
 
 /// Commands that are made before the clock is started again.
 const PIECE: usize = 4_096;

@@ -7,15 +7,12 @@ use std::time::{Duration, Instant};
 
 use exchange::Partition;
 use model::{
-    AccountId, AddAsset, AddContract, AmendOrder, Amount, AssetId, AssetTerms, Bracket, CancelOrder,
-    CancelRestriction, ClientOrderId, Command, ContractTerms, CreateAccount, Deposit, Event, FeeRounding,
-    FundingRate, IndexSource, MarketId, MarketStatus, MarketTerms, MoveFunds, OrderId, OrderKind, OrderRef,
-    PartitionId, PlaceContractOrder, PositionSide, PriceTicks, QtyLots, Reference, SelfTradePrevention, Seq,
-    Sequenced, SetIndexPrice, Side, Text, TimeInForce, TimeNs, TradeGroup, Wallet,
+    Command, Event, MarketId, PartitionId, PlaceContractOrder, PriceTicks, Seq, Sequenced, SetIndexPrice,
+    Side, TimeInForce, TimeNs,
 };
-use simulator::mixed::{Mixed, Shape, Step, What};
+use simulator::mixed::{Mixed, Shape};
+use simulator::perp::{self, POSITION, RICH, limit, placed};
 
-use crate::flow::client_id;
 use crate::partition::refused;
 use crate::{Measurement, Target};
 
@@ -24,11 +21,7 @@ const SECOND: u64 = 1_000_000_000;
 const BATCH: usize = 1_000;
 /// Commands made before the clock is started again.
 const PIECE: usize = 65_536;
-/// Lots of each position that there is before anything is measured.
-const POSITION: i64 = 1_000;
 const MID: i64 = Shape::MID_TICKS;
-/// What everybody has who is not to be liquidated: more than all its orders could take.
-const RICH: i128 = 1_000_000_000_000_000;
 
 /// How large everything is.
 #[derive(Clone, Copy, Debug)]
@@ -92,126 +85,18 @@ impl Driven {
     }
 }
 
-fn text<const N: usize>(name: &str) -> Text<N> {
-    Text::new(name).expect("short")
-}
-
-fn terms(contract: u32) -> MarketTerms {
-    MarketTerms {
-        name: text(&format!("COIN{contract}_PERP")),
-        base: AssetId(1),
-        quote: AssetId(0),
-        price_scale: 2,
-        tick_size: 1,
-        base_atoms_per_lot: Amount(1_000_000),
-        quote_atoms_per_tick_lot: Amount(10_000),
-        min_price_ticks: PriceTicks(1),
-        max_price_ticks: PriceTicks(10_000_000),
-        min_qty_lots: QtyLots(1),
-        max_qty_lots: QtyLots(100_000),
-        min_notional: Amount::ZERO,
-        max_notional: Amount::ZERO,
-        max_open_orders: 1_000_000,
-        max_open_orders_per_account: 1_000_000,
-        max_amends_per_order: Shape::MAX_AMENDS.into(),
-        maker_fee_ppm: 200,
-        taker_fee_ppm: 500,
-        fee_rounding: FeeRounding::Up,
-        band_ppm: Shape::BAND_PPM,
-        initial_reference_ticks: PriceTicks(MID),
-        status: MarketStatus::Trading,
-    }
-}
-
-fn contract(fund: AccountId) -> ContractTerms {
-    let bracket = |cap: i128, max_leverage, maintenance_ppm| Bracket {
-        cap: Amount(cap * 100_000_000),
-        max_leverage,
-        maintenance_ppm,
-    };
-    ContractTerms {
-        brackets: vec![
-            bracket(50_000, 125, 4_000),
-            bracket(600_000, 100, 5_000),
-            bracket(3_000_000, 75, 6_500),
-            bracket(12_000_000, 50, 10_000),
-            bracket(7_000_000_000, 25, 20_000),
-        ],
-        default_leverage: 20,
-        max_position_lots: QtyLots(1_000_000_000),
-        funding_interval_hours: 8,
-        funding_cap: FundingRate(2_000_000),
-        funding_floor: FundingRate(-2_000_000),
-        interest: FundingRate(10_000),
-        impact_notional: Amount(100_000_000_000),
-        clearance_fee_ppm: 1_250,
-        liquidation_step_lots: QtyLots(1),
-        fund,
-        sources: vec![IndexSource { market: None, weight: 1 }],
-        stale_after_ns: 10 * SECOND,
-        outlier_ppm: 50_000,
-    }
-}
-
-fn placed(account: u64, market: u32, side: Side, kind: OrderKind) -> PlaceContractOrder {
-    PlaceContractOrder {
-        account: AccountId(account),
-        market: MarketId(market),
-        side,
-        position_side: PositionSide::Both,
-        kind,
-        self_trade_prevention: SelfTradePrevention::None,
-        reduce_only: false,
-        client_order_id: ClientOrderId::EMPTY,
-        valid_until_ns: TimeNs::NEVER,
-    }
-}
-
-fn limit(price: i64, qty: i64, time_in_force: TimeInForce) -> OrderKind {
-    OrderKind::Limit { price_ticks: PriceTicks(price), qty_lots: QtyLots(qty), time_in_force }
-}
-
 /// Contracts and accounts, of which each has a position: every other one is long, at the contract that `at` says for the pair.
 /// The fund is behind them. `wallet` says what each has to back it.
 fn begun(contracts: u32, accounts: u32, wallet: &dyn Fn(u64) -> i128, at: &dyn Fn(u64) -> u32) -> Driven {
     let (partition, events) = (Partition::default(), Vec::new());
     let mut driven = Driven { partition, seq: 0, time_ns: SECOND, events };
-    for (asset, scale) in [("USDT", 8), ("COIN", 8)] {
-        driven.prepare(Command::AddAsset(AddAsset { terms: AssetTerms { name: text(asset), scale } }));
-    }
-    let fund = u64::from(accounts) + 1;
-    for number in 1..=fund {
-        let name = text(&format!("trader-{number}"));
-        let trade_group = TradeGroup::NONE;
-        driven.prepare(Command::CreateAccount(CreateAccount { name, trade_group }));
-        let (account, asset) = (AccountId(number), AssetId(0));
-        let amount = Amount(wallet(number));
-        let reference = Reference::new(&format!("{number}")).expect("short");
-        driven.prepare(Command::Deposit(Box::new(Deposit { account, asset, amount, reference })));
-        let (to, valid_until_ns) = (Wallet::Futures, TimeNs::NEVER);
-        driven.prepare(Command::MoveFunds(Box::new(MoveFunds {
-            account,
-            asset,
-            amount,
-            to,
-            valid_until_ns,
-        })));
-    }
-    for market in 0..contracts {
-        driven.prepare(Command::AddContract(Box::new(AddContract {
-            terms: terms(market),
-            contract: contract(AccountId(fund)),
-            partition: PartitionId::FIRST,
-        })));
+    for command in perp::founding(contracts, accounts, wallet) {
+        driven.prepare(command);
     }
     driven.second(contracts, MID);
     driven.events.clear();
-    for pair in 0..u64::from(accounts / 2) {
-        let (long, short) = (2 * pair + 1, 2 * pair + 2);
-        for (account, side) in [(short, Side::Sell), (long, Side::Buy)] {
-            let order = placed(account, at(pair), side, limit(MID, POSITION, TimeInForce::Gtc));
-            driven.prepare(Command::PlaceContractOrder(order));
-        }
+    for command in perp::positions(accounts, at) {
+        driven.prepare(command);
     }
     driven
 }
@@ -230,17 +115,9 @@ pub fn run_all(options: &Options, show: &mut dyn FnMut(Measurement)) {
 /// The mixed flow over many contracts.
 fn orders(options: &Options) -> Measurement {
     let Options { contracts, accounts, commands, .. } = *options;
-    let shape = Shape {
-        markets: contracts,
-        accounts,
-        fewest: 1_000 * contracts as usize,
-        most: 2_000 * contracts as usize,
-        ..Shape::STANDARD
-    };
-    let at = |pair: u64| u32::try_from(pair % u64::from(contracts)).expect("there are few");
-    let mut driven = begun(contracts, accounts, &|_| RICH, &at);
-    // Orders of the flow are numbered from 1; before them come those of the positions.
-    let before = u64::from(accounts / 2) * 2;
+    let shape = perp::shape(contracts, accounts);
+    let mut driven = begun(contracts, accounts, &|_| RICH, &|pair| perp::spread(pair, contracts));
+    let before = perp::orders_before(accounts);
     let mut flow = Mixed::new(&shape);
     let mut piece = Vec::with_capacity(PIECE);
     let (mut elapsed, mut rejects) = (Duration::ZERO, 0);
@@ -252,7 +129,7 @@ fn orders(options: &Options) -> Measurement {
         let count = PIECE.min(most);
         for step in flow.by_ref().take(count) {
             driven.seq += 1;
-            let command = command_of(&step, before);
+            let command = perp::command_of(&step, before);
             piece.push(Sequenced { seq: Seq(driven.seq), time_ns: TimeNs(driven.time_ns), command });
         }
         left -= count;
@@ -275,44 +152,6 @@ fn orders(options: &Options) -> Measurement {
     let found = Measurement::new(name, u64::try_from(commands).expect("fits"), elapsed, rejects);
     let target = Target::per_second(&found, 1_500_000.0);
     found.with_target(target)
-}
-
-fn command_of(step: &Step, before: u64) -> Command {
-    let (account, market) = (AccountId(u64::from(step.account)), MarketId(step.market));
-    let (price_ticks, qty_lots) = (PriceTicks(step.price), QtyLots(i64::from(step.qty)));
-    let order = if step.order.is_multiple_of(2) {
-        OrderRef::Id(OrderId(step.order + before))
-    } else {
-        OrderRef::Client(client_id(step.order))
-    };
-    let valid_until_ns = TimeNs::NEVER;
-    let place = |kind| {
-        Command::PlaceContractOrder(PlaceContractOrder {
-            self_trade_prevention: SelfTradePrevention::ExpireMaker,
-            client_order_id: client_id(step.order),
-            ..placed(account.0, step.market, step.side, kind)
-        })
-    };
-    let at = |time_in_force| limit(step.price, qty_lots.0, time_in_force);
-    match step.what {
-        What::Limit => place(at(TimeInForce::Gtc)),
-        What::Ioc => place(at(TimeInForce::Ioc)),
-        What::Fok => place(at(TimeInForce::Fok)),
-        What::LimitMaker => place(OrderKind::LimitMaker { price_ticks, qty_lots }),
-        What::Market => place(OrderKind::Market { qty_lots }),
-        What::Cancel => {
-            let restriction = CancelRestriction::None;
-            Command::CancelOrder(CancelOrder { account, market, order, restriction, valid_until_ns })
-        }
-        What::Amend => Command::AmendOrder(AmendOrder {
-            account,
-            market,
-            order,
-            new_qty_lots: qty_lots,
-            new_client_order_id: ClientOrderId::EMPTY,
-            valid_until_ns,
-        }),
-    }
 }
 
 /// Index and mark price move back and forth by half a per cent, which brings nobody near to liquidation.

@@ -16,10 +16,11 @@ use sequencer::{
     Companion, CompanionCopy, Egress, Replay, Reply, Sections, Sequencer, SequencerError, Session, Settings,
     Submission,
 };
+use simulator::mixed::client_id;
 use views::{ViewSettings, Views};
 
 use crate::durable::{submit, wait_for};
-use crate::flow::{Shape, client_id, preparation};
+use crate::flow::{Shape, preparation};
 use crate::{Measurement, Target};
 
 /// How it is loaded.

@@ -62,13 +62,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut found = Vec::new();
     let mut show = |measurement: Measurement| {
         if !options.json {
+            if found.is_empty() {
+                say!("{}", Measurement::HEADER);
+            }
             say!("{measurement}");
         }
         found.push(measurement);
     };
-    if !options.json {
-        say!("{}", Measurement::HEADER);
-    }
     match &options.what {
         Some(What::One(yardstick)) => yardstick.measure(&options.folder, &mut show)?,
         Some(What::All(all)) => measure_all(ALL, all, &options.folder, &mut show).map(drop)?,

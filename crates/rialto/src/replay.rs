@@ -1,5 +1,7 @@
 //! `rialto replay`: recorded order flow through partition and journal.
 
+mod futures;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use bench::Measurement;
 use clap::Args;
 use hdrhistogram::Histogram;
 use journal::DataDir;
-use model::Event;
+use model::{Command, Event};
 use sequencer::{Egress, Ingress, Reply, Session, Submission, SubmitError};
 use simulator::l3::Recording;
 use simulator::l3::observer::{Findings, Observer};
@@ -22,7 +24,8 @@ use crate::{progress, setup};
 
 #[derive(Args)]
 pub struct Options {
-    /// The recording: `orders.csv` or `orders.csv.gz`, as `tools/fetch-l3-sample` brings it.
+    /// The recording: `orders.csv` or `orders.csv.gz`, as `tools/fetch-l3-sample` brings it; or a flow at perpetual contracts, as
+    /// `rialto bench perp --record` writes it.
     file: PathBuf,
     /// The recorded trades. Default: `trades.csv` beside the recording.
     #[arg(long)]
@@ -57,6 +60,25 @@ impl FromStr for Speed {
 const WINDOW: usize = 1_024;
 
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    let mut temporary = None;
+    let folder = if let Some(data) = &options.data {
+        data.clone()
+    } else {
+        let here = std::env::current_dir().context("there is no current directory")?;
+        let made = tempfile::Builder::new()
+            .prefix("rialto-replay-")
+            .tempdir_in(here)
+            .context("cannot make a folder for the journal here; name one with --data")?;
+        temporary.insert(made).path().to_owned()
+    };
+    if simulator::perp::is_futures_flow(&options.file)? {
+        if options.trades.is_some() || matches!(options.speed, Speed::Times(_)) {
+            bail!(
+                "a flow at perpetual contracts has no times and no recorded trades: leave --speed and --trades out"
+            );
+        }
+        return futures::replay(&options.file, &folder);
+    }
     let trades = options.trades.clone().unwrap_or_else(|| Recording::trades_beside(&options.file));
     let recording = Recording::read(&options.file, &trades)?;
     let bar = progress::bar("Working out the commands", 0, false);
@@ -69,29 +91,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let Replayed { plan, report } = replayed;
     println!("{report}");
 
-    let durable = if let Some(data) = &options.data {
-        through_journal(data, &recording, &plan, options.speed)?
-    } else {
-        let here = std::env::current_dir().context("there is no current directory")?;
-        let folder = tempfile::Builder::new()
-            .prefix("rialto-replay-")
-            .tempdir_in(here)
-            .context("cannot make a folder for the journal here; name one with --data")?;
-        through_journal(folder.path(), &recording, &plan, options.speed)?
-    };
+    let durable = through_journal(&folder, &recording, &plan, options.speed)?;
     let measured = Measurement::new("", plan.commands.len() as u64, durable.elapsed, 0);
     println!("through partition and journal, durable");
     println!("{:>8}  commands", plan.commands.len());
     println!("{:>8}  fills", durable.fills);
     println!("{:>8.0}  commands/s", measured.per_second);
-    let quantile = |quantile| Duration::from_nanos(durable.latency.value_at_quantile(quantile));
-    println!(
-        "          latency p50 {:.2?}, p99 {:.2?}, p99.9 {:.2?}, largest {:.2?}",
-        quantile(0.5),
-        quantile(0.99),
-        quantile(0.999),
-        quantile(1.0)
-    );
+    print_latency(&durable.latency);
     println!("          state hash {}", hex(&durable.state_hash));
     if durable.findings != report.findings {
         bail!("what came out behind the journal is not what the partition alone gave");
@@ -101,6 +107,17 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         bail!("trades or levels are outside their bounds");
     }
     Ok(())
+}
+
+fn print_latency(latency: &Histogram<u64>) {
+    let quantile = |quantile| Duration::from_nanos(latency.value_at_quantile(quantile));
+    println!(
+        "          latency p50 {:.2?}, p99 {:.2?}, p99.9 {:.2?}, largest {:.2?}",
+        quantile(0.5),
+        quantile(0.99),
+        quantile(0.999),
+        quantile(1.0)
+    );
 }
 
 struct Durable {
@@ -140,17 +157,12 @@ fn through_journal(
         setup::execute(sequencer.ingress(), command.clone())?;
     }
 
-    let (sender, replies) = channel();
-    let mut run = Run {
-        plan,
-        session: Arc::new(Collector(sender)),
-        replies,
-        sent_at: Vec::with_capacity(plan.commands.len()),
-        heard: 0,
-        fills: 0,
-        latency: Histogram::new(3).expect("three digits"),
-        observer: Observer::new(&recording.moments),
+    let (mut fills, mut observer) = (0, Observer::new(&recording.moments));
+    let mut hear = |index: usize, events: &[Event]| {
+        fills += events.iter().filter(|event| matches!(event, Event::Traded(_))).count() as u64;
+        observer.hear(&plan.commands[index], events);
     };
+    let mut run = Run::new(&mut hear);
     let bar = progress::bar("Replaying", plan.commands.len() as u64, false);
     let start = Instant::now();
     let begins_ms = plan.commands.first().map_or(0, |planned| planned.time_ms);
@@ -159,41 +171,44 @@ fn through_journal(
             let due = Duration::from_millis((planned.time_ms - begins_ms) / u64::from(times));
             run.hear_until(start + due)?;
         }
-        run.send(sequencer.ingress())?;
+        run.send(sequencer.ingress(), planned.command.clone())?;
         bar.set_position(run.heard as u64);
     }
-    while run.heard < plan.commands.len() {
-        run.hear()?;
-        bar.set_position(run.heard as u64);
-    }
+    run.hear_all()?;
+    let latency = run.latency;
     let elapsed = start.elapsed();
     bar.finish_and_clear();
     sequencer.ingress().stop();
     let state_hash = sequencer.join()?.state_hash;
-    let Run { fills, latency, observer, .. } = run;
     Ok(Durable { fills, elapsed, latency, findings: observer.finish(&recording.trades), state_hash })
 }
 
+/// What is told of each command in its turn: which one, and its events.
+type Hear<'a> = dyn FnMut(usize, &[Event]) + 'a;
+
+/// Commands on their way, and how long each took.
 struct Run<'a> {
-    plan: &'a Plan,
     session: Arc<Collector>,
     replies: Receiver<(usize, Instant, Option<Reply>)>,
     sent_at: Vec<Instant>,
     heard: usize,
-    fills: u64,
     latency: Histogram<u64>,
-    observer: Observer<'a>,
+    on_reply: &'a mut Hear<'a>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(on_reply: &'a mut Hear<'a>) -> Self {
+        let (sender, replies) = channel();
+        let (session, latency) = (Arc::new(Collector(sender)), Histogram::new(3).expect("three digits"));
+        Self { session, replies, sent_at: Vec::new(), heard: 0, latency, on_reply }
+    }
+
     /// Sends the next command, once there is room for it.
-    fn send(&mut self, ingress: &Ingress) -> anyhow::Result<()> {
+    fn send(&mut self, ingress: &Ingress, command: Command) -> anyhow::Result<()> {
         while self.sent_at.len() - self.heard >= WINDOW {
             self.hear()?;
         }
-        let index = self.sent_at.len();
-        let command = self.plan.commands[index].command.clone();
-        let reply_to = Some((Arc::clone(&self.session) as Arc<dyn Session>, index as u64));
+        let reply_to = Some((Arc::clone(&self.session) as Arc<dyn Session>, self.sent_at.len() as u64));
         self.sent_at.push(Instant::now());
         match ingress.submit(Submission { command, reply_to }) {
             Ok(()) => Ok(()),
@@ -201,6 +216,13 @@ impl Run<'_> {
                 error @ (SubmitError::Busy { .. } | SubmitError::OutboxFull { .. } | SubmitError::Stopped),
             ) => Err(error.into()),
         }
+    }
+
+    fn hear_all(&mut self) -> anyhow::Result<()> {
+        while self.heard < self.sent_at.len() {
+            self.hear()?;
+        }
+        Ok(())
     }
 
     fn hear(&mut self) -> anyhow::Result<()> {
@@ -226,8 +248,7 @@ impl Run<'_> {
         self.latency
             .record(u64::try_from(nanos).unwrap_or(u64::MAX))
             .context("a latency beyond all measure")?;
-        self.fills += reply.events().iter().filter(|event| matches!(event, Event::Traded(_))).count() as u64;
-        self.observer.hear(&self.plan.commands[index], reply.events());
+        (self.on_reply)(index, reply.events());
         Ok(())
     }
 }

@@ -20,7 +20,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use model::{SelfTradePrevention, Side};
+use model::{ClientOrderId, SelfTradePrevention, Side};
 
 use crate::random::Random;
 
@@ -569,4 +569,18 @@ impl Iterator for Mixed {
 /// Where an order is kept.
 fn index(number: u32) -> usize {
     number as usize - 1
+}
+/// What the order is called that has this number in a flow: 32 hexadecimal digits, which look like chance.
+pub fn client_id(order: u64) -> ClientOrderId {
+    let halves = [order, !order].map(|word| {
+        let word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    });
+    let mut digits = [0; 32];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let nibble = halves[place / 16] >> (60 - 4 * (place % 16)) & 0xF;
+        *digit = b"0123456789abcdef"[usize::try_from(nibble).expect("a digit")];
+    }
+    ClientOrderId::from_bytes(&digits).expect("visible ASCII")
 }

@@ -333,7 +333,7 @@ fn fills_up(engine: Engine, seed: u64) {
     assert!(at.0 > 0 && server.log().contains(full), "event {at}\n{}", server.log());
     assert_eq!(writer.status().state(), State::Retrying);
     server.give_room();
-    let check = || sink_sql::check(&settings, &[storage.clone()], &mut |_, _| {});
+    let check = || sink_sql::check(&settings, std::slice::from_ref(&storage), &mut |_, _| {});
     let seq = u64::try_from(commands.len()).expect("fits");
     wait_until("everything is there", || check().is_ok_and(|checked| checked.up_to[0].0 == seq));
     let checked = check().expect("it was done before");

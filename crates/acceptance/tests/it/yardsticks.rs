@@ -43,6 +43,57 @@ fn the_load_over_the_websocket_api_is_what_it_says() {
 }
 
 #[test]
+fn orders_at_a_contract_trade_over_the_websocket_api_and_reach_a_database() {
+    let rows = measured(&[
+        "perp",
+        "--commands",
+        "2000",
+        "--contracts",
+        "2",
+        "--accounts",
+        "200",
+        "--liquidated",
+        "40",
+        "--seconds",
+        "1",
+        "--connections",
+        "3",
+    ]);
+    let [_, _, _, _, durable, written] = rows.as_slice() else { panic!("six rows: {rows:#?}") };
+    for row in [durable, written] {
+        assert_eq!(row["rejects"], 0, "{row:#}");
+        assert!(row["figures"]["trades"].as_u64().unwrap() > 10, "{row:#}");
+    }
+}
+
+/// A flow that the generator has written goes through the exchange, and its journal leads to the same state.
+#[test]
+fn a_recorded_flow_at_contracts_is_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(acceptance::binary())
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .expect("cargo build --release -p rialto comes first");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let small = ["--contracts", "3", "--accounts", "100", "--commands", "5000"];
+    let (is_well, told, errors) =
+        run(&[&["bench", "perp", "--record", "flow.csv.gz"], small.as_slice()].concat());
+    assert!(is_well && told.contains("5000 commands are in flow.csv.gz"), "{told}{errors}");
+    let (is_well, told, errors) = run(&["replay", "flow.csv.gz"]);
+    assert!(is_well, "{told}{errors}");
+    for line in ["    5000  commands", "       0  refused", "the journal alone leads to the same"] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    fs::write(folder.path().join("wrong.csv"), "# rialto futures flow 1: 0 contracts, 2 accounts\n").unwrap();
+    let (is_well, _, errors) = run(&["replay", "wrong.csv"]);
+    assert!(!is_well && errors.contains("wrong.csv line 1: it should be"), "{errors}");
+}
+
+#[test]
 fn what_is_due_is_sent_and_answered() {
     for api in ["rest", "ws"] {
         let rows = measured(&[api, "--connections", "3", "--rate", "200,400", "--seconds", "1"]);

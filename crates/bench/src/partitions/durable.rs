@@ -13,9 +13,10 @@ use model::{
     PriceTicks, QtyLots, SelfTradePrevention, Seq, Side, TimeInForce, TimeNs,
 };
 use sequencer::{Egress, Lane, Reply, Sequencer, SequencerError, Session, Settings, Submission};
+use simulator::mixed::client_id;
 
 use crate::Measurement;
-use crate::flow::{Shape, client_id, preparation};
+use crate::flow::{Shape, preparation};
 
 /// Orders, or syncs, of a turn. Orders are sent each when the one before is answered.
 const TURN: u64 = 100;

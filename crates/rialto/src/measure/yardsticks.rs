@@ -9,6 +9,9 @@ use bench::flow::Shape;
 use bench::remote::OpenLoop;
 use bench::{book, growth, many, perp, redis, rest, snapshot, sql, streams, ws};
 use clap::{Args, Parser, Subcommand};
+use simulator::perp::Recorded;
+
+use crate::terminal::say;
 
 /// Commands of the flow for two partitions, which are made beforehand: 200 bytes each.
 const MOST_COMMANDS_IN_MEMORY: u64 = 2_000_000;
@@ -189,6 +192,9 @@ pub struct Perp {
     /// Which databases are started beside the exchange for these. Default: PostgreSQL, where it is installed.
     #[arg(long, value_enum, value_delimiter = ',')]
     database: Vec<Engine>,
+    /// Nothing is measured: the mixed flow is written into this file (compressed if its name ends with .gz), for `rialto replay`.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 impl Perp {
@@ -198,7 +204,14 @@ impl Perp {
     }
 
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
-        perp::run_all(&self.options(), show);
+        let options = self.options();
+        if let Some(file) = &self.record {
+            let accounts = options.accounts.next_multiple_of(2);
+            Recorded::generate(options.contracts, accounts, options.commands).write(file)?;
+            say!("{} commands are in {}; rialto replay takes it.", options.commands, file.display());
+            return Ok(());
+        }
+        perp::run_all(&options, show);
         if self.seconds == 0 {
             return Ok(());
         }
