@@ -2,7 +2,7 @@
 //! never a step in a trade.
 //!
 //! ```text
-//! event log ─▶ tail ─▶ fold ─▶ dialect          one thread a partition, one transaction a batch
+//! event log ─▶ tail ─▶ fold ─▶ dialect          two threads a partition, one transaction a batch
 //!               │        │        │
 //!               hash     rows     postgres, mysql, sqlite
 //!               └──── position ───┘             in the same transaction: exactly once
@@ -10,6 +10,7 @@
 //!
 //! docs/sql.md says what the tables mean, docs/decisions/0013-sql.md why they are so.
 
+mod ahead;
 mod check;
 mod decimal;
 mod dialect;

@@ -1,10 +1,12 @@
 //! Deriving the tables again from the event log's first event.
 
 use std::sync::Arc;
+use std::{io, thread};
 
 use journal::{Durable, Storage, Survey};
 use model::{PartitionId, Seq};
 
+use crate::ahead::Ahead;
 use crate::fold::Fold;
 use crate::position::{self, WriterName};
 use crate::settings::SqlSettings;
@@ -36,22 +38,23 @@ pub fn rebuild(
     let (writer, mut rebuilt, mut before) = (WriterName::new(), Rebuilt::default(), 0);
     for ((partition, storage), end) in (0..).map(PartitionId).zip(storages).zip(ends) {
         let (position, listed) = position::take(&mut *database, partition, settings.tables, &writer, false)?;
-        let mut tail = Tail::open(storage, position)?;
+        let tail = Tail::open(storage, position)?;
         let mut fold = Fold::new(partition, listed, settings.rows_remembered);
-        let mut batches = Vec::new();
-        loop {
-            let left_at = tail.position();
-            batches.clear();
-            tail.read(&mut batches, settings.batch_max_events, settings.batch_max_bytes)?;
-            if batches.is_empty() {
-                break;
+        let events = thread::scope(|scope| {
+            let no_thread = |error: io::Error| SqlError::database("cannot start a thread")(&error);
+            let mut ahead = Ahead::start(scope, "sql-rebuild", tail, settings).map_err(no_thread)?;
+            loop {
+                let piece = ahead.next()?;
+                if piece.batches.is_empty() {
+                    return Ok::<_, SqlError>(piece.reached.event_seq.0);
+                }
+                ahead.look();
+                let rows = write(&mut *database, partition, &writer, &mut fold, &piece)?;
+                rebuilt.rows += u64::try_from(rows).expect("fits");
+                progress(before + piece.reached.seq.0.min(end.0), total);
             }
-            let reached = (left_at, tail.position());
-            let rows = write(&mut *database, partition, &writer, &mut fold, &batches, reached)?;
-            rebuilt.rows += u64::try_from(rows).expect("fits");
-            progress(before + tail.position().seq.0.min(end.0), total);
-        }
-        rebuilt.events += tail.position().event_seq.0;
+        })?;
+        rebuilt.events += events;
         before += end.0;
     }
     Ok(rebuilt)

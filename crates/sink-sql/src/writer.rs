@@ -1,4 +1,4 @@
-//! A writer: one thread a partition that follows the event log and keeps the database up with it, whatever happens to the
+//! A writer: a thread for each partition that follows the event log and keeps the database up with it, whatever happens to the
 //! database. Each of its transactions has the rows of a batch and the position behind them, so a batch is there as a whole or not
 //! at all, and once.
 
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use journal::Storage;
-use model::{AccountId, Amount, AssetId, EventBatch, EventSeq, OrderId, PartitionId};
+use model::{AccountId, Amount, AssetId, EventSeq, OrderId, PartitionId};
 
+use crate::ahead::{Ahead, Piece};
 use crate::dialect::{Dialect, connect};
 use crate::fold::{Balance, Fold, Missing};
 use crate::order::Order;
@@ -50,8 +51,7 @@ impl Writer {
         let (status, stop_timeout) = (Arc::new(Status::new()), settings.stop_timeout);
         let writer = WriterName::new();
         let job = Job { partition, storage, released, settings, status: Arc::clone(&status), writer };
-        let name = format!("sql-{}-{partition}", job.settings.tables.word());
-        let thread = thread::Builder::new().name(name).spawn(move || job.run(&stopping))?;
+        let thread = thread::Builder::new().name(job.name()).spawn(move || job.run(&stopping))?;
         Ok(Self { status, stop, thread, stop_timeout })
     }
 
@@ -154,15 +154,36 @@ impl Job {
         );
         self.status.stands_at(position.event_seq);
         self.status.set_state(State::Writing);
-        let mut tail = match Tail::open(&self.storage, position) {
+        let tail = match Tail::open(&self.storage, position) {
             Ok(tail) => tail,
             Err(error) => return failed(error),
         };
-        let mut fold = Fold::new(self.partition, listed, self.settings.rows_remembered);
-        let (mut progress, mut stopping) = (Progress::None, false);
+        let fold = Fold::new(self.partition, listed, self.settings.rows_remembered);
+        thread::scope(|scope| match Ahead::start(scope, &self.name(), tail, &self.settings) {
+            Ok(ahead) => self.write_on(stop, &mut *database, ahead, fold, position),
+            Err(error) => failed(SqlError::database("cannot start a thread")(&error)),
+        })
+    }
+
+    /// What its threads are called.
+    fn name(&self) -> String {
+        format!("sql-{}-{}", self.settings.tables.word(), self.partition)
+    }
+
+    /// Writes from `position` on, until there is an error or somebody asks to stop.
+    fn write_on(
+        &self,
+        stop: &Receiver<()>,
+        database: &mut dyn Dialect,
+        mut ahead: Ahead<'_>,
+        mut fold: Fold,
+        mut position: Position,
+    ) -> Ended {
+        let (partition, tables) = (self.partition.0, self.settings.tables.word());
+        let (mut progress, mut stopping, mut agreed) = (Progress::None, false, false);
         let mut pause = self.settings.min_pause;
         loop {
-            let wrote = match self.step(&mut *database, &mut tail, &mut fold) {
+            let wrote = match self.step(database, &mut ahead, &mut fold, &mut position, &mut agreed) {
                 Ok(wrote) => wrote,
                 Err(error) => return Ended::Failed(error, progress),
             };
@@ -176,7 +197,7 @@ impl Job {
             };
             pause = pause.clamp(self.settings.min_pause, self.settings.max_pause);
             match wrote {
-                Step::Nothing if !tail.agreed() => {
+                Step::Nothing if !agreed => {
                     let event = position.event_seq;
                     tracing::warn!(
                         partition,
@@ -200,25 +221,36 @@ impl Job {
         }
     }
 
-    /// Writes what the event log has, as far as it goes into one transaction.
-    fn step(&self, database: &mut dyn Dialect, tail: &mut Tail, fold: &mut Fold) -> Result<Step, SqlError> {
-        let left_at = tail.position();
-        if tail.agreed() && self.released.as_ref().is_some_and(|released| released() <= left_at.event_seq) {
+    /// Writes what the event log has, as far as it goes into one transaction. `agreed` says whether the log was seen to have what
+    /// was written.
+    fn step(
+        &self,
+        database: &mut dyn Dialect,
+        ahead: &mut Ahead<'_>,
+        fold: &mut Fold,
+        position: &mut Position,
+        agreed: &mut bool,
+    ) -> Result<Step, SqlError> {
+        if *agreed && self.released.as_ref().is_some_and(|released| released() <= position.event_seq) {
             self.status.pending(None);
             return Ok(Step::Nothing);
         }
-        let mut batches = Vec::new();
-        let more = tail.read(&mut batches, self.settings.batch_max_events, self.settings.batch_max_bytes)?;
-        let Some(first) = batches.first() else {
+        let piece = ahead.next()?;
+        *agreed = piece.agreed;
+        let Some(first) = piece.batches.first() else {
             self.status.pending(None);
             return Ok(Step::Nothing);
         };
+        if piece.more {
+            ahead.look();
+        }
         self.status.pending(Some(first.time_ns));
-        let events = batches.iter().map(|batch| batch.events.len()).sum();
-        let rows = write(database, self.partition, &self.writer, fold, &batches, (left_at, tail.position()))?;
-        self.status.stands_at(tail.position().event_seq);
+        let events = piece.batches.iter().map(|batch| batch.events.len()).sum();
+        let rows = write(database, self.partition, &self.writer, fold, &piece)?;
+        *position = piece.reached;
+        self.status.stands_at(position.event_seq);
         self.status.wrote(events, rows);
-        Ok(if more { Step::More } else { Step::All })
+        Ok(if piece.more { Step::More } else { Step::All })
     }
 }
 
@@ -239,13 +271,12 @@ pub fn write(
     partition: PartitionId,
     writer: &WriterName,
     fold: &mut Fold,
-    batches: &[EventBatch],
-    (left_at, reached): (Position, Position),
+    piece: &Piece,
 ) -> Result<usize, SqlError> {
-    position::lock(database, partition, writer, &left_at)?;
-    let missing = fold.missing(batches);
+    position::lock(database, partition, writer, &piece.left_at)?;
+    let missing = fold.missing(&piece.batches);
     learn(database, fold, &missing)?;
-    for batch in batches {
+    for batch in &piece.batches {
         fold.apply(batch)?;
     }
     let rows = fold.rows();
@@ -253,7 +284,7 @@ pub fn write(
         if may_be_there { database.upsert(table, values) } else { database.insert(table, values) }
     })?;
     let listed = fold.listed_changed().then(|| fold.listed());
-    position::write(database, partition, writer, &reached, listed)?;
+    position::write(database, partition, writer, &piece.reached, listed)?;
     database.execute("COMMIT")?;
     fold.written();
     Ok(rows)
