@@ -4,6 +4,7 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
+use ledger::WalletSlot;
 use model::{
     AccountId, Command, MarketId, OrderCommand, OrderId, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced,
     Side,
@@ -83,6 +84,13 @@ impl Partition {
             1 => {
                 self.accounts.fetch_account(account);
                 open.fetch_seat_cell(account, market);
+                // An account has one wallet, as a rule, and that backs what it will place, be there a seat already or not.
+                if let Some(wallet) = self.accounts.ledger.first_wallet(account) {
+                    self.fetch_wallet(wallet);
+                }
+                if let Some(holders) = self.markets.get(market).and_then(|listed| listed.holders.as_ref()) {
+                    holders.quantities.fetch_ahead(account);
+                }
             }
             2 => {
                 if let Some(seat) = open.guess_seat(account, market) {
@@ -91,9 +99,7 @@ impl Partition {
                 }
             }
             3 => {
-                if let Some(seat) = open.fetch_for_placing(account, market) {
-                    self.look_at_stake(Beside::Second, seat);
-                }
+                open.fetch_for_placing(account, market);
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_level(side, price);
                 }
@@ -112,15 +118,18 @@ impl Partition {
     fn look_at_stake(&self, look: Beside, seat: &Seat<Stake>) {
         match look {
             Beside::First => fetch_stake(&seat.stake),
-            Beside::Second => {
-                let wallet = seat.stake.wallet;
-                fetch_ahead(self.accounts.ledger.wallet(wallet));
-                if let Some(backs) = self.accounts.futures.backs(wallet) {
-                    fetch_ahead(backs);
-                    fetch_ahead(&backs.sums);
-                    fetch_ahead(&backs.watches);
-                }
-            }
+            Beside::Second => self.fetch_wallet(seat.stake.wallet),
+        }
+    }
+
+    /// A wallet and what it backs.
+    #[inline]
+    fn fetch_wallet(&self, wallet: WalletSlot) {
+        fetch_ahead(self.accounts.ledger.wallet(wallet));
+        if let Some(backs) = self.accounts.futures.backs(wallet) {
+            fetch_ahead(backs);
+            fetch_ahead(&backs.sums);
+            fetch_ahead(&backs.watches);
         }
     }
 

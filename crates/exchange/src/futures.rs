@@ -48,8 +48,14 @@ pub struct Stake {
     pub is_watched_as_long: bool,
     /// What it was counted with when its account's wallet was last summed up.
     pub counted: Counted,
-    /// It counts with something else since.
+    /// It counts with something else since, and is in its wallet's list of those.
     pub is_changed: bool,
+    /// The next one in that list.
+    pub next_changed: Option<SeatSlot>,
+    /// The position has changed since it was last seen whether it is watched early enough, and is in the list of what backs it.
+    pub is_moved: bool,
+    /// The next one in that list.
+    pub next_moved: Option<SeatSlot>,
 }
 
 impl Stake {
@@ -67,6 +73,9 @@ impl Stake {
             is_watched_as_long: false,
             counted: Counted::default(),
             is_changed: false,
+            next_changed: None,
+            is_moved: false,
+            next_moved: None,
         }
     }
 
@@ -280,7 +289,7 @@ impl Futures {
     fn look_at(&mut self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) {
         if self.is_in_liquidation(wallet) {
             // Nobody looks until it is over, and then at all of it.
-            self.backs_mut(wallet).watches = Watches::default();
+            self.forget_watches(wallet);
             return;
         }
         self.sum_up(catalog, wallet);

@@ -75,10 +75,11 @@ impl Standing {
 #[derive(Default)]
 pub struct Sums {
     counted: Counted,
-    /// When that was; `None` before the first time, and of wallets with a single seat, which need no sums.
+    /// When that was; `None` before the first time, and of margins of isolated positions, which need no sums.
     stamp: Option<u64>,
-    /// Seats that count with something else since.
-    changed: Vec<SeatSlot>,
+    /// The first of the seats that count with something else since. Each knows the next, so that no memory is looked into but
+    /// that of the wallet and of the seats.
+    changed: Option<SeatSlot>,
 }
 
 impl Futures {
@@ -105,11 +106,11 @@ impl Futures {
     #[inline]
     pub fn stake_mut(&mut self, seat: SeatSlot) -> &mut Stake {
         let stake = &mut self.open.seat_mut(seat).stake;
-        let wallet = stake.wallet;
         if !std::mem::replace(&mut stake.is_changed, true) {
-            self.backs_mut(wallet).sums.changed.push(seat);
+            let backs = &mut self.backs[stake.wallet.index()];
+            stake.next_changed = backs.sums.changed.replace(seat);
         }
-        &mut self.open.seat_mut(seat).stake
+        stake
     }
 
     /// What a seat counts with for a wallet: its position for that which backs it, and what it takes for its account's.
@@ -145,8 +146,8 @@ impl Futures {
     pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
         let sums = self.backs(wallet).map(|backs| &backs.sums);
         let counted = match sums.filter(|sums| sums.stamp == Some(self.stamp)) {
-            Some(sums) => sums.changed.iter().fold(sums.counted, |sum, seat| {
-                let seat = self.open.seat(*seat);
+            Some(sums) => self.changed_of(sums).fold(sums.counted, |sum, seat| {
+                let seat = self.open.seat(seat);
                 sum.without(seat.stake.counted).with(self.count(catalog, seat, wallet))
             }),
             None => self.count_all(catalog, wallet),
@@ -154,25 +155,39 @@ impl Futures {
         Standing { equity: ledger.wallet(wallet).amount + counted.unrealized, counted }
     }
 
+    /// The seats of a wallet that count with something else than is in its sums.
+    fn changed_of(&self, sums: &Sums) -> impl Iterator<Item = SeatSlot> {
+        std::iter::successors(sums.changed, |seat| self.open.seat(*seat).stake.next_changed)
+    }
+
     /// Brings a wallet's sums up to date, so that asking how it stands costs little.
     pub fn sum_up(&mut self, catalog: &Catalog, wallet: WalletSlot) {
         let stamp = Some(self.stamp);
         let Some(backs) = self.backs.get_mut(wallet.index()) else { return };
-        if backs.seats.len() < 2 || (backs.sums.stamp == stamp && backs.sums.changed.is_empty()) {
+        if backs.sums.stamp == stamp && backs.sums.changed.is_none() {
             return;
         }
-        let Sums { mut counted, stamp: before, mut changed } = std::mem::take(&mut backs.sums);
-        if before != stamp {
+        let is_margin = |(_, seat): &(MarketId, SeatSlot)| self.open.seat(*seat).stake.wallet != wallet;
+        if backs.seats.len() < 2 && backs.seats.first().is_none_or(is_margin) {
+            return;
+        }
+        let mut counted = backs.sums.counted;
+        let is_of_before = backs.sums.stamp != stamp;
+        let mut changed = backs.sums.changed;
+        if is_of_before {
             counted = Counted::default();
-            changed.clear();
             for at in 0..self.backs[wallet.index()].seats.len() {
                 let seat = self.backs[wallet.index()].seats[at].1;
                 counted = counted.with(self.count_seat(catalog, seat, wallet));
             }
         }
-        for seat in changed.drain(..) {
-            counted = counted.without(self.open.seat(seat).stake.counted);
-            counted = counted.with(self.count_seat(catalog, seat, wallet));
+        while let Some(seat) = changed {
+            let stake = &self.open.seat(seat).stake;
+            changed = stake.next_changed;
+            if !is_of_before {
+                counted = counted.without(stake.counted);
+                counted = counted.with(self.count_seat(catalog, seat, wallet));
+            }
         }
         self.backs[wallet.index()].sums = Sums { counted, stamp, changed };
     }
@@ -196,7 +211,8 @@ impl Futures {
         let Some(backs) = self.backs(wallet) else { return };
         for (_, slot) in &backs.seats {
             let stake = &self.open.seat(*slot).stake;
-            let is_known = stake.wallet != wallet || stake.is_changed == backs.sums.changed.contains(slot);
+            let is_listed = self.changed_of(&backs.sums).any(|changed| changed == *slot);
+            let is_known = stake.wallet != wallet || stake.is_changed == is_listed;
             assert!(is_known, "a wallet knows which of its seats have changed");
         }
     }

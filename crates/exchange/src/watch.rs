@@ -49,8 +49,8 @@ pub struct Watches {
     most: MicroAtoms,
     /// The least with which one of them is looked at.
     least: MicroAtoms,
-    /// Seats whose positions have changed since.
-    changed: Vec<SeatSlot>,
+    /// The first of the seats whose positions have changed since; each knows the next.
+    moved: Option<SeatSlot>,
 }
 
 /// A watched price, and how early it is.
@@ -114,17 +114,32 @@ fn half(share: MicroAtoms) -> MicroAtoms {
 impl Futures {
     /// A seat's position has changed.
     pub fn position_changed(&mut self, seat: SeatSlot) {
-        let backing = self.open.seat(seat).stake.backing();
-        let changed = &mut self.backs_mut(backing).watches.changed;
-        if changed.last() != Some(&seat) {
-            changed.push(seat);
+        let stake = &mut self.open.seat_mut(seat).stake;
+        let backing = stake.backing();
+        if !std::mem::replace(&mut stake.is_moved, true) {
+            stake.next_moved = self.backs[backing.index()].watches.moved.replace(seat);
         }
         self.touch(backing);
     }
 
+    /// How early the positions that a wallet backs are watched is not known any more.
+    pub fn forget_watches(&mut self, wallet: WalletSlot) {
+        let mut moved = std::mem::take(&mut self.backs_mut(wallet).watches).moved;
+        while let Some(seat) = moved {
+            moved = self.see_moved(seat);
+        }
+    }
+
+    /// Takes a seat out of the list of those whose positions have changed, and returns the next one.
+    fn see_moved(&mut self, seat: SeatSlot) -> Option<SeatSlot> {
+        let stake = &mut self.open.seat_mut(seat).stake;
+        stake.is_moved = false;
+        stake.next_moved
+    }
+
     /// None of a wallet's positions is watched.
     pub fn watch_nothing(&mut self, wallet: WalletSlot) {
-        self.backs_mut(wallet).watches = Watches::default();
+        self.forget_watches(wallet);
         for index in 0..self.backs[wallet.index()].seats.len() {
             let (market, seat) = self.backs[wallet.index()].seats[index];
             if self.open.seat(seat).stake.backing() == wallet {
@@ -135,33 +150,50 @@ impl Futures {
 
     /// Each of the positions that a wallet backs may lose `share`: remembers from which mark prices on they have to be looked at.
     pub fn watch_all(&mut self, catalog: &Catalog, wallet: WalletSlot, share: MicroAtoms) {
-        let stamp = self.stamp;
-        let backs = self.backs_mut(wallet);
-        let mut watches = std::mem::take(&mut backs.watches);
-        let others_stay =
-            watches.stamp == Some(stamp) && watches.most < share && half(share) <= watches.least;
-        if !others_stay {
-            watches.changed.clear();
-            watches.changed.extend(backs.seats.iter().map(|(_, seat)| *seat));
-            (watches.most, watches.least) = (MicroAtoms(0), MicroAtoms(i128::MAX));
-            watches.stamp = Some(stamp);
-        }
-        for slot in watches.changed.drain(..) {
-            let seat = self.open.seat(slot);
-            let (market, stake) = (seat.market, &seat.stake);
-            if stake.backing() != wallet {
-                continue;
+        let stamp = Some(self.stamp);
+        let watches = &mut self.backs_mut(wallet).watches;
+        let mut moved = watches.moved.take();
+        if watches.stamp == stamp && watches.most < share && half(share) <= watches.least {
+            let (mut most, mut least) = (watches.most, watches.least);
+            while let Some(seat) = moved {
+                moved = self.see_moved(seat);
+                self.watch_seat(catalog, (wallet, seat), share, (&mut most, &mut least));
             }
-            let is_watched = !stake.position.is_none();
-            let watch =
-                is_watched.then(|| Watch::of(contract_of(catalog, market), stake, self.mark(market), share));
-            if let Some(Watch { before, there, .. }) = watch {
-                watches.most = watches.most.max(before);
-                watches.least = watches.least.min(there);
-            }
-            self.watch(market, slot, watch.map(|watch| watch.at));
+            self.backs[wallet.index()].watches = Watches { stamp, most, least, moved };
+            return;
         }
-        self.backs_mut(wallet).watches = watches;
+        while let Some(seat) = moved {
+            moved = self.see_moved(seat);
+        }
+        let (mut most, mut least) = (MicroAtoms(0), MicroAtoms(i128::MAX));
+        for at in 0..self.backs[wallet.index()].seats.len() {
+            let seat = self.backs[wallet.index()].seats[at].1;
+            self.watch_seat(catalog, (wallet, seat), share, (&mut most, &mut least));
+        }
+        self.backs[wallet.index()].watches = Watches { stamp, most, least, moved };
+    }
+
+    /// As [`Self::watch_all`], for one seat, where the wallet backs it.
+    fn watch_seat(
+        &mut self,
+        catalog: &Catalog,
+        (wallet, slot): (WalletSlot, SeatSlot),
+        share: MicroAtoms,
+        (most, least): (&mut MicroAtoms, &mut MicroAtoms),
+    ) {
+        let seat = self.open.seat(slot);
+        let (market, stake) = (seat.market, &seat.stake);
+        if stake.backing() != wallet {
+            return;
+        }
+        let is_watched = !stake.position.is_none();
+        let watch =
+            is_watched.then(|| Watch::of(contract_of(catalog, market), stake, self.mark(market), share));
+        if let Some(Watch { before, there, .. }) = watch {
+            *most = before.max(*most);
+            *least = there.min(*least);
+        }
+        self.watch(market, slot, watch.map(|watch| watch.at));
     }
 
     /// Remembers from which mark price on a position has to be looked at.
