@@ -6,10 +6,10 @@
 
 use ledger::WalletSlot;
 use model::{
-    AccountId, Command, MarketId, OrderCommand, OrderId, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced,
-    Side,
+    AccountId, Command, MarketId, OrderCommand, OrderId, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder,
+    Sequenced, Side,
 };
-use orderbook::fetch_ahead;
+use orderbook::{fetch_ahead, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
@@ -94,12 +94,13 @@ impl Partition {
             }
             2 => {
                 if let Some(seat) = open.guess_seat(account, market) {
-                    fetch_ahead(seat);
-                    fetch_stake(&seat.stake);
+                    fetch_whole(seat);
                 }
+                self.look_at_maker(look, place);
             }
             3 => {
                 open.fetch_for_placing(account, market);
+                self.look_at_maker(look, place);
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_level(side, price);
                 }
@@ -109,15 +110,52 @@ impl Partition {
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_back(&self.markets.orders, side, price);
                 }
+                self.look_at_maker(look, place);
             }
-            _ => {}
+            _ => self.look_at_maker(look, place),
+        }
+    }
+
+    /// The order that one at a contract will trade with first, if it trades at once and nobody comes before it.
+    fn look_at_maker(&self, look: u8, place: &PlaceContractOrder) {
+        let Some(listed) = self.markets.get(place.market) else { return };
+        let trades = match place.kind {
+            OrderKind::Market { .. } => true,
+            OrderKind::Limit { price_ticks, .. } => listed.book.crosses(place.side, price_ticks),
+            OrderKind::LimitMaker { .. }
+            | OrderKind::MarketQuote { .. }
+            | OrderKind::StopMarket { .. }
+            | OrderKind::StopLimit { .. } => false,
+        };
+        if !trades {
+            return;
+        }
+        let Some(maker) = listed.book.first(&self.markets.orders, place.side.opposite()) else { return };
+        let open = &self.accounts.futures.open;
+        match look {
+            2 => fetch_ahead(maker),
+            3 => {
+                open.fetch_index(maker.id);
+                if let Some(wallet) = self.accounts.ledger.first_wallet(maker.account) {
+                    self.fetch_wallet(wallet);
+                }
+                if let Some(holders) = &listed.holders {
+                    holders.quantities.fetch_ahead(maker.account);
+                }
+            }
+            4 => open.fetch_order(maker.id),
+            _ => {
+                if let Some((seat, _)) = open.seat_of(maker.id) {
+                    fetch_whole(seat);
+                }
+            }
         }
     }
 
     /// What an order at a contract is beside: first its seat's stake, then what backs that.
     fn look_at_stake(&self, look: Beside, seat: &Seat<Stake>) {
         match look {
-            Beside::First => fetch_stake(&seat.stake),
+            Beside::First => fetch_whole(seat),
             Beside::Second => self.fetch_wallet(seat.stake.wallet),
         }
     }
@@ -147,7 +185,7 @@ impl Partition {
                 self.look_at_order(look, (account, market, *id), open, beside);
             }
             OrderRef::Client(name) => {
-                self.look_at_named(look, market, &Named::new(account, name), open, beside);
+                self.look_at_named(look, (account, market), &Named::new(account, name), open, beside);
             }
         }
     }
@@ -192,13 +230,16 @@ impl Partition {
     fn look_at_named<S, H>(
         &self,
         look: u8,
-        market: MarketId,
+        (account, market): (AccountId, MarketId),
         named: &Named,
         open: &OpenOrders<S, H>,
         beside: &impl Fn(Beside, &Seat<S>, Side),
     ) {
         match look {
-            1 => open.fetch_name(named),
+            1 => {
+                self.accounts.fetch_account(account);
+                open.fetch_name(named);
+            }
             2 => open.fetch_named(named),
             _ => {
                 let Some(id) = open.guess_named(named).map(|order| order.id) else { return };
@@ -235,14 +276,6 @@ impl Partition {
 enum Beside {
     First,
     Second,
-}
-
-/// A stake is larger than what comes with its ends.
-fn fetch_stake(stake: &Stake) {
-    fetch_ahead(stake);
-    fetch_ahead(&stake.position);
-    fetch_ahead(&stake.reserved);
-    fetch_ahead(&stake.counted);
 }
 
 /// What a command will look for.

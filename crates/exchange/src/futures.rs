@@ -99,8 +99,12 @@ pub struct Reserved {
 }
 
 impl Reserved {
-    fn change(&mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) {
-        self.losses += terms.notional(reserve.loss_ticks, qty);
+    /// So many lots of an order more, or fewer.
+    #[inline]
+    pub fn change(&mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) {
+        if !reserve.loss_ticks.is_zero() {
+            self.losses += terms.notional(reserve.loss_ticks, qty);
+        }
         if reserve.only_reduces() {
             return;
         }
@@ -180,6 +184,8 @@ pub struct Futures {
     pub watched: Vec<Watched>,
     /// Wallets of which something has changed in this command.
     pub touched: Vec<WalletSlot>,
+    /// Wallets with seats that count with something else since this command.
+    pub unsummed: Vec<WalletSlot>,
     /// Wallets that have too little left, in the order in which that was found.
     pub in_danger: VecDeque<WalletSlot>,
     /// Wallets that owe something, and have no position that could still win it.

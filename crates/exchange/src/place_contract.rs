@@ -63,11 +63,8 @@ impl Accounts {
             check_filters(terms, &kind, reference)?;
         }
         let reduce_only = self.check_position_side(place)?;
-        let open_orders: u32 = self
-            .futures
-            .seats_at(account, market)
-            .map(|seat| self.futures.open.seat(seat).open_orders)
-            .fold(0, u32::saturating_add);
+        let found = self.futures.open.find_seat(account, market);
+        let open_orders = found.map_or(0, |seat| self.futures.open_orders_at(seat));
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
         }
@@ -76,7 +73,10 @@ impl Accounts {
             return Err(Reject::DuplicateClientOrderId);
         }
 
-        let seat = self.take_seat_of(account, market, terms.quote, position_side);
+        let seat = match (found, position_side) {
+            (Some(seat), PositionSide::Both) => seat,
+            (_, _) => self.take_seat_of(account, market, terms.quote, position_side),
+        };
         let stake = &self.futures.open.seat(seat).stake;
         if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
@@ -92,8 +92,7 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         self.futures.open.insert(order, seat, side, kind.price_ticks(), reserve, &named);
-        let stake = self.futures.stake_mut(seat);
-        stake.reserved = stake.reserved.with(terms, side, reserve, qty);
+        self.futures.stake_mut(seat).reserved.change(terms, side, reserve, qty);
         mail.send_to_market(
             market,
             ToMarket::PlaceContract(ContractOrder {
@@ -198,7 +197,7 @@ impl Accounts {
             // What an isolated position takes leaves the wallet, which profits that are not realised cannot.
             standing.equity -= standing.counted.unrealized.max(Amount::ZERO);
         }
-        let before = self.futures.required(catalog, market, stake, &stake.reserved);
+        let before = self.futures.required_now(catalog, market, stake);
         let after = self.futures.required(catalog, market, stake, reserved);
         if after <= before && stake.margin.is_some() {
             // What it opens takes its loss from the wallet, where the rest is taken already.

@@ -2,7 +2,7 @@
 //! open orders take.
 //!
 //! It is asked for with every order and every fill, and an account may have something at many contracts. So each seat remembers
-//! what it was counted with, each wallet the sum of that, and only what has changed since is counted anew. Sums are as of a
+//! what it was counted with, each wallet the sum of that, and only what has changed since is counted anew, at the end of the command that has changed it. Sums are as of a
 //! stamp, which changes with every mark price and all terms: behind that a wallet is summed up in full when it is next needed,
 //! which may be never, so a mark price costs nothing here. None of it is in a snapshot.
 
@@ -102,6 +102,18 @@ impl Futures {
         total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
     }
 
+    /// As [`Self::required`], for the orders that there are.
+    #[inline]
+    pub fn required_now(&self, catalog: &Catalog, market: MarketId, stake: &Stake) -> Amount {
+        let is_counted = !stake.is_changed
+            && self.backs(stake.wallet).is_some_and(|backs| backs.sums.stamp == Some(self.stamp));
+        if is_counted {
+            stake.counted.required
+        } else {
+            self.required(catalog, market, stake, &stake.reserved)
+        }
+    }
+
     /// A seat's stake, to be changed: what it counts with is counted anew when its wallet is looked at.
     #[inline]
     pub fn stake_mut(&mut self, seat: SeatSlot) -> &mut Stake {
@@ -109,8 +121,20 @@ impl Futures {
         if !std::mem::replace(&mut stake.is_changed, true) {
             let backs = &mut self.backs[stake.wallet.index()];
             stake.next_changed = backs.sums.changed.replace(seat);
+            self.unsummed.push(stake.wallet);
         }
         stake
+    }
+
+    /// At the end of a command its seats are counted that have changed: they are at hand now, and will not be when their wallet
+    /// is asked for again. Wallets that were summed up at other mark prices wait for that.
+    #[inline]
+    pub fn sum_up_changed(&mut self, catalog: &Catalog) {
+        while let Some(wallet) = self.unsummed.pop() {
+            if self.backs[wallet.index()].sums.stamp == Some(self.stamp) {
+                self.sum_up(catalog, wallet);
+            }
+        }
     }
 
     /// What a seat counts with for a wallet: its position for that which backs it, and what it takes for its account's.

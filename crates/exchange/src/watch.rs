@@ -19,7 +19,7 @@ use crate::open_orders::SeatSlot;
 /// Positions by the mark price from which on they have to be looked at.
 #[derive(Default)]
 pub struct Watched {
-    /// Long ones: looked at when the mark price is at or below.
+    /// Long ones: looked at when the mark price is at or below. Those that may lose all that they have cost are not among them.
     pub longs: BTreeSet<(PriceTicks, AccountId)>,
     /// Short ones: looked at when the mark price is at or above.
     pub shorts: BTreeSet<(PriceTicks, AccountId)>,
@@ -81,8 +81,7 @@ impl Watch {
         let lost = |ticks: i64| MicroAtoms(per_tick.saturating_mul(ticks.into()));
         let watch = |at: PriceTicks| {
             let ticks = if is_long { mark - at } else { at - mark }.0;
-            let never = if is_long { at < PriceTicks(1) } else { MarketTerms::MAX_PRICE_TICKS < at };
-            let there = if never { MicroAtoms(i128::MAX) } else { lost(ticks) };
+            let there = if is_never(at, is_long) { MicroAtoms(i128::MAX) } else { lost(ticks) };
             Self { at, before: lost(ticks.saturating_sub(1)), there }
         };
         let present = stake.watched_at.filter(|_| stake.is_watched_as_long == is_long).map(watch);
@@ -105,6 +104,12 @@ impl Watch {
             (mark + ticks + PriceTicks(1)).min(most.max(mark) + PriceTicks(1))
         })
     }
+}
+
+/// Whether no mark price comes to where a position is watched. Such a one needs no place among the others.
+#[inline]
+fn is_never(at: PriceTicks, is_long: bool) -> bool {
+    if is_long { at < PriceTicks(1) } else { MarketTerms::MAX_PRICE_TICKS < at }
 }
 
 fn half(share: MicroAtoms) -> MicroAtoms {
@@ -208,11 +213,15 @@ impl Futures {
         }
         let watched = &mut self.watched[at(market)];
         let was_long = std::mem::replace(&mut seat.stake.is_watched_as_long, is_long);
-        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at) {
+        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at)
+            && !is_never(before, was_long)
+        {
             let kept = if was_long { &mut watched.longs } else { &mut watched.shorts };
             assert!(kept.remove(&(before, account)), "a position is watched where it was put");
         }
-        if let Some(watch_at) = watch_at {
+        if let Some(watch_at) = watch_at
+            && !is_never(watch_at, is_long)
+        {
             watched.set_of(&position).insert((watch_at, account));
         }
     }
@@ -233,6 +242,6 @@ impl Futures {
     /// Whether a position is looked at from this mark price on.
     pub fn is_watched(&self, market: MarketId, from: PriceTicks, account: AccountId, is_long: bool) -> bool {
         let Watched { longs, shorts } = &self.watched[at(market)];
-        (if is_long { longs } else { shorts }).contains(&(from, account))
+        is_never(from, is_long) || (if is_long { longs } else { shorts }).contains(&(from, account))
     }
 }
