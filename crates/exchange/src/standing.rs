@@ -48,13 +48,16 @@ impl Counted {
         }
     }
 
-    fn without(self, other: Self) -> Self {
+    /// With what one of them counts with now instead of what it counted with before.
+    #[inline]
+    fn replaced(self, before: &Self, now: &Self) -> Self {
+        let others = self.positions.checked_sub(before.positions).expect("what is counted is in the sum");
         Self {
-            unrealized: self.unrealized - other.unrealized,
-            maintenance: self.maintenance - other.maintenance,
-            required: self.required - other.required,
-            losses: self.losses - other.losses,
-            positions: self.positions.checked_sub(other.positions).expect("what is counted is in the sum"),
+            unrealized: self.unrealized + (now.unrealized - before.unrealized),
+            maintenance: self.maintenance + (now.maintenance - before.maintenance),
+            required: self.required + (now.required - before.required),
+            losses: self.losses + (now.losses - before.losses),
+            positions: others.saturating_add(now.positions),
         }
     }
 }
@@ -95,11 +98,11 @@ impl Futures {
         let (terms, contract) = contract_of(catalog, market);
         let value = stake.position.value(terms, self.mark(market));
         let leverage = stake.leverage(contract);
-        let own = match stake.margin {
-            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
-            None => Amount::ZERO,
-        };
-        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
+        let required = total_initial_margin(value, reserved.values, leverage) + reserved.losses;
+        match stake.margin {
+            Some(_) => required - initial_margin(Amount(value.0.abs()), leverage),
+            None => required,
+        }
     }
 
     /// As [`Self::required`], for the orders that there are.
@@ -144,10 +147,9 @@ impl Futures {
         let has_position = !stake.position.is_none();
         if has_position && stake.backing() == wallet {
             let (terms, contract) = contract_of(catalog, market);
-            let mark = self.mark(market);
-            counted.unrealized = stake.position.unrealized(terms, mark);
-            let value = Amount(stake.position.value(terms, mark).0.abs());
-            counted.maintenance = maintenance_margin(contract, value);
+            let value = stake.position.value(terms, self.mark(market));
+            counted.unrealized = value - stake.position.cost;
+            counted.maintenance = maintenance_margin(contract, Amount(value.0.abs()));
             counted.positions = 1;
         }
         // Without orders nothing is reserved.
@@ -172,7 +174,7 @@ impl Futures {
         let counted = match sums.filter(|sums| sums.stamp == Some(self.stamp)) {
             Some(sums) => self.changed_of(sums).fold(sums.counted, |sum, seat| {
                 let seat = self.open.seat(seat);
-                sum.without(seat.stake.counted).with(self.count(catalog, seat, wallet))
+                sum.replaced(&seat.stake.counted, &self.count(catalog, seat, wallet))
             }),
             None => self.count_all(catalog, wallet),
         };
@@ -209,8 +211,8 @@ impl Futures {
             let stake = &self.open.seat(seat).stake;
             changed = stake.next_changed;
             if !is_of_before {
-                counted = counted.without(stake.counted);
-                counted = counted.with(self.count_seat(catalog, seat, wallet));
+                let before = stake.counted;
+                counted = counted.replaced(&before, &self.count_seat(catalog, seat, wallet));
             }
         }
         self.backs[wallet.index()].sums = Sums { counted, stamp, changed };

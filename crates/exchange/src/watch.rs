@@ -71,14 +71,13 @@ impl Watch {
         share: MicroAtoms,
     ) -> Self {
         // What a tick costs: of a short position the maintenance margin grows as well, by the rate of the last bracket at the most.
-        let of_a_tick = MicroAtoms::from_atoms(terms.notional(PriceTicks(1), stake.position.size())).0;
+        let atoms_a_tick = terms.notional(PriceTicks(1), stake.position.size());
+        let of_a_tick = MicroAtoms::from_atoms(atoms_a_tick).0;
         let is_long = stake.position.qty_lots > QtyLots::ZERO;
         let growth = contract.brackets.last().map_or(0, |last| last.maintenance_ppm);
         let growth = if is_long { 0 } else { i128::from(growth) };
-        let per_tick = of_a_tick.saturating_add(
-            of_a_tick.checked_div(1_000_000).and_then(|part| part.checked_mul(growth)).unwrap_or(of_a_tick),
-        );
-        let lost = |ticks: i64| MicroAtoms(per_tick.saturating_mul(ticks.into()));
+        let per_tick = of_a_tick.saturating_add(saturating_times(atoms_a_tick.0, growth));
+        let lost = |ticks: i64| MicroAtoms(saturating_times(per_tick, ticks.into()));
         let watch = |at: PriceTicks| {
             let ticks = if is_long { mark - at } else { at - mark }.0;
             let there = if is_never(at, is_long) { MicroAtoms(i128::MAX) } else { lost(ticks) };
@@ -103,6 +102,15 @@ impl Watch {
         } else {
             (mark + ticks + PriceTicks(1)).min(most.max(mark) + PriceTicks(1))
         })
+    }
+}
+
+/// The product; of small numbers it takes one instruction, and nearly all are.
+#[inline]
+fn saturating_times(one: i128, other: i128) -> i128 {
+    match (i64::try_from(one), i64::try_from(other)) {
+        (Ok(small), Ok(other)) => i128::from(small).wrapping_mul(i128::from(other)),
+        _ => one.saturating_mul(other),
     }
 }
 
