@@ -4,11 +4,12 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
+use ledger::WalletSlot;
 use model::{
-    AccountId, Command, MarketId, OrderCommand, OrderId, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced,
-    Side,
+    AccountId, Command, MarketId, OrderCommand, OrderId, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder,
+    Sequenced, Side,
 };
-use orderbook::fetch_ahead;
+use orderbook::{fetch_ahead, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
@@ -83,17 +84,23 @@ impl Partition {
             1 => {
                 self.accounts.fetch_account(account);
                 open.fetch_seat_cell(account, market);
+                // An account has one wallet, as a rule, and that backs what it will place, be there a seat already or not.
+                if let Some(wallet) = self.accounts.ledger.first_wallet(account) {
+                    self.fetch_wallet(wallet);
+                }
+                if let Some(holders) = self.markets.get(market).and_then(|listed| listed.holders.as_ref()) {
+                    holders.quantities.fetch_ahead(account);
+                }
             }
             2 => {
                 if let Some(seat) = open.guess_seat(account, market) {
-                    fetch_ahead(seat);
-                    fetch_stake(&seat.stake);
+                    fetch_whole(seat);
                 }
+                self.look_at_maker(look, place);
             }
             3 => {
-                if let Some(seat) = open.fetch_for_placing(account, market) {
-                    self.look_at_stake(Beside::Second, seat);
-                }
+                open.fetch_for_placing(account, market);
+                self.look_at_maker(look, place);
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_level(side, price);
                 }
@@ -103,24 +110,64 @@ impl Partition {
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_back(&self.markets.orders, side, price);
                 }
+                self.look_at_maker(look, place);
             }
-            _ => {}
+            _ => self.look_at_maker(look, place),
+        }
+    }
+
+    /// The order that one at a contract will trade with first, if it trades at once and nobody comes before it.
+    fn look_at_maker(&self, look: u8, place: &PlaceContractOrder) {
+        let Some(listed) = self.markets.get(place.market) else { return };
+        let trades = match place.kind {
+            OrderKind::Market { .. } => true,
+            OrderKind::Limit { price_ticks, .. } => listed.book.crosses(place.side, price_ticks),
+            OrderKind::LimitMaker { .. }
+            | OrderKind::MarketQuote { .. }
+            | OrderKind::StopMarket { .. }
+            | OrderKind::StopLimit { .. } => false,
+        };
+        if !trades {
+            return;
+        }
+        let Some(maker) = listed.book.first(&self.markets.orders, place.side.opposite()) else { return };
+        let open = &self.accounts.futures.open;
+        match look {
+            2 => fetch_ahead(maker),
+            3 => {
+                open.fetch_index(maker.id);
+                if let Some(wallet) = self.accounts.ledger.first_wallet(maker.account) {
+                    self.fetch_wallet(wallet);
+                }
+                if let Some(holders) = &listed.holders {
+                    holders.quantities.fetch_ahead(maker.account);
+                }
+            }
+            4 => open.fetch_order(maker.id),
+            _ => {
+                if let Some((seat, _)) = open.seat_of(maker.id) {
+                    fetch_whole(seat);
+                }
+            }
         }
     }
 
     /// What an order at a contract is beside: first its seat's stake, then what backs that.
     fn look_at_stake(&self, look: Beside, seat: &Seat<Stake>) {
         match look {
-            Beside::First => fetch_stake(&seat.stake),
-            Beside::Second => {
-                let wallet = seat.stake.wallet;
-                fetch_ahead(self.accounts.ledger.wallet(wallet));
-                if let Some(backs) = self.accounts.futures.backs(wallet) {
-                    fetch_ahead(backs);
-                    fetch_ahead(&backs.sums);
-                    fetch_ahead(&backs.watches);
-                }
-            }
+            Beside::First => fetch_whole(seat),
+            Beside::Second => self.fetch_wallet(seat.stake.wallet),
+        }
+    }
+
+    /// A wallet and what it backs.
+    #[inline]
+    fn fetch_wallet(&self, wallet: WalletSlot) {
+        fetch_ahead(self.accounts.ledger.wallet(wallet));
+        if let Some(backs) = self.accounts.futures.backs(wallet) {
+            fetch_ahead(backs);
+            fetch_ahead(&backs.sums);
+            fetch_ahead(&backs.watches);
         }
     }
 
@@ -138,7 +185,7 @@ impl Partition {
                 self.look_at_order(look, (account, market, *id), open, beside);
             }
             OrderRef::Client(name) => {
-                self.look_at_named(look, market, &Named::new(account, name), open, beside);
+                self.look_at_named(look, (account, market), &Named::new(account, name), open, beside);
             }
         }
     }
@@ -183,13 +230,16 @@ impl Partition {
     fn look_at_named<S, H>(
         &self,
         look: u8,
-        market: MarketId,
+        (account, market): (AccountId, MarketId),
         named: &Named,
         open: &OpenOrders<S, H>,
         beside: &impl Fn(Beside, &Seat<S>, Side),
     ) {
         match look {
-            1 => open.fetch_name(named),
+            1 => {
+                self.accounts.fetch_account(account);
+                open.fetch_name(named);
+            }
             2 => open.fetch_named(named),
             _ => {
                 let Some(id) = open.guess_named(named).map(|order| order.id) else { return };
@@ -226,14 +276,6 @@ impl Partition {
 enum Beside {
     First,
     Second,
-}
-
-/// A stake is larger than what comes with its ends.
-fn fetch_stake(stake: &Stake) {
-    fetch_ahead(stake);
-    fetch_ahead(&stake.position);
-    fetch_ahead(&stake.reserved);
-    fetch_ahead(&stake.counted);
 }
 
 /// What a command will look for.

@@ -48,8 +48,14 @@ pub struct Stake {
     pub is_watched_as_long: bool,
     /// What it was counted with when its account's wallet was last summed up.
     pub counted: Counted,
-    /// It counts with something else since.
+    /// It counts with something else since, and is in its wallet's list of those.
     pub is_changed: bool,
+    /// The next one in that list.
+    pub next_changed: Option<SeatSlot>,
+    /// The position has changed since it was last seen whether it is watched early enough, and is in the list of what backs it.
+    pub is_moved: bool,
+    /// The next one in that list.
+    pub next_moved: Option<SeatSlot>,
 }
 
 impl Stake {
@@ -67,6 +73,9 @@ impl Stake {
             is_watched_as_long: false,
             counted: Counted::default(),
             is_changed: false,
+            next_changed: None,
+            is_moved: false,
+            next_moved: None,
         }
     }
 
@@ -90,8 +99,12 @@ pub struct Reserved {
 }
 
 impl Reserved {
-    fn change(&mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) {
-        self.losses += terms.notional(reserve.loss_ticks, qty);
+    /// So many lots of an order more, or fewer.
+    #[inline]
+    pub fn change(&mut self, terms: &MarketTerms, side: Side, reserve: Reserve, qty: QtyLots) {
+        if !reserve.loss_ticks.is_zero() {
+            self.losses += terms.notional(reserve.loss_ticks, qty);
+        }
         if reserve.only_reduces() {
             return;
         }
@@ -171,6 +184,8 @@ pub struct Futures {
     pub watched: Vec<Watched>,
     /// Wallets of which something has changed in this command.
     pub touched: Vec<WalletSlot>,
+    /// Wallets with seats that count with something else since this command.
+    pub unsummed: Vec<WalletSlot>,
     /// Wallets that have too little left, in the order in which that was found.
     pub in_danger: VecDeque<WalletSlot>,
     /// Wallets that owe something, and have no position that could still win it.
@@ -280,7 +295,7 @@ impl Futures {
     fn look_at(&mut self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) {
         if self.is_in_liquidation(wallet) {
             // Nobody looks until it is over, and then at all of it.
-            self.backs_mut(wallet).watches = Watches::default();
+            self.forget_watches(wallet);
             return;
         }
         self.sum_up(catalog, wallet);

@@ -24,6 +24,14 @@ impl Futures {
         seat.into_iter().chain(legs.into_iter().flatten())
     }
 
+    /// How many orders are open at a one-way position's seat and at those beside it.
+    #[inline]
+    pub fn open_orders_at(&self, seat: SeatSlot) -> u32 {
+        let seat = self.open.seat(seat);
+        let legs = seat.stake.legs.iter().flatten();
+        legs.map(|leg| self.open.seat(*leg).open_orders).fold(seat.open_orders, u32::saturating_add)
+    }
+
     /// Where an account has this position.
     pub fn find_position(
         &self,

@@ -8,6 +8,7 @@ use model::{
     AccountId, Amount, EndReason, ExpiryReason, Forced, FromMarket, Letter, Marks, OrderId, OrderKind,
     PartitionId, PositionSide, PriceTicks, QtyLots, Reject, Side, ToHolder, ToMarket,
 };
+use orderbook::fetch_ahead;
 
 use crate::mark_price::Pricing;
 use crate::market::Desk;
@@ -31,6 +32,15 @@ impl Quantities {
     pub fn of(&self, account: AccountId) -> QtyLots {
         let (page, at) = Self::place(account);
         self.pages.get(page).and_then(Option::as_ref).map_or(QtyLots::ZERO, |page| page[at])
+    }
+
+    /// Asks for the memory that [`Self::of`] will look into.
+    #[inline]
+    pub fn fetch_ahead(&self, account: AccountId) {
+        let (page, at) = Self::place(account);
+        if let Some(page) = self.pages.get(page).and_then(Option::as_ref) {
+            fetch_ahead(&page[at]);
+        }
     }
 
     #[inline]

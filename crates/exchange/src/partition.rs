@@ -69,6 +69,7 @@ impl Partition {
         if self.has_work() {
             self.work_on(events);
         }
+        self.accounts.futures.sum_up_changed(&self.catalog);
     }
 
     #[cold]

@@ -2,7 +2,7 @@
 //! lead to, send it to its market. Source: semantics 2 ("Margin") and 8.
 
 use ledger::WalletSlot;
-use margin::{open_loss, order_price};
+use margin::{initial_margin, largest_value, order_price};
 use model::{
     Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause, OrderId,
     OrderKind, PlaceContractOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reject,
@@ -63,11 +63,8 @@ impl Accounts {
             check_filters(terms, &kind, reference)?;
         }
         let reduce_only = self.check_position_side(place)?;
-        let open_orders: u32 = self
-            .futures
-            .seats_at(account, market)
-            .map(|seat| self.futures.open.seat(seat).open_orders)
-            .fold(0, u32::saturating_add);
+        let found = self.futures.open.find_seat(account, market);
+        let open_orders = found.map_or(0, |seat| self.futures.open_orders_at(seat));
         if open_orders >= terms.max_open_orders_per_account {
             return Err(Reject::TooManyOpenOrders { max: terms.max_open_orders_per_account });
         }
@@ -76,7 +73,10 @@ impl Accounts {
             return Err(Reject::DuplicateClientOrderId);
         }
 
-        let seat = self.take_seat_of(account, market, terms.quote, position_side);
+        let seat = match (found, position_side) {
+            (Some(seat), PositionSide::Both) => seat,
+            (_, _) => self.take_seat_of(account, market, terms.quote, position_side),
+        };
         let stake = &self.futures.open.seat(seat).stake;
         if [stake.wallet, stake.backing()].into_iter().any(|wallet| self.futures.is_in_liquidation(wallet)) {
             return Err(Reject::InLiquidation);
@@ -92,8 +92,7 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         self.futures.open.insert(order, seat, side, kind.price_ticks(), reserve, &named);
-        let stake = self.futures.stake_mut(seat);
-        stake.reserved = stake.reserved.with(terms, side, reserve, qty);
+        self.futures.stake_mut(seat).reserved.change(terms, side, reserve, qty);
         mail.send_to_market(
             market,
             ToMarket::PlaceContract(ContractOrder {
@@ -127,7 +126,10 @@ impl Accounts {
         let mark = self.futures.mark(market);
         let value_ticks = order_price(side, limit, terms.reference(last), mark);
         let price = limit.unwrap_or(if reduce_only { mark } else { value_ticks });
-        let is_worse = !open_loss(terms, side, price, mark, qty).is_zero();
+        let is_worse = match side {
+            Side::Buy => mark < price,
+            Side::Sell => price < mark,
+        };
         let reserve = Reserve {
             value_ticks: if reduce_only { PriceTicks::ZERO } else { value_ticks },
             loss_ticks: if is_worse {
@@ -151,8 +153,7 @@ impl Accounts {
             let beside = (margin, others.losses);
             may_lose = self.isolated_may_lose(catalog, stake, beside, (side, reserve), may_lose);
         }
-        let ticks = may_lose.0.checked_div(terms.notional(PriceTicks(1), qty).0).expect("it has a quantity");
-        let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(MarketTerms::MAX_PRICE_TICKS.0));
+        let ticks = ticks_lost(may_lose, terms.notional(PriceTicks(1), qty));
         let worst_ticks = match side {
             Side::Buy => mark + ticks,
             Side::Sell => (mark - ticks).max(PriceTicks(1)),
@@ -198,8 +199,15 @@ impl Accounts {
             // What an isolated position takes leaves the wallet, which profits that are not realised cannot.
             standing.equity -= standing.counted.unrealized.max(Amount::ZERO);
         }
-        let before = self.futures.required(catalog, market, stake, &stake.reserved);
-        let after = self.futures.required(catalog, market, stake, reserved);
+        let before = self.futures.required_now(catalog, market, stake);
+        let value = stake.position.value(terms, self.futures.mark(market));
+        let leverage = stake.leverage(contract);
+        let most = largest_value(value, reserved.values);
+        let own = match stake.margin {
+            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
+            None => Amount::ZERO,
+        };
+        let after = initial_margin(most, leverage) + reserved.losses - own;
         if after <= before && stake.margin.is_some() {
             // What it opens takes its loss from the wallet, where the rest is taken already.
             return Ok((standing.equity - standing.counted.required).max(Amount::ZERO));
@@ -213,10 +221,8 @@ impl Accounts {
         if QtyLots(long.max(short)) > contract.max_position_lots {
             return Err(Reject::TooManyLots { max: contract.max_position_lots });
         }
-        let value = stake.position.value(terms, self.futures.mark(market));
-        let most = (value + reserved.values.bids).0.abs().max((value - reserved.values.asks).0.abs());
-        let max = contract.max_value_at(stake.leverage(contract));
-        if most > max.0 {
+        let max = contract.max_value_at(leverage);
+        if most > max {
             return Err(Reject::PositionTooLarge { max });
         }
         let needed = standing.counted.required + after - before;
@@ -277,9 +283,8 @@ impl Accounts {
             }
             let value = stake.position.value(terms, mark);
             let values = stake.reserved.values;
-            let most = (value + values.bids).0.abs().max((value - values.asks).0.abs());
             let max = contract.max_value_at(leverage);
-            if most > max.0 {
+            if largest_value(value, values) > max {
                 return Err(Reject::PositionTooLarge { max });
             }
             let with_it = Stake { chosen_leverage: leverage, ..stake.clone() };
@@ -301,6 +306,17 @@ impl Accounts {
         events.push(Event::LeverageChanged { account, market, leverage });
         Ok(())
     }
+}
+
+/// How many ticks an order may be worse than the mark price that may lose so much, and loses `a_tick` with each.
+#[inline]
+fn ticks_lost(may_lose: Amount, a_tick: Amount) -> PriceTicks {
+    const NONE: &str = "it has a quantity";
+    let ticks = match (i64::try_from(may_lose.0), i64::try_from(a_tick.0)) {
+        (Ok(may_lose), Ok(a_tick)) => may_lose.checked_div(a_tick).expect(NONE),
+        _ => i64::try_from(may_lose.0.checked_div(a_tick.0).expect(NONE)).unwrap_or(i64::MAX),
+    };
+    PriceTicks(ticks).min(MarketTerms::MAX_PRICE_TICKS)
 }
 
 pub fn check_kind(kind: &OrderKind, prevention: SelfTradePrevention) -> Result<(), Reject> {

@@ -320,11 +320,13 @@ impl Accounts {
 
     /// So many lots of an order need nothing more.
     fn release(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, qty: QtyLots) {
+        if qty.is_zero() {
+            return;
+        }
         let order = self.futures.open.order_mut(slot);
         let (side, seat, reserve) = (order.side(), order.seat, order.held);
         order.held.left_lots -= qty;
-        let stake = self.futures.stake_mut(seat);
-        stake.reserved = stake.reserved.without(terms, side, reserve, qty);
+        self.futures.stake_mut(seat).reserved.change(terms, side, reserve, -qty);
     }
 
     /// Ends an order: what is reserved for the rest of it comes free.

@@ -2,7 +2,7 @@
 //! open orders take.
 //!
 //! It is asked for with every order and every fill, and an account may have something at many contracts. So each seat remembers
-//! what it was counted with, each wallet the sum of that, and only what has changed since is counted anew. Sums are as of a
+//! what it was counted with, each wallet the sum of that, and only what has changed since is counted anew, at the end of the command that has changed it. Sums are as of a
 //! stamp, which changes with every mark price and all terms: behind that a wallet is summed up in full when it is next needed,
 //! which may be never, so a mark price costs nothing here. None of it is in a snapshot.
 
@@ -48,13 +48,16 @@ impl Counted {
         }
     }
 
-    fn without(self, other: Self) -> Self {
+    /// With what one of them counts with now instead of what it counted with before.
+    #[inline]
+    fn replaced(self, before: &Self, now: &Self) -> Self {
+        let others = self.positions.checked_sub(before.positions).expect("what is counted is in the sum");
         Self {
-            unrealized: self.unrealized - other.unrealized,
-            maintenance: self.maintenance - other.maintenance,
-            required: self.required - other.required,
-            losses: self.losses - other.losses,
-            positions: self.positions.checked_sub(other.positions).expect("what is counted is in the sum"),
+            unrealized: self.unrealized + (now.unrealized - before.unrealized),
+            maintenance: self.maintenance + (now.maintenance - before.maintenance),
+            required: self.required + (now.required - before.required),
+            losses: self.losses + (now.losses - before.losses),
+            positions: others.saturating_add(now.positions),
         }
     }
 }
@@ -75,10 +78,11 @@ impl Standing {
 #[derive(Default)]
 pub struct Sums {
     counted: Counted,
-    /// When that was; `None` before the first time, and of wallets with a single seat, which need no sums.
+    /// When that was; `None` before the first time, and of margins of isolated positions, which need no sums.
     stamp: Option<u64>,
-    /// Seats that count with something else since.
-    changed: Vec<SeatSlot>,
+    /// The first of the seats that count with something else since. Each knows the next, so that no memory is looked into but
+    /// that of the wallet and of the seats.
+    changed: Option<SeatSlot>,
 }
 
 impl Futures {
@@ -94,22 +98,46 @@ impl Futures {
         let (terms, contract) = contract_of(catalog, market);
         let value = stake.position.value(terms, self.mark(market));
         let leverage = stake.leverage(contract);
-        let own = match stake.margin {
-            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
-            None => Amount::ZERO,
-        };
-        total_initial_margin(value, reserved.values, leverage) + reserved.losses - own
+        let required = total_initial_margin(value, reserved.values, leverage) + reserved.losses;
+        match stake.margin {
+            Some(_) => required - initial_margin(Amount(value.0.abs()), leverage),
+            None => required,
+        }
+    }
+
+    /// As [`Self::required`], for the orders that there are.
+    #[inline]
+    pub fn required_now(&self, catalog: &Catalog, market: MarketId, stake: &Stake) -> Amount {
+        let is_counted = !stake.is_changed
+            && self.backs(stake.wallet).is_some_and(|backs| backs.sums.stamp == Some(self.stamp));
+        if is_counted {
+            stake.counted.required
+        } else {
+            self.required(catalog, market, stake, &stake.reserved)
+        }
     }
 
     /// A seat's stake, to be changed: what it counts with is counted anew when its wallet is looked at.
     #[inline]
     pub fn stake_mut(&mut self, seat: SeatSlot) -> &mut Stake {
         let stake = &mut self.open.seat_mut(seat).stake;
-        let wallet = stake.wallet;
         if !std::mem::replace(&mut stake.is_changed, true) {
-            self.backs_mut(wallet).sums.changed.push(seat);
+            let backs = &mut self.backs[stake.wallet.index()];
+            stake.next_changed = backs.sums.changed.replace(seat);
+            self.unsummed.push(stake.wallet);
         }
-        &mut self.open.seat_mut(seat).stake
+        stake
+    }
+
+    /// At the end of a command its seats are counted that have changed: they are at hand now, and will not be when their wallet
+    /// is asked for again. Wallets that were summed up at other mark prices wait for that.
+    #[inline]
+    pub fn sum_up_changed(&mut self, catalog: &Catalog) {
+        while let Some(wallet) = self.unsummed.pop() {
+            if self.backs[wallet.index()].sums.stamp == Some(self.stamp) {
+                self.sum_up(catalog, wallet);
+            }
+        }
     }
 
     /// What a seat counts with for a wallet: its position for that which backs it, and what it takes for its account's.
@@ -119,10 +147,9 @@ impl Futures {
         let has_position = !stake.position.is_none();
         if has_position && stake.backing() == wallet {
             let (terms, contract) = contract_of(catalog, market);
-            let mark = self.mark(market);
-            counted.unrealized = stake.position.unrealized(terms, mark);
-            let value = Amount(stake.position.value(terms, mark).0.abs());
-            counted.maintenance = maintenance_margin(contract, value);
+            let value = stake.position.value(terms, self.mark(market));
+            counted.unrealized = value - stake.position.cost;
+            counted.maintenance = maintenance_margin(contract, Amount(value.0.abs()));
             counted.positions = 1;
         }
         // Without orders nothing is reserved.
@@ -145,34 +172,48 @@ impl Futures {
     pub fn standing(&self, catalog: &Catalog, ledger: &Ledger, wallet: WalletSlot) -> Standing {
         let sums = self.backs(wallet).map(|backs| &backs.sums);
         let counted = match sums.filter(|sums| sums.stamp == Some(self.stamp)) {
-            Some(sums) => sums.changed.iter().fold(sums.counted, |sum, seat| {
-                let seat = self.open.seat(*seat);
-                sum.without(seat.stake.counted).with(self.count(catalog, seat, wallet))
+            Some(sums) => self.changed_of(sums).fold(sums.counted, |sum, seat| {
+                let seat = self.open.seat(seat);
+                sum.replaced(&seat.stake.counted, &self.count(catalog, seat, wallet))
             }),
             None => self.count_all(catalog, wallet),
         };
         Standing { equity: ledger.wallet(wallet).amount + counted.unrealized, counted }
     }
 
+    /// The seats of a wallet that count with something else than is in its sums.
+    fn changed_of(&self, sums: &Sums) -> impl Iterator<Item = SeatSlot> {
+        std::iter::successors(sums.changed, |seat| self.open.seat(*seat).stake.next_changed)
+    }
+
     /// Brings a wallet's sums up to date, so that asking how it stands costs little.
     pub fn sum_up(&mut self, catalog: &Catalog, wallet: WalletSlot) {
         let stamp = Some(self.stamp);
         let Some(backs) = self.backs.get_mut(wallet.index()) else { return };
-        if backs.seats.len() < 2 || (backs.sums.stamp == stamp && backs.sums.changed.is_empty()) {
+        if backs.sums.stamp == stamp && backs.sums.changed.is_none() {
             return;
         }
-        let Sums { mut counted, stamp: before, mut changed } = std::mem::take(&mut backs.sums);
-        if before != stamp {
+        let is_margin = |(_, seat): &(MarketId, SeatSlot)| self.open.seat(*seat).stake.wallet != wallet;
+        if backs.seats.len() < 2 && backs.seats.first().is_none_or(is_margin) {
+            return;
+        }
+        let mut counted = backs.sums.counted;
+        let is_of_before = backs.sums.stamp != stamp;
+        let mut changed = backs.sums.changed;
+        if is_of_before {
             counted = Counted::default();
-            changed.clear();
             for at in 0..self.backs[wallet.index()].seats.len() {
                 let seat = self.backs[wallet.index()].seats[at].1;
                 counted = counted.with(self.count_seat(catalog, seat, wallet));
             }
         }
-        for seat in changed.drain(..) {
-            counted = counted.without(self.open.seat(seat).stake.counted);
-            counted = counted.with(self.count_seat(catalog, seat, wallet));
+        while let Some(seat) = changed {
+            let stake = &self.open.seat(seat).stake;
+            changed = stake.next_changed;
+            if !is_of_before {
+                let before = stake.counted;
+                counted = counted.replaced(&before, &self.count_seat(catalog, seat, wallet));
+            }
         }
         self.backs[wallet.index()].sums = Sums { counted, stamp, changed };
     }
@@ -196,7 +237,8 @@ impl Futures {
         let Some(backs) = self.backs(wallet) else { return };
         for (_, slot) in &backs.seats {
             let stake = &self.open.seat(*slot).stake;
-            let is_known = stake.wallet != wallet || stake.is_changed == backs.sums.changed.contains(slot);
+            let is_listed = self.changed_of(&backs.sums).any(|changed| changed == *slot);
+            let is_known = stake.wallet != wallet || stake.is_changed == is_listed;
             assert!(is_known, "a wallet knows which of its seats have changed");
         }
     }

@@ -19,7 +19,7 @@ use crate::open_orders::SeatSlot;
 /// Positions by the mark price from which on they have to be looked at.
 #[derive(Default)]
 pub struct Watched {
-    /// Long ones: looked at when the mark price is at or below.
+    /// Long ones: looked at when the mark price is at or below. Those that may lose all that they have cost are not among them.
     pub longs: BTreeSet<(PriceTicks, AccountId)>,
     /// Short ones: looked at when the mark price is at or above.
     pub shorts: BTreeSet<(PriceTicks, AccountId)>,
@@ -49,8 +49,8 @@ pub struct Watches {
     most: MicroAtoms,
     /// The least with which one of them is looked at.
     least: MicroAtoms,
-    /// Seats whose positions have changed since.
-    changed: Vec<SeatSlot>,
+    /// The first of the seats whose positions have changed since; each knows the next.
+    moved: Option<SeatSlot>,
 }
 
 /// A watched price, and how early it is.
@@ -71,18 +71,16 @@ impl Watch {
         share: MicroAtoms,
     ) -> Self {
         // What a tick costs: of a short position the maintenance margin grows as well, by the rate of the last bracket at the most.
-        let of_a_tick = MicroAtoms::from_atoms(terms.notional(PriceTicks(1), stake.position.size())).0;
+        let atoms_a_tick = terms.notional(PriceTicks(1), stake.position.size());
+        let of_a_tick = MicroAtoms::from_atoms(atoms_a_tick).0;
         let is_long = stake.position.qty_lots > QtyLots::ZERO;
         let growth = contract.brackets.last().map_or(0, |last| last.maintenance_ppm);
         let growth = if is_long { 0 } else { i128::from(growth) };
-        let per_tick = of_a_tick.saturating_add(
-            of_a_tick.checked_div(1_000_000).and_then(|part| part.checked_mul(growth)).unwrap_or(of_a_tick),
-        );
-        let lost = |ticks: i64| MicroAtoms(per_tick.saturating_mul(ticks.into()));
+        let per_tick = of_a_tick.saturating_add(saturating_times(atoms_a_tick.0, growth));
+        let lost = |ticks: i64| MicroAtoms(saturating_times(per_tick, ticks.into()));
         let watch = |at: PriceTicks| {
             let ticks = if is_long { mark - at } else { at - mark }.0;
-            let never = if is_long { at < PriceTicks(1) } else { MarketTerms::MAX_PRICE_TICKS < at };
-            let there = if never { MicroAtoms(i128::MAX) } else { lost(ticks) };
+            let there = if is_never(at, is_long) { MicroAtoms(i128::MAX) } else { lost(ticks) };
             Self { at, before: lost(ticks.saturating_sub(1)), there }
         };
         let present = stake.watched_at.filter(|_| stake.is_watched_as_long == is_long).map(watch);
@@ -107,6 +105,21 @@ impl Watch {
     }
 }
 
+/// The product; of small numbers it takes one instruction, and nearly all are.
+#[inline]
+fn saturating_times(one: i128, other: i128) -> i128 {
+    match (i64::try_from(one), i64::try_from(other)) {
+        (Ok(small), Ok(other)) => i128::from(small).wrapping_mul(i128::from(other)),
+        _ => one.saturating_mul(other),
+    }
+}
+
+/// Whether no mark price comes to where a position is watched. Such a one needs no place among the others.
+#[inline]
+fn is_never(at: PriceTicks, is_long: bool) -> bool {
+    if is_long { at < PriceTicks(1) } else { MarketTerms::MAX_PRICE_TICKS < at }
+}
+
 fn half(share: MicroAtoms) -> MicroAtoms {
     MicroAtoms(share.0 / 2)
 }
@@ -114,17 +127,32 @@ fn half(share: MicroAtoms) -> MicroAtoms {
 impl Futures {
     /// A seat's position has changed.
     pub fn position_changed(&mut self, seat: SeatSlot) {
-        let backing = self.open.seat(seat).stake.backing();
-        let changed = &mut self.backs_mut(backing).watches.changed;
-        if changed.last() != Some(&seat) {
-            changed.push(seat);
+        let stake = &mut self.open.seat_mut(seat).stake;
+        let backing = stake.backing();
+        if !std::mem::replace(&mut stake.is_moved, true) {
+            stake.next_moved = self.backs[backing.index()].watches.moved.replace(seat);
         }
         self.touch(backing);
     }
 
+    /// How early the positions that a wallet backs are watched is not known any more.
+    pub fn forget_watches(&mut self, wallet: WalletSlot) {
+        let mut moved = std::mem::take(&mut self.backs_mut(wallet).watches).moved;
+        while let Some(seat) = moved {
+            moved = self.see_moved(seat);
+        }
+    }
+
+    /// Takes a seat out of the list of those whose positions have changed, and returns the next one.
+    fn see_moved(&mut self, seat: SeatSlot) -> Option<SeatSlot> {
+        let stake = &mut self.open.seat_mut(seat).stake;
+        stake.is_moved = false;
+        stake.next_moved
+    }
+
     /// None of a wallet's positions is watched.
     pub fn watch_nothing(&mut self, wallet: WalletSlot) {
-        self.backs_mut(wallet).watches = Watches::default();
+        self.forget_watches(wallet);
         for index in 0..self.backs[wallet.index()].seats.len() {
             let (market, seat) = self.backs[wallet.index()].seats[index];
             if self.open.seat(seat).stake.backing() == wallet {
@@ -135,33 +163,50 @@ impl Futures {
 
     /// Each of the positions that a wallet backs may lose `share`: remembers from which mark prices on they have to be looked at.
     pub fn watch_all(&mut self, catalog: &Catalog, wallet: WalletSlot, share: MicroAtoms) {
-        let stamp = self.stamp;
-        let backs = self.backs_mut(wallet);
-        let mut watches = std::mem::take(&mut backs.watches);
-        let others_stay =
-            watches.stamp == Some(stamp) && watches.most < share && half(share) <= watches.least;
-        if !others_stay {
-            watches.changed.clear();
-            watches.changed.extend(backs.seats.iter().map(|(_, seat)| *seat));
-            (watches.most, watches.least) = (MicroAtoms(0), MicroAtoms(i128::MAX));
-            watches.stamp = Some(stamp);
-        }
-        for slot in watches.changed.drain(..) {
-            let seat = self.open.seat(slot);
-            let (market, stake) = (seat.market, &seat.stake);
-            if stake.backing() != wallet {
-                continue;
+        let stamp = Some(self.stamp);
+        let watches = &mut self.backs_mut(wallet).watches;
+        let mut moved = watches.moved.take();
+        if watches.stamp == stamp && watches.most < share && half(share) <= watches.least {
+            let (mut most, mut least) = (watches.most, watches.least);
+            while let Some(seat) = moved {
+                moved = self.see_moved(seat);
+                self.watch_seat(catalog, (wallet, seat), share, (&mut most, &mut least));
             }
-            let is_watched = !stake.position.is_none();
-            let watch =
-                is_watched.then(|| Watch::of(contract_of(catalog, market), stake, self.mark(market), share));
-            if let Some(Watch { before, there, .. }) = watch {
-                watches.most = watches.most.max(before);
-                watches.least = watches.least.min(there);
-            }
-            self.watch(market, slot, watch.map(|watch| watch.at));
+            self.backs[wallet.index()].watches = Watches { stamp, most, least, moved };
+            return;
         }
-        self.backs_mut(wallet).watches = watches;
+        while let Some(seat) = moved {
+            moved = self.see_moved(seat);
+        }
+        let (mut most, mut least) = (MicroAtoms(0), MicroAtoms(i128::MAX));
+        for at in 0..self.backs[wallet.index()].seats.len() {
+            let seat = self.backs[wallet.index()].seats[at].1;
+            self.watch_seat(catalog, (wallet, seat), share, (&mut most, &mut least));
+        }
+        self.backs[wallet.index()].watches = Watches { stamp, most, least, moved };
+    }
+
+    /// As [`Self::watch_all`], for one seat, where the wallet backs it.
+    fn watch_seat(
+        &mut self,
+        catalog: &Catalog,
+        (wallet, slot): (WalletSlot, SeatSlot),
+        share: MicroAtoms,
+        (most, least): (&mut MicroAtoms, &mut MicroAtoms),
+    ) {
+        let seat = self.open.seat(slot);
+        let (market, stake) = (seat.market, &seat.stake);
+        if stake.backing() != wallet {
+            return;
+        }
+        let is_watched = !stake.position.is_none();
+        let watch =
+            is_watched.then(|| Watch::of(contract_of(catalog, market), stake, self.mark(market), share));
+        if let Some(Watch { before, there, .. }) = watch {
+            *most = before.max(*most);
+            *least = there.min(*least);
+        }
+        self.watch(market, slot, watch.map(|watch| watch.at));
     }
 
     /// Remembers from which mark price on a position has to be looked at.
@@ -176,11 +221,15 @@ impl Futures {
         }
         let watched = &mut self.watched[at(market)];
         let was_long = std::mem::replace(&mut seat.stake.is_watched_as_long, is_long);
-        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at) {
+        if let Some(before) = std::mem::replace(&mut seat.stake.watched_at, watch_at)
+            && !is_never(before, was_long)
+        {
             let kept = if was_long { &mut watched.longs } else { &mut watched.shorts };
             assert!(kept.remove(&(before, account)), "a position is watched where it was put");
         }
-        if let Some(watch_at) = watch_at {
+        if let Some(watch_at) = watch_at
+            && !is_never(watch_at, is_long)
+        {
             watched.set_of(&position).insert((watch_at, account));
         }
     }
@@ -201,6 +250,6 @@ impl Futures {
     /// Whether a position is looked at from this mark price on.
     pub fn is_watched(&self, market: MarketId, from: PriceTicks, account: AccountId, is_long: bool) -> bool {
         let Watched { longs, shorts } = &self.watched[at(market)];
-        (if is_long { longs } else { shorts }).contains(&(from, account))
+        is_never(from, is_long) || (if is_long { longs } else { shorts }).contains(&(from, account))
     }
 }

@@ -163,6 +163,12 @@ impl Ledger {
         self.wallets.slot(account, asset, Some(isolated_at))
     }
 
+    /// The first futures wallet that an account has opened, of whatever asset.
+    #[inline]
+    pub fn first_wallet(&self, account: AccountId) -> Option<WalletSlot> {
+        self.wallets.first(account)
+    }
+
     /// A futures wallet.
     #[inline]
     pub fn wallet(&self, slot: WalletSlot) -> &Wallet {

@@ -38,10 +38,27 @@ type WalletName = (AccountId, AssetId, Option<(MarketId, PositionSide)>);
 pub struct Wallets {
     list: Vec<Wallet>,
     slots: BTreeMap<WalletName, WalletSlot>,
+    /// By account: the first of its own wallets that was opened, and mostly the only one, found without a search.
+    first: Vec<Option<WalletSlot>>,
 }
 
 impl Wallets {
+    /// The first wallet that an account has opened.
+    #[inline]
+    pub fn first(&self, account: AccountId) -> Option<WalletSlot> {
+        usize::try_from(account.0).ok().and_then(|at| self.first.get(at)).copied().flatten()
+    }
+
+    #[inline]
+    fn first_of(&self, account: AccountId, asset: AssetId) -> Option<WalletSlot> {
+        self.first(account).filter(|slot| self[*slot].asset == asset)
+    }
+
     pub fn find(&self, account: AccountId, asset: AssetId) -> Option<WalletSlot> {
+        let first = self.first_of(account, asset);
+        if first.is_some() {
+            return first;
+        }
         self.slots.get(&(account, asset, None)).copied()
     }
 
@@ -51,12 +68,25 @@ impl Wallets {
         asset: AssetId,
         isolated_at: Option<(MarketId, PositionSide)>,
     ) -> WalletSlot {
+        if isolated_at.is_none()
+            && let Some(first) = self.first_of(account, asset)
+        {
+            return first;
+        }
         let list = &mut self.list;
-        *self.slots.entry((account, asset, isolated_at)).or_insert_with(|| {
+        let slot = *self.slots.entry((account, asset, isolated_at)).or_insert_with(|| {
             let slot = WalletSlot(u32::try_from(list.len()).expect("fewer than 2^32 wallets"));
             list.push(Wallet { account, asset, isolated_at, amount: Amount::ZERO });
             slot
-        })
+        });
+        if isolated_at.is_none() {
+            let at = usize::try_from(account.0).expect("accounts fit into memory");
+            if self.first.len() <= at {
+                self.first.resize(at.saturating_add(1), None);
+            }
+            self.first[at].get_or_insert(slot);
+        }
+        slot
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (WalletSlot, &Wallet)> {

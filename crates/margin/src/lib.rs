@@ -30,6 +30,6 @@ pub use mark_price::{
 };
 pub use position::Position;
 pub use requirement::{
-    MicroAtoms, OpenOrders, bracket_at, initial_margin, is_liquidatable, liquidation_price,
+    MicroAtoms, OpenOrders, bracket_at, initial_margin, is_liquidatable, largest_value, liquidation_price,
     maintenance_margin, open_loss, order_price, total_initial_margin,
 };

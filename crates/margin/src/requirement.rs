@@ -60,6 +60,10 @@ fn maintenance_amount(contract: &ContractTerms, bracket: usize) -> MicroAtoms {
 
 /// What must be left of a position of this value (without its sign): value x rate of its bracket, less the bracket's amount.
 pub fn maintenance_margin(contract: &ContractTerms, value: Amount) -> MicroAtoms {
+    // Most positions are in the first bracket.
+    if let Some(first) = contract.brackets.first().filter(|first| value <= first.cap) {
+        return MicroAtoms(times(value.0, first.maintenance_ppm.into()));
+    }
     // Rate by rate, which comes to the same and knows no amounts.
     let mut margin = 0;
     let mut floor = 0;
@@ -98,10 +102,17 @@ pub struct OpenOrders {
 
 /// What a position and the open orders beside it take: as much as the larger position that all buying, or all selling, orders
 /// would lead to. `position_value` is signed. Orders that only close need nothing.
+#[inline]
 pub fn total_initial_margin(position_value: Amount, orders: OpenOrders, leverage: u16) -> Amount {
+    initial_margin(largest_value(position_value, orders), leverage)
+}
+
+/// The value (without its sign) of the larger position that all buying, or all selling, orders would lead to.
+#[inline]
+pub fn largest_value(position_value: Amount, orders: OpenOrders) -> Amount {
     let long = position_value + orders.bids;
     let short = position_value - orders.asks;
-    initial_margin(Amount(long.0.abs().max(short.0.abs())), leverage)
+    Amount(long.0.abs().max(short.0.abs()))
 }
 
 /// The price at which an order counts: its limit when it buys; when it sells no less than the mark price, since its fill opens at

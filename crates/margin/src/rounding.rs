@@ -17,6 +17,11 @@ pub fn quotient_down(dividend: i128, divisor: i128) -> i128 {
 /// Towards plus infinity.
 #[inline]
 pub fn quotient_up(dividend: i128, divisor: i128) -> i128 {
+    if let (Ok(dividend), Ok(divisor)) = (u64::try_from(dividend), u64::try_from(divisor))
+        && let (Some(quotient), Some(rest)) = (dividend.checked_div(divisor), dividend.checked_rem(divisor))
+    {
+        return i128::from(quotient).wrapping_add(i128::from(rest != 0));
+    }
     negated(quotient_down(negated(dividend), divisor))
 }
 
@@ -31,6 +36,9 @@ pub fn quotient_half_up(dividend: i128, divisor: i128) -> i128 {
 /// A product that the terms of contracts keep inside the type.
 #[inline]
 pub fn times(one: i128, other: i128) -> i128 {
+    if let (Ok(small), Ok(other)) = (i64::try_from(one), i64::try_from(other)) {
+        return i128::from(small).wrapping_mul(i128::from(other));
+    }
     one.checked_mul(other).expect("the terms of contracts bound products")
 }
 
@@ -70,5 +78,23 @@ mod tests {
         assert_eq!(all(-4, 3), (-2, -1, -1));
         assert_eq!(all(6, 3), (2, 2, 2));
         assert_eq!(all(0, 3), (0, 0, 0));
+    }
+
+    #[test]
+    fn small_and_large_numbers_come_to_the_same() {
+        // On both sides of where 64 bits end.
+        let ends = [0, 1, 2, 3, 1_000_000, i64::MAX.into(), i128::from(i64::MAX) + 1, u64::MAX.into()];
+        let numbers = ends.iter().flat_map(|end| [*end, -*end, *end + 1, -*end - 1]);
+        for dividend in numbers {
+            for divisor in ends.iter().flat_map(|end| [*end, *end + 1]).filter(|divisor| *divisor > 0) {
+                let down = dividend.div_euclid(divisor);
+                let up = down + i128::from(dividend.rem_euclid(divisor) != 0);
+                assert_eq!(quotient_down(dividend, divisor), down, "{dividend} / {divisor}");
+                assert_eq!(quotient_up(dividend, divisor), up, "{dividend} / {divisor}");
+                if let Some(product) = dividend.checked_mul(divisor) {
+                    assert_eq!(times(dividend, divisor), product, "{dividend} x {divisor}");
+                }
+            }
+        }
     }
 }

@@ -16,6 +16,19 @@ pub fn fetch_ahead<T>(value: &T) {
     }
 }
 
+/// Asks for all lines of memory that a value lies in.
+#[inline]
+pub fn fetch_whole<T>(value: &T) {
+    const LINE: usize = 64;
+    let first = ptr::from_ref(value).cast::<u8>();
+    let mut at = 0;
+    while at < size_of::<T>() {
+        fetch(first.wrapping_add(at));
+        at = at.saturating_add(LINE);
+    }
+    fetch(first.wrapping_add(size_of::<T>().saturating_sub(1)));
+}
+
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn fetch(address: *const u8) {
@@ -36,6 +49,7 @@ mod tests {
     fn what_is_asked_for_stays_as_it_was() {
         let values = [[7_u64; 20]; 3];
         values.iter().for_each(super::fetch_ahead);
+        values.iter().for_each(super::fetch_whole);
         super::fetch_ahead(&());
         assert_eq!(values, [[7; 20]; 3]);
     }

@@ -114,6 +114,13 @@ impl Book {
         self.open_orders = self.open_orders.saturating_sub(1);
     }
 
+    /// The order of a side that trades first, if its level is at hand.
+    #[inline]
+    pub fn first<'a>(&self, orders: &'a Orders, side: Side) -> Option<&'a Order> {
+        let level = self.side(side).level_at_hand(self.side(side).best()?)?;
+        level.front().map(|front| &orders[front])
+    }
+
     /// Looks ahead at an order that will be placed: the level that it may join.
     #[inline]
     pub fn fetch_level(&self, side: Side, price: PriceTicks) {
