@@ -194,6 +194,8 @@ pub struct Futures {
     pub changed: BTreeSet<MarketId>,
     /// Who is deleveraged next, while the mark price stays as it is.
     pub ranking: Option<Ranking>,
+    /// Contracts that wait to be told who is deleveraged next, and which way an order goes that closes his position.
+    pub winners_asked: VecDeque<(MarketId, Side)>,
     /// What waits for a price.
     pub algos: Algos,
     /// Orders whose markets have not answered to a modification.
@@ -325,6 +327,7 @@ impl Futures {
         !self.touched.is_empty()
             || !self.in_danger.is_empty()
             || !self.changed.is_empty()
+            || !self.winners_asked.is_empty()
             || self.algos.has_work()
     }
 

@@ -5,6 +5,9 @@
 //! Each step is a message and its answer, so that a liquidation may stretch over many commands, and many of them go on beside
 //! each other. A command does a bounded number of steps; the others wait in a queue.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use ledger::WalletSlot;
 use margin::{
     LeverageScore, MicroAtoms, Position, bankruptcy_price, clearance_fee, fund_can_carry, leverage_score,
@@ -62,14 +65,28 @@ impl Liquidation {
     }
 }
 
-/// Those of one side of a contract by how soon they are deleveraged, the first at the end.
+/// How soon an account is deleveraged, the first greatest: by score, of equal ones the larger position, then the older account.
+pub type Ranked = (i128, QtyLots, Reverse<AccountId>);
+
+/// Those of one side of a contract by how soon they are deleveraged. It is made in slices, account by account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranking {
     pub market: MarketId,
     /// Which way an order goes that closes their positions.
     pub side: Side,
-    pub accounts: Vec<(AccountId, i128)>,
+    pub accounts: BTreeSet<Ranked>,
+    /// Whose turn it is to be ranked; `None` when all are.
+    pub next: Option<AccountId>,
 }
+
+impl Ranking {
+    fn begun(market: MarketId, side: Side) -> Self {
+        Self { market, side, accounts: BTreeSet::new(), next: Some(AccountId(1)) }
+    }
+}
+
+/// So many accounts without a position are passed over for one look.
+const PASSED_A_LOOK: u32 = 8;
 
 impl Accounts {
     /// Goes on with the liquidations that wait, no more than `budget` steps. Returns what is left of that.
@@ -387,60 +404,88 @@ impl Accounts {
         fund_can_carry(standing.equity, &taken, terms, self.futures.mark(market))
     }
 
-    /// The account here that is deleveraged next among those whose positions an order of this side would close.
-    pub fn winner(&mut self, catalog: &Catalog, market: MarketId, side: Side) -> Option<(AccountId, i128)> {
-        let ranking = self.futures.ranking.take();
-        let mut ranking = ranking.filter(|ranking| (ranking.market, ranking.side) == (market, side));
-        let holds = |account: AccountId| {
-            let mut seats = self.futures.seats_at(account, market);
-            seats.any(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
-        };
-        // Whoever is asked for again has not been closed yet: he stays until he has.
-        if let Some(ranking) = &mut ranking {
-            while ranking.accounts.last().is_some_and(|(account, _)| !holds(*account)) {
-                ranking.accounts.pop();
-            }
-        }
-        // When all of them have been closed there may be others, who came behind the ranking.
-        let is_left = |ranking: &Ranking| !ranking.accounts.is_empty();
-        let ranking = ranking.filter(is_left).unwrap_or_else(|| self.rank(catalog, market, side));
-        let winner = ranking.accounts.last().copied();
-        self.futures.ranking = Some(ranking);
-        winner
+    /// A contract asks who is deleveraged first here among those whose positions an order of this side would close. The answer comes
+    /// when they are ranked.
+    pub fn ask_winner(&mut self, market: MarketId, side: Side) {
+        self.futures.winners_asked.push_back((market, side));
     }
 
-    fn rank(&self, catalog: &Catalog, market: MarketId, side: Side) -> Ranking {
+    /// Goes on with the rankings that contracts wait for, no more than `budget` looks, and answers those that are done. Returns what is
+    /// left of that.
+    pub fn go_on_ranking(
+        &mut self,
+        catalog: &Catalog,
+        own: PartitionId,
+        mail: &mut Mail,
+        mut budget: u32,
+    ) -> u32 {
+        while let Some((market, side)) = self.futures.winners_asked.front().copied() {
+            let ranking = self.futures.ranking.take();
+            let ranking = ranking.filter(|ranking| (ranking.market, ranking.side) == (market, side));
+            let mut ranking = ranking.unwrap_or_else(|| Ranking::begun(market, side));
+            let holds = |account: AccountId| {
+                let mut seats = self.futures.seats_at(account, market);
+                seats.any(|seat| self.futures.open.seat(seat).stake.position.closed_by() == Some(side))
+            };
+            if ranking.next.is_none() {
+                // Whoever is asked for again has not been closed yet: he stays until he has.
+                while ranking.accounts.last().is_some_and(|(_, _, account)| !holds(account.0)) {
+                    ranking.accounts.pop_last();
+                }
+                // When all of them have been closed there may be others, who came behind the ranking.
+                if ranking.accounts.is_empty() {
+                    ranking = Ranking::begun(market, side);
+                }
+            }
+            budget = self.rank(catalog, &mut ranking, budget);
+            let is_done = ranking.next.is_none();
+            let winner = ranking.accounts.last().map(|(score, _, account)| (account.0, *score));
+            self.futures.ranking = Some(ranking);
+            if !is_done {
+                break;
+            }
+            self.futures.winners_asked.pop_front();
+            mail.send_to_market(market, ToMarket::Winner { partition: own, winner });
+        }
+        budget
+    }
+
+    /// Ranks as many accounts as `budget` allows, from the one whose turn it is. Returns what is left of it.
+    fn rank(&self, catalog: &Catalog, ranking: &mut Ranking, mut budget: u32) -> u32 {
+        let Ranking { market, side, .. } = *ranking;
         let (terms, _) = contract_of(catalog, market);
         let unit =
             catalog.asset(terms.quote).expect("a contract is settled in a listed asset").atoms_per_unit();
-        let seats = self.futures.open.seats().map(|(_, seat)| seat);
-        let held =
-            seats.filter(|seat| seat.market == market && seat.stake.position.closed_by() == Some(side));
-        let mut scored: Vec<_> = held
-            .map(|seat| {
+        let mut passed: u32 = 0;
+        while let Some(account) = ranking.next {
+            if account >= self.next_account() {
+                ranking.next = None;
+                break;
+            }
+            if budget == 0 {
+                break;
+            }
+            ranking.next = Some(AccountId(account.0.checked_add(1).expect("accounts stay below 2^53")));
+            let held = self.futures.seats_at(account, market).map(|seat| self.futures.open.seat(seat));
+            let held = held.filter(|seat| seat.stake.position.closed_by() == Some(side));
+            let mut looks: u32 = 0;
+            for seat in held {
                 let wallet = seat.stake.backing();
                 let standing = self.futures.standing(catalog, &self.ledger, wallet);
                 let amount = self.ledger.wallet(wallet).amount;
                 let LeverageScore(score) =
                     leverage_score(standing.counted.unrealized, amount, standing.counted.maintenance, unit);
-                (score, seat.stake.position.size(), std::cmp::Reverse(seat.account))
-            })
-            .collect();
-        scored.sort_unstable();
-        let accounts = scored.into_iter().map(|(score, _, account)| (account.0, score)).collect();
-        Ranking { market, side, accounts }
-    }
-
-    /// Answers a contract that asks who is deleveraged first.
-    pub fn answer_winner(
-        &mut self,
-        catalog: &Catalog,
-        own: PartitionId,
-        market: MarketId,
-        side: Side,
-        mail: &mut Mail,
-    ) {
-        let winner = self.winner(catalog, market, side);
-        mail.send_to_market(market, ToMarket::Winner { partition: own, winner });
+                ranking.accounts.insert((score, seat.stake.position.size(), Reverse(account)));
+                looks = looks.saturating_add(1);
+            }
+            if looks == 0 {
+                passed = passed.saturating_add(1);
+                if passed.is_multiple_of(PASSED_A_LOOK) {
+                    looks = 1;
+                }
+            }
+            budget = budget.saturating_sub(looks);
+        }
+        budget
     }
 }

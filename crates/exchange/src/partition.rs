@@ -80,7 +80,7 @@ impl Partition {
                 budget = self.go_on_with_settlements(budget, events);
                 self.settles = self.has_settlements();
             }
-            let Self { catalog, accounts, mail, .. } = self;
+            let Self { catalog, accounts, mail, post, .. } = self;
             accounts.futures.look_at_touched(catalog, &accounts.ledger);
             budget = accounts.futures.look_at_changed(catalog, &accounts.ledger, budget);
             accounts.cover_debts(catalog, mail, events);
@@ -88,6 +88,7 @@ impl Partition {
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.go_on_liquidating(catalog, mail, events, steps);
             budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
+            budget = accounts.go_on_ranking(catalog, post.own, mail, budget);
             let steps = budget / Self::LOOKS_A_STEP;
             let left = accounts.expire_orders(self.time_ns, mail, steps);
             budget = budget.saturating_sub(steps.saturating_sub(left).saturating_mul(Self::LOOKS_A_STEP));
@@ -384,8 +385,7 @@ impl Partition {
                 self.accounts.algos_hear(*market);
             }
             Letter::WinnerAsked { market, side } => {
-                let own = self.post.own;
-                self.accounts.answer_winner(&self.catalog, own, *market, *side, &mut self.mail);
+                self.accounts.ask_winner(*market, *side);
             }
             Letter::ReferencePrice { market, price_ticks } => {
                 self.accounts.reference_prices[usize::try_from(market.0).expect("markets fit into memory")] =

@@ -21,10 +21,12 @@ use crate::market::Triggered;
 use crate::open_orders::Named;
 use crate::post::{Moving, Outbox};
 use crate::snapshot_algos::AlgosRecord;
-use crate::snapshot_futures::{FuturesRecord, PositionsRecord};
+use crate::snapshot_futures::{FuturesRecord, PositionsRecord, RankingsRecord};
 use crate::sources::Source;
 
-/// The newest version, for algo orders and what else waits at contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
+/// The newest version, for rankings that are being made: what is theirs, behind its length in bytes, and then the rest as one of the others.
+const RANKINGS_VERSION: u8 = 9;
+/// The version for algo orders and what else waits at contracts: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const ALGOS_VERSION: u8 = 8;
 /// The version for isolated positions and hedge mode: what is theirs, behind its length in bytes, and then the rest as one of the others.
 const POSITIONS_VERSION: u8 = 7;
@@ -228,7 +230,7 @@ impl fmt::Display for SnapshotError {
             Self::Version { found } => {
                 write!(
                     out,
-                    "the snapshot has version {found} and this program reads up to {ALGOS_VERSION}: use a newer program"
+                    "the snapshot has version {found} and this program reads up to {RANKINGS_VERSION}: use a newer program"
                 )
             }
             Self::Decode(error) => write!(out, "the snapshot cannot be read: {error}"),
@@ -257,6 +259,13 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         assert!(self.mail.is_empty(), "a snapshot is taken between commands");
         let mut out = Vec::new();
+        let rankings = self.rankings_record();
+        if rankings != RankingsRecord::default() {
+            let mut bytes = Vec::new();
+            rankings.encode(&mut bytes);
+            RANKINGS_VERSION.encode(&mut out);
+            bytes.encode(&mut out);
+        }
         let algos = self.algos_record();
         if algos != AlgosRecord::default() {
             let mut bytes = Vec::new();
@@ -519,6 +528,11 @@ impl Partition {
     pub fn restore(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut input = Reader::new(bytes);
         let mut found = u8::decode(&mut input)?;
+        let mut rankings = RankingsRecord::default();
+        if found == RANKINGS_VERSION {
+            rankings = behind_its_length(&mut input)?;
+            found = u8::decode(&mut input)?;
+        }
         let mut algos = AlgosRecord::default();
         if found == ALGOS_VERSION {
             algos = behind_its_length(&mut input)?;
@@ -623,7 +637,7 @@ impl Partition {
         if let Some(rare) = rare {
             partition.restore_rare(rare)?;
         }
-        partition.restore_futures(futures, positions)?;
+        partition.restore_futures(futures, positions, rankings)?;
         partition.restore_algos(algos)?;
         input.finish()?;
         Ok(partition)

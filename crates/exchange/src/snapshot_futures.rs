@@ -1,5 +1,7 @@
 //! What a snapshot has of contracts: nothing where none is listed, so that such a state has the bytes that it always had.
 
+use std::cmp::Reverse;
+
 use codec::{coded_enum, coded_struct};
 use ledger::{AssetTotals, WalletSlot};
 use margin::{AveragePremium, BasisWindow, Position};
@@ -26,7 +28,7 @@ pub struct FuturesRecord {
     orders: Vec<OrderRecord>,
     changed: Vec<MarketId>,
     in_danger: Vec<(AccountId, AssetId)>,
-    ranking: Option<Ranking>,
+    ranking: Option<RankingRecord>,
 }
 coded_struct!(FuturesRecord { contracts, wallets, totals, stakes, orders, changed, in_danger, ranking });
 
@@ -184,7 +186,32 @@ coded_enum!(Stage, "the stage of a liquidation" {
     3 => Sells { market, order, left, sold },
     4 => IsTakenOver,
 });
-coded_struct!(Ranking { market, side, accounts });
+
+/// Who is ranked, the first to be deleveraged at the end, with their scores.
+#[derive(PartialEq, Eq)]
+struct RankingRecord {
+    market: MarketId,
+    side: Side,
+    accounts: Vec<(AccountId, i128)>,
+}
+coded_struct!(RankingRecord { market, side, accounts });
+
+/// Who waits for a ranking, and the one that is being made.
+#[derive(Default, PartialEq, Eq)]
+pub struct RankingsRecord {
+    asked: Vec<(MarketId, Side)>,
+    begun: Option<BegunRecord>,
+}
+coded_struct!(RankingsRecord { asked, begun });
+
+#[derive(PartialEq, Eq)]
+struct BegunRecord {
+    market: MarketId,
+    side: Side,
+    next: AccountId,
+    accounts: Vec<(AccountId, (i128, QtyLots))>,
+}
+coded_struct!(BegunRecord { market, side, next, accounts });
 
 /// What stands in the bytes for a [`TakeOver`].
 struct TakeOverRecord {
@@ -388,8 +415,27 @@ impl Partition {
             orders: orders.collect(),
             changed: futures.changed.iter().copied().collect(),
             in_danger: in_danger.collect(),
-            ranking: futures.ranking.clone(),
+            ranking: futures.ranking.as_ref().filter(|ranking| ranking.next.is_none()).map(|ranking| {
+                let Ranking { market, side, accounts, .. } = ranking;
+                let accounts = accounts.iter().map(|(score, _, account)| (account.0, *score)).collect();
+                RankingRecord { market: *market, side: *side, accounts }
+            }),
         }
+    }
+
+    pub(crate) fn rankings_record(&self) -> RankingsRecord {
+        let futures = &self.accounts.futures;
+        let begun = futures.ranking.as_ref().and_then(|ranking| {
+            let Ranking { market, side, accounts, next } = ranking;
+            let accounts = accounts.iter().map(|(score, size, account)| (account.0, (*score, *size)));
+            (*next).map(|next| BegunRecord {
+                market: *market,
+                side: *side,
+                next,
+                accounts: accounts.collect(),
+            })
+        });
+        RankingsRecord { asked: futures.winners_asked.iter().copied().collect(), begun }
     }
 
     /// The open orders at contracts, by wallet, market and position, each with the position that it is for.
@@ -534,6 +580,7 @@ impl Partition {
         &mut self,
         record: FuturesRecord,
         positions: PositionsRecord,
+        rankings: RankingsRecord,
     ) -> Result<(), SnapshotError> {
         let Self { accounts, markets, .. } = self;
         for contract in record.contracts {
@@ -631,7 +678,19 @@ impl Partition {
             let turn = usize::try_from(turn).expect("fits").min(queue.len());
             queue.insert(turn, backing);
         }
-        accounts.futures.ranking = record.ranking;
+        let ranked = record.ranking.map(|RankingRecord { market, side, accounts }| {
+            // What decided between equal scores is in their order.
+            let accounts = (0..).map(QtyLots).zip(accounts);
+            let accounts = accounts.map(|(at, (account, score))| (score, at, Reverse(account))).collect();
+            Ranking { market, side, accounts, next: None }
+        });
+        let begun = rankings.begun.map(|BegunRecord { market, side, next, accounts }| {
+            let accounts =
+                accounts.into_iter().map(|(account, (score, size))| (score, size, Reverse(account)));
+            Ranking { market, side, accounts: accounts.collect(), next: Some(next) }
+        });
+        accounts.futures.ranking = begun.or(ranked);
+        accounts.futures.winners_asked = rankings.asked.into();
         self.settles = self.has_settlements();
         Ok(())
     }

@@ -22,15 +22,15 @@ use crate::story_contracts::usual_contract;
 use crate::world::World;
 
 /// Accounts beside the fund, which is the first one.
-const TRADERS: u64 = 7;
+pub const TRADERS: u64 = 7;
 /// One whole unit.
-const UNIT: i128 = 100_000_000;
+pub const UNIT: i128 = 100_000_000;
 const SPOT: MarketId = MarketId(0);
 /// Its index price comes from the spot market and a feed.
-const LARGE: MarketId = MarketId(1);
+pub const LARGE: MarketId = MarketId(1);
 /// Its index price comes from two feeds.
-const SMALL: MarketId = MarketId(2);
-const SECOND: u64 = 1_000_000_000;
+pub const SMALL: MarketId = MarketId(2);
+pub const SECOND: u64 = 1_000_000_000;
 
 /// What one step does, before it is known which orders are open.
 #[derive(Clone, Debug)]
@@ -361,7 +361,7 @@ pub fn beginning(plan: &Plan) -> Vec<Command> {
     commands
 }
 
-fn into(account: AccountId, amount: Amount, to: Wallet) -> Command {
+pub fn into(account: AccountId, amount: Amount, to: Wallet) -> Command {
     let (asset, valid_until_ns) = (AssetId(1), TimeNs::NEVER);
     Command::MoveFunds(Box::new(MoveFunds { account, asset, amount, to, valid_until_ns }))
 }

@@ -182,9 +182,9 @@ fn what_is_no_snapshot_is_refused() {
         longer.push(0);
         assert!(matches!(Partition::restore(&longer), Err(SnapshotError::Decode(_))), "a byte too many");
         let mut newer = bytes;
-        newer[0] = 9;
+        newer[0] = 10;
         let error = Partition::restore(&newer).err().expect("a newer version is refused");
-        assert_eq!(error, SnapshotError::Version { found: 9 });
+        assert_eq!(error, SnapshotError::Version { found: 10 });
         assert!(error.to_string().contains("use a newer program"));
     }
 }
@@ -250,6 +250,36 @@ fn a_partition_where_algo_orders_wait_opens_for_ever() {
     let waiting = restored.algo_orders().map(|order| order.client_algo_id.to_string());
     let named: Vec<_> = waiting.filter(|name| !name.is_empty()).collect();
     assert_eq!(named, ["my-stop", "behind"]);
+}
+
+/// Contracts, one of which waits to be told who is deleveraged first, while that is being found out. (A story that comes so far has
+/// thousands of accounts, so here it stands before the state of another one.)
+#[test]
+fn a_partition_that_ranks_positions_opens_for_ever() {
+    let written = || {
+        let (market, side) = (model::MarketId(1), Side::Buy);
+        let mut rankings = Vec::new();
+        vec![(market, side)].encode(&mut rankings);
+        true.encode(&mut rankings);
+        (market, side).encode(&mut rankings);
+        AccountId(3).encode(&mut rankings);
+        vec![(AccountId(2), (1_500_000_000_000_i128, model::QtyLots(7)))].encode(&mut rankings);
+        let mut bytes = vec![9];
+        rankings.encode(&mut bytes);
+        let mut partition = Partition::default();
+        for input in told_in("v6") {
+            partition.apply(&input, &mut Vec::new());
+        }
+        bytes.extend(partition.snapshot());
+        snapshot_lines(&bytes)
+    };
+    let golden = lines("v9", "snapshot.hex", written).concat();
+    let restored = Partition::restore(&golden).unwrap();
+    assert!(restored.has_work(), "somebody waits for the ranking");
+    assert_eq!(hex(&restored.snapshot()), hex(&golden));
+    for len in 0..golden.len() {
+        assert!(Partition::restore(&golden[..len]).is_err(), "the first {len} bytes are no snapshot");
+    }
 }
 
 /// The commands of a story that lies beside what came of it.

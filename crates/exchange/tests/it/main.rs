@@ -6,6 +6,7 @@ mod algos;
 mod contract_witness;
 mod contracts;
 mod decimal;
+mod deleveraging;
 mod golden;
 mod properties;
 mod random;
