@@ -44,17 +44,27 @@ pub(crate) async fn query_order(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json
             OrderRef::Both((id, name)) => {
                 let order = orders.by_id(id);
                 if order.is_some_and(|order| order.client_order_id != name) {
-                    return Err(ApiError::new(-2039, "Client order ID is not correct for this order ID."));
+                    return Err(other_name());
                 }
                 order
             }
         };
-        found
-            .filter(|order| order.account == caller.account && order.market == listing.market)
-            .map(|order| order_reply(listing, order, unit))
-            .ok_or_else(ApiError::no_such_order)
+        let found = found.filter(|order| order.account == caller.account && order.market == listing.market);
+        Ok(found.map(|order| order_reply(listing, order, unit)))
     })?;
-    Ok(Json::ok(&reply))
+    if let Some(reply) = reply {
+        return Ok(Json::ok(&reply));
+    }
+    let (OrderRef::Id(id) | OrderRef::Both((id, _))) = wanted else { return Err(ApiError::no_such_order()) };
+    let order = gateway.past_order(caller.account, listing, id).await.ok_or_else(ApiError::no_such_order)?;
+    if matches!(wanted, OrderRef::Both((_, name)) if name != order.client_order_id) {
+        return Err(other_name());
+    }
+    Ok(Json::ok(&order_reply(listing, &order, unit)))
+}
+
+fn other_name() -> ApiError {
+    ApiError::new(-2039, "Client order ID is not correct for this order ID.")
 }
 
 pub(crate) async fn open_orders(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
@@ -97,10 +107,12 @@ pub(crate) async fn all_orders(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json,
     let model = gateway.of_account(caller.account).await?;
     let listings = gateway.listings().await?;
     let listing = listings.symbol(params.required("symbol")?)?;
-    let replies: Vec<OrderReply> = model.with_views(|views| {
+    let recent = model.with_views(|views| {
         let orders = views.orders().all(caller.account, listing.market, &page);
-        orders.into_iter().map(|order| order_reply(listing, order, unit)).collect()
+        orders.into_iter().cloned().collect()
     });
+    let orders = gateway.with_past_orders(caller.account, listing, page, recent).await;
+    let replies: Vec<OrderReply> = orders.iter().map(|order| order_reply(listing, order, unit)).collect();
     Ok(Json::ok(&replies))
 }
 
@@ -171,10 +183,12 @@ pub(crate) async fn my_trades(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, 
     let model = gateway.of_account(caller.account).await?;
     let listings = gateway.listings().await?;
     let listing = listings.symbol(params.required("symbol")?)?;
-    let trades: Vec<MyTrade> = model.with_views(|views| {
+    let recent = model.with_views(|views| {
         let trades = views.own_trades().of(caller.account, listing.market, order, &page);
-        trades.into_iter().map(|trade| MyTrade::of(listing, unit, trade)).collect()
+        trades.into_iter().cloned().collect()
     });
+    let trades = gateway.with_past_trades(caller.account, listing, order, page, recent).await;
+    let trades: Vec<MyTrade> = trades.iter().map(|trade| MyTrade::of(listing, unit, trade)).collect();
     Ok(Json::ok(&trades))
 }
 

@@ -33,6 +33,7 @@ use crate::market_data::status_name;
 use crate::market_pattern::Pattern;
 use crate::metrics::{Metrics, RedisStatus, SqlWriters};
 use crate::params::Params;
+use crate::past::Past;
 use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
 use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
@@ -53,6 +54,8 @@ pub struct Gateway {
     pub(crate) redis: OnceLock<RedisStatus>,
     /// Where a database is written to.
     pub(crate) sql_writers: OnceLock<SqlWriters>,
+    /// Where histories go on behind the views.
+    pub(crate) past: OnceLock<Arc<Past>>,
     pub(crate) started: Instant,
     /// The threads that drive the connections of the streams.
     pub(crate) streams: Handle,
@@ -86,6 +89,7 @@ impl Gateway {
             metrics,
             redis: OnceLock::new(),
             sql_writers: OnceLock::new(),
+            past: OnceLock::new(),
             started,
             streams,
             random,

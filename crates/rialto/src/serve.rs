@@ -163,6 +163,9 @@ pub fn start(config: &Config, demo: Option<&demo::Options>) -> anyhow::Result<()
     if let Some(shown) = writers.shown() {
         gateway.show_sql_writers(shown);
     }
+    if let Some(past) = crate::sql::past(config) {
+        gateway.remember(past);
+    }
     let addresses = (public.local_addr()?, admin.local_addr()?);
     // Before anybody is told that it runs, so that whoever stops it then is heard. Until here a signal ends the program as it
     // stands, and nothing is lost by that: nothing of anybody's has been taken.

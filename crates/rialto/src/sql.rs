@@ -6,11 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use gateway_http::{SqlWriterStatus, SqlWriters};
+use dialect::listings::Listing;
+use gateway_http::{Past, SqlWriterStatus, SqlWriters};
 use journal::{DataDir, Storage};
 use model::{PartitionId, TimeNs};
 use sequencer::Egress;
-use sink_sql::{SqlSettings, State, Tables, Writer};
+use sink_sql::{Asked, History, SqlError, SqlSettings, State, Tables, Writer};
 
 use crate::config::{Config, WrongSettings};
 use crate::progress;
@@ -120,6 +121,36 @@ fn check(config: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
     }
     say!("The tables and the journal agree.");
     Ok(())
+}
+
+/// Where histories go on behind the views: the tables of spot markets, where there are any.
+pub fn past(config: &Config) -> Option<Past> {
+    let settings = config.sql().into_iter().find(|settings| settings.tables != Tables::Futures)?;
+    let history = Arc::new(History::new(settings));
+    let [orders, order, trades] = [(); 3].map(|()| Arc::clone(&history));
+    Some(Past {
+        orders: Box::new(move |account, listing, page| told(orders.orders(account, &asked(listing), page))),
+        order: Box::new(move |listing, id| {
+            order.order(&asked(listing), id).map_or_else(missed, |found| found)
+        }),
+        trades: Box::new(move |account, listing, order, page| {
+            told(trades.trades(account, &asked(listing), order, page))
+        }),
+    })
+}
+
+fn asked(listing: &Listing) -> Asked<'_> {
+    Asked { market: listing.market, terms: &listing.terms, base: &listing.base, quote: &listing.quote }
+}
+
+fn told<T>(found: Result<Option<Vec<T>>, SqlError>) -> Vec<T> {
+    found.map_or_else(missed, |found| found.unwrap_or_default())
+}
+
+/// Nothing, and the log says why.
+fn missed<T: Default>(error: SqlError) -> T {
+    tracing::warn!("a history was answered from memory alone, without the database: {error}");
+    T::default()
 }
 
 /// A running writer, and what it follows.

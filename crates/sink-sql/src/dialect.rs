@@ -60,7 +60,7 @@ pub trait Dialect {
 }
 
 /// Connects.
-pub fn connect(settings: &SqlSettings) -> Result<Box<dyn Dialect>, SqlError> {
+pub fn connect(settings: &SqlSettings) -> Result<Box<dyn Dialect + Send>, SqlError> {
     Ok(match settings.engine()? {
         Engine::Postgres => Box::new(postgres::Postgres::connect(settings)?),
         Engine::Mysql => Box::new(mysql::Mysql::connect(settings)?),

@@ -293,7 +293,7 @@ impl Fold {
             Event::OrderPrevented(prevented) => self.order_prevented(prevented, now),
             Event::OrderTracks(tracks) => {
                 let OrderTracks { order, account, market, .. } = *tracks;
-                self.order(order)?.touched(account, market, Amount::ZERO, now.happened_at)
+                self.order(order)?.tracks(account, market, now.happened_at)
             }
             Event::OrderTriggered(triggered) => self.order_triggered(triggered, now),
             Event::ContractOrderAccepted(accepted) => {
@@ -363,7 +363,7 @@ impl Fold {
     fn order_triggered(&mut self, triggered: &OrderTriggered, now: Now) -> Result<(), SqlError> {
         let OrderTriggered { order, account, market, held, .. } = *triggered;
         let row = self.order(order)?;
-        row.touched(account, market, held, now.happened_at)?;
+        row.triggered(account, market, held, now.happened_at)?;
         let side = row.side;
         self.release(account, market, side, -held, now)
     }

@@ -3,12 +3,12 @@
 use model::{
     AccountId, Amount, ClientOrderId, ContractOrderAccepted, ContractOrderModified, EndReason, ExpiryReason,
     MarketId, OrderAccepted, OrderAmended, OrderCause, OrderEnded, OrderId, OrderKind, OrderPrevented,
-    PositionSide, SelfTradePrevention, Side, TimeInForce, TriggerKind,
+    PositionSide, PriceTicks, QtyLots, SelfTradePrevention, Side, TimeInForce, TimeNs, TriggerKind,
 };
 
 use crate::SqlError;
 use crate::decimal::{self, Decimal};
-use crate::listed::{Listed, Market};
+use crate::listed::Market;
 use crate::table::{Moment, Value};
 
 const NEW: &str = "NEW";
@@ -20,7 +20,15 @@ const TYPES: [&str; 7] =
 const TIMES_IN_FORCE: [&str; 5] = ["GTC", "IOC", "FOK", "GTX", "GTD"];
 const PREVENTIONS: [&str; 6] =
     ["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"];
-const OPEN: [&str; 2] = [NEW, PARTIALLY_FILLED];
+const STATUSES: [&str; 6] = [NEW, PARTIALLY_FILLED, "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"];
+const END_REASONS: [&str; 6] = [
+    "UNFILLED_IOC",
+    "UNFILLED_FOK",
+    "INSUFFICIENT_LIQUIDITY",
+    "PRICE_RANGE_EXCEEDED",
+    "EXCHANGE_CANCELED",
+    "GOOD_TILL_DATE",
+];
 const PLACED_BY: [&str; 2] = ["OWNER", "LIQUIDATION"];
 
 /// An order, in atoms of its assets.
@@ -53,6 +61,12 @@ pub struct Order {
     reduce_only: bool,
     good_till: Option<Moment>,
     placed_by: &'static str,
+    stop_price: Option<Decimal>,
+    trailing_bips: Option<u16>,
+    /// Since when it follows the price, and since when it takes part in its market.
+    trailing_at: Option<Moment>,
+    triggered_at: Option<Moment>,
+    prevented_match: Option<u64>,
 }
 
 pub const fn position_side_word(side: PositionSide) -> &'static str {
@@ -121,6 +135,7 @@ impl Order {
             | OrderKind::StopMarket { .. }
             | OrderKind::StopLimit { .. } => None,
         };
+        let trigger = accepted.kind.trigger();
         Self {
             id: accepted.order,
             account: accepted.account,
@@ -147,6 +162,12 @@ impl Order {
             reduce_only: false,
             good_till: None,
             placed_by: "OWNER",
+            stop_price: trigger.and_then(|trigger| trigger.stop_ticks).map(|ticks| market.price(ticks)),
+            trailing_bips: trigger.and_then(|trigger| trigger.trailing_bips),
+            // Without a stop price it follows from the start.
+            trailing_at: trigger.filter(|trigger| trigger.stop_ticks.is_none()).map(|_| at),
+            triggered_at: None,
+            prevented_match: None,
         }
     }
 
@@ -264,12 +285,13 @@ impl Order {
     ) -> Result<(), SqlError> {
         self.change(prevented.account, prevented.market, at)?;
         self.prevented_quantity += base;
+        self.prevented_match = Some(prevented.prevented_match);
         self.count_by_amount();
         self.release(paid + prevented.released)
     }
 
-    /// Its price has come, and `held` more is held for it; or, with nothing more held, it follows the price.
-    pub fn touched(
+    /// Its price has come, and `held` more is held for it.
+    pub fn triggered(
         &mut self,
         account: AccountId,
         market: MarketId,
@@ -278,6 +300,14 @@ impl Order {
     ) -> Result<(), SqlError> {
         self.change(account, market, at)?;
         self.held += held;
+        self.triggered_at = Some(at);
+        Ok(())
+    }
+
+    /// It follows the price from now on.
+    pub fn tracks(&mut self, account: AccountId, market: MarketId, at: Moment) -> Result<(), SqlError> {
+        self.change(account, market, at)?;
+        self.trailing_at = Some(at);
         Ok(())
     }
 
@@ -351,11 +381,16 @@ impl Order {
             Value::Int(self.reduce_only.into()),
             Value::or_null(self.good_till, Value::Moment),
             Value::Text(self.placed_by),
+            Value::or_null(self.stop_price, Value::Amount),
+            Value::or_null(self.trailing_bips, |bips| Value::Int(bips.into())),
+            Value::or_null(self.trailing_at, Value::Moment),
+            Value::or_null(self.triggered_at, Value::Moment),
+            Value::or_null(self.prevented_match, Value::id),
         ]);
     }
 
-    /// From the columns of an open order, times in microseconds.
-    pub fn read(row: &[Option<String>], listed: &Listed) -> Result<Self, SqlError> {
+    /// From the columns of an order in a market, times in microseconds.
+    pub fn read(row: &[Option<String>], market: &Market<'_>) -> Result<Self, SqlError> {
         let wrong = || {
             SqlError::Disagrees(format!(
                 "the row of order {} is not one of ours: {row:?}",
@@ -370,7 +405,6 @@ impl Order {
         };
         let moment = |column| text(column)?.parse().map(Moment).map_err(|_| wrong());
         let id = u32::try_from(number(2)?).map_err(|_| wrong())?;
-        let market = listed.market(MarketId(id))?;
         let amount = |column, scale| decimal::parse(text(column)?, scale).map(Amount).ok_or_else(wrong);
         let (base, quote) = (market.base.scale, market.quote.scale);
         let optional = |column: usize| row.get(column).is_some_and(Option::is_some);
@@ -397,15 +431,109 @@ impl Order {
             prevented_quantity: amount(13, base)?,
             held: amount(14, market.paid_scale(side))?,
             amendments: i64::try_from(number(15)?).map_err(|_| wrong())?,
-            status: word(16, &OPEN)?,
-            end_reason: None,
+            status: word(16, &STATUSES)?,
+            end_reason: optional(17).then(|| word(17, &END_REASONS)).transpose()?,
             created_at: moment(18)?,
             updated_at: moment(19)?,
-            ended_at: None,
+            ended_at: optional(20).then(|| moment(20)).transpose()?,
             position_side: optional(21).then(|| position_side_of(text(21)?).ok_or_else(wrong)).transpose()?,
             reduce_only: number(22)? == 1,
             good_till: optional(23).then(|| moment(23)).transpose()?,
             placed_by: word(24, &PLACED_BY)?,
+            stop_price: optional(25).then(|| price(25)).transpose()?,
+            trailing_bips: optional(26)
+                .then(|| number(26))
+                .transpose()?
+                .and_then(|bips| u16::try_from(bips).ok()),
+            trailing_at: optional(27).then(|| moment(27)).transpose()?,
+            triggered_at: optional(28).then(|| moment(28)).transpose()?,
+            prevented_match: optional(29).then(|| number(29)).transpose()?,
         })
+    }
+
+    /// As the views have it. Its first name is the one that it has now.
+    pub fn view(&self, market: &Market<'_>) -> views::Order {
+        let nanos = |at: Moment| TimeNs(u64::try_from(at.0).unwrap_or_default().saturating_mul(1_000));
+        let lots = |amount: Amount| {
+            let lots = amount.0.checked_div(market.terms.base_atoms_per_lot.0).unwrap_or_default();
+            QtyLots(i64::try_from(lots).expect("terms bound quantities"))
+        };
+        let ticks = |price: Option<Decimal>| {
+            let tick = i128::from(market.terms.tick_size);
+            let ticks = price.and_then(|price| price.units.checked_div(tick)).unwrap_or_default();
+            PriceTicks(i64::try_from(ticks).expect("terms bound prices"))
+        };
+        let time_in_force = match self.time_in_force {
+            "IOC" => TimeInForce::Ioc,
+            "FOK" => TimeInForce::Fok,
+            _ => TimeInForce::Gtc,
+        };
+        let (qty_lots, price_ticks, stop_ticks) =
+            (lots(self.quantity), ticks(self.price), ticks(self.stop_price));
+        let trigger =
+            if self.kind.starts_with("STOP") { TriggerKind::StopLoss } else { TriggerKind::TakeProfit };
+        let trailing_bips = self.trailing_bips.unwrap_or_default();
+        let kind = match (self.kind, self.quote_amount) {
+            ("LIMIT", _) if self.time_in_force == "GTX" => OrderKind::LimitMaker { price_ticks, qty_lots },
+            ("LIMIT", _) => OrderKind::Limit { price_ticks, qty_lots, time_in_force },
+            ("LIMIT_MAKER", _) => OrderKind::LimitMaker { price_ticks, qty_lots },
+            ("MARKET", Some(quote_amount)) => OrderKind::MarketQuote { quote_amount },
+            ("MARKET", None) => OrderKind::Market { qty_lots },
+            ("STOP_LOSS_LIMIT" | "TAKE_PROFIT_LIMIT", _) => OrderKind::StopLimit {
+                price_ticks,
+                qty_lots,
+                time_in_force,
+                trigger,
+                stop_ticks,
+                trailing_bips,
+            },
+            (_, _) => OrderKind::StopMarket { qty_lots, trigger, stop_ticks, trailing_bips },
+        };
+        let accepted = OrderAccepted {
+            order: self.id,
+            account: self.account,
+            market: self.market,
+            side: self.side,
+            kind,
+            self_trade_prevention: match self.self_trade_prevention {
+                "EXPIRE_MAKER" => SelfTradePrevention::ExpireMaker,
+                "EXPIRE_TAKER" => SelfTradePrevention::ExpireTaker,
+                "EXPIRE_BOTH" => SelfTradePrevention::ExpireBoth,
+                "DECREMENT" => SelfTradePrevention::Decrement,
+                "TRANSFER" => SelfTradePrevention::Transfer,
+                _ => SelfTradePrevention::None,
+            },
+            client_order_id: self.client_order_id,
+            held: self.held,
+        };
+        let mut order = views::Order::accepted(&accepted, nanos(self.created_at));
+        order.qty_lots = qty_lots;
+        order.executed_lots = lots(self.executed_quantity);
+        order.prevented_lots = lots(self.prevented_quantity);
+        order.cumulative_quote = self.executed_quote;
+        order.updated_ns = nanos(self.updated_at);
+        order.amends = u16::try_from(self.amendments).unwrap_or(u16::MAX);
+        order.prevented_match = self.prevented_match;
+        order.end = self.ended_at.map(|_| match self.status {
+            "FILLED" => EndReason::Filled,
+            "CANCELED" => EndReason::Canceled,
+            "EXPIRED_IN_MATCH" => EndReason::ExpiredInMatch,
+            _ => EndReason::Expired(match self.end_reason {
+                Some("UNFILLED_IOC") => ExpiryReason::UnfilledIoc,
+                Some("UNFILLED_FOK") => ExpiryReason::UnfilledFok,
+                Some("INSUFFICIENT_LIQUIDITY") => ExpiryReason::InsufficientLiquidity,
+                Some("PRICE_RANGE_EXCEEDED") => ExpiryReason::PriceRangeExceeded,
+                Some("GOOD_TILL_DATE") => ExpiryReason::GoodTillDate,
+                _ => ExpiryReason::ExchangeCanceled,
+            }),
+        });
+        order.at_contract = self.position_side.map(|position_side| views::AtContract {
+            reduce_only: self.reduce_only,
+            position_side,
+            cause: if self.placed_by == "LIQUIDATION" { OrderCause::Liquidation } else { OrderCause::Owner },
+            good_till_ns: self.good_till.map(nanos),
+        });
+        order.waited(self.trailing_at.map(nanos), self.triggered_at.map(nanos));
+        order
     }
 }

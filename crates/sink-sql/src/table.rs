@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::decimal::Decimal;
+use crate::dialect::Words;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,15 @@ impl Table {
     /// The names of all columns, with commas.
     pub fn column_list(&self) -> String {
         self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What all columns are asked for by, with commas: times in microseconds.
+    pub fn columns_read(&self, words: &Words) -> String {
+        let columns = self.columns.iter().map(|(name, kind)| match kind {
+            Kind::Moment => (words.micros)(name),
+            Kind::Int | Kind::Big | Kind::Amount | Kind::Text | Kind::Bytes => (*name).to_owned(),
+        });
+        columns.collect::<Vec<_>>().join(", ")
     }
 
     /// The names of the columns of the primary key, with commas.
@@ -206,6 +216,11 @@ pub static ORDERS: Table = Table {
         ("reduce_only", Int),
         ("good_till", Time),
         ("placed_by", Text),
+        ("stop_price", Amount),
+        ("trailing_delta", Int),
+        ("trailing_at", Time),
+        ("triggered_at", Time),
+        ("prevented_match_id", Big),
     ],
     key: 1,
 };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use journal::Storage;
-use model::{AccountId, Amount, AssetId, EventSeq, OrderId, PartitionId};
+use model::{AccountId, Amount, AssetId, EventSeq, MarketId, OrderId, PartitionId};
 
 use crate::ahead::{Ahead, Piece};
 use crate::dialect::{Dialect, connect};
@@ -18,7 +18,7 @@ use crate::order::Order;
 use crate::position::{self, Position, WriterName};
 use crate::settings::SqlSettings;
 use crate::status::{State, Status};
-use crate::table::{Kind, ORDERS};
+use crate::table::ORDERS;
 use crate::tail::Tail;
 use crate::{SqlError, decimal, schema};
 
@@ -291,11 +291,7 @@ pub fn write(
 }
 
 fn learn(database: &mut dyn Dialect, fold: &mut Fold, missing: &Missing) -> Result<(), SqlError> {
-    let columns = ORDERS.columns.iter().map(|(name, kind)| match kind {
-        Kind::Moment => (database.words().micros)(name),
-        Kind::Int | Kind::Big | Kind::Amount | Kind::Text | Kind::Bytes => (*name).to_owned(),
-    });
-    let columns = columns.collect::<Vec<_>>().join(", ");
+    let columns = ORDERS.columns_read(database.words());
     let orders: Vec<OrderId> = missing.orders.iter().copied().collect();
     for some in orders.chunks(KEYS_AT_ONCE) {
         let keys = list(some.iter().map(|order| order.0));
@@ -303,7 +299,10 @@ fn learn(database: &mut dyn Dialect, fold: &mut Fold, missing: &Missing) -> Resu
             "SELECT {columns} FROM orders WHERE order_id IN ({keys}) AND ended_at IS NULL"
         ))?;
         for row in &rows {
-            fold.learn_order(Order::read(row, fold.listed())?);
+            let market = row[2].as_deref().and_then(|text| text.parse().ok()).map(MarketId);
+            let market = fold.listed().market(market.ok_or_else(|| not_ours(row))?)?;
+            let order = Order::read(row, &market)?;
+            fold.learn_order(order);
         }
     }
     let accounts: Vec<AccountId> = missing.accounts.iter().copied().collect();
@@ -337,7 +336,7 @@ fn learn(database: &mut dyn Dialect, fold: &mut Fold, missing: &Missing) -> Resu
 }
 
 fn not_ours(row: &[Option<String>]) -> SqlError {
-    SqlError::Disagrees(format!("a row of balances is not one of ours: {row:?}"))
+    SqlError::Disagrees(format!("a row is not one of ours: {row:?}"))
 }
 
 fn read_balance(row: &[Option<String>], fold: &Fold) -> Result<Balance, SqlError> {

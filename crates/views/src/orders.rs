@@ -128,7 +128,9 @@ pub struct Order {
 }
 
 impl Order {
-    fn new(accepted: &OrderAccepted, time_ns: TimeNs) -> Self {
+    /// As it is when it was accepted just now. What has become of one that is known from elsewhere is put into its fields, and
+    /// [`Self::waited`].
+    pub fn accepted(accepted: &OrderAccepted, time_ns: TimeNs) -> Self {
         Self {
             id: accepted.order,
             account: accepted.account,
@@ -157,6 +159,12 @@ impl Order {
             },
             named: true,
         }
+    }
+
+    /// Since when it has followed the price, and since when it has taken part in its market, of one that waited for a price.
+    pub fn waited(&mut self, tracks_ns: Option<TimeNs>, triggered_ns: Option<TimeNs>) {
+        self.tracks_ns = tracks_ns.unwrap_or(TimeNs(0));
+        self.triggered_ns = triggered_ns.unwrap_or(TimeNs(0));
     }
 
     /// How far it is.
@@ -356,7 +364,7 @@ impl Orders {
     }
 
     pub(crate) fn accepted(&mut self, accepted: &OrderAccepted, time_ns: TimeNs) {
-        self.insert(Order::new(accepted, time_ns));
+        self.insert(Order::accepted(accepted, time_ns));
     }
 
     pub(crate) fn contract_accepted(&mut self, accepted: &ContractOrderAccepted, time_ns: TimeNs) {
@@ -385,7 +393,7 @@ impl Orders {
             client_order_id,
             held,
         };
-        self.insert(Order { at_contract: Some(at_contract), ..Order::new(&accepted, time_ns) });
+        self.insert(Order { at_contract: Some(at_contract), ..Order::accepted(&accepted, time_ns) });
     }
 
     pub(crate) fn good_till(&mut self, order: OrderId, good_till_ns: TimeNs) {

@@ -34,14 +34,15 @@ impl<Id: Copy + PartialOrd> Page<Id> {
         TimeNs(TimeNs::from_millis(millis).0.saturating_add(999_999))
     }
 
-    pub(crate) fn covers(&self, id: Id, time: TimeNs) -> bool {
+    /// Whether an entry is between the bounds.
+    pub fn covers(&self, id: Id, time: TimeNs) -> bool {
         self.from.is_none_or(|from| from <= id)
             && self.start_ns.is_none_or(|start| start <= time)
             && self.end_ns.is_none_or(|end| time <= end)
     }
 
     /// Cuts what is covered, in ascending order, down to the limit.
-    pub(crate) fn cut<T>(&self, mut covered: Vec<T>) -> Vec<T> {
+    pub fn cut<T>(&self, mut covered: Vec<T>) -> Vec<T> {
         let over = covered.len().saturating_sub(self.limit);
         if over > 0 {
             if self.from.is_some() || self.start_ns.is_some() {

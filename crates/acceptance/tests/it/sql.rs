@@ -46,11 +46,15 @@ fn habits(partitions: u8) -> Habits {
 impl Beside {
     /// Trades a little before there is a database, which has to catch up with it.
     fn new(engine: Engine, partitions: u8, seed: u64) -> Self {
+        Self::with_habits(engine, habits(partitions), seed)
+    }
+
+    fn with_habits(engine: Engine, habits: Habits, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let (world, program, _) = World::new(&mut random, 4, habits(partitions));
+        let (world, program, _) = World::new(&mut random, 4, habits);
         program.terminate().well();
         let database = Server::new(engine);
-        let text = settings(&world.data, habits(partitions));
+        let text = settings(&world.data, habits);
         fs::write(&world.config, format!("{text}{}", database.settings())).expect("a file");
         let (program, addresses) = start(&world);
         Self { world, program: Some(program), addresses, database }
@@ -236,6 +240,45 @@ fn of_two_writers_one_stops() {
     beside.holds();
     wait_until("the other has stopped", || other.status().state() == State::Stopped);
     beside.program.take().expect("it runs").terminate().well();
+}
+
+/// The views keep next to nothing, and traders ask for all that they have done: the tables have it. Also while somebody amends, on
+/// two partitions, and behind a restart; with the database away there is what the views have, and no error.
+fn histories_reach_behind_the_views(engine: Engine, partitions: u8, seed: u64) {
+    let kept = Habits { kept: 60, ..habits(partitions) };
+    let mut beside = Beside::with_habits(engine, kept, seed);
+    beside.sql("migrate").well();
+    for _ in 0..2 {
+        beside.load(400, |_| {});
+        // Only then the tables have what the views have forgotten.
+        beside.written();
+        beside.holds();
+    }
+    beside.program.take().expect("it runs").terminate();
+    let (program, addresses) = start(&beside.world);
+    (beside.program, beside.addresses) = (Some(program), addresses);
+    beside.load(400, |_| {});
+    beside.written();
+    beside.holds();
+
+    beside.database.kill();
+    let mut connection = Connection::open(&beside.addresses.public).expect("it listens");
+    let signer = beside.world.traders[0].signer();
+    let query = "symbol=BTCUSDT&orderId=1&limit=1000";
+    let recent = connection.signed("GET", "/api/v3/allOrders", signer, query).expect("it is there").good();
+    let recent = recent.as_array().expect("a list").len();
+    assert!((1..=120).contains(&recent), "{recent} orders");
+    beside.program.take().expect("it runs").terminate();
+}
+
+#[test]
+fn postgres_remembers_what_the_views_forget() {
+    histories_reach_behind_the_views(Engine::Postgres, 2, 41);
+}
+
+#[test]
+fn mariadb_remembers_what_the_views_forget() {
+    histories_reach_behind_the_views(Engine::Mariadb, 1, 42);
 }
 
 /// Contracts in a database of their own, on a server that dies while they are written.

@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dialect", &["views", "model"]),
     ("bridge-redis", &["dialect", "sequencer", "journal", "views", "model"]),
     ("gateway-http", &["dialect", "sequencer", "views", "margin", "model"]),
-    ("sink-sql", &["sequencer", "journal", "codec", "model"]),
+    ("sink-sql", &["sequencer", "journal", "views", "codec", "model"]),
 ];
 
 /// These may use whatever they need, and only `rialto` uses them.

@@ -11,6 +11,18 @@ ALTER TABLE orders ADD COLUMN good_till MOMENT;
 
 ALTER TABLE orders ADD COLUMN placed_by VARCHAR(11) DEFAULT 'OWNER' NOT NULL;
 
+-- What an order waits for, and since when it no longer does; which of its owner's orders it met.
+
+ALTER TABLE orders ADD COLUMN stop_price AMOUNT;
+
+ALTER TABLE orders ADD COLUMN trailing_delta INTEGER;
+
+ALTER TABLE orders ADD COLUMN trailing_at MOMENT;
+
+ALTER TABLE orders ADD COLUMN triggered_at MOMENT;
+
+ALTER TABLE orders ADD COLUMN prevented_match_id BIGINT;
+
 CREATE TABLE IF NOT EXISTS contracts (
     market_id INTEGER NOT NULL PRIMARY KEY,
     default_leverage INTEGER NOT NULL,

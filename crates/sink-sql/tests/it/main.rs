@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod flow;
 mod futures;
+mod history;
 mod orders;
 mod queries;
 mod traders;
