@@ -84,7 +84,7 @@ impl History {
                 direction = direction(page),
             ))?;
             let orders = rows.iter().map(|row| Ok(Order::read(row, &market)?.view(&market)));
-            ascending(page, orders.collect::<Result<Vec<_>, SqlError>>()?)
+            Ok(ascending(page, orders.collect::<Result<Vec<_>, SqlError>>()?))
         })
     }
 
@@ -124,7 +124,7 @@ impl History {
                 page.limit,
                 direction = direction(page),
             ))?;
-            ascending(page, trades(account, asked, &rows)?)
+            Ok(ascending(page, trades(account, asked, &rows)?))
         })
     }
 
@@ -138,13 +138,12 @@ impl History {
             return Ok(None);
         }
         let answer = || {
-            let mut database = match open.take() {
-                Some(database) => database,
-                None => {
-                    let mut database = connect(&self.settings)?;
-                    schema::check(&mut *database)?;
-                    database
-                }
+            let mut database = if let Some(database) = open.take() {
+                database
+            } else {
+                let mut database = connect(&self.settings)?;
+                schema::check(&mut *database)?;
+                database
             };
             let answered = question(&mut *database)?;
             // Only a connection on which all went well is used again.
@@ -162,11 +161,11 @@ fn direction<Id>(page: &Page<Id>) -> &'static str {
 }
 
 /// Rows came in the direction of the page.
-fn ascending<Id, T>(page: &Page<Id>, mut found: Vec<T>) -> Result<Vec<T>, SqlError> {
+fn ascending<Id, T>(page: &Page<Id>, mut found: Vec<T>) -> Vec<T> {
     if direction(page) == "DESC" {
         found.reverse();
     }
-    Ok(found)
+    found
 }
 
 /// Between the times of a page. The tables have microseconds, rounded down.
