@@ -4,6 +4,7 @@
 
 pub mod algo_orders;
 pub mod contract_orders;
+pub mod contracts;
 pub mod decimal;
 pub mod errors;
 pub mod listings;

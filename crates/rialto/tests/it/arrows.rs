@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("exchange", &["orderbook", "ledger", "margin", "codec", "model"]),
     ("journal", &["codec", "model"]),
     ("sequencer", &["journal", "exchange", "codec", "model"]),
-    ("dialect", &["views", "model"]),
+    ("dialect", &["views", "margin", "model"]),
     ("bridge-redis", &["dialect", "sequencer", "journal", "views", "model"]),
     ("gateway-http", &["dialect", "sequencer", "views", "margin", "model"]),
     ("sink-sql", &["sequencer", "journal", "codec", "model"]),
