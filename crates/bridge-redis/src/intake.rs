@@ -457,7 +457,7 @@ const OUT_OF_ORDER: i32 = -1021;
 
 impl Context {
     /// Waits until the views know what was told before now.
-    fn await_directory(&self) {
+    pub(crate) fn await_directory(&self) {
         let told = self.exchange.egress[0].released_seq();
         let begun = Instant::now();
         let mut known = false;

@@ -26,9 +26,9 @@ pub struct CacheSettings {
     pub prefix: String,
     /// Levels of each side of a book.
     pub depth_levels: usize,
-    /// About how many trades of a market are kept.
+    /// About how many trades of a market or a contract are kept.
     pub trades_max: usize,
-    /// About how many events of a market or an account are kept.
+    /// About how many events of a market or an account are kept, and settlements of funding of a contract.
     pub events_max: usize,
     /// The shortest time between two writes.
     pub interval: Duration,

@@ -12,6 +12,7 @@ use redis::{cmd, pipe};
 use self::world::{STREAM, World};
 use crate::http::{Connection, PATIENCE, Signer};
 
+mod contracts;
 mod world;
 
 const BUY: [(&str, &str); 4] =
@@ -114,7 +115,7 @@ fn orders_and_results(partitions: u8) {
 }
 
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "never: {what}");

@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("journal", &["codec", "model"]),
     ("sequencer", &["journal", "exchange", "codec", "model"]),
     ("dialect", &["views", "margin", "model"]),
-    ("bridge-redis", &["dialect", "sequencer", "journal", "views", "model"]),
+    ("bridge-redis", &["dialect", "sequencer", "journal", "views", "margin", "model"]),
     ("gateway-http", &["dialect", "sequencer", "views", "margin", "model"]),
     ("sink-sql", &["sequencer", "journal", "codec", "model"]),
 ];
