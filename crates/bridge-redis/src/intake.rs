@@ -358,7 +358,7 @@ impl Intake {
 
     /// What an entry asks for. What the views do not know yet may have been made a moment ago: they are waited for.
     fn translate(&mut self, entry: &Entry, listings: &mut Arc<Listings>) -> Result<OrderCommand, ApiError> {
-        let origin = entry::Origin { market: self.settings.market.as_deref(), prefix: &self.prefix };
+        let origin = entry::Origin { only: self.settings.only.as_ref(), prefix: &self.prefix };
         let (directory, accounts) = (&self.context.exchange.directory, &mut self.accounts);
         let unpacked = self.settings.sorted_set.is_some().then(|| unpacked(entry)).transpose()?;
         let entry = unpacked.as_ref().unwrap_or(entry);

@@ -434,7 +434,7 @@ fn killed_again_and_again(partitions: u8) {
 }
 
 /// All events of all partitions.
-fn event_log(data: &Path) -> Vec<Event> {
+pub fn event_log(data: &Path) -> Vec<Event> {
     let directory = DataDir::open_read_only(data).expect("it is there");
     let mut all = Vec::new();
     for storage in directory.storages() {

@@ -1,17 +1,18 @@
-//! Perpetual contracts in Redis: the cache has them beside the spot markets of the same names.
+//! Perpetual contracts in Redis: orders come in for them, and the cache has them beside the spot markets of the same names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use codec::{Coded as _, Reader};
 use journal::{DataDir, Durable, FrameBuffer, JournalWriter};
-use model::{Command, Seq, TimeNs};
+use model::{Command, Event, Seq, TimeNs};
+use redis::pipe;
 use serde_json::Value;
 
-use super::until;
-use super::world::World;
+use super::world::{Fields, STREAM, World};
+use super::{event_log, until};
 use crate::http::{Connection, Signer};
 
 /// A contract that is called as the spot market is, whose prices it goes by.
@@ -317,4 +318,191 @@ fn settlements_and_positions_of_before_are_shown() {
 fn seal(file: &Path) {
     fs::write(file, "5a".repeat(32)).expect("a file");
     fs::set_permissions(file, Permissions::from_mode(0o600)).expect("it is ours");
+}
+
+/// `account=alice side=BUY ...` as an entry.
+fn add(world: &World, fields: &str) -> String {
+    let pairs: Vec<(&str, &str)> =
+        fields.split(' ').map(|pair| pair.split_once('=').expect("a name and a value")).collect();
+    world.add(&pairs)
+}
+
+fn reply_to(world: &World, entry: &str) -> Fields {
+    let mut found = None;
+    until("it is answered", || {
+        let replies = world.entries(&format!("{STREAM}:replies"));
+        found = replies.into_iter().find(|reply| reply.get("entry") == entry);
+        found.is_some()
+    });
+    found.expect("just seen")
+}
+
+#[test]
+fn orders_for_contracts_come_in_and_their_results_go_out() {
+    for partitions in [1, 2] {
+        contract_orders(&World::new(partitions, CONTRACT));
+    }
+}
+
+fn contract_orders(world: &World) {
+    for account in world.accounts {
+        let transfer = "type=MAIN_UMFUTURE&asset=USDT&amount=20000";
+        Trader::of(world, account).asks("POST", "/sapi/v1/asset/transfer", transfer);
+    }
+    let sell = "account=bob symbol=BTCUSDT market=futures side=SELL type=LIMIT timeInForce=GTC quantity=0.4 price=60000";
+    let rests = reply_to(world, &add(world, sell));
+    rests.says(&[
+        ("result", "OK"),
+        ("action", "NEW"),
+        ("market", "futures"),
+        ("symbol", "BTCUSDT"),
+        ("status", "NEW"),
+    ]);
+    rests.says(&[("executedQty", "0.00000000"), ("cumQuote", "0.00000000")]);
+
+    let alice = |more: &str| add(world, &format!("account=alice symbol=BTCUSDT market=futures {more}"));
+    let buy = "side=BUY type=LIMIT quantity=0.1 price=59990.5 timeInForce=GTX newClientOrderId=mine";
+    let entries = [
+        alice("side=BUY type=MARKET quantity=0.1"),
+        alice(buy),
+        alice("side=SELL type=STOP_MARKET stopPrice=50000 closePosition=true newClientOrderId=stop"),
+        alice("action=AMEND origClientOrderId=mine quantity=0.2 price=59980 timeInForce=GTX"),
+        alice("action=CANCEL origClientOrderId=mine"),
+        alice("action=CANCEL clientAlgoId=stop"),
+        alice("action=CANCEL_ALL_ALGO"),
+        alice("side=BUY type=LIMIT timeInForce=GTC quantity=0.1 price=59000 reduceOnly=true"),
+        alice("side=BUY type=LIMIT timeInForce=GTD goodTillDate=4000000000000 quantity=0.1 price=59000"),
+        alice("side=BUY type=MARKET quantity=100"),
+        alice("action=CANCEL_ALL"),
+    ];
+    let replies = entries.each_ref().map(|entry| reply_to(world, entry));
+    let [bought, rests, waits, amended, cancelled, waits_no_more, none_waits, ..] = &replies;
+    bought.says(&[("status", "FILLED"), ("avgPrice", "60000.00000000"), ("cumQuote", "6000.00000000")]);
+    assert_eq!(bought.get("clientOrderId"), format!("r0-{}", entries[0]), "the entry gives it a name");
+    rests.says(&[("status", "NEW"), ("clientOrderId", "mine"), ("origQty", "0.10000000")]);
+    waits.says(&[("result", "OK"), ("action", "NEW"), ("clientAlgoId", "stop"), ("status", "NEW")]);
+    let order = rests.get("orderId");
+    amended.says(&[("action", "AMEND"), ("orderId", order), ("price", "59980.0"), ("origQty", "0.20000000")]);
+    cancelled.says(&[("action", "CANCEL"), ("status", "CANCELED"), ("orderId", order)]);
+    waits_no_more.says(&[("action", "CANCEL"), ("status", "CANCELED"), ("algoId", waits.get("algoId"))]);
+    none_waits.says(&[("result", "REFUSED"), ("action", "CANCEL_ALL_ALGO"), ("code", "-2011")]);
+    let [.., opens, until_a_date, too_much, all] = &replies;
+    opens.says(&[("result", "REFUSED"), ("code", "-2022"), ("msg", "ReduceOnly Order is rejected.")]);
+    until_a_date.says(&[("result", "OK"), ("status", "NEW")]);
+    too_much.says(&[("result", "REFUSED"), ("code", "-2019"), ("msg", "Margin is insufficient.")]);
+    all.says(&[("action", "CANCEL_ALL"), ("status", "CANCELED"), ("orderId", until_a_date.get("orderId"))]);
+
+    // Without a word the name is the spot market's; what makes no sense is put aside, with the reason.
+    let spot = "account=alice symbol=BTCUSDT side=BUY type=LIMIT timeInForce=GTC quantity=0.1 price=59000";
+    let spot = reply_to(world, &add(world, spot));
+    spot.says(&[("result", "OK"), ("market", ""), ("cummulativeQuoteQty", "0.00000000")]);
+    let off_the_tick = alice("side=BUY type=LIMIT timeInForce=GTC quantity=0.1 price=59000.05");
+    let dead = format!("{STREAM}:dead");
+    until("it is put aside", || world.entries(&dead).len() == 1);
+    world.entries(&dead)[0].says(&[("entry", &off_the_tick), ("code", "-1111"), ("field:market", "futures")]);
+    world.drained();
+}
+
+/// A stream for one contract alone: its entries need not name it.
+#[test]
+fn a_stream_can_be_for_one_contract() {
+    let world = World::new(1, &format!("contract = \"BTCUSDT\"\n{CONTRACT}"));
+    let refused = reply_to(&world, &add(&world, "account=alice side=BUY type=MARKET quantity=0.1"));
+    refused.says(&[("market", "futures"), ("symbol", "BTCUSDT"), ("code", "-2019")]);
+    let elsewhere = add(&world, "account=alice market=spot side=BUY type=MARKET quantity=0.1");
+    let dead = format!("{STREAM}:dead");
+    until("it is put aside", || world.entries(&dead).len() == 1);
+    world.entries(&dead)[0].says(&[
+        ("entry", &elsewhere),
+        ("reason", "This stream is for the contract BTCUSDT; orders for another market go to another one."),
+    ]);
+}
+
+/// Orders at the contract and at the spot market of its name, while the exchange and Redis are killed in turns.
+#[test]
+fn orders_for_contracts_are_done_once_whoever_is_killed() {
+    for partitions in [1, 2] {
+        killed_in_turns(&mut World::new(
+            partitions,
+            &format!("lease_ms = 2000\nread_max = 100\nin_flight_max = 500\n{CONTRACT}"),
+        ));
+    }
+}
+
+fn killed_in_turns(world: &mut World) {
+    const ROUNDS: usize = 4;
+    const A_ROUND: usize = 400;
+    for account in world.accounts {
+        let transfer = "type=MAIN_UMFUTURE&asset=USDT&amount=20000";
+        Trader::of(world, account).asks("POST", "/sapi/v1/asset/transfer", transfer);
+    }
+    let mut sent: BTreeSet<String> = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let mut orders = pipe();
+        for number in 0..A_ROUND {
+            let account = if number % 2 == 0 { "alice" } else { "bob" };
+            let order =
+                orders.cmd("XADD").arg(STREAM).arg("*").arg(&["account", account, "symbol", "BTCUSDT"]);
+            order.arg(&["side", "BUY", "type", "LIMIT", "timeInForce", "IOC", "price", "59000"]);
+            order.arg(&["quantity", "0.001", "newClientOrderId", &format!("{round}-{number}")]);
+            if number % 3 != 0 {
+                order.arg(&["market", "futures"]);
+                if number % 7 == 0 {
+                    // There is nothing that it could reduce.
+                    order.arg(&["reduceOnly", "true"]);
+                }
+            }
+        }
+        let taken: usize = world.redis.ask(&["XLEN", &format!("{STREAM}:replies")]);
+        let ids: Vec<String> = orders.query(&mut world.redis.connect()).expect("Redis is there");
+        sent.extend(ids);
+        until("it is in the middle of it", || {
+            world.redis.ask::<usize>(&["XLEN", &format!("{STREAM}:replies")]) > taken
+        });
+        if round % 2 == 1 {
+            world.redis.kill();
+            world.redis.start_again();
+        }
+        if round != 1 {
+            world.kill();
+            world.start_again();
+        }
+    }
+    world.drained();
+    world.replies(sent.len());
+    // Redis has forgotten how far the group was: everything comes again, and nothing of it is done or answered again.
+    let _: () = world.redis.ask(&["XGROUP", "SETID", STREAM, "rialto", "0"]);
+    until("everything has come again", || {
+        let headers = format!("authorization: Bearer {}\r\n", world.token);
+        let mut admin = Connection::open(&world.addresses.admin).expect("it listens");
+        let told = admin.ask("GET", "/metrics", &headers, "").expect("it answers").body;
+        let name = "rialto_redis_entries_repeated_total{stream=\"orders\"} ";
+        let again =
+            told.lines().find_map(|line| line.strip_prefix(name)).and_then(|count| count.parse().ok());
+        again.is_some_and(|again: usize| again >= sent.len())
+    });
+    world.drained();
+    world.terminate();
+    let replies = world.replies(0);
+    assert_eq!(replies.len(), sent.len(), "one result each");
+    let answered: BTreeSet<String> = replies.iter().map(|reply| reply.get("entry").to_owned()).collect();
+    assert_eq!(answered, sent);
+    let (mut taken, mut placed) = (0, BTreeSet::new());
+    for event in event_log(&world.data) {
+        match event {
+            Event::EntryTaken { .. } => taken += 1,
+            Event::ContractOrderAccepted(accepted) => {
+                assert!(placed.insert(accepted.client_order_id.to_string()), "{accepted:?} was placed twice");
+            }
+            Event::OrderAccepted(accepted) => {
+                assert!(placed.insert(accepted.client_order_id.to_string()), "{accepted:?} was placed twice");
+            }
+            _ => {}
+        }
+    }
+    let refused = replies.iter().filter(|reply| reply.get("result") == "REFUSED").count();
+    let too_many = (0..A_ROUND).filter(|number| number % 3 != 0 && number % 7 == 0).count();
+    assert_eq!(refused, ROUNDS * too_many);
+    assert_eq!((taken, placed.len()), (sent.len(), sent.len() - refused));
+    crate::program::verify(&world.data).well();
 }
