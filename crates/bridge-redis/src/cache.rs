@@ -45,8 +45,9 @@ pub(crate) struct Cache {
     last_trades: BTreeMap<MarketId, TradeId>,
     /// The last settlement of funding of each contract that it has written.
     last_fundings: BTreeMap<MarketId, TimeNs>,
-    /// How much is open at each contract, as it has written.
+    /// How much is open at each contract, as it has written, and when that was last compared with what the views know.
     open_interest: BTreeMap<MarketId, QtyLots>,
+    interest_seen: Instant,
     /// The last entry of the futures wallets of each account that it has told.
     last_incomes: BTreeMap<AccountId, u64>,
 }
@@ -68,6 +69,7 @@ impl Cache {
             last_trades: BTreeMap::new(),
             last_fundings: BTreeMap::new(),
             open_interest: BTreeMap::new(),
+            interest_seen: Instant::now(),
             last_incomes: BTreeMap::new(),
         }
     }

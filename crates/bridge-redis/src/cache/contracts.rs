@@ -1,6 +1,9 @@
 //! What is kept of contracts beside what every market has: mark price, index price, funding and open interest; and of accounts
 //! there: futures wallets, positions, orders, and what waits for a price.
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
 use dialect::algo_orders::{Shown, callback_rate};
 use dialect::contracts::{
     average_price, break_even_price, entry_price, first_prices, funding_rate, income_name, name_of, names_of,
@@ -16,7 +19,7 @@ use serde_json::json;
 use views::{AlgoOrder, AlgoStatus, Funding, Futures, Income, Order, Page, Position};
 
 use super::changes::{Changes, FUTURES, Fields};
-use super::{Cache, add};
+use super::{Cache, LOOK, add};
 use crate::answer::status;
 
 /// The hash of an account's open orders at contracts.
@@ -37,25 +40,33 @@ pub(super) struct Told {
 
 impl Cache {
     /// Notes the contracts that live here of which more or less is open than was written. Accounts of all partitions have a part in
-    /// it, and nothing here tells when that of another one changes.
-    pub(super) fn note_open_interest(&self, changes: &mut Changes, listings: &Listings) {
-        for listing in listings.contracts().filter(|listing| listing.home == self.partition) {
-            if self
-                .open_interest
-                .get(&listing.market)
-                .is_some_and(|known| *known != self.open_at(listing.market))
-            {
-                changes.prices.insert(listing.market);
+    /// it, and nothing here tells when that of another one changes: so it is looked at every now and then.
+    pub(super) fn note_open_interest(&mut self, changes: &mut Changes, listings: &Listings) {
+        if self.interest_seen.elapsed() < LOOK {
+            return;
+        }
+        self.interest_seen = Instant::now();
+        let here = |listing: &&Listing| listing.home == self.partition;
+        let markets: Vec<MarketId> =
+            listings.contracts().filter(here).map(|listing| listing.market).collect();
+        if markets.is_empty() {
+            return;
+        }
+        for (market, open) in self.open_at(&markets) {
+            if self.open_interest.get(&market).is_some_and(|known| *known != open) {
+                changes.prices.insert(market);
             }
         }
     }
 
-    /// How much is open at a contract.
-    fn open_at(&self, market: MarketId) -> QtyLots {
-        let mut open = QtyLots::ZERO;
+    /// How much is open at contracts, over all partitions.
+    fn open_at(&self, markets: &[MarketId]) -> BTreeMap<MarketId, QtyLots> {
+        let mut open: BTreeMap<_, _> = markets.iter().map(|market| (*market, QtyLots::ZERO)).collect();
         for partition in self.context.exchange.ingress.partitions().all() {
             self.context.exchange.directory.look(partition, &mut |views| {
-                open += views.futures().open_interest(market).long_lots;
+                for (market, open) in &mut open {
+                    *open += views.futures().open_interest(*market).long_lots;
+                }
             });
         }
         open
@@ -104,7 +115,7 @@ impl Cache {
         });
         // Another partition has it, and writes it.
         let Some((prices, fundings, time_ns)) = seen else { return };
-        let open = self.open_at(market);
+        let open = self.open_at(&[market])[&market];
         self.open_interest.insert(market, open);
         commands.cmd("MULTI").ignore();
         let set = commands.cmd("HSET").arg(self.market_key(listing, "mark"));

@@ -111,11 +111,17 @@ fn has_contracts(world: &mut World) {
     alice.asks("POST", "/fapi/v1/algoOrder", stop);
 
     let positions = of_account("alice", "futures:positions");
-    until("the cache has the last order", || {
-        hash(world, &of_account("alice", "futures:algo")).len() == 1
-            && !hash(world, &positions).is_empty()
-            && hash(world, &of_account("bob", "futures:positions")).len() == 1
-            && hash(world, &of_account("alice", "futures:open")).len() == 2
+    // Accounts and contracts are written by themselves, and streams behind the rest.
+    let events = |name: &str| world.entries(&of_account(name, "events"));
+    until("the cache has all of it", || {
+        let alices = events("alice");
+        let count = |kind: &str| alices.iter().filter(|event| event.get("event") == kind).count();
+        let has = |name: &str, what: &str| hash(world, &of_account(name, &format!("futures:{what}"))).len();
+        (count("algoAccepted"), count("income"), has("alice", "algo"), has("alice", "open")) == (1, 2, 1, 2)
+            && (has("alice", "positions"), has("bob", "positions")) == (1, 1)
+            && world.redis.ask::<usize>(&["ZCARD", &of_contract("asks")]) == 1
+            && world.redis.ask::<usize>(&["ZCARD", "{rialto:market:BTCUSDT}:bids"]) == 1
+            && world.entries(&of_contract("events")).iter().any(|event| event.get("event") == "trade")
             && hash(world, &of_contract("mark")).get("openInterest").is_some_and(|open| open == "0.40000000")
     });
     let all = shown(world);
@@ -156,7 +162,7 @@ fn has_contracts(world: &mut World) {
     assert_eq!((&stop["clientAlgoId"], &stop["triggerPrice"]), (&"stop".into(), &"50000.0".into()), "{stop}");
 
     // What happened, in the order in which it did; what came into the wallet is what the API tells.
-    let events = world.entries(&of_account("alice", "events"));
+    let events = events("alice");
     let of_contracts = events.iter().filter(|event| event.get("market") == "futures");
     let kinds: Vec<&str> =
         of_contracts.map(|event| event.get("event")).filter(|kind| *kind != "income").collect();
@@ -191,11 +197,10 @@ fn has_contracts(world: &mut World) {
     world.redis.start_again();
     until("the cache is there again", || shown(world) == before);
     // What was there before is not told again, and what comes is.
-    let kinds = |world: &World| {
-        let events = world.entries(&of_account("alice", "events"));
-        events.iter().map(|event| event.get("event").to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(kinds(world), ["begin"]);
+    let events = |world: &World| world.entries(&of_account("alice", "events"));
+    until("her stream begins anew", || !events(world).is_empty());
+    let begun: Vec<String> = events(world).iter().map(|event| event.get("event").to_owned()).collect();
+    assert_eq!(begun, ["begin"]);
     // She closes her position, and what waited for it is cancelled.
     alice.asks("DELETE", "/fapi/v1/algoOpenOrders", "symbol=BTCUSDT");
     alice.asks("DELETE", "/fapi/v1/allOpenOrders", "symbol=BTCUSDT");
@@ -208,9 +213,14 @@ fn has_contracts(world: &mut World) {
             ["positions", "open", "algo"].into_iter().all(is_empty)
         }) && all[&of_contract("mark")]["openInterest"] == "0.00000000"
     });
-    let events = world.entries(&of_account("alice", "events"));
-    let profit = events.iter().find(|event| event.get("incomeType") == "REALIZED_PNL").expect("she has won");
-    profit.says(&[("income", "7.80000000"), ("symbol", "BTCUSDT"), ("tradeId", "2")]);
+    let profit =
+        |world: &World| events(world).into_iter().find(|event| event.get("incomeType") == "REALIZED_PNL");
+    until("she is told what she has won", || profit(world).is_some());
+    profit(world).expect("just seen").says(&[
+        ("income", "7.80000000"),
+        ("symbol", "BTCUSDT"),
+        ("tradeId", "2"),
+    ]);
 }
 
 /// A position is liquidated: everybody is told of the order that closed it, its owner of all, and the fund of what it gets.
@@ -307,9 +317,11 @@ fn settlements_and_positions_of_before_are_shown() {
             assert_eq!(settlement.get(name), of(name));
         }
     }
-    let isolated = object(&hash(&world, &of_account("carol", "futures:positions")), "BTCUSDT_PERP:BOTH");
-    assert_eq!(isolated["marginType"], "isolated");
-    let hedged = hash(&world, &of_account("fred", "futures:positions"));
+    // Accounts are written behind the contracts.
+    let positions = |name: &str| hash(&world, &of_account(name, "futures:positions"));
+    until("there are the positions", || !positions("carol").is_empty() && positions("fred").len() == 2);
+    assert_eq!(object(&positions("carol"), "BTCUSDT_PERP:BOTH")["marginType"], "isolated");
+    let hedged = positions("fred");
     assert_eq!(hedged.keys().collect::<Vec<_>>(), ["ETHUSDT_PERP:LONG", "ETHUSDT_PERP:SHORT"]);
     assert_eq!(object(&hedged, "ETHUSDT_PERP:SHORT")["positionAmt"], "-0.50000000");
 }
