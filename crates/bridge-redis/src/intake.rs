@@ -445,9 +445,9 @@ impl Intake {
 fn unpacked(entry: &Entry) -> Result<Entry, ApiError> {
     let Some(fields) = &entry.fields else { return Ok(entry.clone()) };
     let member = fields.iter().find(|(name, _)| name == sorted_set::FIELD.as_bytes());
-    let mut fields = member
-        .and_then(|(_, member)| sorted_set::fields(member))
-        .ok_or_else(|| ApiError::new(-1135, "The member is no JSON object of texts and whole numbers."))?;
+    let mut fields = member.and_then(|(_, member)| sorted_set::fields(member)).ok_or_else(|| {
+        ApiError::new(-1135, "The member is no JSON object of texts, whole numbers and true or false.")
+    })?;
     fields.retain(|(name, _)| name != b"ref");
     Ok(Entry { id: entry.id, fields: Some(fields) })
 }
