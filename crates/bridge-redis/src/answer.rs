@@ -9,6 +9,8 @@ use model::{
 
 use crate::entry::text_of;
 
+mod contracts;
+
 /// What was told of an entry until now.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -23,6 +25,7 @@ pub struct Answer {
     amended: Option<OrderAmended>,
     ended: Vec<OrderEnded>,
     rejects: Vec<Reject>,
+    at_contract: contracts::Told,
 }
 
 /// A result, ready to be written.
@@ -42,6 +45,7 @@ impl Answer {
             amended: None,
             ended: Vec::new(),
             rejects: Vec::new(),
+            at_contract: contracts::Told::default(),
         }
     }
 
@@ -49,6 +53,7 @@ impl Answer {
     pub fn hear(&mut self, time_ns: TimeNs, events: &[Event]) {
         self.time_ns = time_ns;
         for event in events {
+            self.at_contract.hear(self.account, event);
             match event {
                 Event::Heard { time_ns, .. } => self.time_ns = *time_ns,
                 Event::OrderAccepted(accepted) if accepted.account == self.account => {
@@ -89,21 +94,37 @@ impl Answer {
         ];
         // A market that is not listed has no name, and nothing happens there.
         let Some(listing) = listing else {
-            self.refused(&mut fields);
+            self.refused(None, &mut fields);
             return fields;
         };
+        if listing.contract.is_some() {
+            fields.push(("market", "futures".to_owned()));
+        }
         fields.push(("symbol", listing.terms.name.to_string()));
+        if listing.contract.is_some() {
+            // Whoever is refused has done nothing: what else was told came of other orders.
+            let done = if self.rejects.is_empty() {
+                self.at_contract.done(self.action, &self.ended, listing)
+            } else {
+                None
+            };
+            match done {
+                Some(done) => fields.extend(done),
+                None => self.refused(Some(listing), &mut fields),
+            }
+            return fields;
+        }
         match self.action {
             OrderAction::Place => {
                 if !self.placed(listing, &mut fields) {
-                    self.refused(&mut fields);
+                    self.refused(Some(listing), &mut fields);
                 }
             }
             OrderAction::Cancel | OrderAction::CancelAll => {
                 let ended = self.ended.iter().filter(|ended| ended.reason == EndReason::Canceled);
                 let ids: Vec<String> = ended.map(|ended| ended.order.to_string()).collect();
                 if ids.is_empty() {
-                    self.refused(&mut fields);
+                    self.refused(Some(listing), &mut fields);
                 } else {
                     fields.push(("result", "OK".to_owned()));
                     fields.push(("status", "CANCELED".to_owned()));
@@ -111,7 +132,7 @@ impl Answer {
                 }
             }
             OrderAction::Amend => match &self.amended {
-                None => self.refused(&mut fields),
+                None => self.refused(Some(listing), &mut fields),
                 Some(amended) => {
                     fields.push(("result", "OK".to_owned()));
                     fields.push(("orderId", amended.order.to_string()));
@@ -120,6 +141,10 @@ impl Answer {
                 }
             },
             OrderAction::Replace => self.replaced(listing, &mut fields),
+            // Of contracts alone.
+            OrderAction::PlaceAlgo | OrderAction::CancelAlgo | OrderAction::CancelAllAlgos => {
+                self.refused(Some(listing), &mut fields);
+            }
         }
         fields
     }
@@ -180,10 +205,13 @@ impl Answer {
         }
     }
 
-    fn refused(&self, fields: &mut Fields) {
+    fn refused(&self, listing: Option<&Listing>, fields: &mut Fields) {
         let asked = match self.action {
-            OrderAction::Place | OrderAction::Replace => Asked::Place,
-            OrderAction::Cancel | OrderAction::CancelAll => Asked::Cancel,
+            OrderAction::Place | OrderAction::Replace | OrderAction::PlaceAlgo => Asked::Place,
+            OrderAction::Cancel
+            | OrderAction::CancelAll
+            | OrderAction::CancelAlgo
+            | OrderAction::CancelAllAlgos => Asked::Cancel,
             OrderAction::Amend => Asked::Amend,
         };
         fields.push(("result", "REFUSED".to_owned()));
@@ -192,7 +220,10 @@ impl Answer {
             fields.push(("code", crate::entry::UNKNOWN_ACCOUNT.to_string()));
             fields.push(("msg", format!("There is no account {account}.")));
         } else if let Some(reject) = self.rejects.first() {
-            let error = api_error(asked, reject);
+            let error = match listing.filter(|listing| listing.contract.is_some()) {
+                Some(contract) => contracts::refusal(reject, contract),
+                None => api_error(asked, reject),
+            };
             fields.push(("code", error.code.to_string()));
             fields.push(("msg", error.message.into_owned()));
         } else {
@@ -205,9 +236,10 @@ impl Answer {
 
 fn action_name(action: OrderAction) -> &'static str {
     match action {
-        OrderAction::Place => "NEW",
-        OrderAction::Cancel => "CANCEL",
+        OrderAction::Place | OrderAction::PlaceAlgo => "NEW",
+        OrderAction::Cancel | OrderAction::CancelAlgo => "CANCEL",
         OrderAction::CancelAll => "CANCEL_ALL",
+        OrderAction::CancelAllAlgos => "CANCEL_ALL_ALGO",
         OrderAction::Replace => "CANCEL_REPLACE",
         OrderAction::Amend => "AMEND",
     }

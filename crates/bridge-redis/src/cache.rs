@@ -1,26 +1,29 @@
 //! What is asked most, kept in Redis for whoever asks there: depth, tickers, trades, open orders, balances, and a stream of events
-//! for each market and account. One thread a partition follows the gate, notes what has changed, and writes it folded, at most
+//! for each market and account; of contracts also mark price, funding, wallets, positions and what waits for a price. One thread a partition follows the gate, notes what has changed, and writes it folded, at most
 //! every few milliseconds: an order that changed five times is written once, as the views know it then.
 //!
 //! It is a cache: when Redis was away, everything is written anew, and the streams say that something is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use dialect::contracts::side_name;
 use dialect::{Decimal, Listing, Listings};
-use model::{
-    AccountId, EndReason, Event, EventBatch, MarketId, OrderId, PartitionId, Seq, Side, TimeNs, TradeId,
-};
+use model::{AccountId, Event, EventBatch, MarketId, PartitionId, QtyLots, Seq, TimeNs, TradeId};
 use redis::{Connection, Pipeline, cmd, pipe};
 use views::{Order, Page, Views};
 
+use self::changes::{Changes, Fields};
 use crate::answer::status;
 use crate::server::{Broken, keep_serving};
 use crate::stats::CacheStats;
 use crate::{CacheSettings, Context};
+
+mod changes;
+mod contracts;
 
 /// How long to wait for something to happen before looking whether the bridge stops.
 const LOOK: Duration = Duration::from_millis(50);
@@ -40,211 +43,13 @@ pub(crate) struct Cache {
     names: BTreeMap<AccountId, String>,
     /// The last trade of each market that this connection has written.
     last_trades: BTreeMap<MarketId, TradeId>,
-}
-
-type Fields = Vec<(&'static str, String)>;
-
-/// What has changed since the last write.
-#[derive(Default)]
-struct Changes {
-    markets: BTreeSet<MarketId>,
-    balances: BTreeSet<AccountId>,
-    orders: BTreeSet<(AccountId, OrderId)>,
-    market_events: Vec<(MarketId, Fields)>,
-    account_events: Vec<(AccountId, Fields)>,
-}
-
-impl Changes {
-    fn is_empty(&self) -> bool {
-        self.markets.is_empty()
-            && self.balances.is_empty()
-            && self.orders.is_empty()
-            && self.market_events.is_empty()
-            && self.account_events.is_empty()
-    }
-
-    /// Notes what a batch has changed.
-    fn note(&mut self, batch: &EventBatch, listings: &Listings) {
-        for (_, events) in batch.by_command() {
-            let mut time_ns = batch.time_ns;
-            for event in events {
-                if let Event::Heard { time_ns: told, .. } = event {
-                    time_ns = *told;
-                }
-                self.note_event(event, time_ns, listings);
-            }
-        }
-    }
-
-    fn order(&mut self, account: AccountId, order: OrderId) {
-        self.balances.insert(account);
-        self.orders.insert((account, order));
-    }
-
-    fn tell(&mut self, account: AccountId, event: &'static str, time_ns: TimeNs, fields: Fields) {
-        let head = [("event", event.to_owned()), ("time", time_ns.as_millis().to_string())];
-        self.account_events.push((account, head.into_iter().chain(fields).collect()));
-    }
-
-    fn note_event(&mut self, event: &Event, time_ns: TimeNs, listings: &Listings) {
-        let listing = |market: MarketId| listings.market(market);
-        // Contracts are not cached.
-        if event.market_of_order().is_some_and(|market| listing(market).is_none()) {
-            return;
-        }
-        match event {
-            Event::FundsMoved(moved) => {
-                self.balances.insert(moved.account);
-            }
-            Event::LevelChanged(changed) => {
-                self.markets.insert(changed.market);
-            }
-            Event::MarketAdded { market, .. } | Event::MarketPlaced { market, .. } => {
-                self.markets.insert(*market);
-            }
-            Event::Traded(traded) => {
-                self.markets.insert(traded.market);
-                if let Some(listing) = listing(traded.market) {
-                    let fields = vec![
-                        ("event", "trade".to_owned()),
-                        ("time", time_ns.as_millis().to_string()),
-                        ("id", traded.trade.to_string()),
-                        ("price", listing.price(traded.price_ticks).to_string()),
-                        ("qty", listing.quantity(traded.qty_lots).to_string()),
-                        ("side", side_name(traded.taker_side).to_owned()),
-                    ];
-                    self.market_events.push((traded.market, fields));
-                }
-            }
-            Event::OrderAccepted(accepted) => {
-                self.order(accepted.account, accepted.order);
-                if let Some(listing) = listing(accepted.market) {
-                    let mut fields = vec![
-                        ("symbol", listing.terms.name.to_string()),
-                        ("orderId", accepted.order.to_string()),
-                        ("clientOrderId", accepted.client_order_id.to_string()),
-                        ("side", side_name(accepted.side).to_owned()),
-                    ];
-                    fields.extend(
-                        accepted.kind.price_ticks().map(|price| ("price", listing.price(price).to_string())),
-                    );
-                    fields.extend(
-                        accepted.kind.qty_lots().map(|qty| ("qty", listing.quantity(qty).to_string())),
-                    );
-                    self.tell(accepted.account, "accepted", time_ns, fields);
-                }
-            }
-            Event::OrderFilled(filled) => {
-                self.order(filled.account, filled.order);
-                if let Some(listing) = listing(filled.market) {
-                    let received = listing.received(filled.side);
-                    let fee = Decimal { units: filled.fee.0, scale: received.scale };
-                    let fields = vec![
-                        ("symbol", listing.terms.name.to_string()),
-                        ("orderId", filled.order.to_string()),
-                        ("tradeId", filled.trade.to_string()),
-                        ("side", side_name(filled.side).to_owned()),
-                        ("price", listing.price(filled.price_ticks).to_string()),
-                        ("qty", listing.quantity(filled.qty_lots).to_string()),
-                        ("fee", fee.to_string()),
-                        ("feeAsset", received.name.to_string()),
-                    ];
-                    self.tell(filled.account, "filled", time_ns, fields);
-                }
-            }
-            Event::OrderAmended(amended) => {
-                self.order(amended.account, amended.order);
-                if let Some(listing) = listing(amended.market) {
-                    let fields = vec![
-                        ("symbol", listing.terms.name.to_string()),
-                        ("orderId", amended.order.to_string()),
-                        ("qty", listing.quantity(amended.qty_lots).to_string()),
-                    ];
-                    self.tell(amended.account, "amended", time_ns, fields);
-                }
-            }
-            Event::OrderEnded(ended) => {
-                self.order(ended.account, ended.order);
-                if let Some(listing) = listing(ended.market) {
-                    let fields = vec![
-                        ("symbol", listing.terms.name.to_string()),
-                        ("orderId", ended.order.to_string()),
-                        ("status", end_name(ended.reason).to_owned()),
-                    ];
-                    self.tell(ended.account, "ended", time_ns, fields);
-                }
-            }
-            Event::OrderPrevented(prevented) => self.order(prevented.account, prevented.order),
-            Event::OrderTracks(tracks) => self.order(tracks.account, tracks.order),
-            Event::OrderTriggered(triggered) => {
-                self.order(triggered.account, triggered.order);
-                if let Some(listing) = listing(triggered.market) {
-                    let fields = vec![
-                        ("symbol", listing.terms.name.to_string()),
-                        ("orderId", triggered.order.to_string()),
-                        ("price", listing.price(triggered.price_ticks).to_string()),
-                    ];
-                    self.tell(triggered.account, "triggered", time_ns, fields);
-                }
-            }
-            Event::Deposited(deposited) => {
-                self.balances.insert(deposited.account);
-            }
-            Event::WithdrawalRequested(requested) => {
-                self.balances.insert(requested.account);
-            }
-            Event::WithdrawalSettled(settled) => {
-                self.balances.insert(settled.account);
-            }
-            Event::AccountCreated { .. }
-            | Event::AssetAdded { .. }
-            | Event::ApiKeyCreated(_)
-            | Event::ApiKeyRevoked { .. }
-            | Event::ApiKeyAdded(_)
-            | Event::ApiKeyChanged(_)
-            | Event::ApiKeyResealed { .. }
-            | Event::Rejected { .. }
-            | Event::Skipped { .. }
-            | Event::PartitionAdded { .. }
-            | Event::MarketMoving { .. }
-            | Event::MarketLeft { .. }
-            | Event::Heard { .. }
-            | Event::SourceRegistered { .. }
-            | Event::EntryTaken { .. }
-            | Event::EntryRepeated { .. }
-            | Event::EntryOutOfOrder { .. }
-            | Event::EntryOpen { .. }
-            | Event::ContractAdded { .. }
-            | Event::ContractOrderAccepted(_)
-            | Event::ContractFilled(_)
-            | Event::LeverageChanged { .. }
-            | Event::AlgoOrderAccepted(_)
-            | Event::AlgoOrderTracks(_)
-            | Event::AlgoOrderTriggered(_)
-            | Event::AlgoOrderEnded(_)
-            | Event::CountdownSet { .. }
-            | Event::CountdownFired { .. }
-            | Event::GoodTillDate { .. }
-            | Event::ContractOrderModified(_)
-            | Event::MarkPriceChanged(_)
-            | Event::IndexPriceSet { .. }
-            | Event::FundingSettled(_)
-            | Event::FundingPaid(_)
-            | Event::LiquidationBegun { .. }
-            | Event::LiquidationEnded { .. }
-            | Event::ClearancePaid { .. }
-            | Event::FundReceived { .. }
-            | Event::PositionForced(_)
-            | Event::DebtCovered { .. }
-            | Event::MarginTypeChanged { .. }
-            | Event::PositionMarginChanged(_)
-            | Event::PositionDebtCovered { .. }
-            | Event::PositionLiquidationBegun { .. }
-            | Event::PositionLiquidationEnded { .. }
-            | Event::PositionModeChanged { .. }
-            | Event::EntryAnswered { .. } => {}
-        }
-    }
+    /// The last settlement of funding of each contract that it has written.
+    last_fundings: BTreeMap<MarketId, TimeNs>,
+    /// How much is open at each contract, as it has written, and when that was last compared with what the views know.
+    open_interest: BTreeMap<MarketId, QtyLots>,
+    interest_seen: Instant,
+    /// The last entry of the futures wallets of each account that it has told.
+    last_incomes: BTreeMap<AccountId, u64>,
 }
 
 impl Cache {
@@ -255,7 +60,18 @@ impl Cache {
         stats: &Arc<CacheStats>,
     ) -> Self {
         let (context, settings, stats) = (context.clone(), Arc::clone(settings), Arc::clone(stats));
-        Self { context, settings, partition, stats, names: BTreeMap::new(), last_trades: BTreeMap::new() }
+        Self {
+            context,
+            settings,
+            partition,
+            stats,
+            names: BTreeMap::new(),
+            last_trades: BTreeMap::new(),
+            last_fundings: BTreeMap::new(),
+            open_interest: BTreeMap::new(),
+            interest_seen: Instant::now(),
+            last_incomes: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn run(mut self) {
@@ -266,6 +82,7 @@ impl Cache {
     fn serve(&mut self) -> Result<(), Broken> {
         let mut connection = self.context.server.connect(Duration::ZERO)?;
         self.last_trades.clear();
+        self.last_fundings.clear();
         let egress = &self.context.exchange.egress[self.partition.index()];
         let subscription = egress.subscribe();
         // From here on, nothing is missed: first everything as it is, then what changes.
@@ -276,13 +93,14 @@ impl Cache {
         let mut written = Instant::now();
         loop {
             let Some(batches) = subscription.wait(LOOK) else { return Ok(()) };
-            let listings = self.context.exchange.directory.listings();
+            let listings = self.listings_for(&batches);
             for batch in batches {
                 if batch.last_seq() > released {
                     changes.note(&batch, &listings);
                 }
                 seen = seen.max(batch.last_seq());
             }
+            self.note_open_interest(&mut changes, &listings);
             if changes.is_empty() {
                 if written.elapsed() > PING_EVERY {
                     // A Redis that has come back may have forgotten everything, and only the connection tells.
@@ -302,6 +120,20 @@ impl Cache {
             written = Instant::now();
             self.stats.fresh(self.partition);
         }
+    }
+
+    /// What is listed, with all that these batches tell of.
+    fn listings_for(&self, batches: &VecDeque<Arc<EventBatch>>) -> Arc<Listings> {
+        let directory = &self.context.exchange.directory;
+        let listings = directory.listings();
+        let is_listed =
+            |event: &Event| event.market_of_order().is_none_or(|market| listings.market(market).is_some());
+        if batches.iter().flat_map(|batch| &batch.events).all(is_listed) {
+            return listings;
+        }
+        // It was listed a moment ago.
+        self.context.await_directory();
+        directory.listings()
     }
 
     fn look<R>(&self, look: impl FnOnce(&Views) -> R) -> R {
@@ -337,6 +169,7 @@ impl Cache {
         let mut changes = Changes::default();
         for market in markets {
             changes.markets.insert(market);
+            changes.prices.insert(market);
             changes.market_events.push((market, vec![("event", "begin".to_owned())]));
         }
         self.write(connection, changes)?;
@@ -344,13 +177,18 @@ impl Cache {
             let mut changes = Changes::default();
             let mut commands = pipe();
             for account in some {
-                commands.cmd("DEL").arg(self.account_key(*account, "open")).ignore();
+                let forget = commands.cmd("DEL");
+                for what in ["open", contracts::OPEN, contracts::ALGO, contracts::POSITIONS] {
+                    forget.arg(self.account_key(*account, what));
+                }
+                forget.ignore();
                 changes.balances.insert(*account);
                 changes.account_events.push((*account, vec![("event", "begin".to_owned())]));
                 let open = self.look(|views| {
                     views.orders().open(*account).iter().map(|order| order.id).collect::<Vec<_>>()
                 });
                 changes.orders.extend(open.into_iter().map(|order| (*account, order)));
+                self.note_futures(&mut changes, *account);
             }
             commands.query::<()>(connection)?;
             self.write(connection, changes)?;
@@ -359,30 +197,55 @@ impl Cache {
     }
 
     fn write(&mut self, connection: &mut Connection, changes: Changes) -> Result<(), Broken> {
-        let Changes { markets, balances, orders, market_events, account_events } = changes;
+        let Changes { markets, prices, balances, wallets, positions, orders, .. } = &changes;
         let listings = self.context.exchange.directory.listings();
         let mut commands = pipe();
         for market in markets {
-            if let Some(listing) = listings.market(market) {
+            if let Some(listing) = listings.market(*market) {
                 self.write_market(&mut commands, listing);
             }
             self.flush(&mut commands, connection, TOGETHER)?;
         }
+        for market in prices {
+            if let Some(listing) = listings.market(*market) {
+                self.write_prices(&mut commands, listing);
+            }
+            self.flush(&mut commands, connection, TOGETHER)?;
+        }
         for account in balances {
-            self.write_balances(&mut commands, account, &listings);
+            self.write_balances(&mut commands, *account, &listings);
             self.flush(&mut commands, connection, TOGETHER)?;
         }
         for (account, order) in orders {
             let found =
-                self.look(|views| views.orders().by_id(order).filter(|order| order.end.is_none()).cloned());
-            let key = self.account_key(account, "open");
+                self.look(|views| views.orders().by_id(*order).filter(|order| order.end.is_none()).cloned());
+            let key = self.account_key(*account, "open");
             match found.and_then(|order| Some(order_text(&order, listings.market(order.market)?))) {
                 Some(text) => commands.cmd("HSET").arg(key).arg(order.0).arg(text).ignore(),
                 None => commands.cmd("HDEL").arg(key).arg(order.0).ignore(),
             };
             self.flush(&mut commands, connection, TOGETHER)?;
         }
-        for (market, fields) in market_events {
+        for account in wallets {
+            self.write_wallets(&mut commands, *account, &listings);
+            self.flush(&mut commands, connection, TOGETHER)?;
+        }
+        for (account, market) in positions {
+            if let Some(listing) = listings.market(*market) {
+                self.write_positions(&mut commands, *account, listing);
+            }
+            self.flush(&mut commands, connection, TOGETHER)?;
+        }
+        for (account, order) in &changes.contract_orders {
+            self.write_contract_order(&mut commands, *account, *order, &listings);
+            self.flush(&mut commands, connection, TOGETHER)?;
+        }
+        for (account, algo) in &changes.algo_orders {
+            self.write_algo_order(&mut commands, *account, *algo, &listings);
+            self.flush(&mut commands, connection, TOGETHER)?;
+        }
+        let told = self.told_of_contracts(&changes, &listings);
+        for (market, fields) in changes.market_events.into_iter().chain(told.markets) {
             if let Some(listing) = listings.market(market) {
                 add(
                     &mut commands,
@@ -394,7 +257,7 @@ impl Cache {
             }
             self.flush(&mut commands, connection, TOGETHER)?;
         }
-        for (account, fields) in account_events {
+        for (account, fields) in changes.account_events.into_iter().chain(told.accounts) {
             let key = self.account_key(account, "events");
             add(&mut commands, &key, "*", self.settings.events_max, &fields);
             self.flush(&mut commands, connection, TOGETHER)?;
@@ -511,9 +374,10 @@ impl Cache {
         }
     }
 
-    /// A key of a market; all of them lie together in a cluster.
+    /// A key of a market; all of them lie together in a cluster. A spot market and a contract may have one name.
     fn market_key(&self, listing: &Listing, what: &str) -> String {
-        format!("{{{}:market:{}}}:{what}", self.settings.prefix, listing.terms.name)
+        let kind = if listing.contract.is_some() { "contract" } else { "market" };
+        format!("{{{}:{kind}:{}}}:{what}", self.settings.prefix, listing.terms.name)
     }
 
     /// A key of an account; all of them lie together in a cluster.
@@ -556,15 +420,4 @@ fn order_text(order: &Order, listing: &Listing) -> String {
         status(None, order.executed_lots),
         order.accepted_ns.as_millis()
     )
-}
-
-const fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "BUY",
-        Side::Sell => "SELL",
-    }
-}
-
-fn end_name(reason: EndReason) -> &'static str {
-    status(Some(reason), model::QtyLots::ZERO)
 }

@@ -1,9 +1,13 @@
 //! Entries of a stream: their ids, and from fields to commands. Pure: what is listed and who there is, is handed in.
 //! The fields are the parameters of Binance's API; see `docs/redis.md`.
 
-use dialect::{ApiError, Caller, Listings, Params, orders, params};
+use dialect::{ApiError, Caller, Listing, Listings, Params, orders, params};
 use model::{AccountId, ApiKeyId, ClientOrderId, EntryId, OrderCommand, TimeNs};
 use redis::Value;
+
+use crate::Only;
+
+mod contracts;
 
 /// An entry as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub const UNKNOWN_ACCOUNT: i32 = -2015;
 pub const UNKNOWN_SYMBOL: i32 = -1121;
 
 /// Fields of every entry.
-const EVERY: &[&str] = &["action", "account", "accountId", "symbol", "validUntil"];
+const EVERY: &[&str] = &["action", "account", "accountId", "symbol", "market", "validUntil"];
 /// And of one that places an order.
 const PLACE: &[&str] = &[
     "side",
@@ -46,8 +50,8 @@ const AMEND: &[&str] = &["orderId", "origClientOrderId", "newQty", "newClientOrd
 /// Which stream an entry is of, as far as that says something about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'s> {
-    /// The market that all entries are for.
-    pub market: Option<&'s str>,
+    /// The one market that all entries are for.
+    pub only: Option<&'s Only>,
     /// What begins the names of orders that came without one.
     pub prefix: &'s str,
 }
@@ -75,16 +79,7 @@ pub fn command(
         return Err(ApiError::duplicate_parameter());
     }
     let params = Params::of_pairs(pairs.iter().copied())?;
-    let symbol = match (origin.market, params.optional("symbol")?) {
-        (Some(market), None) => market,
-        (Some(market), Some(symbol)) if symbol != market => {
-            let message = format!("This stream is for {market}; orders for {symbol} go to another one.");
-            return Err(ApiError::new(-1130, message));
-        }
-        (_, Some(symbol)) => symbol,
-        (None, None) => return Err(ApiError::mandatory("symbol")),
-    };
-    let listing = listings.symbol(symbol)?;
+    let listing = listing(&params, origin.only, listings)?;
     let caller = Caller {
         account: whose(&params, account)?,
         key: ApiKeyId::EMPTY,
@@ -96,6 +91,9 @@ pub fn command(
         let name = format!("{}{}", origin.prefix, text_of(entry.id));
         ClientOrderId::new(&name).map_err(|_| ApiError::mandatory("newClientOrderId"))
     };
+    if listing.contract.is_some() {
+        return contracts::command(&pairs, listing, caller, new_id);
+    }
     match params.optional("action")? {
         None | Some("NEW") => {
             params.allow(&[EVERY, PLACE].concat())?;
@@ -117,7 +115,47 @@ pub fn command(
             params.allow(&[EVERY, AMEND].concat())?;
             Ok(OrderCommand::Amend(orders::amend(&params, listing, caller, new_id)?))
         }
+        Some("CANCEL_ALL_ALGO") => Err(ApiError::new(
+            -1130,
+            "CANCEL_ALL_ALGO is for contracts, which an entry names by market=futures.",
+        )),
         Some(_) => Err(ApiError::invalid_value("action")),
+    }
+}
+
+/// The market that an entry names. `market` says whether it is a spot market or a contract; where nothing is said, a name that both
+/// have is the spot market's, as it was before there was a contract of that name.
+fn listing<'l>(
+    params: &Params<'_>,
+    only: Option<&Only>,
+    listings: &'l Listings,
+) -> Result<&'l Listing, ApiError> {
+    let (symbol, kind) = (params.optional("symbol")?, params.optional("market")?);
+    let is_futures = match kind {
+        None => None,
+        Some("spot") => Some(false),
+        Some("futures") => Some(true),
+        Some(_) => return Err(ApiError::invalid_value("market")),
+    };
+    if let Some(only) = only {
+        let (name, is_contract) = match only {
+            Only::Market(name) => (name, false),
+            Only::Contract(name) => (name, true),
+        };
+        let is_meant = symbol.is_none_or(|symbol| symbol == name);
+        if !is_meant || is_futures.is_some_and(|is_futures| is_futures != is_contract) {
+            let what = if is_contract { "the contract " } else { "" };
+            let other = symbol.filter(|_| !is_meant).unwrap_or("another market");
+            let message = format!("This stream is for {what}{name}; orders for {other} go to another one.");
+            return Err(ApiError::new(-1130, message));
+        }
+        return if is_contract { listings.contract(name) } else { listings.symbol(name) };
+    }
+    let symbol = symbol.ok_or_else(|| ApiError::mandatory("symbol"))?;
+    match is_futures {
+        Some(false) => listings.symbol(symbol),
+        Some(true) => listings.contract(symbol),
+        None => listings.symbol(symbol).or_else(|unknown| listings.contract(symbol).map_err(|_| unknown)),
     }
 }
 
@@ -182,15 +220,17 @@ pub fn entry_of(value: Value) -> Option<Entry> {
 
 #[cfg(test)]
 mod tests {
-    use dialect::sample::btcusdt;
-    use model::{OrderAction, OrderKind, QtyLots};
+    use dialect::sample::{btcusdt, btcusdt_contract};
+    use model::{MarketId, MarketName, OrderAction, OrderKind, QtyLots};
 
     use super::*;
 
     const ID: EntryId = EntryId((1_700_000_000_123 << 64) | 5);
 
     fn listings() -> Listings {
-        Listings::with(vec![btcusdt()])
+        let mut alone = btcusdt_contract();
+        (alone.market, alone.terms.name) = (MarketId(2), MarketName::new("SOLUSDT").unwrap());
+        Listings::with(vec![btcusdt(), btcusdt_contract(), alone])
     }
 
     fn entry(fields: &[(&str, &str)]) -> Entry {
@@ -198,9 +238,13 @@ mod tests {
         Entry { id: ID, fields: Some(fields.iter().map(bytes).collect()) }
     }
 
-    fn asked(market: Option<&str>, fields: &[(&str, &str)]) -> Result<OrderCommand, (i32, String)> {
+    pub fn asked(fields: &[(&str, &str)]) -> Result<OrderCommand, (i32, String)> {
+        asked_of(None, fields)
+    }
+
+    pub fn asked_of(only: Option<&Only>, fields: &[(&str, &str)]) -> Result<OrderCommand, (i32, String)> {
         let account = |name: &str| (name == "alice").then_some(AccountId(7));
-        command(&entry(fields), Origin { market, prefix: "r0-" }, &listings(), account)
+        command(&entry(fields), Origin { only, prefix: "r0-" }, &listings(), account)
             .map_err(|error| (error.code, error.message.into_owned()))
     }
 
@@ -216,18 +260,20 @@ mod tests {
 
     #[test]
     fn an_entry_becomes_a_command() {
-        let Ok(OrderCommand::Place(place)) = asked(None, &LIMIT) else { panic!("it is an order") };
+        let Ok(OrderCommand::Place(place)) = asked(&LIMIT) else { panic!("it is an order") };
         assert_eq!((place.account, place.kind.qty_lots()), (AccountId(7), Some(QtyLots(500))));
         assert_eq!(place.client_order_id.as_str(), "r0-1700000000123-5", "the entry gives it a name");
         assert_eq!(place.valid_until_ns, TimeNs::NEVER);
         let until = [&LIMIT[..], &[("validUntil", "1700000000000"), ("newClientOrderId", "mine")]].concat();
-        let Ok(OrderCommand::Place(place)) = asked(Some("BTCUSDT"), &until) else { panic!("it is an order") };
+        let Ok(OrderCommand::Place(place)) = asked_of(Some(&Only::Market("BTCUSDT".into())), &until) else {
+            panic!("it is an order")
+        };
         assert_eq!(place.valid_until_ns, TimeNs::from_millis(1_700_000_000_000));
         assert_eq!(place.client_order_id.as_str(), "mine");
 
         let of = [("accountId", "9"), ("symbol", "BTCUSDT")];
         let action = |more: &[(&str, &str)]| {
-            let order = asked(None, &[&of[..], more].concat()).unwrap();
+            let order = asked(&[&of[..], more].concat()).unwrap();
             assert_eq!(order.account(), AccountId(9));
             order.action()
         };
@@ -244,7 +290,9 @@ mod tests {
         ]
         .concat();
         assert_eq!(action(&replace), OrderAction::Replace);
-        let Ok(OrderCommand::Place(place)) = asked(Some("BTCUSDT"), &[&of[..1], &market].concat()) else {
+        let Ok(OrderCommand::Place(place)) =
+            asked_of(Some(&Only::Market("BTCUSDT".into())), &[&of[..1], &market].concat())
+        else {
             panic!("it is an order")
         };
         assert_eq!(place.kind, OrderKind::Market { qty_lots: QtyLots(1_000) });
@@ -259,23 +307,23 @@ mod tests {
         let mandatory = |name| {
             (-1102, format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."))
         };
-        assert_eq!(asked(None, &without("symbol")).unwrap_err(), mandatory("symbol"));
-        assert_eq!(asked(None, &without("side")).unwrap_err(), mandatory("side"));
-        assert_eq!(asked(None, &without("account")).unwrap_err().0, -1102);
-        assert_eq!(asked(None, &with(("account", "bob"))).unwrap_err().0, -1101, "a field twice");
-        assert_eq!(asked(None, &with(("accountId", "7"))).unwrap_err().0, -1128);
-        assert_eq!(asked(None, &with(("qty", "1"))).unwrap_err().0, -1104, "a field that nobody reads");
-        assert_eq!(asked(None, &with(("action", "BUY"))).unwrap_err().0, -1130);
-        assert_eq!(asked(Some("ETHUSDT"), &LIMIT).unwrap_err().0, -1130);
+        assert_eq!(asked(&without("symbol")).unwrap_err(), mandatory("symbol"));
+        assert_eq!(asked(&without("side")).unwrap_err(), mandatory("side"));
+        assert_eq!(asked(&without("account")).unwrap_err().0, -1102);
+        assert_eq!(asked(&with(("account", "bob"))).unwrap_err().0, -1101, "a field twice");
+        assert_eq!(asked(&with(("accountId", "7"))).unwrap_err().0, -1128);
+        assert_eq!(asked(&with(("qty", "1"))).unwrap_err().0, -1104, "a field that nobody reads");
+        assert_eq!(asked(&with(("action", "BUY"))).unwrap_err().0, -1130);
+        assert_eq!(asked_of(Some(&Only::Market("ETHUSDT".into())), &LIMIT).unwrap_err().0, -1130);
         let bob = [&[("account", "bob")], &LIMIT[1..]].concat();
-        assert_eq!(asked(None, &bob).unwrap_err(), (UNKNOWN_ACCOUNT, "There is no account 'bob'.".into()));
+        assert_eq!(asked(&bob).unwrap_err(), (UNKNOWN_ACCOUNT, "There is no account 'bob'.".into()));
         let other = [&LIMIT[..1], &[("symbol", "FOO")], &LIMIT[2..]].concat();
-        assert_eq!(asked(None, &other).unwrap_err().0, UNKNOWN_SYMBOL);
+        assert_eq!(asked(&other).unwrap_err().0, UNKNOWN_SYMBOL);
         let gone = Entry { id: ID, fields: None };
-        let refused = command(&gone, Origin { market: None, prefix: "" }, &listings(), |_| None).unwrap_err();
+        let refused = command(&gone, Origin { only: None, prefix: "" }, &listings(), |_| None).unwrap_err();
         assert!(refused.message.contains("was deleted"));
         let binary = Entry { id: ID, fields: Some(vec![(vec![0xFF], vec![])]) };
-        assert!(command(&binary, Origin { market: None, prefix: "" }, &listings(), |_| None).is_err());
+        assert!(command(&binary, Origin { only: None, prefix: "" }, &listings(), |_| None).is_err());
     }
 
     #[test]

@@ -358,7 +358,7 @@ impl Intake {
 
     /// What an entry asks for. What the views do not know yet may have been made a moment ago: they are waited for.
     fn translate(&mut self, entry: &Entry, listings: &mut Arc<Listings>) -> Result<OrderCommand, ApiError> {
-        let origin = entry::Origin { market: self.settings.market.as_deref(), prefix: &self.prefix };
+        let origin = entry::Origin { only: self.settings.only.as_ref(), prefix: &self.prefix };
         let (directory, accounts) = (&self.context.exchange.directory, &mut self.accounts);
         let unpacked = self.settings.sorted_set.is_some().then(|| unpacked(entry)).transpose()?;
         let entry = unpacked.as_ref().unwrap_or(entry);
@@ -445,9 +445,9 @@ impl Intake {
 fn unpacked(entry: &Entry) -> Result<Entry, ApiError> {
     let Some(fields) = &entry.fields else { return Ok(entry.clone()) };
     let member = fields.iter().find(|(name, _)| name == sorted_set::FIELD.as_bytes());
-    let mut fields = member
-        .and_then(|(_, member)| sorted_set::fields(member))
-        .ok_or_else(|| ApiError::new(-1135, "The member is no JSON object of texts and whole numbers."))?;
+    let mut fields = member.and_then(|(_, member)| sorted_set::fields(member)).ok_or_else(|| {
+        ApiError::new(-1135, "The member is no JSON object of texts, whole numbers and true or false.")
+    })?;
     fields.retain(|(name, _)| name != b"ref");
     Ok(Entry { id: entry.id, fields: Some(fields) })
 }
@@ -457,7 +457,7 @@ const OUT_OF_ORDER: i32 = -1021;
 
 impl Context {
     /// Waits until the views know what was told before now.
-    fn await_directory(&self) {
+    pub(crate) fn await_directory(&self) {
         let told = self.exchange.egress[0].released_seq();
         let begun = Instant::now();
         let mut known = false;

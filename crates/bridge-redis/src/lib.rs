@@ -41,7 +41,7 @@ use views::Views;
 
 pub use keys::Keys;
 pub use server::Server;
-pub use settings::{CacheSettings, Replies, Settings, SortedSet, StreamSettings, Take};
+pub use settings::{CacheSettings, Only, Replies, Settings, SortedSet, StreamSettings, Take};
 pub use stats::{CacheStats, SourceStats, Stats};
 
 use crate::cache::Cache;

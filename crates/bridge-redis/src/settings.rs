@@ -26,9 +26,9 @@ pub struct CacheSettings {
     pub prefix: String,
     /// Levels of each side of a book.
     pub depth_levels: usize,
-    /// About how many trades of a market are kept.
+    /// About how many trades of a market or a contract are kept.
     pub trades_max: usize,
-    /// About how many events of a market or an account are kept.
+    /// About how many events of a market or an account are kept, and settlements of funding of a contract.
     pub events_max: usize,
     /// The shortest time between two writes.
     pub interval: Duration,
@@ -49,8 +49,8 @@ pub struct StreamSettings {
     pub remember: u32,
     /// The consumer group.
     pub group: String,
-    /// The market that all entries are for; without it each names its own.
-    pub market: Option<String>,
+    /// The one market that all entries are for; without it each names its own.
+    pub only: Option<Only>,
     /// Most entries of one read.
     pub read_max: usize,
     /// Most entries that are read and not acknowledged yet.
@@ -61,6 +61,15 @@ pub struct StreamSettings {
     pub replies: Replies,
     /// About how many dead letters are kept.
     pub dead_letters_max: usize,
+}
+
+/// The one market that all entries of a stream are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// The spot market of this name.
+    Market(String),
+    /// The perpetual contract of this name.
+    Contract(String),
 }
 
 /// A sorted set that producers add orders to, as members of JSON; the lowest score comes first.

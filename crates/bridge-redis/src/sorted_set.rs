@@ -90,7 +90,7 @@ impl Feed {
     }
 }
 
-/// The fields of a member: a JSON object of texts and numbers. `None` when it is something else.
+/// The fields of a member: a JSON object of texts, whole numbers and truth values. `None` when it is something else.
 pub fn fields(member: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(member).ok()?;
     let field = |(name, value): (String, serde_json::Value)| {
@@ -98,6 +98,7 @@ pub fn fields(member: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
             serde_json::Value::String(text) => text,
             // Only whole numbers are written as they were.
             serde_json::Value::Number(number) if number.is_u64() => number.to_string(),
+            serde_json::Value::Bool(is_so) => is_so.to_string(),
             _ => return None,
         };
         Some((name.into_bytes(), text.into_bytes()))
@@ -116,9 +117,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_is_a_flat_object_of_texts_and_whole_numbers() {
+    fn a_member_is_a_flat_object_of_texts_whole_numbers_and_truth_values() {
         let text = |text: &str| text.as_bytes().to_vec();
-        let found = fields(br#"{"account":"alice","accountId":7,"price":"1.50","ref":"a"}"#).unwrap();
+        let member = br#"{"account":"alice","accountId":7,"price":"1.50","ref":"a","reduceOnly":true}"#;
+        let found = fields(member).unwrap();
+        assert!(found.contains(&(text("reduceOnly"), text("true"))));
         assert!(
             found.contains(&(text("accountId"), text("7"))) && found.contains(&(text("price"), text("1.50")))
         );

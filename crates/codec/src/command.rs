@@ -1,7 +1,7 @@
 //! Commands and the vocabulary they share with events.
 
 use model::{
-    AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, AssetTerms, Bracket,
+    AddApiKey, AddAsset, AddContract, AddMarket, AddMarketTo, AmendOrder, AssetTerms, Bracket, CancelAlgoAt,
     CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, ChangeLeverage, ChangeMarginType,
     ChangePositionMode, Command, Confirm, ContractTerms, CreateAccount, CreateApiKey, Deposit, FeeRounding,
     FromSource, IndexSource, IpRange, JoinExchange, KeyKind, MarginMove, MarginType, MarketStatus,
@@ -98,7 +98,8 @@ coded_struct!(SkipEnvelope { from, number, reason });
 coded_struct!(SourceTerms { name, key, incarnation });
 coded_struct!(RegisterSource { partition, terms, remember });
 coded_enum!(OrderAction, "an action of a source" {
-    0 => Place, 1 => Cancel, 2 => CancelAll, 3 => Replace, 4 => Amend,
+    0 => Place, 1 => Cancel, 2 => CancelAll, 3 => Replace, 4 => Amend, 5 => PlaceAlgo, 6 => CancelAlgo,
+    7 => CancelAllAlgos,
 });
 coded_enum!(OrderCommand, "a command of a source" {
     0 => Place(place),
@@ -106,7 +107,14 @@ coded_enum!(OrderCommand, "a command of a source" {
     2 => CancelAll(cancel),
     3 => Replace(replace),
     4 => Amend(amend),
+    5 => PlaceContract(place),
+    6 => PlaceGoodTillDate(place),
+    7 => Modify(modify),
+    8 => PlaceAlgo(place),
+    9 => CancelAlgo(at),
+    10 => CancelAllAlgos(cancel),
 });
+coded_struct!(CancelAlgoAt { market, cancel });
 coded_struct!(FromSource { source, entry, order });
 
 coded_struct!(Bracket { cap, max_leverage, maintenance_ppm });

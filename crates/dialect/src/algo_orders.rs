@@ -1,12 +1,13 @@
-//! Orders at perpetual contracts that wait for a price, from parameters to commands. Source: Binance USD-M "New Algo Order".
+//! Orders at perpetual contracts that wait for a price, from parameters to commands, and as they are shown. Source: Binance USD-M "New Algo Order".
 
 use model::{
     AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger, CancelAlgoOrder, CancelAllAlgoOrders, ClientOrderId, OrderKind,
-    PlaceAlgoOrder, TimeInForce, TriggerKind, WorkingPrice,
+    PlaceAlgoOrder, PriceTicks, QtyLots, TimeInForce, TriggerKind, WorkingPrice,
 };
+use views::{AlgoOrder, AlgoStatus};
 
 use crate::contract_orders::{position_side, price, quantity, self_trade_prevention};
-use crate::decimal;
+use crate::decimal::{self, Decimal};
 use crate::errors::ApiError;
 use crate::listings::{Listing, decimal_refused};
 use crate::orders::{Caller, client_order_id, side};
@@ -136,9 +137,104 @@ pub const fn cancel_all(listing: &Listing, caller: Caller) -> CancelAllAlgoOrder
     }
 }
 
+/// The names and figures of an algo order that answers and streams share.
+pub struct Shown {
+    /// `STOP`, `STOP_MARKET` and the others.
+    pub order_type: &'static str,
+    /// Of the order that it will place.
+    pub time_in_force: &'static str,
+    /// How much; zero where all of a position is closed.
+    pub qty_lots: QtyLots,
+    /// Of a limit; zero without.
+    pub price_ticks: PriceTicks,
+    /// The price that it waits for; zero of one that trails.
+    pub trigger_ticks: PriceTicks,
+    /// From which on one that trails follows the price, where that is known.
+    pub activation_ticks: Option<PriceTicks>,
+    /// By how much the price must turn, of one that trails.
+    pub callback_permille: Option<u16>,
+    /// It only makes the position smaller.
+    pub reduce_only: bool,
+    /// It closes all that there is.
+    pub closes_position: bool,
+    /// Which price it goes by.
+    pub working_type: &'static str,
+}
+
+impl Shown {
+    /// Those of one algo order.
+    pub fn of(order: &AlgoOrder) -> Self {
+        let accepted = &order.accepted;
+        let (kind, reduce_only) = match accepted.places {
+            AlgoPlaces::Order { kind, reduce_only } => (Some(kind), reduce_only),
+            AlgoPlaces::ClosesPosition => (None, false),
+        };
+        let has_limit = kind.is_some_and(|kind| kind.price_ticks().is_some());
+        let (order_type, trigger_ticks, activation_ticks, callback_permille) = match accepted.trigger {
+            AlgoTrigger::Reaches { kind: TriggerKind::StopLoss, trigger_ticks } => {
+                (if has_limit { "STOP" } else { "STOP_MARKET" }, trigger_ticks, None, None)
+            }
+            AlgoTrigger::Reaches { kind: TriggerKind::TakeProfit, trigger_ticks } => {
+                (if has_limit { "TAKE_PROFIT" } else { "TAKE_PROFIT_MARKET" }, trigger_ticks, None, None)
+            }
+            AlgoTrigger::Trails { activation_ticks, callback_permille } => {
+                let activation = activation_ticks.or(order.tracks_from);
+                ("TRAILING_STOP_MARKET", PriceTicks::ZERO, activation, Some(callback_permille))
+            }
+        };
+        Self {
+            order_type,
+            time_in_force: match kind {
+                Some(OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. }) => "IOC",
+                Some(OrderKind::Limit { time_in_force: TimeInForce::Fok, .. }) => "FOK",
+                Some(OrderKind::LimitMaker { .. }) => "GTX",
+                _ => "GTC",
+            },
+            qty_lots: kind.and_then(|kind| kind.qty_lots()).unwrap_or(QtyLots::ZERO),
+            price_ticks: kind.and_then(|kind| kind.price_ticks()).unwrap_or(PriceTicks::ZERO),
+            trigger_ticks,
+            activation_ticks,
+            callback_permille,
+            reduce_only,
+            closes_position: matches!(accepted.places, AlgoPlaces::ClosesPosition),
+            working_type: match accepted.working_price {
+                WorkingPrice::Contract => "CONTRACT_PRICE",
+                WorkingPrice::Mark => "MARK_PRICE",
+            },
+        }
+    }
+}
+
+/// How far it is.
+pub const fn status_name(status: AlgoStatus) -> &'static str {
+    match status {
+        AlgoStatus::New => "NEW",
+        AlgoStatus::Triggering => "TRIGGERING",
+        AlgoStatus::Triggered => "TRIGGERED",
+        AlgoStatus::Finished => "FINISHED",
+        AlgoStatus::Canceled => "CANCELED",
+        AlgoStatus::Expired => "EXPIRED",
+        AlgoStatus::Rejected => "REJECTED",
+    }
+}
+
+/// The average price of what its order has traded.
+pub fn actual_price(listing: &Listing, order: &AlgoOrder) -> Decimal {
+    let nothing = listing.price(PriceTicks::ZERO);
+    order.placed.map_or(nothing, |placed| {
+        let base = listing.terms.base_amount(placed.executed_lots);
+        listing.average_price(placed.executed_value, base).unwrap_or(nothing)
+    })
+}
+
+/// Per cent with one decimal.
+pub fn callback_rate(permille: u16) -> Decimal {
+    Decimal { units: i128::from(permille), scale: 1 }
+}
+
 #[cfg(test)]
 mod tests {
-    use model::{AccountId, ApiKeyId, PriceTicks, QtyLots, TimeNs};
+    use model::{AccountId, ApiKeyId, TimeNs};
 
     use super::*;
     use crate::sample::btcusdt;

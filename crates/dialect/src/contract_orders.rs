@@ -89,6 +89,23 @@ pub fn modify(
     })
 }
 
+/// The same where nobody looks at the order first: the request says with `timeInForce` what it is, so that one that only ever rests
+/// (`GTX`) does not begin to take. A date (`GTD`) it keeps.
+pub fn modify_unseen(
+    params: &Params<'_>,
+    listing: &Listing,
+    caller: Caller,
+) -> Result<ModifyContractOrder, ApiError> {
+    let qty_lots = quantity(listing, "quantity", params.required("quantity")?)?;
+    let price_ticks = price(listing, "price", params.required("price")?)?;
+    let kind = match params.required("timeInForce")? {
+        "GTC" | "GTD" => OrderKind::Limit { qty_lots, price_ticks, time_in_force: TimeInForce::Gtc },
+        "GTX" => OrderKind::LimitMaker { qty_lots, price_ticks },
+        _ => return Err(ApiError::invalid_time_in_force()),
+    };
+    modify(params, listing, caller, (&kind, self_trade_prevention(params)?))
+}
+
 /// When all orders of the caller at a contract are to be cancelled: so many milliseconds from now on, 0 for not at all.
 pub fn countdown(params: &Params<'_>, listing: &Listing, caller: Caller) -> Result<SetCountdown, ApiError> {
     let countdown_ms = params.required_number("countdownTime")?;

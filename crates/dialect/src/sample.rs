@@ -1,8 +1,10 @@
-//! A market for the tests of whoever speaks the dialect.
+//! Markets for the tests of whoever speaks the dialect.
+
+use std::sync::Arc;
 
 use model::{
-    Amount, AssetId, AssetName, AssetTerms, FeeRounding, MarketId, MarketName, MarketStatus, MarketTerms,
-    PartitionId, PriceTicks, QtyLots,
+    AccountId, Amount, AssetId, AssetName, AssetTerms, Bracket, ContractTerms, FeeRounding, FundingRate,
+    IndexSource, MarketId, MarketName, MarketStatus, MarketTerms, PartitionId, PriceTicks, QtyLots,
 };
 
 use crate::Listing;
@@ -38,4 +40,29 @@ pub fn btcusdt() -> Listing {
     terms.check(&base, &quote).expect("the terms are sound");
     let (home, moving_to) = (PartitionId::FIRST, None);
     Listing { market: MarketId(0), home, moving_to, terms, base, quote, contract: None }
+}
+
+/// The contract of the same name, with the same ticks and lots.
+pub fn btcusdt_contract() -> Listing {
+    let contract = ContractTerms {
+        brackets: vec![Bracket {
+            cap: Amount(1_000_000_000_000_000),
+            max_leverage: 20,
+            maintenance_ppm: 25_000,
+        }],
+        default_leverage: 20,
+        max_position_lots: QtyLots(1_000_000),
+        funding_interval_hours: 8,
+        funding_cap: FundingRate(2_000_000),
+        funding_floor: FundingRate(-2_000_000),
+        interest: FundingRate(10_000),
+        impact_notional: Amount(25_000_000_000),
+        clearance_fee_ppm: 12_500,
+        liquidation_step_lots: QtyLots(1),
+        fund: AccountId(1),
+        sources: vec![IndexSource { market: Some(MarketId(0)), weight: 1 }],
+        stale_after_ns: 10_000_000_000,
+        outlier_ppm: 50_000,
+    };
+    Listing { market: MarketId(1), contract: Some(Arc::new(contract)), ..btcusdt() }
 }

@@ -302,7 +302,13 @@ fn need(command: &Command) -> Need<'_> {
             OrderCommand::Replace(replace) => {
                 Need::Order(replace.place.account, replace.place.market, &replace.cancel)
             }
-            OrderCommand::CancelAll(_) => Need::Nothing,
+            OrderCommand::PlaceContract(place) => Need::PlaceContract(place),
+            OrderCommand::CancelAll(_)
+            | OrderCommand::PlaceGoodTillDate(_)
+            | OrderCommand::Modify(_)
+            | OrderCommand::PlaceAlgo(_)
+            | OrderCommand::CancelAlgo(_)
+            | OrderCommand::CancelAllAlgos(_) => Need::Nothing,
         },
         Command::AddAsset(_)
         | Command::AddMarket(_)

@@ -110,7 +110,13 @@ impl Accounts {
         }
     }
 
-    pub fn cancel_algo(&mut self, cancel: &CancelAlgoOrder, events: &mut Vec<Event>) -> Result<(), Reject> {
+    /// `at` is where it waits, where that was said; one that waits elsewhere is not meant.
+    pub fn cancel_algo(
+        &mut self,
+        cancel: &CancelAlgoOrder,
+        at: Option<MarketId>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
         let CancelAlgoOrder { account, algo, .. } = *cancel;
         self.account(account)?;
         let algos = &self.futures.algos;
@@ -119,7 +125,9 @@ impl Accounts {
             AlgoRef::Client(name) => algos.find_named(account, name),
         };
         let found = found.and_then(|algo| algos.waiting.get(&algo));
-        let order = found.filter(|order| order.account == account).ok_or(Reject::UnknownOrder)?;
+        let is_meant =
+            |order: &&AlgoOrder| order.account == account && at.is_none_or(|at| order.market == at);
+        let order = found.filter(is_meant).ok_or(Reject::UnknownOrder)?;
         self.end_algo(order.algo, AlgoEndReason::Canceled, events);
         Ok(())
     }

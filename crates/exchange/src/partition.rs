@@ -201,7 +201,7 @@ impl Partition {
             Command::ChangePositionMode(change) => accounts.change_position_mode(catalog, change, events),
             Command::SetIndexPrice(set) => self.set_index_price(set, events),
             Command::PlaceAlgoOrder(place) => accounts.place_algo(catalog, place, events),
-            Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, events),
+            Command::CancelAlgoOrder(cancel) => accounts.cancel_algo(cancel, None, events),
             Command::CancelAllAlgoOrders(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
             Command::ModifyContractOrder(modify) => accounts.modify_contract(catalog, modify, mail),
             Command::PlaceGoodTillDate(place) => {

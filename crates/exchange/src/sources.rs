@@ -109,13 +109,21 @@ impl Partition {
         if valid_until_ns < self.time_ns {
             return Err(Reject::TooLate { valid_until_ns });
         }
-        let Self { catalog, accounts, mail, .. } = self;
+        let Self { catalog, accounts, mail, time_ns, .. } = self;
         match order {
             OrderCommand::Place(place) => accounts.place(catalog, place, mail),
             OrderCommand::Cancel(cancel) => accounts.cancel(catalog, cancel, mail),
             OrderCommand::CancelAll(cancel) => accounts.cancel_all(catalog, cancel, mail),
             OrderCommand::Replace(replace) => accounts.replace(catalog, replace, mail, events),
             OrderCommand::Amend(amend) => accounts.amend(catalog, amend, mail),
+            OrderCommand::PlaceContract(place) => accounts.place_contract(catalog, place, mail),
+            OrderCommand::PlaceGoodTillDate(place) => {
+                accounts.place_good_till_date(catalog, place, *time_ns, mail)
+            }
+            OrderCommand::Modify(modify) => accounts.modify_contract(catalog, modify, mail),
+            OrderCommand::PlaceAlgo(place) => accounts.place_algo(catalog, place, events),
+            OrderCommand::CancelAlgo(at) => accounts.cancel_algo(&at.cancel, Some(at.market), events),
+            OrderCommand::CancelAllAlgos(cancel) => accounts.cancel_all_algos(catalog, cancel, events),
         }
     }
 

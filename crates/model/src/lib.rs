@@ -46,7 +46,7 @@ pub use order::{
 };
 pub use partition::{Origin, PartitionId, Partitions, Spread};
 pub use reject::Reject;
-pub use source::{FromSource, OrderAction, OrderCommand, RegisterSource, SourceTerms};
+pub use source::{CancelAlgoAt, FromSource, OrderAction, OrderCommand, RegisterSource, SourceTerms};
 pub use terms::{AssetTerms, FeeRounding, MarketTerms, TermsError};
 pub use text::{
     AccountName, ApiKeyId, AssetName, ClientOrderId, KeyLabel, MarketName, Reference, SourceKey, SourceName,

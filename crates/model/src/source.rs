@@ -5,8 +5,9 @@
 //! of their places, with gaps where entries in between went to other partitions.
 
 use crate::{
-    AccountId, AmendOrder, CancelAllOrders, CancelOrder, EntryId, MarketId, PartitionId, PlaceOrder,
-    ReplaceOrder, SourceId, SourceKey, SourceName, TimeNs,
+    AccountId, AmendOrder, CancelAlgoOrder, CancelAllAlgoOrders, CancelAllOrders, CancelOrder, EntryId,
+    MarketId, ModifyContractOrder, PartitionId, PlaceAlgoOrder, PlaceContractOrder, PlaceGoodTillDate,
+    PlaceOrder, ReplaceOrder, SourceId, SourceKey, SourceName, TimeNs,
 };
 
 /// What makes a source the one that it is.
@@ -50,6 +51,27 @@ pub enum OrderCommand {
     Replace(ReplaceOrder),
     /// Makes an order smaller without moving it.
     Amend(AmendOrder),
+    /// Places an order at a contract.
+    PlaceContract(PlaceContractOrder),
+    /// Places an order at a contract that is good till a date.
+    PlaceGoodTillDate(PlaceGoodTillDate),
+    /// Gives an order at a contract another price or another quantity.
+    Modify(ModifyContractOrder),
+    /// Places an order that waits for a price of a contract.
+    PlaceAlgo(PlaceAlgoOrder),
+    /// Cancels one of those.
+    CancelAlgo(CancelAlgoAt),
+    /// Cancels all of those of an account at one contract.
+    CancelAllAlgos(CancelAllAlgoOrders),
+}
+
+/// Cancels an algo order of a contract that is named, so that the answer can be told there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelAlgoAt {
+    /// At which contract; an algo order at another one is not meant.
+    pub market: MarketId,
+    /// What it asks.
+    pub cancel: CancelAlgoOrder,
 }
 
 /// Which of them it is.
@@ -64,19 +86,28 @@ pub enum OrderAction {
     CancelAll = 2,
     /// Cancels one order and places another.
     Replace = 3,
-    /// Makes an order smaller without moving it.
+    /// Makes an order smaller without moving it; at a contract, gives it another price or another quantity.
     Amend = 4,
+    /// Places an order that waits for a price of a contract.
+    PlaceAlgo = 5,
+    /// Cancels one of those.
+    CancelAlgo = 6,
+    /// Cancels all of those of an account at one contract.
+    CancelAllAlgos = 7,
 }
 
 impl OrderCommand {
     /// Which one it is.
     pub const fn action(&self) -> OrderAction {
         match self {
-            Self::Place(_) => OrderAction::Place,
+            Self::Place(_) | Self::PlaceContract(_) | Self::PlaceGoodTillDate(_) => OrderAction::Place,
             Self::Cancel(_) => OrderAction::Cancel,
             Self::CancelAll(_) => OrderAction::CancelAll,
             Self::Replace(_) => OrderAction::Replace,
-            Self::Amend(_) => OrderAction::Amend,
+            Self::Amend(_) | Self::Modify(_) => OrderAction::Amend,
+            Self::PlaceAlgo(_) => OrderAction::PlaceAlgo,
+            Self::CancelAlgo(_) => OrderAction::CancelAlgo,
+            Self::CancelAllAlgos(_) => OrderAction::CancelAllAlgos,
         }
     }
 
@@ -88,6 +119,12 @@ impl OrderCommand {
             Self::CancelAll(_) => "cancel_all_orders",
             Self::Replace(_) => "replace_order",
             Self::Amend(_) => "amend_order",
+            Self::PlaceContract(_) => "place_contract_order",
+            Self::PlaceGoodTillDate(_) => "place_good_till_date",
+            Self::Modify(_) => "modify_contract_order",
+            Self::PlaceAlgo(_) => "place_algo_order",
+            Self::CancelAlgo(_) => "cancel_algo_order",
+            Self::CancelAllAlgos(_) => "cancel_all_algo_orders",
         }
     }
 
@@ -99,6 +136,12 @@ impl OrderCommand {
             Self::CancelAll(cancel) => cancel.account,
             Self::Replace(replace) => replace.place.account,
             Self::Amend(amend) => amend.account,
+            Self::PlaceContract(place) => place.account,
+            Self::PlaceGoodTillDate(place) => place.account,
+            Self::Modify(modify) => modify.account,
+            Self::PlaceAlgo(place) => place.account,
+            Self::CancelAlgo(at) => at.cancel.account,
+            Self::CancelAllAlgos(cancel) => cancel.account,
         }
     }
 
@@ -110,6 +153,12 @@ impl OrderCommand {
             Self::CancelAll(cancel) => cancel.market,
             Self::Replace(replace) => replace.place.market,
             Self::Amend(amend) => amend.market,
+            Self::PlaceContract(place) => place.market,
+            Self::PlaceGoodTillDate(place) => place.market,
+            Self::Modify(modify) => modify.market,
+            Self::PlaceAlgo(place) => place.market,
+            Self::CancelAlgo(at) => at.market,
+            Self::CancelAllAlgos(cancel) => cancel.market,
         }
     }
 
@@ -121,6 +170,12 @@ impl OrderCommand {
             Self::CancelAll(cancel) => cancel.valid_until_ns,
             Self::Replace(replace) => replace.place.valid_until_ns,
             Self::Amend(amend) => amend.valid_until_ns,
+            Self::PlaceContract(place) => place.valid_until_ns,
+            Self::PlaceGoodTillDate(place) => place.valid_until_ns,
+            Self::Modify(modify) => modify.valid_until_ns,
+            Self::PlaceAlgo(place) => place.valid_until_ns,
+            Self::CancelAlgo(at) => at.cancel.valid_until_ns,
+            Self::CancelAllAlgos(cancel) => cancel.valid_until_ns,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use bridge_redis::{CacheSettings, Replies, SortedSet, StreamSettings, Take};
+use bridge_redis::{CacheSettings, Only, Replies, SortedSet, StreamSettings, Take};
 use gateway_http::market_pattern::most_specific;
 use gateway_http::{
     CertificateFiles, ContractForm, GatewaySettings, HealthSettings, LimitSettings, MarketForm,
@@ -290,6 +290,7 @@ pub struct RedisStream {
     #[serde(default = "one", deserialize_with = "within::<0, 1_000_000_000, _, _>")]
     pub incarnation: u64,
     pub market: Option<String>,
+    pub contract: Option<String>,
     pub sorted_set: Option<String>,
     #[serde(default)]
     pub sorted_set_take: RedisTake,
@@ -601,6 +602,16 @@ impl RedisStream {
         if self.sorted_set.as_ref() == Some(&self.key) {
             return Err("sorted_set and key are the same: the stream is filled from the sorted set, and needs a key of its own".to_owned());
         }
+        let only = match (&self.market, &self.contract) {
+            (None, None) => None,
+            (Some(name), None) => Some(Only::Market(name.clone())),
+            (None, Some(name)) => Some(Only::Contract(name.clone())),
+            (Some(market), Some(contract)) => {
+                return Err(format!(
+                    "market = \"{market}\" and contract = \"{contract}\": a stream is for one of the two, or for all markets without either"
+                ));
+            }
+        };
         let in_flight = u64::try_from(self.in_flight_max).unwrap_or(u64::MAX);
         if u64::from(self.remember_ids) < in_flight {
             return Err(format!(
@@ -622,7 +633,7 @@ impl RedisStream {
             incarnation: self.incarnation,
             remember: self.remember_ids,
             group: self.group.clone(),
-            market: self.market.clone(),
+            only,
             read_max: self.read_max,
             in_flight_max: self.in_flight_max,
             lease: Duration::from_millis(self.lease_ms),

@@ -131,7 +131,7 @@ pub fn past(config: &Config) -> Option<Past> {
     Some(Past {
         orders: Box::new(move |account, listing, page| told(orders.orders(account, &asked(listing), page))),
         order: Box::new(move |listing, id| {
-            order.order(&asked(listing), id).map_or_else(missed, |found| found)
+            order.order(&asked(listing), id).unwrap_or_else(|error| missed(&error))
         }),
         trades: Box::new(move |account, listing, order, page| {
             told(trades.trades(account, &asked(listing), order, page))
@@ -144,11 +144,11 @@ fn asked(listing: &Listing) -> Asked<'_> {
 }
 
 fn told<T>(found: Result<Option<Vec<T>>, SqlError>) -> Vec<T> {
-    found.map_or_else(missed, |found| found.unwrap_or_default())
+    found.map_or_else(|error| missed(&error), Option::unwrap_or_default)
 }
 
 /// Nothing, and the log says why.
-fn missed<T: Default>(error: SqlError) -> T {
+fn missed<T: Default>(error: &SqlError) -> T {
     tracing::warn!("a history was answered from memory alone, without the database: {error}");
     T::default()
 }

@@ -2,17 +2,17 @@
 
 use model::{
     AccountId, AddApiKey, AddAsset, AddMarket, AddMarketTo, AlgoEndReason, AlgoPlaces, AlgoRef, AlgoTrigger,
-    AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, AssetId, AssetTerms, CancelAllOrders,
-    CancelOrder, CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount, CreateApiKey, Deposit,
-    Deposited, EndReason, EntryId, Envelope, Event, ExpiryReason, FeeRounding, FromMarket, FromSource,
-    IpRange, JoinExchange, KeyKind, Letter, LevelChanged, Liquidity, MarketId, MarketState, MarketStatus,
-    MarketTerms, Marks, Message, MoveMarket, Notice, OrderAccepted, OrderAction, OrderAmended, OrderCommand,
-    OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef, OrderTracks, OrderTriggered,
-    Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, RegisterSource, Reject, ReplaceMode,
-    ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey, RestingOrder, RevokeApiKey,
-    SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope, SourceId, SourceTerms, Spread,
-    TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId, Traded, TriggerKind, WaitingOrder,
-    WithdrawalId, WithdrawalRequested, WithdrawalSettled, WorkingPrice,
+    AmendOrder, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, AssetId, AssetTerms, CancelAlgoAt,
+    CancelAllOrders, CancelOrder, CancelRestriction, ChangeApiKey, Command, Confirm, CreateAccount,
+    CreateApiKey, Deposit, Deposited, EndReason, EntryId, Envelope, Event, ExpiryReason, FeeRounding,
+    FromMarket, FromSource, IpRange, JoinExchange, KeyKind, Letter, LevelChanged, Liquidity, MarketId,
+    MarketState, MarketStatus, MarketTerms, Marks, Message, MoveMarket, Notice, OrderAccepted, OrderAction,
+    OrderAmended, OrderCommand, OrderEnded, OrderFilled, OrderId, OrderKind, OrderPrevented, OrderRef,
+    OrderTracks, OrderTriggered, Origin, PartitionId, PlaceMessage, PlaceOrder, PriceTicks, QtyLots,
+    RegisterSource, Reject, ReplaceMode, ReplaceOrder, ReplacementId, RequestWithdrawal, ResealApiKey,
+    RestingOrder, RevokeApiKey, SelfTradePrevention, Seq, SettleWithdrawal, Side, Skip, SkipEnvelope,
+    SourceId, SourceTerms, Spread, TermsError, Text, TimeInForce, TimeNs, ToMarket, TradeGroup, TradeId,
+    Traded, TriggerKind, WaitingOrder, WithdrawalId, WithdrawalRequested, WithdrawalSettled, WorkingPrice,
 };
 
 use crate::{examples_algos, examples_contracts};
@@ -48,8 +48,11 @@ variants! {
     FeeRounding { Up, HalfUp, Down }
     CancelRestriction { None, OnlyNew, OnlyPartiallyFilled }
     ReplaceMode { StopOnFailure, AllowFailure }
-    OrderAction { Place, Cancel, CancelAll, Replace, Amend }
-    OrderCommand { Place, Cancel, CancelAll, Replace, Amend }
+    OrderAction { Place, Cancel, CancelAll, Replace, Amend, PlaceAlgo, CancelAlgo, CancelAllAlgos }
+    OrderCommand {
+        Place, Cancel, CancelAll, Replace, Amend, PlaceContract, PlaceGoodTillDate, Modify, PlaceAlgo, CancelAlgo,
+        CancelAllAlgos,
+    }
     OrderRef { Id, Client, Both }
     KeyKind { HmacSha256, Ed25519 }
     IpRange { V4, V6 }
@@ -381,18 +384,47 @@ fn entry() -> EntryId {
 }
 
 pub fn order_actions() -> Vec<OrderAction> {
-    order_commands().iter().map(OrderCommand::action).collect()
+    let mut actions: Vec<OrderAction> = Vec::new();
+    for action in order_commands().iter().map(OrderCommand::action) {
+        if !actions.contains(&action) {
+            actions.push(action);
+        }
+    }
+    actions
 }
 
 pub fn order_commands() -> Vec<OrderCommand> {
-    let of_name = |name| commands_before_partitions().into_iter().find(|command| command.name() == name);
-    let orders = ["place_order", "cancel_order", "cancel_all_orders", "replace_order", "amend_order"];
+    let mut commands = commands_before_partitions();
+    commands.extend(examples_contracts::commands(market_terms(), order_kinds().remove(0)));
+    commands.extend(examples_algos::commands());
+    let of_name = |name| commands.iter().find(|command| command.name() == name).cloned();
+    let orders = [
+        "place_order",
+        "cancel_order",
+        "cancel_all_orders",
+        "replace_order",
+        "amend_order",
+        "place_contract_order",
+        "place_good_till_date",
+        "modify_contract_order",
+        "place_algo_order",
+        "cancel_algo_order",
+        "cancel_all_algo_orders",
+    ];
     let order = |name| match of_name(name).expect("there is one") {
         Command::PlaceOrder(place) => OrderCommand::Place(place),
         Command::CancelOrder(cancel) => OrderCommand::Cancel(cancel),
         Command::CancelAllOrders(cancel) => OrderCommand::CancelAll(cancel),
         Command::ReplaceOrder(replace) => OrderCommand::Replace(*replace),
         Command::AmendOrder(amend) => OrderCommand::Amend(amend),
+        Command::PlaceContractOrder(place) => OrderCommand::PlaceContract(place),
+        Command::PlaceGoodTillDate(place) => OrderCommand::PlaceGoodTillDate(*place),
+        Command::ModifyContractOrder(modify) => OrderCommand::Modify(modify),
+        Command::PlaceAlgoOrder(place) => OrderCommand::PlaceAlgo(*place),
+        Command::CancelAlgoOrder(cancel) => {
+            OrderCommand::CancelAlgo(CancelAlgoAt { market: MarketId(121), cancel })
+        }
+        Command::CancelAllAlgoOrders(cancel) => OrderCommand::CancelAllAlgos(cancel),
         other => unreachable!("{} is no order", other.name()),
     };
     orders.map(order).to_vec()

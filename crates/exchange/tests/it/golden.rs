@@ -44,7 +44,7 @@ fn unhex(line: &str) -> Vec<u8> {
 }
 
 /// Time and command of each line.
-fn journal(version: &str) -> Vec<(TimeNs, Command)> {
+pub fn journal(version: &str) -> Vec<(TimeNs, Command)> {
     let told = || told_in(version).iter().map(line).collect();
     lines(version, "journal.hex", told).iter().map(|line| read(line)).collect()
 }

@@ -2,11 +2,12 @@
 
 use exchange::Partition;
 use model::{
-    Command, EntryId, Event, FromSource, OrderCommand, PartitionId, RegisterSource, Reject, Seq, Sequenced,
-    SourceId, SourceName, SourceTerms, TimeNs,
+    CancelAlgoAt, Command, EntryId, Event, FromSource, MarketId, OrderCommand, PartitionId, RegisterSource,
+    Reject, Seq, Sequenced, SourceId, SourceName, SourceTerms, TimeNs,
 };
 use proptest::prelude::*;
 
+use crate::golden;
 use crate::random::plan;
 use crate::witness::Witness;
 
@@ -30,6 +31,11 @@ pub fn from_source(entry: u128, command: &Command) -> Option<Command> {
         Command::CancelAllOrders(cancel) => OrderCommand::CancelAll(cancel),
         Command::ReplaceOrder(replace) => OrderCommand::Replace(*replace),
         Command::AmendOrder(amend) => OrderCommand::Amend(amend),
+        Command::PlaceContractOrder(place) => OrderCommand::PlaceContract(place),
+        Command::PlaceGoodTillDate(place) => OrderCommand::PlaceGoodTillDate(*place),
+        Command::ModifyContractOrder(modify) => OrderCommand::Modify(modify),
+        Command::PlaceAlgoOrder(place) => OrderCommand::PlaceAlgo(*place),
+        Command::CancelAllAlgoOrders(cancel) => OrderCommand::CancelAllAlgos(cancel),
         _ => return None,
     };
     Some(Command::FromSource(Box::new(FromSource { source: SOURCE, entry: EntryId(entry), order })))
@@ -86,6 +92,72 @@ proptest! {
     fn what_a_source_hands_in_twice_is_done_once(plan in plan(160)) {
         is_done_once(&plan)?;
     }
+}
+
+/// The same at contracts, with all kinds of orders that there are; of one that waits the entry says where.
+#[test]
+fn what_a_source_hands_in_at_contracts_is_done_once() {
+    let mut actions = std::collections::BTreeSet::new();
+    for version in ["v6", "v7", "v8"] {
+        let (mut direct, mut sourced) = (Partition::default(), Partition::default());
+        let (mut number, mut is_registered) = (0, false);
+        for (time_ns, command) in golden::journal(version) {
+            if !std::mem::replace(&mut is_registered, true) {
+                apply(&mut sourced, time_ns, register(PartitionId::FIRST, "orders", 8));
+            }
+            let events = apply(&mut direct, time_ns, command.clone());
+            let entry = match &command {
+                Command::CancelAlgoOrder(cancel) => {
+                    let at = |market| {
+                        let order = OrderCommand::CancelAlgo(CancelAlgoAt { market, cancel: cancel.clone() });
+                        let entry = EntryId(number + 1);
+                        Command::FromSource(Box::new(FromSource { source: SOURCE, entry, order }))
+                    };
+                    let algo = events.iter().find_map(|event| match event {
+                        Event::AlgoOrderEnded(ended) => Some(ended.market),
+                        _ => None,
+                    });
+                    let market = algo.expect("it waits");
+                    let told = apply(&mut sourced, time_ns, at(MarketId(market.0 - 1)));
+                    let reject = Reject::UnknownOrder;
+                    assert_eq!(
+                        told[1],
+                        Event::Rejected { account: cancel.account, reject },
+                        "it waits elsewhere"
+                    );
+                    number += 1;
+                    let order = OrderCommand::CancelAlgo(CancelAlgoAt { market, cancel: cancel.clone() });
+                    let from = FromSource { source: SOURCE, entry: EntryId(number + 1), order };
+                    Some(Command::FromSource(Box::new(from)))
+                }
+                command => from_source(number + 1, command),
+            };
+            let Some(entry) = entry else {
+                assert_eq!(apply(&mut sourced, time_ns, command), events, "{version}");
+                continue;
+            };
+            number += 1;
+            let mut told = apply(&mut sourced, time_ns, entry.clone());
+            assert_eq!(told.remove(0), taken(number, &entry));
+            assert_eq!(told, events, "{version}: {command:?}");
+            // What is left over goes on with whatever comes, and is no part of what comes again.
+            if !sourced.has_work() {
+                let repeated = Event::EntryRepeated { source: SOURCE, entry: EntryId(number) };
+                assert_eq!(apply(&mut sourced, time_ns, entry.clone()), [repeated]);
+            }
+            let Command::FromSource(from) = entry else { panic!("it comes of a source") };
+            actions.insert(from.order.name());
+        }
+    }
+    // All others come by the stories, which are played as entries too.
+    let expected = [
+        "cancel_algo_order",
+        "cancel_all_orders",
+        "place_algo_order",
+        "place_contract_order",
+        "place_good_till_date",
+    ];
+    assert!(expected.iter().all(|action| actions.contains(action)), "{actions:?}");
 }
 
 #[test]

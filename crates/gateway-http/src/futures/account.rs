@@ -3,7 +3,7 @@
 use margin::{MicroAtoms, bracket_at, maintenance_margin};
 use model::{
     Amount, ChangeMarginType, ChangePositionMode, Command, Event, MarginMove, MarginType, MoveFunds,
-    MovePositionMargin, PositionMode, PositionSide, TimeNs, Wallet,
+    MovePositionMargin, PositionMode, TimeNs, Wallet,
 };
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -23,15 +23,7 @@ use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::listings::{Listing, Listings, decimal_refused};
 use crate::market_data::{Symbol, rate};
 use dialect::contract_orders;
-
-/// Which position.
-pub(crate) const fn position_side_name(position_side: PositionSide) -> &'static str {
-    match position_side {
-        PositionSide::Both => "BOTH",
-        PositionSide::Long => "LONG",
-        PositionSide::Short => "SHORT",
-    }
-}
+use dialect::contracts::{break_even_price, entry_price, position_side_name};
 
 /// A number that is no text on the wire.
 #[derive(Debug)]
@@ -201,25 +193,6 @@ impl AccountAsset {
     }
 }
 
-/// The average price at which a position was opened, with two decimals more than a price.
-pub(crate) fn entry_price(held: &Held<'_>) -> Decimal {
-    let terms = &held.listing.terms;
-    Decimal {
-        units: held.position.entry_price(terms, 100) * i128::from(terms.tick_size),
-        scale: terms.price_scale + 2,
-    }
-}
-
-/// The price at which closing it would gain what its closing costs, at the taker's fee: that and no more can be told, since
-/// nobody keeps which fees it has cost to open.
-fn break_even_price(held: &Held<'_>) -> Decimal {
-    let entry = entry_price(held);
-    let fee = i128::from(held.listing.terms.taker_fee_ppm);
-    let shift = entry.units * fee / 1_000_000;
-    let sign = held.position.qty_lots.0.signum();
-    Decimal { units: entry.units + shift * i128::from(sign), ..entry }
-}
-
 fn liquidation_price(backed: &Backed<'_>, held: &Held<'_>) -> Decimal {
     let terms = &held.listing.terms;
     // Of millionths of a tick, with two decimals more than a price.
@@ -261,8 +234,8 @@ impl AccountPosition {
             open_order_initial_margin: money.show(held.initial_margin - held.position_margin),
             leverage: held.leverage.to_string(),
             isolated: held.is_isolated(),
-            entry_price: entry_price(held),
-            break_even_price: break_even_price(held),
+            entry_price: entry_price(held.listing, &held.position),
+            break_even_price: break_even_price(held.listing, &held.position),
             max_notional: money.show(terms_of(held.listing).max_value_at(held.leverage)),
             position_side: position_side_name(held.position_side),
             position_amt: held.listing.quantity(held.position.qty_lots),
@@ -453,8 +426,8 @@ pub(crate) async fn position_risk_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result
         symbol: Symbol(held.listing.terms.name),
         position_side: position_side_name(held.position_side),
         position_amt: held.listing.quantity(held.position.qty_lots),
-        entry_price: entry_price(held),
-        break_even_price: break_even_price(held),
+        entry_price: entry_price(held.listing, &held.position),
+        break_even_price: break_even_price(held.listing, &held.position),
         mark_price: held.listing.price(held.mark),
         un_realized_profit: money.show(held.unrealized),
         liquidation_price: liquidation_price(backed, held),
@@ -478,8 +451,8 @@ pub(crate) async fn position_risk_v2(gateway: &Gateway, ask: &Ask<'_>) -> Result
     risks(gateway, ask, true, |backed, held, money| RiskV2 {
         symbol: Symbol(held.listing.terms.name),
         position_amt: held.listing.quantity(held.position.qty_lots),
-        entry_price: entry_price(held),
-        break_even_price: break_even_price(held),
+        entry_price: entry_price(held.listing, &held.position),
+        break_even_price: break_even_price(held.listing, &held.position),
         mark_price: held.listing.price(held.mark),
         un_realized_profit: money.show(held.unrealized),
         liquidation_price: liquidation_price(backed, held),

@@ -1,27 +1,24 @@
 //! Orders that wait for a price of a contract ("algo orders"): placing, cancelling and asking for them. Source: "New Algo Order",
 //! "Query Algo Order".
 
-use model::{
-    AlgoId, AlgoPlaces, AlgoRef, AlgoTrigger, Command, Event, OrderKind, PriceTicks, QtyLots, TimeInForce,
-    TriggerKind, WorkingPrice,
-};
+use model::{AlgoId, AlgoRef, Command, Event};
 use serde::Serialize;
 use utoipa::ToSchema;
-use views::{AlgoOrder, AlgoStatus, Page, Views};
+use views::{AlgoOrder, Page, Views};
 
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::futures::account::{Done, position_side_name};
+use crate::futures::account::Done;
 use crate::futures::listed::{contract, optional};
-use crate::futures::orders::side_name;
 use crate::futures::trading::{check_open, refused};
 use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::listings::{Listing, Listings};
 use crate::market_data::Symbol;
 use crate::openapi::words;
 use crate::order_replies::stp_name;
-use dialect::algo_orders;
+use dialect::algo_orders::{self, Shown, actual_price, callback_rate, status_name};
+use dialect::contracts::{position_side_name, side_name};
 
 /// An algo order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,89 +55,6 @@ pub(crate) struct AlgoReply {
     update_time: u64,
     trigger_time: u64,
     good_till_date: u64,
-}
-
-/// The names and figures of an algo order that answers and streams share.
-pub(crate) struct Shown {
-    pub(crate) order_type: &'static str,
-    pub(crate) time_in_force: &'static str,
-    pub(crate) qty_lots: QtyLots,
-    pub(crate) price_ticks: PriceTicks,
-    pub(crate) trigger_ticks: PriceTicks,
-    pub(crate) activation_ticks: Option<PriceTicks>,
-    pub(crate) callback_permille: Option<u16>,
-    pub(crate) reduce_only: bool,
-    pub(crate) closes_position: bool,
-    pub(crate) working_type: &'static str,
-}
-
-impl Shown {
-    pub(crate) fn of(order: &AlgoOrder) -> Self {
-        let accepted = &order.accepted;
-        let (kind, reduce_only) = match accepted.places {
-            AlgoPlaces::Order { kind, reduce_only } => (Some(kind), reduce_only),
-            AlgoPlaces::ClosesPosition => (None, false),
-        };
-        let has_limit = kind.is_some_and(|kind| kind.price_ticks().is_some());
-        let (order_type, trigger_ticks, activation_ticks, callback_permille) = match accepted.trigger {
-            AlgoTrigger::Reaches { kind: TriggerKind::StopLoss, trigger_ticks } => {
-                (if has_limit { "STOP" } else { "STOP_MARKET" }, trigger_ticks, None, None)
-            }
-            AlgoTrigger::Reaches { kind: TriggerKind::TakeProfit, trigger_ticks } => {
-                (if has_limit { "TAKE_PROFIT" } else { "TAKE_PROFIT_MARKET" }, trigger_ticks, None, None)
-            }
-            AlgoTrigger::Trails { activation_ticks, callback_permille } => {
-                let activation = activation_ticks.or(order.tracks_from);
-                ("TRAILING_STOP_MARKET", PriceTicks::ZERO, activation, Some(callback_permille))
-            }
-        };
-        Self {
-            order_type,
-            time_in_force: match kind {
-                Some(OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. }) => "IOC",
-                Some(OrderKind::Limit { time_in_force: TimeInForce::Fok, .. }) => "FOK",
-                Some(OrderKind::LimitMaker { .. }) => "GTX",
-                _ => "GTC",
-            },
-            qty_lots: kind.and_then(|kind| kind.qty_lots()).unwrap_or(QtyLots::ZERO),
-            price_ticks: kind.and_then(|kind| kind.price_ticks()).unwrap_or(PriceTicks::ZERO),
-            trigger_ticks,
-            activation_ticks,
-            callback_permille,
-            reduce_only,
-            closes_position: matches!(accepted.places, AlgoPlaces::ClosesPosition),
-            working_type: match accepted.working_price {
-                WorkingPrice::Contract => "CONTRACT_PRICE",
-                WorkingPrice::Mark => "MARK_PRICE",
-            },
-        }
-    }
-}
-
-pub(crate) const fn status_name(status: AlgoStatus) -> &'static str {
-    match status {
-        AlgoStatus::New => "NEW",
-        AlgoStatus::Triggering => "TRIGGERING",
-        AlgoStatus::Triggered => "TRIGGERED",
-        AlgoStatus::Finished => "FINISHED",
-        AlgoStatus::Canceled => "CANCELED",
-        AlgoStatus::Expired => "EXPIRED",
-        AlgoStatus::Rejected => "REJECTED",
-    }
-}
-
-/// The average price of what its order has traded.
-pub(crate) fn actual_price(listing: &Listing, order: &AlgoOrder) -> Decimal {
-    let nothing = listing.price(PriceTicks::ZERO);
-    order.placed.map_or(nothing, |placed| {
-        let base = listing.terms.base_amount(placed.executed_lots);
-        listing.average_price(placed.executed_value, base).unwrap_or(nothing)
-    })
-}
-
-/// Per cent with one decimal.
-pub(crate) fn callback_rate(permille: u16) -> Decimal {
-    Decimal { units: i128::from(permille), scale: 1 }
 }
 
 fn reply_of(listing: &Listing, order: &AlgoOrder, unit: TimeUnit) -> AlgoReply {

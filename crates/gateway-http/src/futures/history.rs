@@ -1,17 +1,17 @@
 //! What an account has done at contracts: orders, trades, income, liquidations.
 
+use dialect::contracts::{INCOME_KINDS, income_name, position_side_name, side_name};
 use model::{Liquidity, OrderCause, OrderId, TradeId};
 use serde::Serialize;
 use utoipa::ToSchema;
-use views::{ContractTrade, Income, IncomeKind, Page};
+use views::{ContractTrade, Income, Page};
 
 use crate::account::Asset;
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
-use crate::futures::account::position_side_name;
 use crate::futures::listed::{contract, optional};
-use crate::futures::orders::{ContractOrderReply, order_reply, side_name};
+use crate::futures::orders::{ContractOrderReply, order_reply};
 use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::listings::{Listing, Listings};
 use crate::market_data::Symbol;
@@ -144,18 +144,10 @@ pub(crate) struct IncomeReply {
     trade_id: String,
 }
 
-const KINDS: [(IncomeKind, &str); 5] = [
-    (IncomeKind::Transfer, "TRANSFER"),
-    (IncomeKind::Commission, "COMMISSION"),
-    (IncomeKind::RealizedPnl, "REALIZED_PNL"),
-    (IncomeKind::FundingFee, "FUNDING_FEE"),
-    (IncomeKind::InsuranceClear, "INSURANCE_CLEAR"),
-];
-
 impl IncomeReply {
     fn of(listings: &Listings, unit: TimeUnit, income: &Income) -> Self {
         let asset = listings.asset(income.asset).expect("income is in a listed asset");
-        let kind = KINDS.iter().find(|(kind, _)| *kind == income.kind).expect("each kind has a name").1;
+        let kind = income_name(income.kind);
         let listing = income.market.and_then(|market| listings.market(market));
         Self {
             symbol: listing.map(|listing| listing.terms.name.to_string()).unwrap_or_default(),
@@ -174,7 +166,7 @@ pub(crate) async fn income(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
     let account = ask.caller().account;
     let kind = match ask.params.optional("incomeType")? {
         None => None,
-        Some(name) => match KINDS.iter().find(|(_, known)| *known == name) {
+        Some(name) => match INCOME_KINDS.iter().find(|(_, known)| *known == name) {
             Some((kind, _)) => Some(*kind),
             // Binance has more kinds than there are here; of those there is nothing.
             None => return Ok(Json::ok(&[(); 0])),

@@ -7,10 +7,12 @@ use margin::{
     MicroAtoms, OpenOrders, Position, initial_margin, maintenance_margin, order_price, total_initial_margin,
 };
 use model::{
-    AccountId, Amount, AssetId, FundingRate, MarkPriceChanged, MarketId, PositionMode, PositionSide,
-    PriceTicks, Side, TimeNs,
+    AccountId, Amount, AssetId, MarkPriceChanged, MarketId, PositionMode, PositionSide, PriceTicks, Side,
+    TimeNs,
 };
 use views::Views;
+
+use dialect::contracts::first_prices;
 
 use crate::errors::ApiError;
 use crate::futures::listed::terms_of;
@@ -19,18 +21,6 @@ use crate::listings::{Listing, Listings};
 
 /// The prices of each contract beside those of its trades.
 pub(crate) type Prices = BTreeMap<MarketId, MarkPriceChanged>;
-
-/// Of a contract whose prices nobody has told yet: what it was listed with.
-pub(crate) fn first_prices(listing: &Listing) -> MarkPriceChanged {
-    let first = listing.terms.initial_reference_ticks;
-    MarkPriceChanged {
-        market: listing.market,
-        index_ticks: first,
-        mark_ticks: first,
-        rate: FundingRate::ZERO,
-        next_funding_ns: TimeNs(0),
-    }
-}
 
 impl Gateway {
     /// The prices of a contract, as its home tells them.

@@ -5,6 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use views::{AggTrade, CandleQuery, Page, PriceKind, Trade, Views};
 
+use dialect::contracts::{first_prices, funding_rate};
+
 use crate::decimal::Decimal;
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
@@ -15,11 +17,6 @@ use crate::market_data::{
     BookPrices, Change, Kline, PriceLevel, Symbol, WindowPrices, WindowTotals, aggs_of, candle_query,
     trades_of,
 };
-
-/// A funding rate as text shows it.
-pub(crate) fn rate(rate: model::FundingRate) -> Decimal {
-    Decimal { units: rate.0.into(), scale: 8 }
-}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -266,7 +263,7 @@ pub(crate) struct PremiumIndex {
 
 pub(crate) async fn premium_index(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     one_or_all(gateway, ask, |listing, views| {
-        let first = super::margins::first_prices(listing);
+        let first = first_prices(listing);
         let MarkPriceChanged { index_ticks, mark_ticks, rate: expected, next_funding_ns, .. } =
             views.futures().prices(listing.market).cloned().unwrap_or(first);
         PremiumIndex {
@@ -274,8 +271,8 @@ pub(crate) async fn premium_index(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
             mark_price: listing.price(mark_ticks),
             index_price: listing.price(index_ticks),
             estimated_settle_price: listing.price(index_ticks),
-            last_funding_rate: rate(expected),
-            interest_rate: rate(terms_of(listing).interest),
+            last_funding_rate: funding_rate(expected),
+            interest_rate: funding_rate(terms_of(listing).interest),
             next_funding_time: ask.unit.of(next_funding_ns),
             time: ask.unit.of(views.time_ns()),
         }
@@ -299,8 +296,8 @@ pub(crate) async fn funding_info(gateway: &Gateway, _: &Ask<'_>) -> Result<Json,
         let contract = terms_of(listing);
         FundingInfo {
             symbol: Symbol(listing.terms.name),
-            adjusted_funding_rate_cap: rate(contract.funding_cap),
-            adjusted_funding_rate_floor: rate(contract.funding_floor),
+            adjusted_funding_rate_cap: funding_rate(contract.funding_cap),
+            adjusted_funding_rate_floor: funding_rate(contract.funding_floor),
             funding_interval_hours: contract.funding_interval_hours,
             disclaimer: false,
         }
@@ -335,7 +332,7 @@ pub(crate) async fn funding_rates(gateway: &Gateway, ask: &Ask<'_>) -> Result<Js
                 funding.time_ns,
                 FundingRateReply {
                     symbol: Symbol(listing.terms.name),
-                    funding_rate: rate(funding.rate),
+                    funding_rate: funding_rate(funding.rate),
                     funding_time: ask.unit.of(funding.time_ns),
                     mark_price: listing.price(funding.mark_ticks),
                 },

@@ -1,12 +1,12 @@
 //! Orders at contracts as futures tell of them. Source: "New Order", "Query Order".
 
-use model::{OrderCause, OrderKind, PositionSide, PriceTicks, Side, TimeInForce};
+use dialect::contracts::{average_price, name_of, names_of, position_side_name, position_side_of, side_name};
+use model::PriceTicks;
 use serde::Serialize;
 use utoipa::ToSchema;
 use views::{Order, OrderStatus};
 
 use crate::decimal::Decimal;
-use crate::futures::account::position_side_name;
 use crate::gateway::TimeUnit;
 use crate::listings::Listing;
 use crate::market_data::Symbol;
@@ -47,57 +47,9 @@ pub(crate) struct ContractOrderReply {
     update_time: u64,
 }
 
-/// `LIMIT` or `MARKET`, and how long it may live.
-const fn kind_names(kind: &OrderKind) -> (&'static str, &'static str) {
-    match kind {
-        OrderKind::Limit { time_in_force: TimeInForce::Gtc, .. } => ("LIMIT", "GTC"),
-        OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. } => ("LIMIT", "IOC"),
-        OrderKind::Limit { time_in_force: TimeInForce::Fok, .. } => ("LIMIT", "FOK"),
-        OrderKind::LimitMaker { .. } => ("LIMIT", "GTX"),
-        OrderKind::Market { .. }
-        | OrderKind::MarketQuote { .. }
-        | OrderKind::StopMarket { .. }
-        | OrderKind::StopLimit { .. } => ("MARKET", "GTC"),
-    }
-}
-
-/// The same of an order, which may be good till a date.
-pub(crate) fn names_of(order: &Order) -> (&'static str, &'static str) {
-    let (kind, time_in_force) = kind_names(&order.kind);
-    let has_date = order.at_contract.is_some_and(|at| at.good_till_ns.is_some());
-    (kind, if has_date { "GTD" } else { time_in_force })
-}
-
 /// Until when an order is good; 0 of one that has no such date.
 pub(crate) fn good_till(order: &Order, unit: TimeUnit) -> u64 {
     order.at_contract.and_then(|at| at.good_till_ns).map_or(0, |time| unit.of(time))
-}
-
-pub(crate) const fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "BUY",
-        Side::Sell => "SELL",
-    }
-}
-
-/// What clients know the order by: the exchange's own have no name of their owner's.
-pub(crate) fn name_of(order: &Order) -> String {
-    match order.at_contract.map(|at| at.cause) {
-        Some(OrderCause::Liquidation) => format!("autoclose-{}", order.id.0),
-        Some(OrderCause::Owner) | None => order.client_order_id.to_string(),
-    }
-}
-
-/// Which position an order is for.
-pub(crate) fn position_side_of(order: &Order) -> PositionSide {
-    order.at_contract.map_or(PositionSide::Both, |at| at.position_side)
-}
-
-/// The average price of what has traded; zero when nothing has.
-pub(crate) fn average_price(listing: &Listing, order: &Order) -> Decimal {
-    let base = listing.terms.base_amount(order.executed_lots);
-    let average = listing.average_price(order.cumulative_quote, base);
-    average.unwrap_or_else(|| listing.price(PriceTicks::ZERO))
 }
 
 /// The order as it is.

@@ -12,7 +12,7 @@ use crate::endpoint::{Ask, CONTRACT_ORDER, MODIFICATION, Parameter};
 use crate::errors::{ApiError, ErrorBody};
 use crate::futures::account::Done;
 use crate::futures::listed::{contract, optional};
-use crate::futures::orders::{ContractOrderReply, order_reply, side_name};
+use crate::futures::orders::{ContractOrderReply, order_reply};
 use crate::gateway::{Gateway, Json, TimeUnit};
 use crate::listings::Listing;
 use crate::market_data::Symbol;
@@ -21,6 +21,7 @@ use crate::orders::order_ref;
 use crate::params::Params;
 use crate::signature::Caller;
 use dialect::contract_orders::{self, Placing, api_error};
+use dialect::contracts::side_name;
 
 /// The first refusal among what a command has caused, as futures tell it.
 pub(crate) fn refused(reply: &Reply, listing: Option<&Listing>) -> Result<(), ApiError> {

@@ -7,17 +7,19 @@ use views::{AlgoOrder, Order};
 
 use crate::account::Asset;
 use crate::decimal::Decimal;
-use crate::futures::account::position_side_name;
-use crate::futures::algo::{Shown, actual_price, callback_rate, status_name as status_of_algo};
 use crate::futures::margins::Prices;
-use crate::futures::market::rate;
-use crate::futures::orders::{average_price, good_till, name_of, names_of, position_side_of, side_name};
+use crate::futures::orders::good_till;
 use crate::gateway::TimeUnit;
 use crate::listings::{Listing, Listings};
 use crate::market_data::Symbol;
 use crate::order_replies::{status_name, stp_name};
 use crate::streams::contract_feed::{Changed, ContractReport, Reason, Update};
+use dialect::algo_orders::{Shown, actual_price, callback_rate, status_name as status_of_algo};
 use dialect::contract_orders::api_error;
+use dialect::contracts::{
+    average_price, entry_price, funding_rate, name_of, names_of, position_side_name, position_side_of,
+    side_name,
+};
 
 fn json(message: &impl Serialize) -> String {
     serde_json::to_string(message).expect("wire types are plain structs")
@@ -51,7 +53,7 @@ pub(super) fn mark_price(
         p: listing.price(prices.mark_ticks),
         i: listing.price(prices.index_ticks),
         settle_price: listing.price(prices.index_ticks),
-        r: rate(prices.rate),
+        r: funding_rate(prices.rate),
         next_funding_time: unit.of(prices.next_funding_ns),
     })
 }
@@ -269,10 +271,7 @@ impl PositionOfUpdate {
         let Changed { position, position_side, margin, realized, .. } = changed;
         let terms = &listing.terms;
         let held = margin::Position { qty_lots: position.qty_lots, cost: position.cost };
-        let entry = Decimal {
-            units: held.entry_price(terms, 100) * i128::from(terms.tick_size),
-            scale: terms.price_scale + 2,
-        };
+        let entry = entry_price(listing, &held);
         let mark =
             prices.get(&listing.market).map_or(terms.initial_reference_ticks, |prices| prices.mark_ticks);
         Self {

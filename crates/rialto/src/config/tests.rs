@@ -160,6 +160,17 @@ fn streams_of_redis_are_checked_with_their_lines() {
     let set = format!("{good}sorted_set = \"{{rialto}}:queue\"\nsorted_set_take = \"block\"\n");
     let streams = Config::parse(&with(&set)).unwrap().redis(None).unwrap().streams;
     assert_eq!(streams[0].sorted_set.as_ref().map(|set| set.take), Some(Take::Block));
+    let of = |market: &str| {
+        let config = Config::parse(&with(&format!("{good}{market}"))).unwrap();
+        config.redis(None).unwrap().streams[0].only.clone()
+    };
+    assert_eq!(of(""), None);
+    assert_eq!(of("market = \"BTCUSDT\"\n"), Some(Only::Market("BTCUSDT".to_owned())));
+    assert_eq!(of("contract = \"BTCUSDT\"\n"), Some(Only::Contract("BTCUSDT".to_owned())));
+    assert!(
+        refused(&with(&format!("{good}market = \"A\"\ncontract = \"B\"\n")))
+            .starts_with("line 3: market = \"A\" and contract = \"B\": a stream is for one of the two")
+    );
     assert!(refused(&with("name = \"\"\nkey = \"a\"\n")).contains("line 3: name must not be empty"));
     assert!(refused(&with(&format!("{good}[[redis.stream]]\n{good}"))).contains("is there twice"));
     assert!(refused("[[redis.stream]]\nname = \"a\"\nkey = \"b\"\n").starts_with("redis.url is empty"));

@@ -14,8 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("exchange", &["orderbook", "ledger", "margin", "codec", "model"]),
     ("journal", &["codec", "model"]),
     ("sequencer", &["journal", "exchange", "codec", "model"]),
-    ("dialect", &["views", "model"]),
-    ("bridge-redis", &["dialect", "sequencer", "journal", "views", "model"]),
+    ("dialect", &["views", "margin", "model"]),
+    ("bridge-redis", &["dialect", "sequencer", "journal", "views", "margin", "model"]),
     ("gateway-http", &["dialect", "sequencer", "views", "margin", "model"]),
     ("sink-sql", &["sequencer", "journal", "views", "codec", "model"]),
 ];

@@ -99,7 +99,7 @@ impl Drop for Redis {
     }
 }
 
-/// Both together, with two accounts that have money.
+/// Both together.
 pub struct World {
     folder: TempDir,
     pub redis: Redis,
@@ -110,19 +110,39 @@ pub struct World {
     other: Option<Program>,
     pub addresses: Addresses,
     pub token: String,
+    /// The numbers of alice and bob, where this began with an empty directory.
+    pub accounts: [u64; 2],
 }
 
 impl World {
-    /// `stream` is what the settings say of the stream beside its key.
+    /// With two accounts that have money. `stream` is what the settings say of the stream beside its key, and behind it.
     pub fn new(partitions: u8, stream: &str) -> Self {
+        let mut world = Self::over(partitions, stream, |_| {});
+        let mut operator = world.operator();
+        world.accounts = ["alice", "bob"].map(|name| {
+            let account = operator.create_account(name);
+            for (asset, amount) in [("BTC", "1000"), ("USDT", "1000000")] {
+                let reference = format!("{name}-{asset}");
+                let deposit =
+                    json!({ "account": account, "asset": asset, "amount": amount, "reference": reference });
+                operator.post("deposits", &deposit);
+            }
+            account
+        });
+        world
+    }
+
+    /// Over a data directory that `prepare` has put something into.
+    pub fn over(partitions: u8, stream: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let redis = Redis::start(folder.path());
         let (data, config) = (folder.path().join("data"), folder.path().join("rialto.toml"));
+        prepare(&data);
         write_settings(&config, &data, &redis, partitions, stream);
         let (program, addresses) = Program::spawn(serve(&config)).listening();
         let token = fs::read_to_string(data.join("admin.token")).expect("it is made at the start");
         let program = Some(program);
-        let world = Self {
+        Self {
             folder,
             redis,
             data,
@@ -131,18 +151,8 @@ impl World {
             other: None,
             addresses,
             token: token.trim().to_owned(),
-        };
-        let mut operator = world.operator();
-        for name in ["alice", "bob"] {
-            let account = operator.create_account(name);
-            for (asset, amount) in [("BTC", "1000"), ("USDT", "1000000")] {
-                let reference = format!("{name}-{asset}");
-                let deposit =
-                    json!({ "account": account, "asset": asset, "amount": amount, "reference": reference });
-                operator.post("deposits", &deposit);
-            }
+            accounts: [0; 2],
         }
-        world
     }
 
     pub fn operator(&self) -> Operator {
