@@ -215,3 +215,37 @@ impl Market<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a writer has left in its row that knew no contracts, or left them out.
+    fn of_older_writer(form: u8, contracts: &[MarketId]) -> Listed {
+        let mut bytes = vec![form];
+        Vec::<AssetTerms>::new().encode(&mut bytes);
+        Vec::<MarketTerms>::new().encode(&mut bytes);
+        if form == FORM_WITHOUT_CONTRACTS {
+            contracts.to_vec().encode(&mut bytes);
+        }
+        Listed::decode(&bytes).unwrap()
+    }
+
+    #[test]
+    fn a_database_goes_on_with_the_tables_that_it_was_begun_with() {
+        let takes = |listed: &Listed, tables| listed.clone().take_tables(tables).is_ok();
+        let spot_alone = of_older_writer(SPOT_FORM, &[]);
+        assert!(takes(&spot_alone, Tables::All) && takes(&spot_alone, Tables::Spot));
+        assert!(!takes(&spot_alone, Tables::Futures));
+        let without_contracts = of_older_writer(FORM_WITHOUT_CONTRACTS, &[MarketId(3)]);
+        assert!(takes(&without_contracts, Tables::Spot));
+        assert!(!takes(&without_contracts, Tables::All) && !takes(&without_contracts, Tables::Futures));
+        for tables in [Tables::All, Tables::Spot, Tables::Futures] {
+            let written = Listed::decode(&Listed::new(tables).encode()).unwrap();
+            assert_eq!(written, Listed::new(tables));
+            assert!(takes(&written, tables));
+            assert_eq!(takes(&written, Tables::Futures), tables == Tables::Futures);
+        }
+        assert!(Listed::decode(&[4]).is_err(), "a newer form");
+    }
+}
