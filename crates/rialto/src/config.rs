@@ -260,6 +260,12 @@ pub struct Views {
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub income_kept_per_account: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub margin_changes_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub margin_changes_kept_per_account: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub open_interest_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub fundings_kept: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub trades_kept: usize,
@@ -630,6 +636,9 @@ impl Default for Views {
             own_trades_kept_per_account: settings.own_trades_kept_per_account,
             income_kept: settings.income_kept,
             income_kept_per_account: settings.income_kept_per_account,
+            margin_changes_kept: settings.margin_changes_kept,
+            margin_changes_kept_per_account: settings.margin_changes_kept_per_account,
+            open_interest_kept: settings.open_interest_kept,
             fundings_kept: settings.fundings_kept,
             trades_kept: settings.trades_kept,
         }
@@ -983,6 +992,9 @@ impl Config {
             own_trades_kept_per_account: self.views.own_trades_kept_per_account,
             income_kept: self.views.income_kept,
             income_kept_per_account: self.views.income_kept_per_account,
+            margin_changes_kept: self.views.margin_changes_kept,
+            margin_changes_kept_per_account: self.views.margin_changes_kept_per_account,
+            open_interest_kept: self.views.open_interest_kept,
             fundings_kept: self.views.fundings_kept,
             trades_kept: self.views.trades_kept,
             agg_trades_kept: self.views.trades_kept,
