@@ -33,7 +33,7 @@ use crate::market_data::status_name;
 use crate::market_pattern::Pattern;
 use crate::metrics::{Metrics, RedisStatus, SqlWriters};
 use crate::params::Params;
-use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
+use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels, Watched};
 use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
 use crate::signature::{Caller, Signed, authenticate, named_key, permit, signed_bytes};
@@ -47,7 +47,7 @@ pub struct Gateway {
     pub(crate) read_models: Arc<ReadModels>,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) listen_keys: ListenKeys,
+    pub(crate) listen_keys: Arc<ListenKeys>,
     pub(crate) metrics: Arc<Metrics>,
     /// The bridge to Redis.
     pub(crate) redis: OnceLock<RedisStatus>,
@@ -74,6 +74,9 @@ impl Gateway {
         let (started, random) = (Instant::now(), SystemRandom::new());
         let limits = Arc::new(Limits::new(settings.limits.clone()));
         read_models.count_fills(Arc::clone(&limits));
+        let listen_keys = Arc::new(ListenKeys::new(settings.futures.listen_key_life));
+        let margin_call_ppm = settings.futures.margin_call_ppm;
+        read_models.watch(Watched { listen_keys: Arc::clone(&listen_keys), margin_call_ppm });
         let metrics = Arc::new(Metrics::new());
         Arc::new(Self {
             settings,
@@ -82,7 +85,7 @@ impl Gateway {
             read_models,
             keys,
             limits,
-            listen_keys: ListenKeys::default(),
+            listen_keys,
             metrics,
             redis: OnceLock::new(),
             sql_writers: OnceLock::new(),

@@ -2,6 +2,7 @@
 //! right. The commented file that `rialto init` writes is [`TEMPLATE`]; a test holds the two together.
 
 mod contracts;
+mod futures;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,8 @@ use toml::Spanned;
 use views::ViewSettings;
 
 use crate::log::Log;
+
+pub use futures::Futures;
 
 /// What `rialto init` writes.
 pub const TEMPLATE: &str = include_str!("rialto.toml");
@@ -60,6 +63,7 @@ pub struct Config {
     pub limits: Limits,
     pub metrics: Metrics,
     pub health: Health,
+    pub futures: Futures,
     pub log: Log,
     pub keys: Keys,
     pub journal: Journal,
@@ -413,6 +417,7 @@ impl Default for Config {
             limits: Limits::default(),
             metrics: Metrics::default(),
             health: Health::default(),
+            futures: Futures::default(),
             log: Log::default(),
             keys: Keys::default(),
             journal: Journal::default(),
@@ -870,6 +875,7 @@ impl Config {
             sockets: self.sockets(),
             handshake_timeout: Duration::from_secs(public.tls_handshake_timeout_s),
             open_metrics: self.metrics.open,
+            futures: self.futures.settings(),
             limits: self.limits(),
             health: HealthSettings {
                 max_views_lag: self.health.max_views_lag,

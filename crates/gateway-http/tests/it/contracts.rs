@@ -1,5 +1,6 @@
 //! Perpetual contracts: the operator lists and changes them, feeds tell prices, accounts trade at them and are told of it.
 
+use gateway_http::{FuturesSettings, GatewaySettings};
 use serde_json::{Value, json};
 
 use crate::http::{Connection, Trader};
@@ -20,8 +21,12 @@ fn contract(sources: &Value) -> Value {
 }
 
 /// With a contract of the name of the spot market, and money of both traders in their futures wallets.
-fn listed() -> (World, Trader, Trader) {
-    let (world, alice, bob) = World::open();
+pub fn listed() -> (World, Trader, Trader) {
+    listed_with(FuturesSettings::default())
+}
+
+pub fn listed_with(futures: FuturesSettings) -> (World, Trader, Trader) {
+    let (world, alice, bob) = World::open_with(GatewaySettings { futures, ..GatewaySettings::default() });
     world.done("POST", "/accounts", &json!({ "name": "house" }));
     world.done("POST", "/contracts", &contract(&json!([{}])));
     for trader in [&alice, &bob] {
@@ -31,9 +36,13 @@ fn listed() -> (World, Trader, Trader) {
     (world, alice, bob)
 }
 
-fn place(trader: &Trader, params: &str) -> Value {
+pub fn place(trader: &Trader, params: &str) -> Value {
     let params = format!("symbol=BTCUSDT&newOrderRespType=RESULT&{params}");
     trader.send("POST", "/fapi/v1/order", &params).ok()
+}
+
+pub fn set_index(world: &World, price: &str) {
+    world.done("PUT", "/contracts/BTCUSDT/index-price", &json!({ "price": price }));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod admin;
 mod contracts;
+mod futures_stream;
 mod http;
 mod keys;
 mod limits;
