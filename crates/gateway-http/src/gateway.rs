@@ -25,6 +25,7 @@ use views::Views;
 use crate::client::Entered;
 use crate::endpoint::Security;
 use crate::errors::ApiError;
+use crate::futures::deleverage::Ranking;
 use crate::futures::listen_keys::ListenKeys;
 use crate::keys::{KeyStore, Permissions, random_text};
 use crate::limits::{Limits, Refusal};
@@ -48,6 +49,7 @@ pub struct Gateway {
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) listen_keys: Arc<ListenKeys>,
+    pub(crate) ranking: Ranking,
     pub(crate) metrics: Arc<Metrics>,
     /// The bridge to Redis.
     pub(crate) redis: OnceLock<RedisStatus>,
@@ -86,6 +88,7 @@ impl Gateway {
             keys,
             limits,
             listen_keys,
+            ranking: Ranking::default(),
             metrics,
             redis: OnceLock::new(),
             sql_writers: OnceLock::new(),

@@ -79,6 +79,8 @@ pub struct SocketSettings {
 /// What is told of contracts, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FuturesSettings {
+    /// How long a ranking of positions for deleveraging serves before another is made for whoever asks. Default 30 seconds, as at Binance.
+    pub adl_refresh: Duration,
     /// How long a listen key is good after it was asked for or kept alive. Default an hour, as at Binance.
     pub listen_key_life: Duration,
     /// From which margin ratio on (maintenance margin by what is left, in millionths) who listens to an account is told `MARGIN_CALL`; at 1,000,000
@@ -89,6 +91,7 @@ pub struct FuturesSettings {
 impl Default for FuturesSettings {
     fn default() -> Self {
         Self {
+            adl_refresh: Duration::from_secs(30),
             listen_key_life: Duration::from_hours(1),
             margin_call_ppm: 800_000,
         }

@@ -92,6 +92,7 @@ fn the_written_file_has_every_setting() {
         "own_trades_kept_per_account",
         "income_kept",
         "income_kept_per_account",
+        "adl_refresh_s",
         "listen_key_min",
         "margin_call_percent",
         "margin_changes_kept",

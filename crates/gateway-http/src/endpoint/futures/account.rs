@@ -11,7 +11,8 @@ use crate::futures::account::{
     self, AccountConfig, AccountV2, AccountV3, AssetsMode, BalanceReply, Brackets, CommissionRate, Done,
     LeverageReply, MarginMoved, RiskV2, RiskV3, Sides, SymbolConfig, Transferred,
 };
-use crate::futures::history::{self, IncomeReply};
+use crate::futures::deleverage::{self, QuantileReply};
+use crate::futures::history::{self, IncomeReply, MarginChangeReply};
 use crate::futures::listen_keys::{self, ListenKeyReply};
 use crate::keys::Permissions;
 use crate::openapi::{Schemas, words};
@@ -172,6 +173,30 @@ pub(super) static ACCOUNT: &[Endpoint] = &[
         ],
         response: Schemas::of::<MarginMoved>,
         handler: |gateway, ask| Box::pin(account::move_margin(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/fapi/v1/positionMargin/history",
+        method: None,
+        summary: "What has moved between the wallet and the margins of isolated positions at a contract",
+        security: TRADE,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: &[SYMBOL, Parameter::optional("type", Kind::OneOf(&["1", "2"])), START, END, LIMIT],
+        response: Schemas::list_of::<MarginChangeReply>,
+        handler: |gateway, ask| Box::pin(history::margin_changes(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/fapi/v1/adlQuantile",
+        method: None,
+        summary: "How soon positions would be deleveraged, from 0 to 4: the fifth of those at the contract in which each is",
+        security: READ,
+        weight: Weight::Fixed(5),
+        orders: 0,
+        parameters: &[ONE_SYMBOL],
+        response: Schemas::list_of::<QuantileReply>,
+        handler: |gateway, ask| Box::pin(deleverage::adl_quantile(gateway, ask)),
     },
     Endpoint {
         verb: Method::GET,

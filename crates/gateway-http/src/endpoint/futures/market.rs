@@ -12,6 +12,7 @@ use crate::futures::market::{
     self, ContractAggregated, ContractDepth, ContractTicker, ContractTrade, FundingInfo, FundingRateReply,
     OpenInterestReply, PremiumIndex, TimedBook, TimedPrice,
 };
+use crate::futures::statistics::{self, LongShortReply, PastInterestReply, TakersReply};
 use crate::keys::Permissions;
 use crate::market_data::{self, Kline, ServerTime};
 use crate::openapi::{Schemas, one_or_list, words};
@@ -158,6 +159,18 @@ pub(super) static MARKET: &[Endpoint] = &[
     },
     Endpoint {
         verb: Method::GET,
+        path: "/fapi/v1/premiumIndexKlines",
+        method: None,
+        summary: "Candles of the premium, a part of the index price; the number of trades is how often it was taken",
+        security: Security::Public,
+        weight: Weight::Fixed(5),
+        orders: 0,
+        parameters: KLINES,
+        response: Schemas::list_of::<Kline<'_>>,
+        handler: |gateway, ask| Box::pin(market::premium_index_klines(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
         path: "/fapi/v1/premiumIndex",
         method: None,
         summary: "Mark price, index price, expected funding rate",
@@ -230,7 +243,46 @@ pub(super) static MARKET: &[Endpoint] = &[
         response: Schemas::of::<OpenInterestReply>,
         handler: |gateway, ask| Box::pin(market::open_interest(gateway, ask)),
     },
+    Endpoint {
+        verb: Method::GET,
+        path: "/futures/data/openInterestHist",
+        method: None,
+        summary: "What all long positions came to at the ends of periods",
+        security: Security::Public,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: STATISTICS,
+        response: Schemas::list_of::<PastInterestReply>,
+        handler: |gateway, ask| Box::pin(statistics::open_interest_history(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/futures/data/globalLongShortAccountRatio",
+        method: None,
+        summary: "Which part of the accounts was long at the ends of periods, and which short",
+        security: Security::Public,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: STATISTICS,
+        response: Schemas::list_of::<LongShortReply>,
+        handler: |gateway, ask| Box::pin(statistics::long_short_accounts(gateway, ask)),
+    },
+    Endpoint {
+        verb: Method::GET,
+        path: "/futures/data/takerlongshortRatio",
+        method: None,
+        summary: "What takers bought and sold in each period",
+        security: Security::Public,
+        weight: Weight::Fixed(1),
+        orders: 0,
+        parameters: STATISTICS,
+        response: Schemas::list_of::<TakersReply>,
+        handler: |gateway, ask| Box::pin(statistics::taker_volumes(gateway, ask)),
+    },
 ];
+
+const STATISTICS: &[Parameter] =
+    &[SYMBOL, Parameter::required("period", Kind::OneOf(statistics::PERIODS)), LIMIT, START, END];
 
 /// The last price, which has an address in both versions.
 const fn ticker_price(path: &'static str, method: Option<&'static str>) -> Endpoint {
