@@ -19,6 +19,7 @@ API = {
     "fapiPrivate": URL + "/fapi/v1",
     "fapiPrivateV2": URL + "/fapi/v2",
     "fapiPrivateV3": URL + "/fapi/v3",
+    "fapiData": URL + "/futures/data",
     "dapiPublic": URL + "/dapi/v1",
 }
 SYMBOL = "BTC/USDT:USDT"
@@ -95,6 +96,8 @@ same(float(position["info"]["maintMargin"]), 250.0, "what must be left")
 (short,) = bob.fetch_positions([SYMBOL])
 same((short["side"], short["contracts"]), ("short", 1.0), "bob is short")
 same(alice.fetch_open_interest(SYMBOL)["openInterestAmount"], 1.0, "open interest")
+ranks = {rank["symbol"]: rank["rank"] for rank in alice.fetch_positions_adl_rank()}
+same(ranks, {SYMBOL: 0}, "who has won nothing is not deleveraged before others")
 # 60,000 at 0.0005 and 0.0002.
 same(alice.fetch_balance()["USDT"]["total"], 1_000_000.0 - 30.0, "the taker's fee")
 same(bob.fetch_balance()["USDT"]["total"], 1_000_000.0 - 12.0, "the maker's fee")
@@ -203,6 +206,9 @@ assert 53_500 < alice.fetch_positions([SYMBOL])[0]["liquidationPrice"] < 54_500,
 bob.create_order(SYMBOL, "limit", "buy", 1, 60_000)
 alice.create_order(SYMBOL, "market", "sell", 1, None, {"reduceOnly": True})
 same(alice.fetch_positions([SYMBOL]), [], "it is closed")
+moved = [(entry["type"], entry["amount"]) for entry in alice.fetch_margin_adjustment_history(SYMBOL)]
+same(moved, [("add", 6_030.0), ("add", 530.0), ("reduce", 100.0), ("reduce", 6_400.0)], "how its margin came and went")
+same(len(alice.fetch_margin_adjustment_history(SYMBOL, "reduce")), 2, "what was taken out of it")
 alice.set_margin_mode("cross", SYMBOL)
 
 # A long and a short position beside each other.
@@ -235,6 +241,13 @@ funding = alice.fetch_funding_rate(SYMBOL)
 same((funding["symbol"], funding["interestRate"]), (SYMBOL, 0.0001), "the funding rate")
 assert 59_000 < funding["markPrice"] < 61_000, funding
 same(alice.fetch_funding_rate_history(SYMBOL), [], "no settlement yet")
+premiums = alice.fetch_premium_index_ohlcv(SYMBOL, "1h")
+assert premiums and all(abs(price) < 0.01 for candle in premiums for price in candle[1:5]), premiums
+# Rows come with the end of five minutes, and of this contract with the positions that there were then.
+for past in alice.fetch_open_interest_history(SYMBOL, "5m"):
+    assert past["openInterestAmount"] >= 0, past
+for past in alice.fetch_long_short_ratio_history(SYMBOL, "5m"):
+    assert past["longShortRatio"] > 0, past
 same(alice.fetch_funding_intervals([SYMBOL])[SYMBOL]["interval"], "1h", "an interval")
 same(alice.fetch_trading_fee(SYMBOL)["taker"], 0.0005, "the fee")
 same(alice.fetch_my_liquidations(SYMBOL), [], "no liquidations")

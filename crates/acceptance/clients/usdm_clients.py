@@ -118,6 +118,12 @@ def trade():
         dump(call(symbol=SYMBOL))
     for call in (bob.kline_candlestick_data, bob.mark_price_kline_candlestick_data):
         same(bool(call(symbol=SYMBOL, interval="1m").data()), True, "candles")
+    same(bool(bob.premium_index_kline_data(symbol=SYMBOL, interval="1m").data()), True, "candles of the premium")
+    for call in (bob.open_interest_statistics, bob.long_short_ratio, bob.taker_buy_sell_volume):
+        dump(call(symbol=SYMBOL, period="5m"))
+    (place,) = dump(bob.position_adl_quantile_estimation(symbol=SYMBOL))
+    same((place["symbol"], place["adlQuantile"]["BOTH"]), (SYMBOL, 0), "his place among those deleveraged")
+    same(dump(bob.get_position_margin_change_history(symbol=SYMBOL)), [], "no margin was moved")
     dump(bob.futures_account_configuration())
     dump(bob.users_force_orders())
 

@@ -302,6 +302,11 @@ impl ApiError {
         Self::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
     }
 
+    /// As [`Self::invalid_value`], with what would be right.
+    pub fn invalid_value_but(name: &str, right: &str) -> Self {
+        Self::new(-1130, format!("Data sent for parameter '{name}' is not valid: {right}."))
+    }
+
     /// A rule of the market; `name` as in `exchangeInfo`.
     pub fn filter(name: &str) -> Self {
         Self::new(-1013, format!("Filter failure: {name}"))

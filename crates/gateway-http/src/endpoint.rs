@@ -11,7 +11,7 @@ use std::pin::Pin;
 
 use axum::http::Method;
 
-pub(crate) use futures::{CONTRACT_ORDER, FUTURES, MODIFICATION};
+pub(crate) use futures::{CONTRACT_ORDER, MODIFICATION, futures};
 pub(crate) use table::TABLE;
 
 use crate::errors::ApiError;
@@ -38,7 +38,7 @@ impl Ask<'_> {
 
 /// Every endpoint there is.
 pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
-    TABLE.iter().chain(FUTURES)
+    TABLE.iter().chain(futures())
 }
 
 /// What a handler promises.

@@ -4,10 +4,12 @@
 
 pub(crate) mod account;
 pub(crate) mod algo;
+pub(crate) mod deleverage;
 pub(crate) mod history;
 pub(crate) mod listed;
 pub(crate) mod listen_keys;
 pub(crate) mod margins;
 pub(crate) mod market;
 pub(crate) mod orders;
+pub(crate) mod statistics;
 pub(crate) mod trading;

@@ -25,6 +25,7 @@ use views::Views;
 use crate::client::Entered;
 use crate::endpoint::Security;
 use crate::errors::ApiError;
+use crate::futures::deleverage::Ranking;
 use crate::futures::listen_keys::ListenKeys;
 use crate::keys::{KeyStore, Permissions, random_text};
 use crate::limits::{Limits, Refusal};
@@ -34,7 +35,7 @@ use crate::market_pattern::Pattern;
 use crate::metrics::{Metrics, RedisStatus, SqlWriters};
 use crate::params::Params;
 use crate::past::Past;
-use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels};
+use crate::read_model::{NEXT_LOOK, ReadModel, ReadModels, Watched};
 use crate::rejects::{Asked, api_error};
 use crate::settings::GatewaySettings;
 use crate::signature::{Caller, Signed, authenticate, named_key, permit, signed_bytes};
@@ -48,7 +49,8 @@ pub struct Gateway {
     pub(crate) read_models: Arc<ReadModels>,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) listen_keys: ListenKeys,
+    pub(crate) listen_keys: Arc<ListenKeys>,
+    pub(crate) ranking: Ranking,
     pub(crate) metrics: Arc<Metrics>,
     /// The bridge to Redis.
     pub(crate) redis: OnceLock<RedisStatus>,
@@ -77,6 +79,9 @@ impl Gateway {
         let (started, random) = (Instant::now(), SystemRandom::new());
         let limits = Arc::new(Limits::new(settings.limits.clone()));
         read_models.count_fills(Arc::clone(&limits));
+        let listen_keys = Arc::new(ListenKeys::new(settings.futures.listen_key_life));
+        let margin_call_ppm = settings.futures.margin_call_ppm;
+        read_models.watch(Watched { listen_keys: Arc::clone(&listen_keys), margin_call_ppm });
         let metrics = Arc::new(Metrics::new());
         Arc::new(Self {
             settings,
@@ -85,7 +90,8 @@ impl Gateway {
             read_models,
             keys,
             limits,
-            listen_keys: ListenKeys::default(),
+            listen_keys,
+            ranking: Ranking::default(),
             metrics,
             redis: OnceLock::new(),
             sql_writers: OnceLock::new(),

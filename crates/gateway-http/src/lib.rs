@@ -54,5 +54,5 @@ pub use metrics::{RedisStatus, RedisStreamStatus, SqlWriterStatus, SqlWriters};
 pub use past::Past;
 pub use read_model::{ReadModel, ReadModels};
 pub use server::{Port, serve, serve_admin};
-pub use settings::{GatewaySettings, SocketSettings};
+pub use settings::{FuturesSettings, GatewaySettings, SocketSettings};
 pub use tls::{CertificateFiles, Tls, TlsError};

@@ -288,15 +288,17 @@ pub(crate) struct Kline<'l> {
     pub(crate) listing: &'l Listing,
     pub(crate) unit: TimeUnit,
     pub(crate) candle: Candle,
+    /// What its prices are: mostly ticks of the market.
+    pub(crate) shown: fn(&Listing, PriceTicks) -> Decimal,
 }
 
 impl Serialize for Kline<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { listing, unit, candle } = self;
+        let Self { listing, unit, candle, shown } = self;
         let mut row = serializer.serialize_tuple(12)?;
         row.serialize_element(&unit.of(candle.open_time))?;
         for price in [candle.open, candle.high, candle.low, candle.close] {
-            row.serialize_element(&listing.price(price))?;
+            row.serialize_element(&shown(listing, price))?;
         }
         row.serialize_element(&listing.base_amount(candle.volume))?;
         row.serialize_element(&unit.of(candle.close_time))?;
@@ -379,7 +381,8 @@ pub(crate) async fn klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
     let listings = gateway.listings().await?;
     let listing = one(params, &listings)?;
     let candles = gateway.with_market(listing, |views| views.candles(listing.market, &query)).await?;
-    let rows: Vec<Kline<'_>> = candles.into_iter().map(|candle| Kline { listing, unit, candle }).collect();
+    let row = |candle| Kline { listing, unit, candle, shown: Listing::price };
+    let rows: Vec<Kline<'_>> = candles.into_iter().map(row).collect();
     Ok(Json::ok(&rows))
 }
 

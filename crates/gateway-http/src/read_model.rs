@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use views::{Stay, Views, history_of};
 
 use crate::errors::ApiError;
+use crate::futures::listen_keys::ListenKeys;
 use crate::gateway::now_ns;
 use crate::limits::Limits;
 use crate::listings::{Listing, Listings};
@@ -50,6 +51,15 @@ pub struct ReadModels {
     hub: Arc<Hub>,
     /// Who counts the first fills of orders, once there is a gateway.
     fills: OnceLock<Arc<Limits>>,
+    /// What those who listen to accounts are told by the clock, once there is a gateway.
+    watched: OnceLock<Watched>,
+}
+
+/// What the clock has to look at for those who listen to accounts.
+pub(crate) struct Watched {
+    pub(crate) listen_keys: Arc<ListenKeys>,
+    /// As [`crate::FuturesSettings::margin_call_ppm`].
+    pub(crate) margin_call_ppm: u32,
 }
 
 /// Brings the views of a partition up to date until the exchange ends or nobody needs them any more.
@@ -98,7 +108,8 @@ impl ReadModels {
             followers.push((partition, subscription, announce));
         }
         let hub = Arc::<Hub>::default();
-        let models = Self { models, partitions, listings, hub, fills: OnceLock::new() };
+        let models =
+            Self { models, partitions, listings, hub, fills: OnceLock::new(), watched: OnceLock::new() };
         // What was traded in a market before it came to its partition may have been missing in a snapshot.
         for listing in models.listings().markets() {
             models.find_history(listing.market, listing.home);
@@ -239,6 +250,16 @@ impl ReadModels {
     /// Has the first fills of orders counted from now on. Only the first call does anything.
     pub(crate) fn count_fills(&self, limits: Arc<Limits>) {
         let _ = self.fills.set(limits);
+    }
+
+    /// Has accounts looked at from now on. Only the first call does anything.
+    pub(crate) fn watch(&self, watched: Watched) {
+        let _ = self.watched.set(watched);
+    }
+
+    /// What is looked at.
+    pub(crate) fn watched(&self) -> Option<&Watched> {
+        self.watched.get()
     }
 
     /// False once the views of some partition will not go on.

@@ -40,6 +40,8 @@ pub struct GatewaySettings {
     pub handshake_timeout: Duration,
     /// Whether the admin port tells its metrics to those who do not show the operator's token. Default no.
     pub open_metrics: bool,
+    /// What is beside the spot dialect.
+    pub futures: FuturesSettings,
     /// How much a client may ask.
     pub limits: LimitSettings,
     /// When the exchange counts as ready.
@@ -72,6 +74,28 @@ pub struct SocketSettings {
     /// How long a connection of the streams collects messages after it has sent some, so that those that come close together
     /// leave together. Default 20 milliseconds.
     pub flush_pause: Duration,
+}
+
+/// What is told of contracts, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FuturesSettings {
+    /// How long a ranking of positions for deleveraging serves before another is made for whoever asks. Default 30 seconds, as at Binance.
+    pub adl_refresh: Duration,
+    /// How long a listen key is good after it was asked for or kept alive. Default an hour, as at Binance.
+    pub listen_key_life: Duration,
+    /// From which margin ratio on (maintenance margin by what is left, in millionths) who listens to an account is told `MARGIN_CALL`; at 1,000,000
+    /// it is liquidated. 0: never. Default 800,000.
+    pub margin_call_ppm: u32,
+}
+
+impl Default for FuturesSettings {
+    fn default() -> Self {
+        Self {
+            adl_refresh: Duration::from_secs(30),
+            listen_key_life: Duration::from_hours(1),
+            margin_call_ppm: 800_000,
+        }
+    }
 }
 
 impl Default for SocketSettings {
@@ -110,6 +134,7 @@ impl Default for GatewaySettings {
             sockets: SocketSettings::default(),
             handshake_timeout: Duration::from_secs(10),
             open_metrics: false,
+            futures: FuturesSettings::default(),
             limits: LimitSettings::default(),
             health: HealthSettings::default(),
         }

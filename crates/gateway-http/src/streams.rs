@@ -9,6 +9,7 @@ mod contract_feed;
 mod contract_messages;
 pub(crate) mod feed;
 pub(crate) mod hub;
+mod margin_calls;
 pub(crate) mod market;
 mod market_messages;
 pub(crate) mod outbox;

@@ -29,7 +29,7 @@ use serde::Serialize;
 use self::request::{Request, Unreadable};
 use crate::client::Dialled;
 use crate::connection::Peer;
-use crate::endpoint::{Endpoint, FUTURES, Kind, Parameter, Security, TABLE};
+use crate::endpoint::{Endpoint, Kind, Parameter, Security, TABLE, futures};
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, Refused, TimeUnit, now_ns};
 use crate::keys::{ApiKey, Permissions};
@@ -42,12 +42,12 @@ use crate::streams::{Conversation, Ending, Outbox, accept};
 /// Endpoints by their names here.
 type Methods = LazyLock<HashMap<&'static str, &'static Endpoint>>;
 
-fn named(table: &'static [Endpoint]) -> HashMap<&'static str, &'static Endpoint> {
-    table.iter().filter_map(|endpoint| endpoint.method.map(|method| (method, endpoint))).collect()
+fn named(table: impl Iterator<Item = &'static Endpoint>) -> HashMap<&'static str, &'static Endpoint> {
+    table.filter_map(|endpoint| endpoint.method.map(|method| (method, endpoint))).collect()
 }
 
-static SPOT_METHODS: Methods = LazyLock::new(|| named(TABLE));
-static FUTURES_METHODS: Methods = LazyLock::new(|| named(FUTURES));
+static SPOT_METHODS: Methods = LazyLock::new(|| named(TABLE.iter()));
+static FUTURES_METHODS: Methods = LazyLock::new(|| named(futures()));
 
 /// What a request about the connection itself weighs. Source: web-socket-api.md, "Session" and "User Data Stream".
 const WEIGHT_OF_CONNECTION: u32 = 2;

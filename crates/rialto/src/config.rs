@@ -2,6 +2,7 @@
 //! right. The commented file that `rialto init` writes is [`TEMPLATE`]; a test holds the two together.
 
 mod contracts;
+mod futures;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,8 @@ use toml::Spanned;
 use views::ViewSettings;
 
 use crate::log::Log;
+
+pub use futures::Futures;
 
 /// What `rialto init` writes.
 pub const TEMPLATE: &str = include_str!("rialto.toml");
@@ -60,6 +63,7 @@ pub struct Config {
     pub limits: Limits,
     pub metrics: Metrics,
     pub health: Health,
+    pub futures: Futures,
     pub log: Log,
     pub keys: Keys,
     pub journal: Journal,
@@ -260,6 +264,12 @@ pub struct Views {
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub income_kept_per_account: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub margin_changes_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub margin_changes_kept_per_account: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
+    pub open_interest_kept: usize,
+    #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub fundings_kept: usize,
     #[serde(deserialize_with = "within::<1, 1_000_000_000, _, _>")]
     pub trades_kept: usize,
@@ -424,6 +434,7 @@ impl Default for Config {
             limits: Limits::default(),
             metrics: Metrics::default(),
             health: Health::default(),
+            futures: Futures::default(),
             log: Log::default(),
             keys: Keys::default(),
             journal: Journal::default(),
@@ -657,6 +668,9 @@ impl Default for Views {
             own_trades_kept_per_account: settings.own_trades_kept_per_account,
             income_kept: settings.income_kept,
             income_kept_per_account: settings.income_kept_per_account,
+            margin_changes_kept: settings.margin_changes_kept,
+            margin_changes_kept_per_account: settings.margin_changes_kept_per_account,
+            open_interest_kept: settings.open_interest_kept,
             fundings_kept: settings.fundings_kept,
             trades_kept: settings.trades_kept,
         }
@@ -904,6 +918,7 @@ impl Config {
             sockets: self.sockets(),
             handshake_timeout: Duration::from_secs(public.tls_handshake_timeout_s),
             open_metrics: self.metrics.open,
+            futures: self.futures.settings(),
             limits: self.limits(),
             health: HealthSettings {
                 max_views_lag: self.health.max_views_lag,
@@ -1047,6 +1062,9 @@ impl Config {
             own_trades_kept_per_account: self.views.own_trades_kept_per_account,
             income_kept: self.views.income_kept,
             income_kept_per_account: self.views.income_kept_per_account,
+            margin_changes_kept: self.views.margin_changes_kept,
+            margin_changes_kept_per_account: self.views.margin_changes_kept_per_account,
+            open_interest_kept: self.views.open_interest_kept,
             fundings_kept: self.views.fundings_kept,
             trades_kept: self.views.trades_kept,
             agg_trades_kept: self.views.trades_kept,

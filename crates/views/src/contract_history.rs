@@ -1,14 +1,16 @@
-//! What accounts have traded at contracts, what came into and out of their futures wallets, and what funding has been.
+//! What accounts have traded at contracts, what came into and out of their futures wallets and the margins of their isolated positions,
+//! and what funding has been.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use codec::{Coded, DecodeError, Reader, coded_enum, coded_sided_struct, coded_struct};
 use model::{
     AccountId, Amount, AssetId, ContractFilled, Event, FundingRate, Liquidity, MarketId, OrderId,
-    PositionSide, PriceTicks, QtyLots, Side, TimeNs, TradeId,
+    PositionMarginChanged, PositionSide, PriceTicks, QtyLots, Side, TimeNs, TradeId,
 };
 
 use crate::ViewSettings;
+use crate::futures::Futures;
 use crate::latest::{Entry, Latest};
 use crate::page::Page;
 
@@ -96,6 +98,37 @@ pub struct Income {
 }
 coded_struct!(Income { id, account, asset, kind, market, trade, amount, time_ns });
 
+/// Why money has moved between a wallet and the margin of an isolated position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MarginCause {
+    /// Its owner has moved it.
+    Owner = 0,
+    /// The position was opened, or closed in part or in full: by a trade, or by the exchange.
+    Trade = 1,
+}
+coded_enum!(MarginCause, "cause of a change of margin" { 0 => Owner, 1 => Trade });
+
+/// Money has moved between a wallet and the margin of an isolated position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarginChange {
+    /// Its number among all; rising.
+    pub id: u64,
+    /// Whose.
+    pub account: AccountId,
+    /// At which contract.
+    pub market: MarketId,
+    /// Which position.
+    pub position_side: PositionSide,
+    /// Why.
+    pub cause: MarginCause,
+    /// From the wallet into the margin, in atoms of the settlement asset; below zero the other way. Never zero.
+    pub moved: Amount,
+    /// When.
+    pub time_ns: TimeNs,
+}
+coded_struct!(MarginChange { id, account, market, position_side, cause, moved, time_ns });
+
 /// A settlement of funding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Funding {
@@ -140,12 +173,35 @@ impl Entry for Income {
     }
 }
 
+impl Entry for MarginChange {
+    type Id = u64;
+
+    fn group(&self) -> (AccountId, MarketId) {
+        (self.account, self.market)
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn time_ns(&self) -> TimeNs {
+        self.time_ns
+    }
+}
+
+/// One of the positions that an account can have at a contract.
+type Which = (AccountId, MarketId, PositionSide);
+
 /// Histories of contracts.
 #[derive(Clone, Debug)]
 pub struct ContractHistory {
     trades: Latest<ContractTrade>,
     income: Latest<Income>,
     next_income: u64,
+    margin_changes: Latest<MarginChange>,
+    next_margin_change: u64,
+    /// The position that the event before has changed, if it has changed one.
+    traded: Option<Which>,
     fundings: BTreeMap<MarketId, VecDeque<Funding>>,
     fundings_kept: usize,
 }
@@ -156,6 +212,12 @@ impl ContractHistory {
             trades: Latest::new(settings.own_trades_kept_per_account, settings.own_trades_kept),
             income: Latest::new(settings.income_kept_per_account, settings.income_kept),
             next_income: 1,
+            margin_changes: Latest::new(
+                settings.margin_changes_kept_per_account,
+                settings.margin_changes_kept,
+            ),
+            next_margin_change: 1,
+            traded: None,
             fundings: BTreeMap::new(),
             fundings_kept: settings.fundings_kept.max(1),
         }
@@ -182,15 +244,37 @@ impl ContractHistory {
         self.income.of((account, MarketId(0)), page, wanted)
     }
 
+    /// What has moved between an account's wallet and the margins of its isolated positions at a contract, as far as it is `wanted`, in order.
+    pub fn margin_changes(
+        &self,
+        account: AccountId,
+        market: MarketId,
+        page: &Page<u64>,
+        wanted: impl Fn(&MarginChange) -> bool,
+    ) -> Vec<&MarginChange> {
+        self.margin_changes.of((account, market), page, wanted)
+    }
+
     /// Settlements of funding of a contract, in order.
     pub fn fundings(&self, market: MarketId, page: &Page<u64>) -> Vec<Funding> {
         let all = self.fundings.get(&market).into_iter().flatten();
         page.cut(all.filter(|funding| page.covers(0, funding.time_ns)).copied().collect())
     }
 
-    /// Takes in what an event tells. `settled_in` says which asset that is.
-    pub(crate) fn see(&mut self, event: &Event, time_ns: TimeNs, settled_in: impl Fn(MarketId) -> AssetId) {
+    /// Takes in what an event tells that `futures` has taken in. `settled_in` says which asset that is.
+    pub(crate) fn see(
+        &mut self,
+        event: &Event,
+        time_ns: TimeNs,
+        futures: &Futures,
+        settled_in: impl Fn(MarketId) -> AssetId,
+    ) {
         use IncomeKind::{Commission, FundingFee, InsuranceClear, RealizedPnl, Transfer};
+
+        let traded = self.traded.take();
+        if let Event::PositionMarginChanged(changed) = event {
+            self.margin_changed(changed, traded, time_ns, futures);
+        }
         let mut came = |account, asset, (kind, market, trade), amount: Amount| {
             if !amount.is_zero() {
                 let id = self.next_income;
@@ -207,11 +291,13 @@ impl ContractHistory {
                 let of = |kind| (kind, Some(filled.market), Some(filled.trade));
                 came(filled.account, asset, of(RealizedPnl), filled.realized);
                 came(filled.account, asset, of(Commission), -filled.fee);
-                self.trades.push(traded(filled, time_ns));
+                self.trades.push(trade_of(filled, time_ns));
+                self.traded = Some((filled.account, filled.market, filled.position_side));
             }
             Event::PositionForced(forced) => {
                 let of = (RealizedPnl, Some(forced.market), None);
                 came(forced.account, settled_in(forced.market), of, forced.realized);
+                self.traded = Some((forced.account, forced.market, forced.position_side));
             }
             Event::FundingPaid(paid) => {
                 let of = (FundingFee, Some(paid.market), None);
@@ -237,6 +323,28 @@ impl ContractHistory {
         }
     }
 
+    /// `traded` is the position that the event before has changed.
+    fn margin_changed(
+        &mut self,
+        changed: &PositionMarginChanged,
+        traded: Option<Which>,
+        time_ns: TimeNs,
+        futures: &Futures,
+    ) {
+        let PositionMarginChanged { account, market, position_side, moved, .. } = *changed;
+        if moved.is_zero() {
+            return;
+        }
+        // It is told right behind what has changed the position, if something has; and what is left when a liquidation is over goes back
+        // when there is no position any more. Its owner moves it only while there is one.
+        let position = futures.position_of(account, market, position_side);
+        let by_owner = traded != Some((account, market, position_side)) && !position.qty_lots.is_zero();
+        let cause = if by_owner { MarginCause::Owner } else { MarginCause::Trade };
+        let id = self.next_margin_change;
+        self.next_margin_change = id.saturating_add(1);
+        self.margin_changes.push(MarginChange { id, account, market, position_side, cause, moved, time_ns });
+    }
+
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         self.trades.save(out);
         self.income.save(out);
@@ -250,20 +358,40 @@ impl ContractHistory {
     }
 
     pub(crate) fn load(settings: &ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let Self { trades, income, fundings_kept, .. } = Self::new(settings);
-        let (trades, income) = (trades.load(input)?, income.load(input)?);
+        let new = Self::new(settings);
+        let (trades, income) = (new.trades.load(input)?, new.income.load(input)?);
         let next_income = Coded::decode(input)?;
+        let fundings_kept = new.fundings_kept;
         let kept = |mut fundings: Vec<Funding>| {
             fundings.drain(..fundings.len().saturating_sub(fundings_kept));
             fundings.into()
         };
         let fundings = Vec::<(MarketId, Vec<Funding>)>::decode(input)?;
         let fundings = fundings.into_iter().map(|(market, fundings)| (market, kept(fundings))).collect();
-        Ok(Self { trades, income, next_income, fundings, fundings_kept })
+        Ok(Self { trades, income, next_income, fundings, ..Self::new(settings) })
+    }
+
+    pub(crate) fn has_margin_changes(&self) -> bool {
+        self.next_margin_change > 1
+    }
+
+    pub(crate) fn save_margin_changes(&self, out: &mut Vec<u8>) {
+        self.margin_changes.save(out);
+        self.next_margin_change.encode(out);
+    }
+
+    pub(crate) fn load_margin_changes(
+        &mut self,
+        settings: &ViewSettings,
+        input: &mut Reader<'_>,
+    ) -> Result<(), DecodeError> {
+        self.margin_changes = Self::new(settings).margin_changes.load(input)?;
+        self.next_margin_change = Coded::decode(input)?;
+        Ok(())
     }
 }
 
-fn traded(filled: &ContractFilled, time_ns: TimeNs) -> ContractTrade {
+fn trade_of(filled: &ContractFilled, time_ns: TimeNs) -> ContractTrade {
     ContractTrade {
         id: filled.trade,
         order: filled.order,

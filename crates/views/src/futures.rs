@@ -8,6 +8,9 @@ use model::{
     PositionMode, PositionNow, PositionSide, QtyLots, Side, TimeNs,
 };
 
+use crate::ViewSettings;
+use crate::open_interest::{InterestHistory, OpenInterest, PastInterest};
+
 /// A position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
@@ -20,42 +23,11 @@ pub struct Position {
 }
 coded_struct!(Position { qty_lots, cost, changed_ns });
 
-/// How much is open at a contract, of the accounts that live in one partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenInterest {
-    /// What all long positions come to. That of all short ones is the same over all partitions.
-    pub long_lots: QtyLots,
-    /// How many accounts have a long position.
-    pub longs: u64,
-    /// How many accounts have a short position.
-    pub shorts: u64,
-}
-
-impl OpenInterest {
-    fn add(&mut self, qty: QtyLots) {
-        if qty > QtyLots::ZERO {
-            self.long_lots += qty;
-            self.longs = self.longs.saturating_add(1);
-        } else if qty < QtyLots::ZERO {
-            self.shorts = self.shorts.saturating_add(1);
-        }
-    }
-
-    fn take(&mut self, qty: QtyLots) {
-        if qty > QtyLots::ZERO {
-            self.long_lots -= qty;
-            self.longs = self.longs.saturating_sub(1);
-        } else if qty < QtyLots::ZERO {
-            self.shorts = self.shorts.saturating_sub(1);
-        }
-    }
-}
-
 /// One of the positions that an account can have at a contract.
 type Which = (AccountId, MarketId, PositionSide);
 
 /// Positions, wallets, leverage and prices.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Futures {
     wallets: BTreeMap<(AccountId, AssetId), Amount>,
     positions: BTreeMap<(AccountId, MarketId), Position>,
@@ -72,9 +44,26 @@ pub struct Futures {
     backing: BTreeMap<AssetId, Amount>,
     /// What follows from the positions.
     interest: BTreeMap<MarketId, OpenInterest>,
+    interest_history: InterestHistory,
 }
 
 impl Futures {
+    pub(crate) fn new(settings: &ViewSettings) -> Self {
+        Self {
+            wallets: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            leverage: BTreeMap::new(),
+            isolated: BTreeSet::new(),
+            margins: BTreeMap::new(),
+            hedgers: BTreeSet::new(),
+            legs: BTreeMap::new(),
+            prices: BTreeMap::new(),
+            backing: BTreeMap::new(),
+            interest: BTreeMap::new(),
+            interest_history: InterestHistory::new(settings.open_interest_kept),
+        }
+    }
+
     /// What an account has in its futures wallet.
     pub fn wallet(&self, account: AccountId, asset: AssetId) -> Amount {
         self.wallets.get(&(account, asset)).copied().unwrap_or_default()
@@ -146,6 +135,26 @@ impl Futures {
     /// How much is open at a contract.
     pub fn open_interest(&self, market: MarketId) -> OpenInterest {
         self.interest.get(&market).copied().unwrap_or_default()
+    }
+
+    /// How much was open in the past.
+    pub const fn interest_history(&self) -> &InterestHistory {
+        &self.interest_history
+    }
+
+    /// Accounts from this one on that have a position, in their order.
+    pub fn holders_from(&self, first: AccountId) -> impl Iterator<Item = AccountId> {
+        let mut from = Some(first);
+        std::iter::from_fn(move || {
+            let first = from?;
+            let one_way = self.positions.range((first, MarketId(0))..).next();
+            let hedged = self.legs.range((first, MarketId(0), PositionSide::Both)..).next();
+            let one_way = one_way.map(|((account, _), _)| *account);
+            let hedged = hedged.map(|((account, ..), _)| *account);
+            let next = one_way.into_iter().chain(hedged).min();
+            from = next.and_then(|account| account.0.checked_add(1)).map(AccountId);
+            next
+        })
     }
 
     /// An account's futures wallets that there were something in.
@@ -255,6 +264,7 @@ impl Futures {
             }
             Event::MarkPriceChanged(changed) => {
                 self.prices.insert(changed.market, changed.clone());
+                self.keep_interest(changed.market, time_ns);
             }
             _ => {}
         }
@@ -284,8 +294,12 @@ impl Futures {
         let legs: Vec<(_, Position)> = Vec::decode(input)?;
         for (key, leg) in legs {
             let (account, market, position_side) = which(key);
-            self.interest.entry(market).or_default().add(leg.qty_lots);
+            let before = self.net(account, market);
             self.legs.insert((account, market, position_side), leg);
+            let now = self.net(account, market);
+            let interest = self.interest.entry(market).or_default();
+            interest.position(QtyLots::ZERO, leg.qty_lots);
+            interest.account(before, now);
         }
         Ok(())
     }
@@ -299,15 +313,52 @@ impl Futures {
         let (account, market, position_side) = which;
         self.wallets.insert((account, asset), wallet);
         let position = Position { qty_lots, cost, changed_ns };
+        let net_before = self.net(account, market);
         let before = match (position_side, qty_lots.is_zero()) {
             (PositionSide::Both, true) => self.positions.remove(&(account, market)),
             (PositionSide::Both, false) => self.positions.insert((account, market), position),
             (PositionSide::Long | PositionSide::Short, true) => self.legs.remove(&which),
             (PositionSide::Long | PositionSide::Short, false) => self.legs.insert(which, position),
         };
+        let net = self.net(account, market);
         let interest = self.interest.entry(market).or_default();
-        interest.take(before.map_or(QtyLots::ZERO, |before| before.qty_lots));
-        interest.add(qty_lots);
+        interest.position(before.map_or(QtyLots::ZERO, |before| before.qty_lots), qty_lots);
+        interest.account(net_before, net);
+        self.keep_interest(market, changed_ns);
+    }
+
+    /// What an account's positions at a contract come to.
+    fn net(&self, account: AccountId, market: MarketId) -> QtyLots {
+        let of = |side| self.position_of(account, market, side).qty_lots;
+        let one_way = of(PositionSide::Both);
+        if self.legs.is_empty() {
+            one_way
+        } else {
+            one_way + of(PositionSide::Long) + of(PositionSide::Short)
+        }
+    }
+
+    fn keep_interest(&mut self, market: MarketId, time_ns: TimeNs) {
+        let mark_ticks = self.prices.get(&market).map(|prices| prices.mark_ticks);
+        let now = PastInterest { open: self.open_interest(market), mark_ticks };
+        self.interest_history.changed(market, time_ns, now);
+    }
+
+    pub(crate) fn has_interest_history(&self) -> bool {
+        !self.interest_history.is_empty()
+    }
+
+    pub(crate) fn save_interest_history(&self, out: &mut Vec<u8>) {
+        self.interest_history.save(out);
+    }
+
+    pub(crate) fn load_interest_history(
+        &mut self,
+        settings: &ViewSettings,
+        input: &mut Reader<'_>,
+    ) -> Result<(), DecodeError> {
+        self.interest_history = InterestHistory::load(settings.open_interest_kept, input)?;
+        Ok(())
     }
 }
 
@@ -330,8 +381,8 @@ fn list<K: Copy, V: Clone>(map: &BTreeMap<K, V>) -> Vec<(K, V)> {
 }
 
 /// What every exchange with contracts has. What only some have stands behind it, in another form of saved views.
-impl Coded for Futures {
-    fn encode(&self, out: &mut Vec<u8>) {
+impl Futures {
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
         list(&self.wallets).encode(out);
         list(&self.positions).encode(out);
         list(&self.leverage).encode(out);
@@ -339,27 +390,19 @@ impl Coded for Futures {
         list(&self.backing).encode(out);
     }
 
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let wallets = Vec::decode(input)?.into_iter().collect();
-        let positions: BTreeMap<(AccountId, MarketId), Position> = Vec::decode(input)?.into_iter().collect();
-        let mut interest = BTreeMap::<MarketId, OpenInterest>::new();
-        for ((_, market), position) in &positions {
-            interest.entry(*market).or_default().add(position.qty_lots);
+    pub(crate) fn load(settings: &ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut futures = Self::new(settings);
+        futures.wallets = Vec::decode(input)?.into_iter().collect();
+        futures.positions = Vec::decode(input)?.into_iter().collect();
+        for ((_, market), position) in &futures.positions {
+            let interest = futures.interest.entry(*market).or_default();
+            interest.position(QtyLots::ZERO, position.qty_lots);
+            interest.account(QtyLots::ZERO, position.qty_lots);
         }
-        Ok(Self {
-            wallets,
-            positions,
-            interest,
-            leverage: Vec::decode(input)?.into_iter().collect(),
-            prices: Vec::<MarkPriceChanged>::decode(input)?
-                .into_iter()
-                .map(|changed| (changed.market, changed))
-                .collect(),
-            backing: Vec::decode(input)?.into_iter().collect(),
-            isolated: BTreeSet::new(),
-            margins: BTreeMap::new(),
-            hedgers: BTreeSet::new(),
-            legs: BTreeMap::new(),
-        })
+        futures.leverage = Vec::decode(input)?.into_iter().collect();
+        let prices = Vec::<MarkPriceChanged>::decode(input)?;
+        futures.prices = prices.into_iter().map(|changed| (changed.market, changed)).collect();
+        futures.backing = Vec::decode(input)?.into_iter().collect();
+        Ok(futures)
     }
 }

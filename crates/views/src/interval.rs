@@ -92,7 +92,7 @@ impl Interval {
     }
 
     /// Its length in seconds; `None` for a month.
-    const fn length_s(self) -> Option<i64> {
+    pub const fn length_s(self) -> Option<i64> {
         Some(match self {
             Self::Second1 => 1,
             Self::Minute1 => MINUTE,

@@ -12,9 +12,9 @@
 //! | open orders; all orders | [`Orders::open_in`], [`Orders::open`], [`Orders::all`] |
 //! | what waits for a price of a contract, and what became of it | [`Views::algo_orders`]: [`AlgoOrders::open`], [`AlgoOrders::by_id`], [`AlgoOrders::by_client_id`], [`AlgoOrders::all`] |
 //! | an account's trades, with fees | [`Views::own_trades`]: [`OwnTrades::of`] |
-//! | positions, futures wallets, mark prices, open interest | [`Views::futures`]: [`Futures`] |
+//! | positions, futures wallets, mark prices, open interest, now and in the past | [`Views::futures`]: [`Futures`] |
 //! | orders at contracts, as above | [`Views::contract_orders`]: [`Orders`] |
-//! | trades at contracts, income, settlements of funding | [`Views::contract_history`]: [`ContractHistory`] |
+//! | trades at contracts, income, changes of margins, settlements of funding | [`Views::contract_history`]: [`ContractHistory`] |
 //! | a book | [`Views::depth`]: [`Depth::bids`], [`Depth::asks`], [`Depth::last_update_id`] |
 //! | public trades, single and aggregated | [`Views::tape`]: [`Tape::trades`], [`Tape::agg_trades`] |
 //! | candles of any interval in any time zone | [`Views::candles`] with a [`CandleQuery`] |
@@ -43,6 +43,7 @@ mod hash;
 mod history;
 mod interval;
 mod latest;
+mod open_interest;
 mod orders;
 mod own_trades;
 mod page;
@@ -56,11 +57,14 @@ pub use algo_orders::{AlgoOrder, AlgoOrders, AlgoStatus, Placed};
 pub use balances::{AssetTotals, Balance, Balances, Withdrawal};
 pub use candles::{Candle, CandleQuery};
 pub use catalog::{Account, ApiKey, Catalog};
-pub use contract_history::{ContractHistory, ContractTrade, Funding, Income, IncomeKind};
+pub use contract_history::{
+    ContractHistory, ContractTrade, Funding, Income, IncomeKind, MarginCause, MarginChange,
+};
 pub use depth::Depth;
-pub use futures::{Futures, OpenInterest, Position};
+pub use futures::{Futures, Position};
 pub use history::{Stay, history_of};
 pub use interval::{Interval, UtcOffset};
+pub use open_interest::{InterestHistory, OpenInterest, PastInterest};
 pub use orders::{AtContract, Order, OrderStatus, Orders};
 pub use own_trades::{OwnTrade, OwnTrades};
 pub use page::Page;

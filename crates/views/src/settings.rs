@@ -19,6 +19,13 @@ pub struct ViewSettings {
     pub income_kept_per_account: usize,
     /// The same of everybody together, 112 bytes each; the oldest goes first. Default 1,000,000.
     pub income_kept: usize,
+    /// Money moved into and out of the margins of isolated positions, of one account at one contract; the oldest goes first. Default 1,000.
+    pub margin_changes_kept_per_account: usize,
+    /// The same of everybody together, 96 bytes each; the oldest goes first. Default 1,000,000.
+    pub margin_changes_kept: usize,
+    /// Ends of five minutes of which it is known how much was open at one contract, 48 bytes each; the oldest goes first. At least 1;
+    /// default 8,928, which is 31 days at the least.
+    pub open_interest_kept: usize,
     /// Settlements of funding of one contract, 32 bytes each; the oldest goes first. At least 1; default 1,000.
     pub fundings_kept: usize,
     /// Public trades of one market, 40 bytes each; the oldest goes first. At least 1; default 1,000.
@@ -54,6 +61,9 @@ impl Default for ViewSettings {
             own_trades_kept: 1_000_000,
             income_kept_per_account: 1_000,
             income_kept: 1_000_000,
+            margin_changes_kept_per_account: 1_000,
+            margin_changes_kept: 1_000_000,
+            open_interest_kept: 8_928,
             fundings_kept: 1_000,
             trades_kept: 1_000,
             agg_trades_kept: 1_000,

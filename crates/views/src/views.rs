@@ -1,9 +1,10 @@
 //! The door for events, and what is kept of each market together.
 
 use codec::{Coded, DecodeError, Reader};
+use margin::{Premium, impact_price, premium};
 use model::{
-    ApiKeyAdded, ApiKeyCreated, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged,
-    MarkPriceChanged, MarketId, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId,
+    ApiKeyAdded, ApiKeyCreated, ContractTerms, Event, EventBatch, EventSeq, KeyKind, KeyLabel, LevelChanged,
+    MarkPriceChanged, MarketId, MarketTerms, OrderAccepted, OrderAmended, OrderEnded, OrderFilled, OrderId,
     OrderPrevented, OrderTriggered, PartitionId, PriceTicks, QtyLots, Seq, Side, TimeNs, TradeId, Traded,
 };
 
@@ -40,6 +41,8 @@ pub enum PriceKind {
     Mark,
     /// What spot markets and feeds say.
     Index,
+    /// How far the contract's book is from that, as a part of it: its "ticks" are units of 10^-8. Source: semantics 2 ("Premium index").
+    Premium,
 }
 
 /// The prices of a contract beside those of its trades, by time.
@@ -47,17 +50,19 @@ pub enum PriceKind {
 struct Prices {
     mark: Candles,
     index: Candles,
+    premium: Candles,
 }
 
 impl Prices {
     fn new(settings: &ViewSettings) -> Box<Self> {
-        Box::new(Self { mark: Candles::new(settings), index: Candles::new(settings) })
+        let candles = || Candles::new(settings);
+        Box::new(Self { mark: candles(), index: candles(), premium: candles() })
     }
 
-    fn changed(&mut self, changed: &MarkPriceChanged, time_ns: TimeNs) {
-        for (candles, price_ticks) in
-            [(&mut self.mark, changed.mark_ticks), (&mut self.index, changed.index_ticks)]
-        {
+    fn changed(&mut self, changed: &MarkPriceChanged, premium: PriceTicks, time_ns: TimeNs) {
+        let Self { mark, index, premium: premiums } = self;
+        let prices = [(mark, changed.mark_ticks), (index, changed.index_ticks), (premiums, premium)];
+        for (candles, price_ticks) in prices {
             // A price that nobody traded at: a trade of nothing.
             let (market, trade, order) = (changed.market, TradeId(0), OrderId(0));
             let (qty_lots, taker_side) = (QtyLots::ZERO, Side::Buy);
@@ -73,6 +78,16 @@ impl Prices {
             candles.traded(&seen, time_ns);
         }
     }
+}
+
+/// The premium of a contract's book, in units of 10^-8 of its index price, rounded half away from zero.
+fn premium_of(terms: &MarketTerms, contract: &ContractTerms, depth: &Depth, index: PriceTicks) -> PriceTicks {
+    let value = contract.impact_notional.0.checked_div(terms.quote_atoms_per_tick_lot.0);
+    let value = value.and_then(|value| i64::try_from(value).ok()).expect("terms are checked");
+    let (bid, ask) = (impact_price(depth.bids(), value), impact_price(depth.asks(), value));
+    let Premium(finely) = premium(bid, ask, index);
+    let half = 5_000_i64.saturating_mul(finely.signum());
+    PriceTicks(finely.saturating_add(half).checked_div(10_000).expect("there are more than none"))
 }
 
 /// What the public sees of a market.
@@ -154,7 +169,9 @@ pub struct Views {
     markets: Vec<MarketData>,
 }
 
-/// The form in which [`Views::save`] writes where there are algo orders; another number is another form.
+/// The form in which [`Views::save`] writes where there is a past of premiums, open interest or margins; another number is another form.
+const FORM_OF_PASTS: u8 = 7;
+/// The form before that was kept; written where there are algo orders.
 const FORM_OF_ALGO_ORDERS: u8 = 6;
 /// The form before there were algo orders; written where some positions are isolated, or some accounts in hedge mode.
 const FORM_OF_POSITIONS: u8 = 5;
@@ -183,7 +200,7 @@ impl Views {
             own_trades: OwnTrades::new(&settings),
             contract_orders: Orders::new(&settings),
             contract_history: ContractHistory::new(&settings),
-            futures: Futures::default(),
+            futures: Futures::new(&settings),
             algo_orders: AlgoOrders::new(&settings),
             markets: Vec::new(),
             settings,
@@ -268,6 +285,7 @@ impl Views {
         let candles = match kind {
             PriceKind::Mark => &prices.mark,
             PriceKind::Index => &prices.index,
+            PriceKind::Premium => &prices.premium,
         };
         candles.query(self.catalog.listed(market), query, self.time_ns)
     }
@@ -350,7 +368,8 @@ impl Views {
             if let Some((asset, fee)) = futures.see(event, time_ns, settled_in) {
                 balances.fee_collected(asset, fee);
             }
-            self.contract_history.see(event, time_ns, |market| self.catalog.listed(market).quote);
+            let quote = |market| self.catalog.listed(market).quote;
+            self.contract_history.see(event, time_ns, &self.futures, quote);
             let market = event.market_of_order().filter(|market| self.catalog.contract(*market).is_some());
             if let Some(market) = market {
                 self.contract_event(market, event);
@@ -385,8 +404,11 @@ impl Views {
             }
             Event::FundsMoved(moved) => self.balances.funds_moved(moved),
             Event::MarkPriceChanged(changed) => {
-                let prices = self.market_mut(changed.market).prices.as_mut();
-                prices.expect("a contract has prices").changed(changed, time_ns);
+                let (market, terms) = (changed.market, self.catalog.listed(changed.market));
+                let contract = self.catalog.contract(market).expect("a contract is listed");
+                let premium = premium_of(terms, contract, self.depth(market), changed.index_ticks);
+                let prices = self.market_mut(market).prices.as_mut();
+                prices.expect("a contract has prices").changed(changed, premium, time_ns);
             }
             Event::FundingSettled(settled) => {
                 let contract = self.catalog.contract(settled.market).expect("a contract is listed");
@@ -589,6 +611,15 @@ impl Views {
         self.balances.order_ended(ended, side, self.catalog.listed(ended.market));
     }
 
+    fn contracts(&self) -> Vec<MarketId> {
+        self.catalog.contracts().map(|(market, _)| market).collect()
+    }
+
+    /// Whether there is something that only the latest form of saved views has.
+    fn has_pasts(&self) -> bool {
+        self.futures.has_interest_history() || self.contract_history.has_margin_changes()
+    }
+
     fn market(&self, market: MarketId) -> &MarketData {
         self.markets.get(at(market.0)).expect("markets are asked for by ids of the catalog")
     }
@@ -599,7 +630,9 @@ impl Views {
 
     /// Appends all of it to `out`: the same views always give the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let form = if !self.algo_orders.is_empty() {
+        let form = if self.has_pasts() {
+            FORM_OF_PASTS
+        } else if !self.algo_orders.is_empty() {
             FORM_OF_ALGO_ORDERS
         } else if self.futures.has_isolated_or_hedged() {
             FORM_OF_POSITIONS
@@ -626,7 +659,7 @@ impl Views {
         }
         if form >= FORM_OF_CONTRACTS {
             self.catalog.save_contracts(out);
-            self.futures.encode(out);
+            self.futures.save(out);
             self.contract_orders.save_at_contracts(out);
             self.contract_history.save(out);
             for prices in self.markets.iter().filter_map(|market| market.prices.as_ref()) {
@@ -637,8 +670,15 @@ impl Views {
         if form >= FORM_OF_POSITIONS {
             self.futures.save_isolated_and_hedged(out);
         }
-        if form == FORM_OF_ALGO_ORDERS {
+        if form >= FORM_OF_ALGO_ORDERS {
             self.algo_orders.save(out);
+        }
+        if form >= FORM_OF_PASTS {
+            self.futures.save_interest_history(out);
+            self.contract_history.save_margin_changes(out);
+            for prices in self.markets.iter().filter_map(|market| market.prices.as_ref()) {
+                prices.premium.save(out);
+            }
         }
         if form >= FORM {
             self.catalog.save_partitions(out);
@@ -653,7 +693,7 @@ impl Views {
     /// The bytes are trusted to be whole (a checksum is their keeper's matter); those of another form are refused.
     pub fn load(settings: ViewSettings, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let form = u8::decode(input)?;
-        if !(FIRST_FORM..=FORM_OF_ALGO_ORDERS).contains(&form) {
+        if !(FIRST_FORM..=FORM_OF_PASTS).contains(&form) {
             return Err(DecodeError::UnknownTag { what: "a form of saved views", tag: form });
         }
         let mut views = Self::new(settings);
@@ -676,21 +716,30 @@ impl Views {
         }
         if form >= FORM_OF_CONTRACTS {
             views.catalog.load_contracts(input)?;
-            views.futures = Coded::decode(input)?;
+            views.futures = Futures::load(&views.settings, input)?;
             views.contract_orders = Orders::load_at_contracts(&views.settings, input)?;
             views.contract_history = ContractHistory::load(&views.settings, input)?;
-            let contracts: Vec<MarketId> = views.catalog.contracts().map(|(market, _)| market).collect();
-            for market in contracts {
+            for market in views.contracts() {
                 let mark = Candles::load(&views.settings, input)?;
                 let index = Candles::load(&views.settings, input)?;
-                views.market_mut(market).prices = Some(Box::new(Prices { mark, index }));
+                views.market_mut(market).prices =
+                    Some(Box::new(Prices { mark, index, premium: Candles::new(&views.settings) }));
             }
         }
         if form >= FORM_OF_POSITIONS {
             views.futures.load_isolated_and_hedged(input)?;
         }
-        if form == FORM_OF_ALGO_ORDERS {
+        if form >= FORM_OF_ALGO_ORDERS {
             views.algo_orders = AlgoOrders::load(&views.settings, input)?;
+        }
+        if form >= FORM_OF_PASTS {
+            views.futures.load_interest_history(&views.settings, input)?;
+            views.contract_history.load_margin_changes(&views.settings, input)?;
+            for market in views.contracts() {
+                let premium = Candles::load(&views.settings, input)?;
+                let prices = views.market_mut(market).prices.as_mut();
+                prices.expect("read just now").premium = premium;
+            }
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

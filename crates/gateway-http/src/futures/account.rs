@@ -17,7 +17,7 @@ use crate::decimal::{self, Decimal};
 use crate::endpoint::Ask;
 use crate::errors::ApiError;
 use crate::futures::listed::{contract, optional, terms_of};
-use crate::futures::margins::{Backed, Held, backed};
+use crate::futures::margins::{Backed, Held, Prices, backed};
 use crate::futures::trading::refused;
 use crate::gateway::{Gateway, Json, TimeUnit, now_ns};
 use crate::listings::{Listing, Listings, decimal_refused};
@@ -64,6 +64,8 @@ impl Money<'_> {
 /// All that an account has at contracts.
 struct Seen<'l> {
     backed: Vec<Backed<'l>>,
+    /// What they were measured by.
+    prices: Prices,
     time_ns: TimeNs,
 }
 
@@ -76,10 +78,9 @@ async fn seen<'l>(
     let account = ask.caller().account;
     let prices = gateway.prices(listings).await?;
     let model = gateway.of_account(account).await?;
-    Ok(model.with_views(|views: &Views| Seen {
-        backed: backed(views, listings, &prices, account, all),
-        time_ns: views.time_ns(),
-    }))
+    let (backed, time_ns) =
+        model.with_views(|views: &Views| (backed(views, listings, &prices, account, all), views.time_ns()));
+    Ok(Seen { backed, prices, time_ns })
 }
 
 #[derive(Serialize, ToSchema)]
@@ -98,7 +99,7 @@ pub(crate) struct BalanceReply {
 
 pub(crate) async fn balance(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let listings = gateway.listings().await?;
-    let Seen { backed, time_ns } = seen(gateway, ask, &listings, false).await?;
+    let Seen { backed, time_ns, .. } = seen(gateway, ask, &listings, false).await?;
     let reply = |backed: &Backed<'_>| {
         let terms = listings.asset(backed.asset).expect("contracts are settled in listed assets");
         let money = Money { terms };
@@ -268,7 +269,7 @@ pub(crate) struct AccountV2 {
 
 pub(crate) async fn account_v2(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let listings = gateway.listings().await?;
-    let Seen { backed, time_ns } = seen(gateway, ask, &listings, true).await?;
+    let Seen { backed, time_ns, .. } = seen(gateway, ask, &listings, true).await?;
     let monies = monies(&listings, &backed);
     let positions = backed.iter().zip(&monies).flat_map(|(backed, money)| {
         backed.held.iter().map(|held| AccountPosition::of(held, money, ask.unit))
@@ -329,7 +330,7 @@ pub(crate) struct AccountV3 {
 
 pub(crate) async fn account_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
     let listings = gateway.listings().await?;
-    let Seen { backed, time_ns } = seen(gateway, ask, &listings, false).await?;
+    let Seen { backed, time_ns, .. } = seen(gateway, ask, &listings, false).await?;
     let monies = monies(&listings, &backed);
     let position = |held: &Held<'_>, money: &Money<'_>| PositionV3 {
         symbol: Symbol(held.listing.terms.name),
@@ -370,7 +371,7 @@ pub(crate) struct RiskV3 {
     maint_margin: Decimal,
     position_initial_margin: Decimal,
     open_order_initial_margin: Decimal,
-    /// Nobody's place among those who would be deleveraged is told.
+    /// How soon it would be deleveraged, from 0 to 4.
     adl: u8,
     bid_notional: Decimal,
     ask_notional: Decimal,
@@ -398,20 +399,17 @@ pub(crate) struct RiskV2 {
     update_time: u64,
 }
 
-/// Tells something of each position that is asked for: of one contract, or of all where there is something; with `all` of
-/// every contract.
-async fn risks<T: Serialize>(
-    gateway: &Gateway,
+/// Tells something of each position, or of those at the contract that is named.
+fn risks<T: Serialize>(
     ask: &Ask<'_>,
-    all: bool,
+    listings: &Listings,
+    seen: &Seen<'_>,
     tell: impl Fn(&Backed<'_>, &Held<'_>, &Money<'_>) -> T,
 ) -> Result<Json, ApiError> {
-    let listings = gateway.listings().await?;
-    let wanted = optional(&ask.params, &listings)?.map(|listing| listing.market);
-    let Seen { backed, .. } = seen(gateway, ask, &listings, all).await?;
-    let monies = monies(&listings, &backed);
+    let wanted = optional(&ask.params, listings)?.map(|listing| listing.market);
+    let monies = monies(listings, &seen.backed);
     let mut told = Vec::new();
-    for (backed, money) in backed.iter().zip(&monies) {
+    for (backed, money) in seen.backed.iter().zip(&monies) {
         for held in &backed.held {
             if wanted.is_none_or(|wanted| held.listing.market == wanted) {
                 told.push(tell(backed, held, money));
@@ -422,7 +420,10 @@ async fn risks<T: Serialize>(
 }
 
 pub(crate) async fn position_risk_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
-    risks(gateway, ask, false, |backed, held, money| RiskV3 {
+    let listings = gateway.listings().await?;
+    let seen = seen(gateway, ask, &listings, false).await?;
+    let quantiles = gateway.quantiles(&listings, &seen.prices, ask.caller().account).await?;
+    risks(ask, &listings, &seen, |backed, held, money| RiskV3 {
         symbol: Symbol(held.listing.terms.name),
         position_side: position_side_name(held.position_side),
         position_amt: held.listing.quantity(held.position.qty_lots),
@@ -439,16 +440,17 @@ pub(crate) async fn position_risk_v3(gateway: &Gateway, ask: &Ask<'_>) -> Result
         maint_margin: money.margin(held.maintenance),
         position_initial_margin: money.show(held.position_margin),
         open_order_initial_margin: money.show(held.initial_margin - held.position_margin),
-        adl: 0,
+        adl: quantiles.of(held.listing.market, held.position_side),
         bid_notional: money.show(held.bids),
         ask_notional: money.show(held.asks),
         update_time: ask.unit.of(held.changed_ns),
     })
-    .await
 }
 
 pub(crate) async fn position_risk_v2(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
-    risks(gateway, ask, true, |backed, held, money| RiskV2 {
+    let listings = gateway.listings().await?;
+    let seen = seen(gateway, ask, &listings, true).await?;
+    risks(ask, &listings, &seen, |backed, held, money| RiskV2 {
         symbol: Symbol(held.listing.terms.name),
         position_amt: held.listing.quantity(held.position.qty_lots),
         entry_price: entry_price(held.listing, &held.position),
@@ -466,7 +468,6 @@ pub(crate) async fn position_risk_v2(gateway: &Gateway, ask: &Ask<'_>) -> Result
         isolated_wallet: money.show(held.isolated_wallet()),
         update_time: ask.unit.of(held.changed_ns),
     })
-    .await
 }
 
 #[derive(Serialize, ToSchema)]

@@ -1,10 +1,10 @@
-//! What an account has done at contracts: orders, trades, income, liquidations.
+//! What an account has done at contracts: orders, trades, income, changes of margins, liquidations.
 
 use dialect::contracts::{INCOME_KINDS, income_name, position_side_name, side_name};
-use model::{Liquidity, OrderCause, OrderId, TradeId};
+use model::{Amount, Liquidity, OrderCause, OrderId, TradeId};
 use serde::Serialize;
 use utoipa::ToSchema;
-use views::{ContractTrade, Income, Page};
+use views::{ContractTrade, Income, MarginCause, MarginChange, Page};
 
 use crate::account::Asset;
 use crate::decimal::Decimal;
@@ -182,6 +182,69 @@ pub(crate) async fn income(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, Api
         };
         let income = views.contract_history().income(account, &page, wanted);
         income.into_iter().map(|income| IncomeReply::of(&listings, ask.unit, income)).collect()
+    });
+    Ok(Json::ok(&replies))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MarginChangeReply {
+    symbol: Symbol,
+    /// 1: into the margin; 2: out of it.
+    r#type: u8,
+    /// `USER_ADJUST`: its owner has moved it; `TRADE`: the position was opened or closed.
+    delta_type: &'static str,
+    amount: Decimal,
+    asset: Asset,
+    time: u64,
+    position_side: &'static str,
+    /// Nobody names what moves margins here.
+    client_tran_id: &'static str,
+}
+
+impl MarginChangeReply {
+    fn of(listing: &Listing, unit: TimeUnit, change: &MarginChange) -> Self {
+        Self {
+            symbol: Symbol(listing.terms.name),
+            r#type: if change.moved > Amount::ZERO { ADDED } else { REDUCED },
+            delta_type: match change.cause {
+                MarginCause::Owner => "USER_ADJUST",
+                MarginCause::Trade => "TRADE",
+            },
+            amount: listing.quote_amount(Amount(change.moved.0.abs())),
+            asset: Asset(listing.quote.name),
+            time: unit.of(change.time_ns),
+            position_side: position_side_name(change.position_side),
+            client_tran_id: "",
+        }
+    }
+}
+
+const ADDED: u8 = 1;
+const REDUCED: u8 = 2;
+
+/// What has moved between an account's wallet and the margins of its isolated positions at a contract.
+pub(crate) async fn margin_changes(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let account = ask.caller().account;
+    let wanted_type = match ask.params.optional("type")? {
+        None => None,
+        Some("1") => Some(ADDED),
+        Some("2") => Some(REDUCED),
+        Some(_) => {
+            let right = "1 is margin that was added, 2 margin that was taken out; leave it out for both";
+            return Err(ApiError::invalid_value_but("type", right));
+        }
+    };
+    let page = page(gateway, ask, None, 500)?;
+    let model = gateway.of_account(account).await?;
+    let listings = gateway.listings().await?;
+    let listing = contract(&ask.params, &listings)?;
+    let replies: Vec<MarginChangeReply> = model.with_views(|views| {
+        let wanted = |change: &MarginChange| {
+            wanted_type.is_none_or(|wanted| (wanted == ADDED) == (change.moved > Amount::ZERO))
+        };
+        let changes = views.contract_history().margin_changes(account, listing.market, &page, wanted);
+        changes.into_iter().map(|change| MarginChangeReply::of(listing, ask.unit, change)).collect()
     });
     Ok(Json::ok(&replies))
 }

@@ -1,8 +1,10 @@
-//! Listen keys: names under which an account's events come over a stream socket. They are good for an hour after they were asked
-//! for, or kept alive, last. They live in memory: after a restart clients ask for another one. Source: "User Data Streams".
+//! Listen keys: names under which an account's events come over a stream socket. They are good for a while (by default an hour) after they
+//! were asked for, or kept alive, last; whoever listens under one that has run out is told so, once. They live in memory: after a restart
+//! clients ask for another one. Source: "User Data Streams".
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{AccountId, ApiKeyId, TimeNs};
 use ring::rand::SystemRandom;
@@ -13,9 +15,6 @@ use crate::endpoint::Ask;
 use crate::errors::ApiError;
 use crate::gateway::{Gateway, Json, now_ns};
 use crate::keys::{Permissions, random_text};
-
-/// How long one is good for: an hour. Source: as above.
-const LIFE_NS: u64 = 3_600_000_000_000;
 
 /// Whose events a listen key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,21 +30,31 @@ pub(crate) struct Listened {
 struct Known {
     by_name: HashMap<String, Listened>,
     by_key: HashMap<ApiKeyId, String>,
+    /// Those that had run out when another took their place, and of which nobody was told yet.
+    replaced: Vec<(String, AccountId)>,
 }
 
 /// The listen keys of all accounts: one for each API key.
-#[derive(Debug, Default)]
-pub(crate) struct ListenKeys(Mutex<Known>);
+#[derive(Debug)]
+pub(crate) struct ListenKeys {
+    life_ns: u64,
+    known: Mutex<Known>,
+}
 
 impl ListenKeys {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Each is good for so long.
+    pub(crate) fn new(life: Duration) -> Self {
+        Self { life_ns: u64::try_from(life.as_nanos()).unwrap_or(u64::MAX), known: Mutex::default() }
     }
 
-    /// The listen key of an API key, for another hour.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The listen key of an API key, good anew.
     fn of(&self, account: AccountId, key: ApiKeyId, now: TimeNs) -> Result<String, ApiError> {
         let mut known = self.known();
-        let until = TimeNs(now.0.saturating_add(LIFE_NS));
+        let until = TimeNs(now.0.saturating_add(self.life_ns));
         if let Some(name) = known.by_key.get(&key).cloned() {
             if let Some(listened) = known.by_name.get_mut(&name)
                 && listened.until > now
@@ -53,7 +62,9 @@ impl ListenKeys {
                 listened.until = until;
                 return Ok(name);
             }
-            known.by_name.remove(&name);
+            if known.by_name.remove(&name).is_some() {
+                known.replaced.push((name, account));
+            }
         }
         let name = random_text::<64>(&SystemRandom::new()).map_err(|_| ApiError::internal())?;
         known.by_key.insert(key, name.clone());
@@ -61,12 +72,12 @@ impl ListenKeys {
         Ok(name)
     }
 
-    /// Another hour for the listen key of an API key.
+    /// Keeps the listen key of an API key alive.
     fn keep(&self, key: ApiKeyId, now: TimeNs) -> Option<String> {
         let mut known = self.known();
         let name = known.by_key.get(&key).cloned()?;
         let listened = known.by_name.get_mut(&name).filter(|listened| listened.until > now)?;
-        listened.until = TimeNs(now.0.saturating_add(LIFE_NS));
+        listened.until = TimeNs(now.0.saturating_add(self.life_ns));
         Some(name)
     }
 
@@ -75,6 +86,18 @@ impl ListenKeys {
         if let Some(name) = known.by_key.remove(&key) {
             known.by_name.remove(&name);
         }
+    }
+
+    /// Those that have run out since this was asked before, with the accounts they were for; they are forgotten.
+    pub(crate) fn take_expired(&self, now: TimeNs) -> Vec<(String, AccountId)> {
+        let mut known = self.known();
+        let mut expired = std::mem::take(&mut known.replaced);
+        let over = known.by_name.extract_if(|_, listened| listened.until <= now).collect::<Vec<_>>();
+        for (name, listened) in over {
+            known.by_key.remove(&listened.key);
+            expired.push((name, listened.account));
+        }
+        expired
     }
 
     /// Whose events come under that name now.
@@ -122,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_listen_key_is_good_for_an_hour_after_it_was_asked_for_last() {
-        let keys = ListenKeys::default();
+        let keys = ListenKeys::new(Duration::from_hours(1));
         let (account, key) = (AccountId(7), ApiKeyId::new("key").unwrap());
         let at = |minutes: u64| TimeNs(minutes * 60_000_000_000);
         let name = keys.of(account, key, at(0)).unwrap();
@@ -137,5 +160,24 @@ mod tests {
         assert_eq!(keys.find(&name, at(150)), None);
         keys.close(key);
         assert_eq!(keys.find(&another, at(150)), None);
+        // Of the one that was replaced nobody has been told; of the one that its owner has ended there is nothing to tell.
+        assert_eq!(keys.take_expired(at(150)), [(name, account)]);
+        assert_eq!(keys.take_expired(at(999)), []);
+    }
+
+    #[test]
+    fn a_listen_key_that_has_run_out_is_told_once() {
+        let keys = ListenKeys::new(Duration::from_mins(10));
+        let (account, key) = (AccountId(7), ApiKeyId::new("key").unwrap());
+        let other = (AccountId(8), ApiKeyId::new("other").unwrap());
+        let at = |minutes: u64| TimeNs(minutes * 60_000_000_000);
+        let name = keys.of(account, key, at(0)).unwrap();
+        let others = keys.of(other.0, other.1, at(5)).unwrap();
+        assert_eq!(keys.take_expired(at(9)), []);
+        assert_eq!(keys.take_expired(at(10)), [(name.clone(), account)]);
+        assert_eq!(keys.take_expired(at(10)), []);
+        assert!(keys.find(&name, at(10)).is_none() && keys.find(&others, at(10)).is_some());
+        assert_ne!(keys.of(account, key, at(11)).unwrap(), name);
+        assert_eq!(keys.take_expired(at(15)), [(others, other.0)]);
     }
 }

@@ -210,6 +210,83 @@ pub(crate) fn backed<'l>(
     wallets.into_values().collect()
 }
 
+/// A position as it stands at the present mark price.
+pub(crate) struct Stood<'l> {
+    pub(crate) listing: &'l Listing,
+    pub(crate) position_side: PositionSide,
+    pub(crate) position: Position,
+    pub(crate) mark: PriceTicks,
+    pub(crate) unrealized: Amount,
+    pub(crate) maintenance: MicroAtoms,
+}
+
+/// What backs positions, and how they stand together: a wallet with all those that it backs, or the margin of an isolated one.
+pub(crate) struct Standing<'l> {
+    pub(crate) asset: AssetId,
+    /// What is there, without what positions have won or lost.
+    pub(crate) wallet: Amount,
+    pub(crate) is_isolated: bool,
+    pub(crate) unrealized: Amount,
+    /// What must be left.
+    pub(crate) maintenance: MicroAtoms,
+    /// At least one.
+    pub(crate) positions: Vec<Stood<'l>>,
+}
+
+impl<'l> Standing<'l> {
+    const fn new(asset: AssetId, wallet: Amount, is_isolated: bool) -> Self {
+        let (unrealized, maintenance) = (Amount::ZERO, MicroAtoms(0));
+        Self { asset, wallet, is_isolated, unrealized, maintenance, positions: Vec::new() }
+    }
+
+    fn add(&mut self, stood: Stood<'l>) {
+        self.unrealized += stood.unrealized;
+        self.maintenance = self.maintenance + stood.maintenance;
+        self.positions.push(stood);
+    }
+
+    pub(crate) fn equity(&self) -> Amount {
+        self.wallet + self.unrealized
+    }
+}
+
+/// How an account's positions stand, without its orders: first those that wallets back, then the isolated ones.
+pub(crate) fn standings<'l>(
+    views: &Views,
+    listings: &'l Listings,
+    prices: &Prices,
+    account: AccountId,
+) -> Vec<Standing<'l>> {
+    let futures = views.futures();
+    let one_way = futures.positions_of(account).map(|(market, held)| (market, PositionSide::Both, held));
+    let (mut crossed, mut isolated) = (BTreeMap::new(), Vec::new());
+    for (market, position_side, held) in one_way.chain(futures.legs_of(account)) {
+        // A contract that was listed behind what the caller knows is left out.
+        let Some(listing) = listings.market(market) else { continue };
+        let (terms, contract) = (&listing.terms, terms_of(listing));
+        let mark = prices.get(&market).map_or(terms.initial_reference_ticks, |prices| prices.mark_ticks);
+        let position = Position { qty_lots: held.qty_lots, cost: held.cost };
+        let size = Amount(position.value(terms, mark).0.abs());
+        let stood = Stood {
+            listing,
+            position_side,
+            position,
+            mark,
+            unrealized: position.unrealized(terms, mark),
+            maintenance: maintenance_margin(contract, size),
+        };
+        if let Some(margin) = futures.margin(account, market, position_side) {
+            let mut standing = Standing::new(terms.quote, margin, true);
+            standing.add(stood);
+            isolated.push(standing);
+        } else {
+            let wallet = || Standing::new(terms.quote, futures.wallet(account, terms.quote), false);
+            crossed.entry(terms.quote).or_insert_with(wallet).add(stood);
+        }
+    }
+    crossed.into_values().chain(isolated).collect()
+}
+
 fn held<'l>(
     views: &Views,
     listing: &'l Listing,

@@ -128,7 +128,11 @@ async fn candles(
         Some(kind) => views.price_candles(listing.market, kind, &query),
     };
     let candles = gateway.with_market(listing, look).await?;
-    let row = |candle| Kline { listing, unit: ask.unit, candle };
+    let shown = match kind {
+        None | Some(PriceKind::Mark | PriceKind::Index) => Listing::price,
+        Some(PriceKind::Premium) => premium,
+    };
+    let row = |candle| Kline { listing, unit: ask.unit, candle, shown };
     Ok(Json::ok(&candles.into_iter().map(row).collect::<Vec<_>>()))
 }
 
@@ -156,6 +160,16 @@ pub(crate) async fn index_price_klines(gateway: &Gateway, ask: &Ask<'_>) -> Resu
     let listings = gateway.listings().await?;
     let listing = listings.contract(ask.params.required("pair")?)?;
     candles(gateway, ask, listing, Some(PriceKind::Index)).await
+}
+
+/// A premium as text shows it: a part of the index price.
+fn premium(_: &Listing, premium: PriceTicks) -> Decimal {
+    Decimal { units: premium.0.into(), scale: 8 }
+}
+
+pub(crate) async fn premium_index_klines(gateway: &Gateway, ask: &Ask<'_>) -> Result<Json, ApiError> {
+    let listings = gateway.listings().await?;
+    candles(gateway, ask, contract(&ask.params, &listings)?, Some(PriceKind::Premium)).await
 }
 
 /// Tells something of the contract that is named, or of all of them, each from the views that know its book.

@@ -7,7 +7,7 @@ use views::{AlgoOrder, Order};
 
 use crate::account::Asset;
 use crate::decimal::Decimal;
-use crate::futures::margins::Prices;
+use crate::futures::margins::{Prices, Standing, Stood};
 use crate::futures::orders::good_till;
 use crate::gateway::TimeUnit;
 use crate::listings::{Listing, Listings};
@@ -346,6 +346,65 @@ pub(super) fn leverage(listing: &Listing, unit: TimeUnit, event_time: TimeNs, le
     let time = unit.of(event_time);
     let ac = Leverage { s: Symbol(listing.terms.name), l: leverage };
     json(&ConfigUpdate { e: "ACCOUNT_CONFIG_UPDATE", event_time: time, time, ac })
+}
+
+#[derive(Serialize)]
+struct MarginCall {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    /// What is in the wallet that backs the positions; missing of an isolated one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cw: Option<Decimal>,
+    p: Vec<PositionOfCall>,
+}
+
+#[derive(Serialize)]
+struct PositionOfCall {
+    s: Symbol,
+    ps: &'static str,
+    pa: Decimal,
+    mt: &'static str,
+    iw: Decimal,
+    mp: Decimal,
+    up: Decimal,
+    mm: Decimal,
+}
+
+/// That little is missing to a liquidation.
+pub(super) fn margin_call(unit: TimeUnit, event_time: TimeNs, standing: &Standing<'_>) -> String {
+    let first = standing.positions.first().expect("what stands has a position").listing;
+    let own = if standing.is_isolated { standing.wallet } else { Amount::ZERO };
+    let position = |stood: &Stood<'_>| PositionOfCall {
+        s: Symbol(stood.listing.terms.name),
+        ps: position_side_name(stood.position_side),
+        pa: stood.listing.quantity(stood.position.qty_lots),
+        mt: if standing.is_isolated { "ISOLATED" } else { "CROSSED" },
+        iw: stood.listing.quote_amount(own),
+        mp: stood.listing.price(stood.mark),
+        up: stood.listing.quote_amount(stood.unrealized),
+        mm: stood.listing.quote_amount(stood.maintenance.atoms_rounded_up()),
+    };
+    json(&MarginCall {
+        e: "MARGIN_CALL",
+        event_time: unit.of(event_time),
+        cw: (!standing.is_isolated).then(|| first.quote_amount(standing.wallet)),
+        p: standing.positions.iter().map(position).collect(),
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListenKeyExpired<'k> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    listen_key: &'k str,
+}
+
+/// That nothing more comes under a listen key.
+pub(super) fn listen_key_expired(unit: TimeUnit, event_time: TimeNs, listen_key: &str) -> String {
+    json(&ListenKeyExpired { e: "listenKeyExpired", event_time: unit.of(event_time), listen_key })
 }
 
 #[derive(Serialize)]

@@ -141,8 +141,8 @@ impl fmt::Debug for Right {
 pub(crate) enum Half {
     /// Its spot orders and balances, wrapped with this number of the subscription.
     Spot(u64),
-    /// Its orders, positions and wallets at contracts.
-    Futures(Form),
+    /// Its orders, positions and wallets at contracts, under a listen key.
+    Futures { listen_key: Arc<str>, form: Form },
 }
 
 /// One subscription to what happens to an account.
@@ -292,6 +292,32 @@ impl Hub {
         if let Some(listeners) = self.users().get(&account) {
             listeners.iter().filter(|listener| (listener.right.0)()).for_each(&mut tell);
         }
+    }
+
+    /// Lets `tell` write to each of those who listen to an account under a listen key, whether they still may hear of the account or not.
+    pub(crate) fn publish_under(
+        &self,
+        account: AccountId,
+        name: &str,
+        mut tell: impl FnMut(&UserListener, &Form),
+    ) {
+        for listener in self.users().get(&account).into_iter().flatten() {
+            if let Half::Futures { listen_key, form } = &listener.half
+                && **listen_key == *name
+            {
+                tell(listener, form);
+            }
+        }
+    }
+
+    /// The accounts whose half at contracts somebody listens to, in their order.
+    pub(crate) fn heard_at_contracts(&self) -> Vec<AccountId> {
+        let users = self.users();
+        let is_heard = |listener: &UserListener| matches!(listener.half, Half::Futures { .. });
+        let heard = users.iter().filter(|(_, listeners)| listeners.iter().any(is_heard));
+        let mut accounts: Vec<AccountId> = heard.map(|(account, _)| *account).collect();
+        accounts.sort_unstable();
+        accounts
     }
 
     /// The topics that somebody listens to, and whether somebody has come since this was asked before.

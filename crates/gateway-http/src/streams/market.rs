@@ -231,7 +231,7 @@ impl Streams {
         let right = Right::while_true(move || gateway.may_listen(&listen_key));
         let models = &self.gateway.read_models;
         let of = (listened.account, models.home(listened.account));
-        let half = Half::Futures(self.form(name));
+        let half = Half::Futures { listen_key: Arc::clone(name), form: self.form(name) };
         Some(models.hub().subscribe_user(of, Arc::clone(&self.outbox), half, self.unit, right))
     }
 

@@ -12,7 +12,8 @@ use model::{AccountId, LevelChanged, MarkPriceChanged, MarketId, PriceTicks, Qty
 use views::{BookTicker, CandleQuery, Interval, Ticker, UtcOffset, Views};
 
 use crate::decimal::Decimal;
-use crate::futures::margins::Prices;
+use crate::futures::listen_keys::ListenKeys;
+use crate::futures::margins::{Prices, standings};
 use crate::gateway::{TimeUnit, now_ns};
 use crate::listings::{Listing, Listings};
 use crate::market_data::average;
@@ -20,6 +21,7 @@ use crate::read_model::ReadModels;
 use crate::streams::contract_messages;
 use crate::streams::feed::{Fact, Told};
 use crate::streams::hub::{Half, Hub};
+use crate::streams::margin_calls::MarginCalls;
 use crate::streams::market_messages::{self as messages, BestLevels, CandleState};
 use crate::streams::topic::{Kind, Realm, Speed, Subject, Topic};
 use crate::streams::user_messages;
@@ -39,6 +41,7 @@ pub(crate) fn start(models: &Arc<ReadModels>) -> io::Result<Sender<Told>> {
         hub: Arc::clone(models.hub()),
         diffs: HashMap::new(),
         told_before: HashMap::new(),
+        margin_calls: MarginCalls::default(),
     };
     thread::Builder::new().name("streams".to_owned()).spawn(move || publisher.run(&told))?;
     Ok(sender)
@@ -106,6 +109,7 @@ struct Publisher {
     hub: Arc<Hub>,
     diffs: HashMap<(MarketId, Speed), Diff>,
     told_before: HashMap<(Topic, Option<MarketId>), Before>,
+    margin_calls: MarginCalls,
 }
 
 impl Publisher {
@@ -128,6 +132,10 @@ impl Publisher {
                 self.tick(&models, Speed::Fast);
                 if ticks % TICKS_A_SECOND == 0 {
                     self.tick(&models, Speed::Slow);
+                    if let Some(watched) = models.watched() {
+                        self.call_for_margin(&models, watched.margin_call_ppm);
+                        self.end_listen_keys(&watched.listen_keys);
+                    }
                 }
                 if ticks % TICKS_OF_THREE_SECONDS == 0 {
                     self.tick(&models, Speed::Slowest);
@@ -155,7 +163,7 @@ impl Publisher {
     ) {
         let mut written: [Option<String>; 2] = [None, None];
         self.hub.publish_to(account, |listener| {
-            if seq <= listener.since || matches!(listener.half, Half::Futures(_)) != of_futures {
+            if seq <= listener.since || matches!(listener.half, Half::Futures { .. }) != of_futures {
                 return;
             }
             let place = match listener.unit {
@@ -165,7 +173,7 @@ impl Publisher {
             let event = place.get_or_insert_with(|| write(listener.unit));
             listener.outbox.push(match &listener.half {
                 Half::Spot(subscription) => user_messages::wrapped(*subscription, event).into(),
-                Half::Futures(form) => form.of(event),
+                Half::Futures { form, .. } => form.of(event),
             });
         });
     }
@@ -400,6 +408,40 @@ impl Publisher {
         let now = Before::Candle { open_time: current.open_time, trades: current.trades };
         if self.is_new(topic, None, now) || fresh {
             self.hub.publish(topic, &tell(current, CandleState::UnderWay));
+        }
+    }
+
+    /// Tells those who listen to accounts which of these have come near a liquidation.
+    fn call_for_margin(&mut self, models: &ReadModels, ratio_ppm: u32) {
+        let heard = if ratio_ppm == 0 { Vec::new() } else { self.hub.heard_at_contracts() };
+        self.margin_calls.keep(&heard);
+        if heard.is_empty() {
+            return;
+        }
+        let listings = models.listings();
+        let told = |listing: &Listing| prices_of(models, listing).map(|prices| (listing.market, prices));
+        let prices: Prices = listings.contracts().filter_map(told).collect();
+        let now = now_ns();
+        for account in heard {
+            let look = |views: &Views| standings(views, &listings, &prices, account);
+            let standings = models.of_account(account).with_views(look);
+            for standing in self.margin_calls.crossed(account, &standings, ratio_ppm) {
+                // It goes back to no command: whoever listens may hear it.
+                self.publish_to((account, true), Seq(u64::MAX), |unit| {
+                    contract_messages::margin_call(unit, now, standing)
+                });
+            }
+        }
+    }
+
+    /// Tells those who listen under listen keys that have run out.
+    fn end_listen_keys(&self, listen_keys: &ListenKeys) {
+        let now = now_ns();
+        for (name, account) in listen_keys.take_expired(now) {
+            self.hub.publish_under(account, &name, |listener, form| {
+                let event = contract_messages::listen_key_expired(listener.unit, now, &name);
+                listener.outbox.push(form.of(&event));
+            });
         }
     }
 

@@ -1,5 +1,6 @@
 //! Perpetual contracts: the operator lists and changes them, feeds tell prices, accounts trade at them and are told of it.
 
+use gateway_http::{FuturesSettings, GatewaySettings};
 use serde_json::{Value, json};
 
 use crate::http::{Connection, Trader};
@@ -20,8 +21,12 @@ fn contract(sources: &Value) -> Value {
 }
 
 /// With a contract of the name of the spot market, and money of both traders in their futures wallets.
-fn listed() -> (World, Trader, Trader) {
-    let (world, alice, bob) = World::open();
+pub fn listed() -> (World, Trader, Trader) {
+    listed_with(FuturesSettings::default())
+}
+
+pub fn listed_with(futures: FuturesSettings) -> (World, Trader, Trader) {
+    let (world, alice, bob) = World::open_with(GatewaySettings { futures, ..GatewaySettings::default() });
     world.done("POST", "/accounts", &json!({ "name": "house" }));
     world.done("POST", "/contracts", &contract(&json!([{}])));
     for trader in [&alice, &bob] {
@@ -31,9 +36,27 @@ fn listed() -> (World, Trader, Trader) {
     (world, alice, bob)
 }
 
-fn place(trader: &Trader, params: &str) -> Value {
+pub fn place(trader: &Trader, params: &str) -> Value {
     let params = format!("symbol=BTCUSDT&newOrderRespType=RESULT&{params}");
     trader.send("POST", "/fapi/v1/order", &params).ok()
+}
+
+pub fn set_index(world: &World, price: &str) {
+    world.done("PUT", "/contracts/BTCUSDT/index-price", &json!({ "price": price }));
+}
+
+/// So many messages, one a second, are waited for a price at the most.
+const PATIENCE: u32 = 30;
+
+/// Sets the index price, and waits until the mark price is what it has to be then.
+pub fn mark_becomes(world: &World, index: &str, mark: &str) {
+    let mut marks = Socket::open(world.public, "/market/ws/btcusdt@markPrice@1s");
+    set_index(world, index);
+    let mut is_told = || {
+        let told = marks.next();
+        (told["i"].as_str(), told["p"].as_str()) == (Some(index), Some(mark))
+    };
+    assert!((0..PATIENCE).any(|_| is_told()), "the mark price does not become {mark}");
 }
 
 #[test]
@@ -124,6 +147,9 @@ fn accounts_trade_and_are_told_of_it() {
 #[test]
 fn what_was_told_is_there_after_a_restart() {
     let (world, alice, bob) = listed();
+    for trader in [&alice, &bob] {
+        trader.send("POST", "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=ISOLATED").ok();
+    }
     place(&bob, "side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.3&price=50000");
     place(&alice, "side=BUY&type=MARKET&quantity=0.1");
     let stop = "symbol=BTCUSDT&side=SELL&type=STOP_MARKET&triggerPrice=40000&closePosition=true";
@@ -133,6 +159,7 @@ fn what_was_told_is_there_after_a_restart() {
         ("/fapi/v1/allOrders", "symbol=BTCUSDT"),
         ("/fapi/v1/userTrades", "symbol=BTCUSDT"),
         ("/fapi/v1/income", ""),
+        ("/fapi/v1/positionMargin/history", "symbol=BTCUSDT"),
         ("/fapi/v1/openAlgoOrders", ""),
     ];
     let answers = |world: &World| {
@@ -142,7 +169,7 @@ fn what_was_told_is_there_after_a_restart() {
         })
     };
     let before = answers(&world);
-    assert!(before.iter().all(|of_one| of_one[..4].iter().all(|answer| *answer != json!([]))));
+    assert!(before.iter().all(|of_one| of_one[..5].iter().all(|answer| *answer != json!([]))));
     let world = world.restart();
     assert_eq!(answers(&world), before);
 }

@@ -2,6 +2,9 @@
 
 mod admin;
 mod contracts;
+mod futures_account;
+mod futures_market;
+mod futures_stream;
 mod http;
 mod keys;
 mod limits;

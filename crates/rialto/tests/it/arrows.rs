@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orderbook", &["model"]),
     ("ledger", &["model"]),
     ("margin", &["model"]),
-    ("views", &["codec", "model"]),
+    ("views", &["codec", "margin", "model"]),
     ("exchange", &["orderbook", "ledger", "margin", "codec", "model"]),
     ("journal", &["codec", "model"]),
     ("sequencer", &["journal", "exchange", "codec", "model"]),

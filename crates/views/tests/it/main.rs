@@ -7,6 +7,7 @@ mod bounds;
 mod depth;
 mod door;
 mod futures;
+mod golden;
 mod moving;
 mod naive;
 mod orders;

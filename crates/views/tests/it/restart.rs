@@ -191,7 +191,7 @@ fn smaller_settings_keep_what_they_would_have_kept() {
 #[test]
 fn another_form_is_refused() {
     let mut bytes = saved(&Views::new(ViewSettings::default()));
-    bytes[0] = 7;
+    bytes[0] = 8;
     let error = Views::load(ViewSettings::default(), &mut Reader::new(&bytes)).unwrap_err();
     assert_eq!(error, codec::DecodeError::UnknownTag { what: "a form of saved views", tag: bytes[0] });
     let short = &bytes[..0];
