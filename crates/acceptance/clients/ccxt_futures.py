@@ -96,7 +96,7 @@ same(float(position["info"]["maintMargin"]), 250.0, "what must be left")
 (short,) = bob.fetch_positions([SYMBOL])
 same((short["side"], short["contracts"]), ("short", 1.0), "bob is short")
 same(alice.fetch_open_interest(SYMBOL)["openInterestAmount"], 1.0, "open interest")
-ranks = {rank["symbol"]: rank["rank"] for rank in alice.fetch_positions_adl_rank()}
+ranks = {rank["symbol"]: rank["rank"] for rank in alice.fetch_positions_adl_rank([SYMBOL])}
 same(ranks, {SYMBOL: 0}, "who has won nothing is not deleveraged before others")
 # 60,000 at 0.0005 and 0.0002.
 same(alice.fetch_balance()["USDT"]["total"], 1_000_000.0 - 30.0, "the taker's fee")

@@ -344,6 +344,14 @@ impl Futures {
         self.interest_history.changed(market, time_ns, now);
     }
 
+    /// As [`Self::load_interest_history`], from views in which there was none: the past begins with what is open now.
+    pub(crate) fn begin_interest_history(&mut self, time_ns: TimeNs) {
+        let markets: Vec<MarketId> = self.interest.keys().copied().collect();
+        for market in markets {
+            self.keep_interest(market, time_ns);
+        }
+    }
+
     pub(crate) fn has_interest_history(&self) -> bool {
         !self.interest_history.is_empty()
     }

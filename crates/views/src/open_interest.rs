@@ -87,13 +87,7 @@ impl InterestHistory {
             Some((last, there)) if piece <= *last => *there = now,
             Some(_) | None => pieces.push_back((piece, now)),
         }
-        self.forget();
-    }
-
-    fn forget(&mut self) {
-        for pieces in self.past.values_mut() {
-            pieces.drain(..pieces.len().saturating_sub(self.kept.max(1)));
-        }
+        forget(pieces, self.kept);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -108,11 +102,19 @@ impl InterestHistory {
     /// What [`Self::save`] wrote.
     pub(crate) fn load(kept: usize, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let past = Vec::<(MarketId, Vec<(u64, PastInterest)>)>::decode(input)?;
-        let past = past.into_iter().map(|(market, pieces)| (market, pieces.into())).collect();
-        let mut history = Self { past, kept };
-        history.forget();
-        Ok(history)
+        let kept_of = |pieces: Vec<_>| {
+            let mut pieces = pieces.into();
+            forget(&mut pieces, kept);
+            pieces
+        };
+        let past = past.into_iter().map(|(market, pieces)| (market, kept_of(pieces))).collect();
+        Ok(Self { past, kept })
     }
+}
+
+/// Forgets the oldest beyond what is kept.
+fn forget(pieces: &mut VecDeque<(u64, PastInterest)>, kept: usize) {
+    pieces.drain(..pieces.len().saturating_sub(kept.max(1)));
 }
 
 #[cfg(test)]

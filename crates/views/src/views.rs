@@ -740,6 +740,8 @@ impl Views {
                 let prices = views.market_mut(market).prices.as_mut();
                 prices.expect("read just now").premium = premium;
             }
+        } else {
+            views.futures.begin_interest_history(views.time_ns);
         }
         if form >= FORM {
             views.catalog.load_partitions(input)?;

@@ -78,6 +78,7 @@ fn meaning(name: &str) -> Option<&'static str> {
         "startTime" => "From this time on, in milliseconds or microseconds since 1970",
         "endTime" => "Up to this time, itself included, in milliseconds or microseconds since 1970",
         "timeZone" => "In which candles of a day or longer begin, from -12:00 to 14:00; 0 when left out",
+        "period" => "How long a period is; the answer has a row for each",
         "windowSize" => "1m to 59m, 1h to 23h or 1d to 7d; 1d when left out",
         "orderId" | "cancelOrderId" => "The order by its number; this or the client's name for it is needed",
         "origClientOrderId" | "cancelOrigClientOrderId" => {

@@ -6,6 +6,7 @@ use gateway_http::FuturesSettings;
 use serde_json::{Value, json};
 
 use crate::contracts::{listed, listed_with, mark_becomes, place, set_index};
+use crate::futures_stream::listen;
 use crate::http::Trader;
 
 const ISOLATED: &str = "symbol=BTCUSDT&marginType=ISOLATED";
@@ -117,4 +118,38 @@ fn a_ranking_serves_for_a_while() {
     place(&carol, "side=BUY&type=MARKET&quantity=0.1");
     // Both would be the first of those who were there before.
     assert_eq!((adl(&alice), adl(&carol)), (4, 4));
+}
+
+/// Nobody buys what is liquidated and the fund is empty, so the first in the ranking is closed against it, and nobody else.
+#[test]
+fn who_is_told_to_be_the_first_is_deleveraged() {
+    let now = FuturesSettings { adl_refresh: Duration::ZERO, ..FuturesSettings::default() };
+    let (world, alice, bob) = listed_with(now);
+    set_index(&world, "50000");
+    alice.send("POST", "/sapi/v1/asset/transfer", "type=UMFUTURE_MAIN&asset=USDT&amount=6650").ok();
+    let [carol, dave, erin] = [("carol", 2_000), ("dave", 4_000), ("erin", 8_000)].map(|(name, wallet)| {
+        let trader = world.trader(name);
+        let moved = format!("type=MAIN_UMFUTURE&asset=USDT&amount={wallet}");
+        trader.send("POST", "/sapi/v1/asset/transfer", &moved).ok();
+        trader
+    });
+    for (short, long) in [(&erin, &bob), (&dave, &bob), (&carol, &alice)] {
+        place(short, "side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.3&price=50000");
+        place(long, "side=BUY&type=MARKET&quantity=0.3");
+    }
+    mark_becomes(&world, "45000.0", "45000.0");
+    let held = |trader: &Trader| {
+        let risks = trader.get("/fapi/v3/positionRisk", "").ok();
+        let risk = |risk: &Value| (risk["positionAmt"].as_str().unwrap().to_owned(), risk["adl"].clone());
+        risks.as_array().unwrap().iter().map(risk).collect::<Vec<_>>()
+    };
+    let short = |adl: u8| vec![("-0.30000000".to_owned(), json!(adl))];
+    assert_eq!([&carol, &dave, &erin].map(held), [4, 3, 1].map(short));
+
+    // Alice has put in 3,350: at 38,000 she has lost more.
+    let (mut socket, _) = listen(&world, &carol);
+    set_index(&world, "38000");
+    while socket.next()["a"]["P"][0]["pa"] != "0.00000000" {}
+    assert_eq!([&carol, &dave, &erin].map(held), [vec![], short(4), short(2)]);
+    assert_eq!(held(&alice), []);
 }

@@ -11,7 +11,7 @@ use crate::socket::Socket;
 use crate::world::World;
 
 /// A socket that hears what happens to an account, and the listen key.
-fn listen(world: &World, trader: &Trader) -> (Socket, String) {
+pub fn listen(world: &World, trader: &Trader) -> (Socket, String) {
     let key =
         Connection::open(world.public).send("POST", "/fapi/v1/listenKey", &trader.key_header(), "").ok();
     let key = key["listenKey"].as_str().unwrap().to_owned();

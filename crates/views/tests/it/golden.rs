@@ -1,7 +1,7 @@
 //! Views of every form that was ever written can be loaded, and have what was in them.
 
 use exchange::Partition;
-use model::{AccountId, Event, EventBatch, EventSeq, Sequenced};
+use model::{AccountId, Event, EventBatch, EventSeq, Sequenced, TimeNs};
 use views::{CandleQuery, Interval, PriceKind, UtcOffset, ViewSettings, Views};
 
 use crate::futures::{assert_same, bytes_of, commands};
@@ -61,7 +61,10 @@ fn old_views_have_what_was_in_them() {
             assert_eq!(waiting(&loaded), waiting(&played));
         }
         for market in partition.catalog().contracts().map(|(market, _)| market) {
-            assert_eq!(loaded.futures().open_interest(market), played.futures().open_interest(market));
+            let open = played.futures().open_interest(market);
+            assert_eq!(loaded.futures().open_interest(market), open);
+            let past = loaded.futures().interest_history().at(market, TimeNs::NEVER);
+            assert_eq!(past.map(|past| past.open).unwrap_or_default(), open, "its past begins with that");
             let query = CandleQuery {
                 interval: Interval::Hour1,
                 offset: UtcOffset::UTC,
