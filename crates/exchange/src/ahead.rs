@@ -14,15 +14,14 @@ use crate::Partition;
 use crate::accounts::Accounts;
 use crate::open_orders::{Balances, Named, OpenOrders, Seat, SeatSlot};
 
-/// How many commands ahead each look is.
-const LOOKS: [usize; 5] = [15, 12, 9, 6, 3];
+/// The looks, and how many commands ahead each is.
+const LOOKS: [(u8, usize); 5] = [(1, 15), (2, 12), (3, 9), (4, 6), (5, 3)];
 
 impl Partition {
     /// Looks at commands that come soon, the next one first.
     #[inline]
     pub fn look_ahead(&self, coming: &[Sequenced<Command>]) {
-        for look in 1..=5 {
-            let ahead = LOOKS[usize::from(look).saturating_sub(1)];
+        for &(look, ahead) in &LOOKS {
             let Some(input) = coming.get(ahead) else { continue };
             match need(&input.command) {
                 Need::Place(place) => self.look_at_new(look, place),
