@@ -8,7 +8,7 @@
 
 use ledger::{Ledger, WalletSlot};
 use margin::{MicroAtoms, initial_margin, maintenance_margin, total_initial_margin};
-use model::{Amount, MarketId};
+use model::{Amount, ContractTerms, MarketId};
 
 use crate::catalog::Catalog;
 use crate::futures::{Futures, Reserved, Stake, Stamp, contract_of};
@@ -96,13 +96,7 @@ impl Futures {
         reserved: &Reserved,
     ) -> Amount {
         let (terms, contract) = contract_of(catalog, market);
-        let value = stake.position.value(terms, self.mark(market));
-        let leverage = stake.leverage(contract);
-        let required = total_initial_margin(value, reserved.values, leverage) + reserved.losses;
-        match stake.margin {
-            Some(_) => required - initial_margin(Amount(value.0.abs()), leverage),
-            None => required,
-        }
+        required_at(contract, stake, stake.position.value(terms, self.mark(market)), reserved)
     }
 
     /// As [`Self::required`], for the orders that there are.
@@ -145,16 +139,19 @@ impl Futures {
         let (market, stake) = (seat.market, &seat.stake);
         let mut counted = Counted::default();
         let has_position = !stake.position.is_none();
+        // Without orders nothing is reserved.
+        if !has_position && stake.reserved == Reserved::default() {
+            return counted;
+        }
+        let (terms, contract) = contract_of(catalog, market);
+        let value = stake.position.value(terms, self.mark(market));
         if has_position && stake.backing() == wallet {
-            let (terms, contract) = contract_of(catalog, market);
-            let value = stake.position.value(terms, self.mark(market));
             counted.unrealized = value - stake.position.cost;
             counted.maintenance = maintenance_margin(contract, Amount(value.0.abs()));
             counted.positions = 1;
         }
-        // Without orders nothing is reserved.
-        if stake.wallet == wallet && (has_position || stake.reserved != Reserved::default()) {
-            counted.required = self.required(catalog, market, stake, &stake.reserved);
+        if stake.wallet == wallet {
+            counted.required = required_at(contract, stake, value, &stake.reserved);
             counted.losses = stake.reserved.losses;
         }
         counted
@@ -243,5 +240,16 @@ impl Futures {
             let is_known = stake.wallet != wallet || stake.next_changed.is_some() == is_listed;
             assert!(is_known, "a wallet knows which of its seats have changed");
         }
+    }
+}
+
+/// As [`Futures::required`], where the position is worth `value`.
+#[inline]
+pub fn required_at(contract: &ContractTerms, stake: &Stake, value: Amount, reserved: &Reserved) -> Amount {
+    let leverage = stake.leverage(contract);
+    let required = total_initial_margin(value, reserved.values, leverage) + reserved.losses;
+    match stake.margin {
+        Some(_) => required - initial_margin(Amount(value.0.abs()), leverage),
+        None => required,
     }
 }
