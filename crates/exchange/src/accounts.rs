@@ -280,11 +280,12 @@ impl Accounts {
         seat
     }
 
-    /// Asks for an account's memory.
+    /// Asks for what an order needs of its account.
     #[inline]
     pub fn fetch_account(&self, account: AccountId) {
         if let Some(account) = index(account).and_then(|at| self.list.get(at)) {
-            fetch_ahead(account);
+            fetch_ahead(&account.trade_group);
+            fetch_ahead(&account.is_here);
         }
     }
 

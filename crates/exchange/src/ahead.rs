@@ -4,7 +4,6 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
-use ledger::WalletSlot;
 use model::{
     AccountId, Command, MarketId, OrderCommand, OrderId, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder,
     Sequenced, Side,
@@ -13,17 +12,16 @@ use orderbook::{fetch_ahead, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
-use crate::futures::Stake;
-use crate::open_orders::{Balances, Named, OpenOrders, Seat};
+use crate::open_orders::{Balances, Named, OpenOrders, Seat, SeatSlot};
 
-/// How many commands ahead each look is.
-const LOOKS: [usize; 5] = [15, 12, 9, 6, 3];
+/// The looks, and how many commands ahead each is.
+const LOOKS: [(u8, usize); 5] = [(1, 15), (2, 12), (3, 9), (4, 6), (5, 3)];
 
 impl Partition {
     /// Looks at commands that come soon, the next one first.
     #[inline]
     pub fn look_ahead(&self, coming: &[Sequenced<Command>]) {
-        for (look, ahead) in (1..).zip(LOOKS) {
+        for &(look, ahead) in &LOOKS {
             let Some(input) = coming.get(ahead) else { continue };
             match need(&input.command) {
                 Need::Place(place) => self.look_at_new(look, place),
@@ -31,8 +29,8 @@ impl Partition {
                 Need::Order(account, market, order) => {
                     let Accounts { open, futures, ledger, .. } = &self.accounts;
                     if self.catalog.contract(market).is_some() {
-                        let beside = |look, seat: &Seat<Stake>, _| self.look_at_stake(look, seat);
-                        self.look_at_open(look, (account, market, order), &futures.open, &beside);
+                        self.look_at_stake(look, account, market);
+                        self.look_at_open(look, (account, market, order), &futures.open, &|_, _, _| ());
                     } else {
                         let beside = |look, seat: &Seat<Balances>, side| {
                             if look == Beside::Second {
@@ -83,19 +81,14 @@ impl Partition {
         match look {
             1 => {
                 self.accounts.fetch_account(account);
-                open.fetch_seat_cell(account, market);
-                // An account has one wallet, as a rule, and that backs what it will place, be there a seat already or not.
-                if let Some(wallet) = self.accounts.ledger.first_wallet(account) {
-                    self.fetch_wallet(wallet);
-                }
+                self.look_at_stake(look, account, market);
                 if let Some(holders) = self.markets.get(market).and_then(|listed| listed.holders.as_ref()) {
                     holders.quantities.fetch_ahead(account);
                 }
             }
             2 => {
-                if let Some(seat) = open.guess_seat(account, market) {
-                    fetch_whole(seat);
-                }
+                self.look_at_stake(look, account, market);
+                self.look_at_list_of_seats(account);
                 self.look_at_maker(look, place);
             }
             3 => {
@@ -135,16 +128,19 @@ impl Partition {
         match look {
             2 => fetch_ahead(maker),
             3 => {
+                self.look_at_other_seats(place.account);
                 open.fetch_index(maker.id);
-                if let Some(wallet) = self.accounts.ledger.first_wallet(maker.account) {
-                    self.fetch_wallet(wallet);
-                }
+                self.look_at_wallet(maker.account);
                 if let Some(holders) = &listed.holders {
                     holders.quantities.fetch_ahead(maker.account);
                 }
             }
-            4 => open.fetch_order(maker.id),
+            4 => {
+                open.fetch_order(maker.id);
+                self.look_at_list_of_seats(maker.account);
+            }
             _ => {
+                self.look_at_other_seats(maker.account);
                 if let Some((seat, _)) = open.seat_of(maker.id) {
                     fetch_whole(seat);
                 }
@@ -152,24 +148,64 @@ impl Partition {
         }
     }
 
-    /// What an order at a contract is beside: first its seat's stake, then what backs that.
-    fn look_at_stake(&self, look: Beside, seat: &Seat<Stake>) {
+    /// What an account has at a contract: first where its seat is named and what backs it, then the seat. In hedge mode it has others.
+    fn look_at_stake(&self, look: u8, account: AccountId, market: MarketId) {
+        let futures = &self.accounts.futures;
         match look {
-            Beside::First => fetch_whole(seat),
-            Beside::Second => self.fetch_wallet(seat.stake.wallet),
+            1 => {
+                futures.open.fetch_seat_cell(account, market);
+                self.look_at_wallet(account);
+            }
+            2 => {
+                if let Some(seat) = futures.open.guess_seat(account, market) {
+                    fetch_whole(seat);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// A wallet and what it backs.
+    /// An account has one wallet, as a rule, which backs all that it has, and what it will have.
     #[inline]
-    fn fetch_wallet(&self, wallet: WalletSlot) {
-        fetch_ahead(self.accounts.ledger.wallet(wallet));
-        if let Some(backs) = self.accounts.futures.backs(wallet) {
-            fetch_ahead(backs);
-            fetch_ahead(&backs.sums);
-            fetch_ahead(&backs.watches);
+    fn look_at_wallet(&self, account: AccountId) {
+        let Accounts { futures, ledger, .. } = &self.accounts;
+        if let Some(wallet) = ledger.first_wallet(account) {
+            fetch_ahead(ledger.wallet(wallet));
+            if let Some(backs) = futures.backs(wallet) {
+                fetch_whole(backs);
+            }
         }
     }
+
+    /// What an account's wallet backs.
+    #[inline]
+    fn backed(&self, account: AccountId) -> &[(MarketId, SeatSlot)] {
+        let wallet = self.accounts.ledger.first_wallet(account);
+        wallet.and_then(|wallet| self.accounts.futures.backs(wallet)).map_or(&[], |backs| &backs.seats)
+    }
+
+    /// Where the list of an account's seats begins: a new one comes into it.
+    #[inline]
+    fn look_at_list_of_seats(&self, account: AccountId) {
+        if let Some(first) = self.backed(account).first() {
+            fetch_ahead(first);
+        }
+    }
+
+    /// The positions beside one that will change: few of them can each lose more or less for that, so that all are looked at.
+    #[inline]
+    fn look_at_other_seats(&self, account: AccountId) {
+        for (_, seat) in self.backed(account).iter().take(Self::OTHER_SEATS) {
+            let seat = self.accounts.futures.open.seat(*seat);
+            fetch_ahead(&seat.stake.watched_at);
+            fetch_ahead(&seat.stake.position);
+            fetch_ahead(&seat.stake.margin);
+            fetch_ahead(&seat.market);
+        }
+    }
+
+    /// Of so many positions each loses enough of its share when another one comes that it is watched elsewhere.
+    const OTHER_SEATS: usize = 4;
 
     /// An open order. Spot and contracts keep theirs apart, and have other things `beside`.
     #[inline]

@@ -6,6 +6,7 @@
 //! from which mark prices on they have to be looked at in `watch.rs`.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::num::NonZeroU64;
 
 use ledger::{Ledger, WalletSlot};
 use margin::{MicroAtoms, OpenOrders as OrderValues, Position};
@@ -48,13 +49,10 @@ pub struct Stake {
     pub is_watched_as_long: bool,
     /// What it was counted with when its account's wallet was last summed up.
     pub counted: Counted,
-    /// It counts with something else since, and is in its wallet's list of those.
-    pub is_changed: bool,
-    /// The next one in that list.
+    /// Where it counts with something else since: the next one in its wallet's list of those. The last one names itself.
     pub next_changed: Option<SeatSlot>,
-    /// The position has changed since it was last seen whether it is watched early enough, and is in the list of what backs it.
-    pub is_moved: bool,
-    /// The next one in that list.
+    /// Where the position has changed since it was last seen whether it is watched early enough: the next one in the list of what
+    /// backs it. The last one names itself.
     pub next_moved: Option<SeatSlot>,
 }
 
@@ -72,9 +70,7 @@ impl Stake {
             watched_at: None,
             is_watched_as_long: false,
             counted: Counted::default(),
-            is_changed: false,
             next_changed: None,
-            is_moved: false,
             next_moved: None,
         }
     }
@@ -155,13 +151,24 @@ impl Reserve {
     }
 }
 
-/// What a wallet backs.
+/// Which mark prices and terms something was counted with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(NonZeroU64);
+
+impl Default for Stamp {
+    fn default() -> Self {
+        Self(NonZeroU64::MIN)
+    }
+}
+
+/// What a wallet backs: three lines of memory.
 #[derive(Default)]
+#[repr(align(64))]
 pub struct Backs {
     /// Where, by market. The account's wallet lists isolated positions too, since their orders take from it.
     pub seats: Vec<(MarketId, SeatSlot)>,
     /// How far its liquidation is, while it is liquidated.
-    pub liquidation: Option<Liquidation>,
+    pub liquidation: Option<Box<Liquidation>>,
     /// What those come to.
     pub sums: Sums,
     /// How early the positions among those are watched.
@@ -179,7 +186,7 @@ pub struct Futures {
     /// By market: the mark price that was heard of last; zero of spot markets.
     pub marks: Vec<PriceTicks>,
     /// Another one with every change of a mark price or of terms.
-    pub stamp: u64,
+    pub stamp: Stamp,
     /// By market.
     pub watched: Vec<Watched>,
     /// Wallets of which something has changed in this command.
@@ -271,7 +278,7 @@ impl Futures {
 
     /// What wallets were summed up with is so no more.
     fn next_stamp(&mut self) {
-        self.stamp = self.stamp.checked_add(1).expect("fewer than 2^64 changes");
+        self.stamp = Stamp(self.stamp.0.checked_add(1).expect("fewer than 2^64 changes"));
     }
 
     /// A contract has other terms: whoever has a position there is looked at, as if its mark price had changed.
@@ -308,7 +315,7 @@ impl Futures {
             self.in_debt.push(wallet);
         }
         if standing.is_liquidatable() && !is_fund {
-            self.backs_mut(wallet).liquidation = Some(Liquidation::new());
+            self.backs_mut(wallet).liquidation = Some(Box::new(Liquidation::new()));
             self.resume(wallet);
         }
         if is_fund || self.is_in_liquidation(wallet) {

@@ -1,6 +1,8 @@
 //! An account's half of its open orders: what is held, and what the owner calls them. The market has the other half. Spot and
 //! contracts keep theirs apart, each with what it has at stake.
 
+use std::num::NonZeroU32;
+
 use ledger::BalanceSlot;
 use model::{AccountId, ClientOrderId, MarketId, OrderId, PriceTicks, Side};
 use orderbook::{IdIndex, fetch_ahead};
@@ -14,9 +16,21 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenOrderSlot(u32);
 
-/// Where a seat lies. Private to its partition.
+/// Where a seat lies. Private to its partition. One more than its place, so that none takes no more room than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SeatSlot(u32);
+pub struct SeatSlot(NonZeroU32);
+
+impl SeatSlot {
+    #[inline]
+    fn new(place: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(place))
+    }
+
+    #[inline]
+    fn place(self) -> u32 {
+        self.0.get().wrapping_sub(1)
+    }
+}
 
 fn at(slot: u32) -> usize {
     usize::try_from(slot).expect("slots fit into memory")
@@ -167,13 +181,13 @@ impl<S, H> Default for OpenOrders<S, H> {
 impl<S, H> OpenOrders<S, H> {
     pub fn add_seat(&mut self, account: AccountId, market: MarketId, stake: S) -> SeatSlot {
         let slot = self.add_seat_beside(account, market, stake);
-        self.seat_table.insert(seat_hash(account, market), slot.0);
+        self.seat_table.insert(seat_hash(account, market), slot.place());
         slot
     }
 
     /// Another seat of an account at a market, which is not found by the two: it is remembered by the seat that is.
     pub fn add_seat_beside(&mut self, account: AccountId, market: MarketId, stake: S) -> SeatSlot {
-        let slot = SeatSlot(u32::try_from(self.seats.len()).expect("fewer than 2^32 seats"));
+        let slot = SeatSlot::new(u32::try_from(self.seats.len()).expect("fewer than 2^32 seats"));
         self.seats.push(Seat { account, market, stake, open_orders: 0, first: NONE, last: NONE });
         slot
     }
@@ -185,7 +199,7 @@ impl<S, H> OpenOrders<S, H> {
             let seat = &self.seats[at(slot)];
             seat.account == account && seat.market == market
         };
-        self.seat_table.find(seat_hash(account, market), is_it).map(SeatSlot)
+        self.seat_table.find(seat_hash(account, market), is_it).map(SeatSlot::new)
     }
 
     /// The first of three looks ahead of an order that will be placed: where its seat is named.
@@ -276,17 +290,17 @@ impl<S, H> OpenOrders<S, H> {
 
     #[inline]
     pub fn seat(&self, seat: SeatSlot) -> &Seat<S> {
-        &self.seats[at(seat.0)]
+        &self.seats[at(seat.place())]
     }
 
     #[inline]
     pub fn seat_mut(&mut self, seat: SeatSlot) -> &mut Seat<S> {
-        &mut self.seats[at(seat.0)]
+        &mut self.seats[at(seat.place())]
     }
 
     /// All seats.
     pub fn seats(&self) -> impl Iterator<Item = (SeatSlot, &Seat<S>)> {
-        (0..).map(SeatSlot).zip(&self.seats)
+        (0..).map(SeatSlot::new).zip(&self.seats)
     }
 
     #[inline]
@@ -350,11 +364,11 @@ impl<S, H> OpenOrders<S, H> {
             u32::try_from(self.slab.len().saturating_sub(1)).expect("fewer than 2^32 - 1 open orders")
         };
         if last == NONE {
-            self.seats[at(seat.0)].first = slot;
+            self.seats[at(seat.place())].first = slot;
         } else {
             self.slab[at(last)].next = slot;
         }
-        let seat = &mut self.seats[at(seat.0)];
+        let seat = &mut self.seats[at(seat.place())];
         seat.last = slot;
         seat.open_orders = seat.open_orders.saturating_add(1);
         self.index.insert(id, slot);
@@ -389,16 +403,16 @@ impl<S, H> OpenOrders<S, H> {
         }
         self.index.remove(id);
         if prev == NONE {
-            self.seats[at(seat.0)].first = next;
+            self.seats[at(seat.place())].first = next;
         } else {
             self.slab[at(prev)].next = next;
         }
         if next == NONE {
-            self.seats[at(seat.0)].last = prev;
+            self.seats[at(seat.place())].last = prev;
         } else {
             self.slab[at(next)].prev = prev;
         }
-        let seat = &mut self.seats[at(seat.0)];
+        let seat = &mut self.seats[at(seat.place())];
         seat.open_orders = seat.open_orders.saturating_sub(1);
         self.free.push(slot.0);
     }
@@ -413,6 +427,14 @@ mod tests {
     #[test]
     fn an_open_order_takes_80_bytes() {
         assert_eq!(size_of::<OpenOrder<Amount>>(), 80);
+    }
+
+    #[test]
+    fn what_is_counted_of_a_contract_takes_few_lines() {
+        use crate::futures::{Backs, Stake};
+
+        assert_eq!(size_of::<Seat<Stake>>(), 256);
+        assert_eq!(size_of::<Backs>(), 192);
     }
 
     #[test]

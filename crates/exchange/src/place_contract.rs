@@ -2,7 +2,7 @@
 //! lead to, send it to its market. Source: semantics 2 ("Margin") and 8.
 
 use ledger::WalletSlot;
-use margin::{initial_margin, largest_value, order_price};
+use margin::{largest_value, order_price};
 use model::{
     Amount, ChangeLeverage, ContractOrder, ContractTerms, Event, MarketId, MarketTerms, OrderCause, OrderId,
     OrderKind, PlaceContractOrder, PositionMode, PositionSide, PriceTicks, QtyLots, Reject,
@@ -15,6 +15,7 @@ use crate::futures::{Reserve, Reserved, Stake};
 use crate::messages::Mail;
 use crate::open_orders::{Named, SeatSlot};
 use crate::place::check_filters;
+use crate::standing::required_at;
 
 /// Whether `LOT_SIZE` and `NOTIONAL` bind an order.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -201,13 +202,7 @@ impl Accounts {
         }
         let before = self.futures.required_now(catalog, market, stake);
         let value = stake.position.value(terms, self.futures.mark(market));
-        let leverage = stake.leverage(contract);
-        let most = largest_value(value, reserved.values);
-        let own = match stake.margin {
-            Some(_) => initial_margin(Amount(value.0.abs()), leverage),
-            None => Amount::ZERO,
-        };
-        let after = initial_margin(most, leverage) + reserved.losses - own;
+        let after = required_at(contract, stake, value, reserved);
         if after <= before && stake.margin.is_some() {
             // What it opens takes its loss from the wallet, where the rest is taken already.
             return Ok((standing.equity - standing.counted.required).max(Amount::ZERO));
@@ -221,8 +216,8 @@ impl Accounts {
         if QtyLots(long.max(short)) > contract.max_position_lots {
             return Err(Reject::TooManyLots { max: contract.max_position_lots });
         }
-        let max = contract.max_value_at(leverage);
-        if most > max {
+        let max = contract.max_value_at(stake.leverage(contract));
+        if largest_value(value, reserved.values) > max {
             return Err(Reject::PositionTooLarge { max });
         }
         let needed = standing.counted.required + after - before;

@@ -375,7 +375,7 @@ impl Partition {
         });
         let own_wallets = || ledger.wallets().filter(|(_, wallet)| wallet.isolated_at.is_none());
         let wallets = own_wallets().map(|(slot, wallet)| {
-            let liquidation = futures.backs(slot).and_then(|backs| backs.liquidation.clone());
+            let liquidation = futures.backs(slot).and_then(|backs| backs.liquidation.as_deref().cloned());
             let ledger::Wallet { account, asset, amount, .. } = *wallet;
             WalletRecord { account, asset, amount, liquidation }
         });
@@ -472,7 +472,7 @@ impl Partition {
             let backs = futures.backs(slot)?;
             let is_isolated = |seat: SeatSlot| futures.open.seat(seat).stake.margin.is_some();
             backs.seats.first().filter(|(_, seat)| is_isolated(*seat))?;
-            let liquidation = backs.liquidation.clone();
+            let liquidation = backs.liquidation.as_deref().cloned();
             let record = MarginRecord { account, market, position_side, amount: wallet.amount, liquidation };
             // Of hedge mode the margin type stands with the other position.
             let is_something = !record.amount.is_zero() || record.liquidation.is_some();
@@ -538,7 +538,7 @@ impl Partition {
             let margin = accounts.futures.open.seat(seat).stake.backing();
             accounts.ledger.restore_wallet(margin, amount);
             let liquidation = liquidation.map(|it| Liquidation { sells: position_side, ..it });
-            accounts.futures.backs_mut(margin).liquidation = liquidation;
+            accounts.futures.backs_mut(margin).liquidation = liquidation.map(Box::new);
         }
         Ok(())
     }
@@ -632,7 +632,7 @@ impl Partition {
             catalog.asset(asset)?;
             let slot = accounts.ledger.wallet_slot(account, asset);
             accounts.ledger.restore_wallet(slot, amount);
-            accounts.futures.backs_mut(slot).liquidation = liquidation;
+            accounts.futures.backs_mut(slot).liquidation = liquidation.map(Box::new);
         }
         for TotalsRecord { asset, wallets, open_cost, settling } in record.totals {
             catalog.asset(asset)?;

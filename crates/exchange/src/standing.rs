@@ -8,10 +8,10 @@
 
 use ledger::{Ledger, WalletSlot};
 use margin::{MicroAtoms, initial_margin, maintenance_margin, total_initial_margin};
-use model::{Amount, MarketId};
+use model::{Amount, ContractTerms, MarketId};
 
 use crate::catalog::Catalog;
-use crate::futures::{Futures, Reserved, Stake, contract_of};
+use crate::futures::{Futures, Reserved, Stake, Stamp, contract_of};
 use crate::open_orders::{Seat, SeatSlot};
 
 /// How a wallet stands at the present mark prices.
@@ -79,7 +79,7 @@ impl Standing {
 pub struct Sums {
     counted: Counted,
     /// When that was; `None` before the first time, and of margins of isolated positions, which need no sums.
-    stamp: Option<u64>,
+    stamp: Option<Stamp>,
     /// The first of the seats that count with something else since. Each knows the next, so that no memory is looked into but
     /// that of the wallet and of the seats.
     changed: Option<SeatSlot>,
@@ -96,19 +96,13 @@ impl Futures {
         reserved: &Reserved,
     ) -> Amount {
         let (terms, contract) = contract_of(catalog, market);
-        let value = stake.position.value(terms, self.mark(market));
-        let leverage = stake.leverage(contract);
-        let required = total_initial_margin(value, reserved.values, leverage) + reserved.losses;
-        match stake.margin {
-            Some(_) => required - initial_margin(Amount(value.0.abs()), leverage),
-            None => required,
-        }
+        required_at(contract, stake, stake.position.value(terms, self.mark(market)), reserved)
     }
 
     /// As [`Self::required`], for the orders that there are.
     #[inline]
     pub fn required_now(&self, catalog: &Catalog, market: MarketId, stake: &Stake) -> Amount {
-        let is_counted = !stake.is_changed
+        let is_counted = stake.next_changed.is_none()
             && self.backs(stake.wallet).is_some_and(|backs| backs.sums.stamp == Some(self.stamp));
         if is_counted {
             stake.counted.required
@@ -121,9 +115,9 @@ impl Futures {
     #[inline]
     pub fn stake_mut(&mut self, seat: SeatSlot) -> &mut Stake {
         let stake = &mut self.open.seat_mut(seat).stake;
-        if !std::mem::replace(&mut stake.is_changed, true) {
+        if stake.next_changed.is_none() {
             let backs = &mut self.backs[stake.wallet.index()];
-            stake.next_changed = backs.sums.changed.replace(seat);
+            stake.next_changed = Some(backs.sums.changed.replace(seat).unwrap_or(seat));
             self.unsummed.push(stake.wallet);
         }
         stake
@@ -145,16 +139,19 @@ impl Futures {
         let (market, stake) = (seat.market, &seat.stake);
         let mut counted = Counted::default();
         let has_position = !stake.position.is_none();
+        // Without orders nothing is reserved.
+        if !has_position && stake.reserved == Reserved::default() {
+            return counted;
+        }
+        let (terms, contract) = contract_of(catalog, market);
+        let value = stake.position.value(terms, self.mark(market));
         if has_position && stake.backing() == wallet {
-            let (terms, contract) = contract_of(catalog, market);
-            let value = stake.position.value(terms, self.mark(market));
             counted.unrealized = value - stake.position.cost;
             counted.maintenance = maintenance_margin(contract, Amount(value.0.abs()));
             counted.positions = 1;
         }
-        // Without orders nothing is reserved.
-        if stake.wallet == wallet && (has_position || stake.reserved != Reserved::default()) {
-            counted.required = self.required(catalog, market, stake, &stake.reserved);
+        if stake.wallet == wallet {
+            counted.required = required_at(contract, stake, value, &stake.reserved);
             counted.losses = stake.reserved.losses;
         }
         counted
@@ -183,7 +180,13 @@ impl Futures {
 
     /// The seats of a wallet that count with something else than is in its sums.
     fn changed_of(&self, sums: &Sums) -> impl Iterator<Item = SeatSlot> {
-        std::iter::successors(sums.changed, |seat| self.open.seat(*seat).stake.next_changed)
+        std::iter::successors(sums.changed, |seat| self.after_changed(*seat))
+    }
+
+    /// The seat behind this one in the list of those that have changed.
+    #[inline]
+    fn after_changed(&self, seat: SeatSlot) -> Option<SeatSlot> {
+        self.open.seat(seat).stake.next_changed.filter(|next| *next != seat)
     }
 
     /// Brings a wallet's sums up to date, so that asking how it stands costs little.
@@ -197,32 +200,28 @@ impl Futures {
         if backs.seats.len() < 2 && backs.seats.first().is_none_or(is_margin) {
             return;
         }
-        let mut counted = backs.sums.counted;
-        let is_of_before = backs.sums.stamp != stamp;
-        let mut changed = backs.sums.changed;
-        if is_of_before {
+        let (mut counted, mut changed) = (backs.sums.counted, backs.sums.changed);
+        if backs.sums.stamp == stamp {
+            while let Some(seat) = changed {
+                changed = self.after_changed(seat);
+                let before = self.open.seat(seat).stake.counted;
+                counted = counted.replaced(&before, &self.count_seat(catalog, seat, wallet));
+            }
+        } else {
             counted = Counted::default();
             for at in 0..self.backs[wallet.index()].seats.len() {
                 let seat = self.backs[wallet.index()].seats[at].1;
                 counted = counted.with(self.count_seat(catalog, seat, wallet));
             }
         }
-        while let Some(seat) = changed {
-            let stake = &self.open.seat(seat).stake;
-            changed = stake.next_changed;
-            if !is_of_before {
-                let before = stake.counted;
-                counted = counted.replaced(&before, &self.count_seat(catalog, seat, wallet));
-            }
-        }
-        self.backs[wallet.index()].sums = Sums { counted, stamp, changed };
+        self.backs[wallet.index()].sums = Sums { counted, stamp, changed: None };
     }
 
     /// Counts a seat anew, and remembers with what.
     fn count_seat(&mut self, catalog: &Catalog, seat: SeatSlot, wallet: WalletSlot) -> Counted {
         let counted = self.count(catalog, self.open.seat(seat), wallet);
         let stake = &mut self.open.seat_mut(seat).stake;
-        (stake.counted, stake.is_changed) = (counted, false);
+        (stake.counted, stake.next_changed) = (counted, None);
         counted
     }
 
@@ -238,8 +237,19 @@ impl Futures {
         for (_, slot) in &backs.seats {
             let stake = &self.open.seat(*slot).stake;
             let is_listed = self.changed_of(&backs.sums).any(|changed| changed == *slot);
-            let is_known = stake.wallet != wallet || stake.is_changed == is_listed;
+            let is_known = stake.wallet != wallet || stake.next_changed.is_some() == is_listed;
             assert!(is_known, "a wallet knows which of its seats have changed");
         }
+    }
+}
+
+/// As [`Futures::required`], where the position is worth `value`.
+#[inline]
+pub fn required_at(contract: &ContractTerms, stake: &Stake, value: Amount, reserved: &Reserved) -> Amount {
+    let leverage = stake.leverage(contract);
+    let required = total_initial_margin(value, reserved.values, leverage) + reserved.losses;
+    match stake.margin {
+        Some(_) => required - initial_margin(Amount(value.0.abs()), leverage),
+        None => required,
     }
 }

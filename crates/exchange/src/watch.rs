@@ -13,7 +13,7 @@ use margin::MicroAtoms;
 use model::{AccountId, ContractTerms, MarketId, MarketTerms, PriceTicks, QtyLots};
 
 use crate::catalog::Catalog;
-use crate::futures::{Futures, Stake, at, contract_of};
+use crate::futures::{Futures, Stake, Stamp, at, contract_of};
 use crate::open_orders::SeatSlot;
 
 /// Positions by the mark price from which on they have to be looked at.
@@ -44,7 +44,7 @@ impl Watched {
 #[derive(Default)]
 pub struct Watches {
     /// When that was; `None` where it is not known.
-    stamp: Option<u64>,
+    stamp: Option<Stamp>,
     /// The most that one of them may lose before it is looked at.
     most: MicroAtoms,
     /// The least with which one of them is looked at.
@@ -129,8 +129,9 @@ impl Futures {
     pub fn position_changed(&mut self, seat: SeatSlot) {
         let stake = &mut self.open.seat_mut(seat).stake;
         let backing = stake.backing();
-        if !std::mem::replace(&mut stake.is_moved, true) {
-            stake.next_moved = self.backs[backing.index()].watches.moved.replace(seat);
+        if stake.next_moved.is_none() {
+            let moved = &mut self.backs[backing.index()].watches.moved;
+            stake.next_moved = Some(moved.replace(seat).unwrap_or(seat));
         }
         self.touch(backing);
     }
@@ -145,9 +146,7 @@ impl Futures {
 
     /// Takes a seat out of the list of those whose positions have changed, and returns the next one.
     fn see_moved(&mut self, seat: SeatSlot) -> Option<SeatSlot> {
-        let stake = &mut self.open.seat_mut(seat).stake;
-        stake.is_moved = false;
-        stake.next_moved
+        self.open.seat_mut(seat).stake.next_moved.take().filter(|next| *next != seat)
     }
 
     /// None of a wallet's positions is watched.
