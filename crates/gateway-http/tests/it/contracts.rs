@@ -1,6 +1,8 @@
 //! Perpetual contracts: the operator lists and changes them, feeds tell prices, accounts trade at them and are told of it.
 
-use gateway_http::{FuturesSettings, GatewaySettings};
+use std::time::Duration;
+
+use gateway_http::{FuturesSettings, GatewaySettings, SocketSettings};
 use serde_json::{Value, json};
 
 use crate::http::{Connection, Trader};
@@ -26,7 +28,10 @@ pub fn listed() -> (World, Trader, Trader) {
 }
 
 pub fn listed_with(futures: FuturesSettings) -> (World, Trader, Trader) {
-    let (world, alice, bob) = World::open_with(GatewaySettings { futures, ..GatewaySettings::default() });
+    // Without pings a socket that is told nothing ends with its client's patience.
+    let sockets = SocketSettings { ping_interval: Duration::from_hours(1), ..SocketSettings::default() };
+    let settings = GatewaySettings { futures, sockets, ..GatewaySettings::default() };
+    let (world, alice, bob) = World::open_with(settings);
     world.done("POST", "/accounts", &json!({ "name": "house" }));
     world.done("POST", "/contracts", &contract(&json!([{}])));
     for trader in [&alice, &bob] {
