@@ -49,10 +49,15 @@ fn escaped_bytes_are_signed_as_they_are() {
 fn what_waits_longer_than_its_window_is_not_executed() {
     let (world, alice, _) = World::open();
     let held = hold(&world);
+    let before = world.ingress.waiting();
     let late = alice.clone();
-    let placing = std::thread::spawn(move || late.send("POST", ORDER, &format!("{LIMIT}&recvWindow=100")));
-    let sent = now_ms();
-    while now_ms() <= sent + 200 {
+    let placing = std::thread::spawn(move || late.send("POST", ORDER, &format!("{LIMIT}&recvWindow=200")));
+    // Its time was written before it has come so far; one that took longer than its window is refused at the door.
+    while world.ingress.waiting() == before && !placing.is_finished() {
+        std::thread::yield_now();
+    }
+    let come = now_ms();
+    while now_ms() <= come + 200 {
         std::thread::yield_now();
     }
     drop(held);
