@@ -1,6 +1,7 @@
 //! What the API is asked for and the views have forgotten: orders and trades out of the tables, in the form of the views.
 
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use model::{
@@ -49,6 +50,15 @@ struct Connection {
     open: Option<Box<dyn Dialect + Send>>,
     /// When it has failed last.
     failed: Option<Instant>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // PostgreSQL's client waits for the end of its connection, which a thread that drives asynchronous tasks must not.
+        if let Some(database) = self.open.take() {
+            let _ = thread::spawn(move || drop(database)).join();
+        }
+    }
 }
 
 impl History {

@@ -420,7 +420,7 @@ fn fill(database: &Server, numbers: &str, time: &str) {
     for rows in [
         format!(
             "orders SELECT n, {account}, n % 5, NULL, 'BUY', 'LIMIT', 'GTC', 'NONE', 1, 1, NULL, 0, 0, 0, 0, 0, 'NEW', NULL, {time}, \
-             {time}, {ended}, NULL, 0, NULL, 'OWNER'"
+             {time}, {ended}, NULL, 0, NULL, 'OWNER', NULL, NULL, NULL, NULL, NULL"
         ),
         format!("trades SELECT n % 5, n, 1, 1, 1, 'BUY', n, n + 1, {time}"),
         format!(
@@ -459,7 +459,9 @@ fn mariadb_answers_documented_queries_by_an_index() {
     let database = Server::new(Engine::Mariadb);
     sink_sql::migrate(&database.sql_settings()).expect("it is there");
     fill(&database, "(SELECT seq AS n FROM seq_1_to_20000) numbers", "'2026-03-01' + INTERVAL n MINUTE");
-    database.ask("ANALYZE TABLE orders, trades, ledger_postings, balances, futures_wallets, positions, position_settings, income, funding_rates",
+    database.ask(
+        "ANALYZE TABLE orders, trades, ledger_postings, balances, futures_wallets, positions, position_settings, income, \
+         funding_rates",
     );
     for query in documented() {
         for step in database.ask(&format!("EXPLAIN {query}")) {
