@@ -1,6 +1,6 @@
 //! The database beside an exchange: its writers while it runs, and `rialto sql`. What is written, and how, is in `sink-sql`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,6 +69,11 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
 }
 
 fn migrate(_: &Config, settings: &SqlSettings) -> anyhow::Result<()> {
+    // A file may be meant for a data directory that the first start will fill.
+    let file = settings.url.strip_prefix("sqlite:").map(Path::new);
+    if let Some(folder) = file.and_then(Path::parent).filter(|folder| *folder != Path::new("")) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     match sink_sql::migrate(settings)? {
         (from, to) if from == to => say!("The tables have version {to}; there is nothing to do."),
         (0, to) => say!("The tables are made, version {to}."),

@@ -402,6 +402,24 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// The tables may be made before the exchange has ever run, in a data directory that is not there yet.
+#[test]
+fn a_file_of_sqlite_is_made_before_the_first_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, config) = (folder.path().join("data"), folder.path().join("rialto.toml"));
+    let text = format!("{}[sql]\nurl = \"sqlite:rialto.db\"\n", settings(&data, habits(1)));
+    fs::write(&config, text).expect("a file");
+    let asked = |command: &str| {
+        let mut asked = rialto(["sql", command, "--config"]);
+        asked.arg(&config);
+        crate::program::run(asked)
+    };
+    asked("migrate").well();
+    let (program, _) = Program::spawn(serve(&config)).listening();
+    program.terminate().well();
+    assert!(asked("check").well().stdout.contains("The tables and the journal agree."));
+}
+
 /// The queries of the page, which are the same in all databases.
 fn documented() -> Vec<String> {
     let page = include_str!("../../../../docs/sql.md");
