@@ -1,3 +1,5 @@
+use sink_sql::{Password, Tables};
+
 use super::*;
 
 fn refused(text: &str) -> String {
