@@ -64,6 +64,11 @@ def same(found, wanted, what):
     assert found == wanted, f"{what}: found {found!r}, wanted {wanted!r}"
 
 
+def is_of_a_halt(error):
+    """ccxt knows it by its text, but not inside the answer to a replacement, whose own text is that it failed."""
+    return isinstance(error, ccxt.MarketClosed) or "Market is closed." in str(error)
+
+
 def levels(side):
     return {float(price): float(qty) for price, qty in side}
 
@@ -238,7 +243,9 @@ async def trade(account, books, is_enough):
                     await account.told_of(new["id"])
                     await account.progress.until(lambda: account.orders[far]["status"] == "canceled", "a replacement")
                     resting.append((new["id"], symbol))
-            except ccxt.MarketClosed:
+            except ccxt.ExchangeError as error:
+                if not is_of_a_halt(error):
+                    raise
                 # The operator has halted it. The market moves on when it is over.
                 seen = books[symbol].nonce
                 await books[symbol].progress.until(lambda: books[symbol].nonce > seen, "the end of a halt")
@@ -247,9 +254,10 @@ async def trade(account, books, is_enough):
             id, symbol = resting.pop(0)
             try:
                 await account.rest.cancel_order(id, symbol)
-            except (ccxt.OrderNotFound, ccxt.MarketClosed):
+            except ccxt.ExchangeError as error:
                 # It was taken, or the market is halted.
-                pass
+                if not isinstance(error, ccxt.OrderNotFound) and not is_of_a_halt(error):
+                    raise
     return compared
 
 
