@@ -92,7 +92,7 @@ impl Accounts {
                 let (realized, now, before) = self.change_position(terms, seat, change, fee);
                 let backing = self.futures.open.seat(seat).stake.backing();
                 self.liquidation_sold(backing, order, qty_lots, notional);
-                events.push(Event::ContractFilled(Box::new(ContractFilled {
+                events.push(Event::ContractFilled(ContractFilled {
                     order,
                     account,
                     market,
@@ -105,7 +105,7 @@ impl Accounts {
                     fee,
                     realized,
                     now,
-                })));
+                }));
                 match cause {
                     OrderCause::Owner => {
                         // One that rested may have been overtaken by the mark price: it takes what was reserved for it.

@@ -201,7 +201,7 @@ pub enum Event {
     /// An order at a contract is accepted: execution type NEW.
     ContractOrderAccepted(ContractOrderAccepted),
     /// An order at a contract has traded: execution type TRADE.
-    ContractFilled(Box<ContractFilled>),
+    ContractFilled(ContractFilled),
     /// An account's position at a contract counts with another leverage.
     LeverageChanged {
         /// Whose.

@@ -304,7 +304,7 @@ impl Fold {
                 Ok(())
             }
             Event::ContractFilled(filled) => {
-                let ContractFilled { order, account, market, side, price_ticks, qty_lots, .. } = **filled;
+                let ContractFilled { order, account, market, side, price_ticks, qty_lots, .. } = *filled;
                 let hands = Hands::of(&self.listed.market(market)?, side, price_ticks, qty_lots);
                 let traded = (hands.base, hands.quote);
                 self.order(order)?.filled((account, market), traded, Amount::ZERO, now.happened_at)

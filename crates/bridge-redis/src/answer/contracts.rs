@@ -26,7 +26,7 @@ impl Told {
             Event::ContractOrderAccepted(accepted) if accepted.account == account => {
                 self.accepted.get_or_insert_with(|| accepted.clone());
             }
-            Event::ContractFilled(filled) if filled.account == account => self.fills.push((**filled).clone()),
+            Event::ContractFilled(filled) if filled.account == account => self.fills.push(filled.clone()),
             Event::ContractOrderModified(modified) if modified.account == account => {
                 self.modified.get_or_insert_with(|| modified.clone());
             }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn filled(order: u64, account: AccountId, lots: i64) -> Event {
-        Event::ContractFilled(Box::new(ContractFilled {
+        Event::ContractFilled(ContractFilled {
             order: OrderId(order),
             account,
             market: MARKET,
@@ -170,7 +170,7 @@ mod tests {
             fee: Amount(0),
             realized: Amount(0),
             now: PositionNow { qty_lots: QtyLots(lots), cost: Amount(0), wallet: Amount(0) },
-        }))
+        })
     }
 
     fn ended(order: u64, reason: EndReason) -> Event {

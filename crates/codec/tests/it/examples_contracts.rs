@@ -125,7 +125,7 @@ pub fn events(terms: MarketTerms, kind: OrderKind) -> Vec<Event> {
             cause: OrderCause::Liquidation,
             client_order_id: Text::new("my-order-6").unwrap(),
         }),
-        Event::ContractFilled(Box::new(ContractFilled {
+        Event::ContractFilled(ContractFilled {
             order: ORDER,
             account: ACCOUNT,
             market: MARKET,
@@ -138,7 +138,7 @@ pub fn events(terms: MarketTerms, kind: OrderKind) -> Vec<Event> {
             fee: Amount(177),
             realized: Amount(-178),
             now: now(),
-        })),
+        }),
         Event::LeverageChanged { account: ACCOUNT, market: MARKET, leverage: 179 },
         Event::MarkPriceChanged(MarkPriceChanged {
             market: MARKET,

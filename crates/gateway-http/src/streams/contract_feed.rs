@@ -80,7 +80,7 @@ impl Picking<'_> {
             }
             Event::ContractFilled(filled) => {
                 let execution = "TRADE";
-                let told = Some((**filled).clone());
+                let told = Some(filled.clone());
                 self.contract_report(views, place, filled.account, filled.order, execution, told);
                 let asset = views.catalog().market(filled.market).expect("it is listed").quote;
                 self.changed(filled.account, Reason::Order, asset, Amount::ZERO);

@@ -142,7 +142,7 @@ impl Dice<'_> {
                 cause: self.one_of(&[OrderCause::Owner, OrderCause::Liquidation]),
                 client_order_id: self.text(),
             }),
-            "ContractFilled" => Event::ContractFilled(Box::new(ContractFilled {
+            "ContractFilled" => Event::ContractFilled(ContractFilled {
                 order: self.order(),
                 account,
                 market,
@@ -155,7 +155,7 @@ impl Dice<'_> {
                 fee: amount,
                 realized: self.amount(),
                 now: self.now(),
-            })),
+            }),
             "LeverageChanged" => Event::LeverageChanged { account, market, leverage: self.u16() },
             "MarkPriceChanged" => Event::MarkPriceChanged(MarkPriceChanged {
                 market,
