@@ -3,8 +3,9 @@
 //! anybody looks again.
 //!
 //! The share changes with every fill, every fee, everything that the wallet pays or receives; but a watched price stays while it
-//! is early enough, and not much too early. A new one keeps an eighth of the share in reserve, so that it soon need not change again. Whether
-//! one stays depends on nothing but itself, the position, the mark price and the share: all that is in a snapshot.
+//! is early enough, and not far too early. A new one keeps half of the share in reserve: the position may grow to twice its size
+//! before it changes again. Whether one stays depends on nothing but itself, the position, the mark price and the share: all that
+//! is in a snapshot.
 
 use std::collections::BTreeSet;
 
@@ -88,12 +89,11 @@ impl Watch {
         if let Some(present) = present
             && mark_is_short_of(present.at)
             && present.before < share
-            && half(share) <= present.there
+            && too_early(share) <= present.there
         {
             return present;
         }
-        let spent = share - MicroAtoms(share.0 / 8);
-        let ticks = spent.0.checked_div(per_tick).expect("a position has a size");
+        let ticks = (share.0 / 2).checked_div(per_tick).expect("a position has a size");
         let most = MarketTerms::MAX_PRICE_TICKS;
         let ticks = PriceTicks(i64::try_from(ticks).unwrap_or(i64::MAX).min(most.0));
         // Behind the lowest and the highest price one is as good as another.
@@ -120,8 +120,10 @@ fn is_never(at: PriceTicks, is_long: bool) -> bool {
     if is_long { at < PriceTicks(1) } else { MarketTerms::MAX_PRICE_TICKS < at }
 }
 
-fn half(share: MicroAtoms) -> MicroAtoms {
-    MicroAtoms(share.0 / 2)
+/// Whoever has lost less than this of a share need not be looked at yet. To be looked at early costs a look, and a place among the
+/// others that is nearer.
+fn too_early(share: MicroAtoms) -> MicroAtoms {
+    MicroAtoms(share.0 / 8)
 }
 
 impl Futures {
@@ -165,7 +167,7 @@ impl Futures {
         let stamp = Some(self.stamp);
         let watches = &mut self.backs_mut(wallet).watches;
         let mut moved = watches.moved.take();
-        if watches.stamp == stamp && watches.most < share && half(share) <= watches.least {
+        if watches.stamp == stamp && watches.most < share && too_early(share) <= watches.least {
             let (mut most, mut least) = (watches.most, watches.least);
             while let Some(seat) = moved {
                 moved = self.see_moved(seat);
