@@ -1,66 +1,169 @@
-//! The program's allocator: the system's, which is told that large blocks are worth huge pages.
+//! The program's allocator: the system's, except for large blocks, which get huge pages.
 //!
 //! The tables of orders, balances and numbers are large, and are looked into at random. With pages of 4 KiB half of those looks
 //! miss the processor's cache of page addresses too; with pages of 2 MiB they rarely do. Linux gives them where the system's
 //! setting is `always` or `madvise`, which is what distributions come with; elsewhere this changes nothing. Measured over the
 //! mixed flow of `rialto bench partition`: docs/decisions/0012-partition-speed.md.
 //!
-//! The one place with unsafe code in this crate: an allocator is unsafe to write. It passes everything on as it is, and gives
-//! advice about memory that it has just received.
+//! A table grows by doubling, and the system's allocator moves it then to wherever there is room, 4 KiB at a time: its huge
+//! pages are torn apart, and only what is new gets some. So large blocks begin where a huge page does, and are moved to such a
+//! place: the pages stay whole, and nothing is copied.
+//!
+//! The one place with unsafe code in this crate: an allocator is unsafe to write.
 #![allow(unsafe_code, reason = "a global allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, with advice.
+/// The system's allocator, with huge pages for large blocks.
 pub struct HugePages;
 
-/// Blocks of at least so many bytes: smaller ones have no room for a whole huge page.
+/// Blocks of at least so many bytes: in smaller ones too much of a huge page would lie idle.
+#[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;
 
-/// SAFETY: each call is the system allocator's own with the arguments unchanged, and what it returns is returned unchanged;
-/// the advice reads and writes nothing.
+#[cfg(target_os = "linux")]
+fn is_large(layout: Layout) -> bool {
+    layout.size() >= LARGE && layout.align() <= mapped::PAGE
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_large(_: Layout) -> bool {
+    false
+}
+
+/// SAFETY: whose a block is follows from its layout alone, with which it comes back. Small ones are the system allocator's own,
+/// with the arguments unchanged; large ones are mappings that nobody else knows of.
 unsafe impl GlobalAlloc for HugePages {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        advised(unsafe { System.alloc(layout) }, layout.size())
+        if is_large(layout) { mapped::alloc(layout.size()) } else { unsafe { System.alloc(layout) } }
     }
 
+    #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        advised(unsafe { System.alloc_zeroed(layout) }, layout.size())
+        // What is mapped anew is zero.
+        if is_large(layout) { mapped::alloc(layout.size()) } else { unsafe { System.alloc_zeroed(layout) } }
     }
 
+    #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        advised(unsafe { System.realloc(block, layout, size) }, size)
+        // SAFETY: the caller promises that the size fits the alignment.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        match (is_large(layout), is_large(wanted)) {
+            (false, false) => unsafe { System.realloc(block, layout, size) },
+            (true, true) => unsafe { mapped::realloc(block, layout.size(), size) },
+            (true, false) | (false, true) => {
+                // SAFETY: both blocks are as large as their layouts say, and are different ones.
+                unsafe {
+                    let moved = self.alloc(wanted);
+                    if !moved.is_null() {
+                        moved.copy_from_nonoverlapping(block, layout.size().min(size));
+                        self.dealloc(block, layout);
+                    }
+                    moved
+                }
+            }
+        }
     }
 
+    #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(block, layout) }
+        if is_large(layout) {
+            unsafe { mapped::dealloc(block, layout.size()) }
+        } else {
+            unsafe { System.dealloc(block, layout) }
+        }
     }
 }
 
-#[inline]
-fn advised(block: *mut u8, size: usize) -> *mut u8 {
-    if size >= LARGE && !block.is_null() {
-        advise(block, size);
+/// Large blocks: whole huge pages each, from the kernel.
+#[cfg(target_os = "linux")]
+mod mapped {
+    use std::ptr::null_mut;
+
+    use rustix::mm::{
+        Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, mremap_fixed, munmap,
+    };
+
+    /// Bytes of a huge page.
+    pub const PAGE: usize = 2 << 20;
+
+    /// What a block of so many bytes takes; `None` of more than there can be.
+    fn whole_pages(size: usize) -> Option<usize> {
+        size.checked_next_multiple_of(PAGE)
     }
-    block
+
+    #[cold]
+    pub fn alloc(size: usize) -> *mut u8 {
+        whole_pages(size).and_then(map).unwrap_or(null_mut())
+    }
+
+    /// So many bytes from where a huge page begins: those around them are given back.
+    fn map(bytes: usize) -> Option<*mut u8> {
+        let reserved = bytes.checked_add(PAGE)?;
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: nothing lies where the kernel maps what is wanted anywhere; all that is given back lies within it.
+        unsafe {
+            let start = mmap_anonymous(null_mut(), reserved, access, flags).ok()?.cast::<u8>();
+            let before = start.align_offset(PAGE);
+            let block = start.wrapping_add(before);
+            if before > 0 {
+                let _ = munmap(start.cast(), before);
+            }
+            let _ = munmap(block.wrapping_add(bytes).cast(), PAGE - before);
+            // What comes of it does not matter: without huge pages the block is as good as any.
+            let _ = madvise(block.cast(), bytes, Advice::LinuxHugepage);
+            Some(block)
+        }
+    }
+
+    /// # Safety
+    /// The block is one of [`alloc`]'s of `size` bytes, or of this function's; where another one is returned it is gone.
+    #[cold]
+    pub unsafe fn realloc(block: *mut u8, size: usize, wanted: usize) -> *mut u8 {
+        let (Some(before), Some(after)) = (whole_pages(size), whole_pages(wanted)) else { return null_mut() };
+        if before == after {
+            return block;
+        }
+        // SAFETY: the block is a mapping of that many bytes. Where it cannot stay it replaces a new one, which is ours too.
+        unsafe {
+            if let Ok(block) = mremap(block.cast(), before, after, MremapFlags::empty()) {
+                return block.cast();
+            }
+            let Some(place) = map(after) else { return null_mut() };
+            let moved = mremap_fixed(block.cast(), before, after, MremapFlags::MAYMOVE, place.cast());
+            moved.map_or_else(
+                |_| {
+                    let _ = munmap(place.cast(), after);
+                    null_mut()
+                },
+                <*mut _>::cast,
+            )
+        }
+    }
+
+    /// # Safety
+    /// The block is one of [`alloc`]'s of `size` bytes, or of [`realloc`]'s, and nobody looks into it any more.
+    #[cold]
+    pub unsafe fn dealloc(block: *mut u8, size: usize) {
+        if let Some(bytes) = whole_pages(size) {
+            let _ = unsafe { munmap(block.cast(), bytes) };
+        }
+    }
 }
 
-/// What comes of it does not matter: without huge pages the block is as good as it was.
-#[cold]
-fn advise(block: *mut u8, size: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::mm::{Advice, madvise};
-
-        const PAGE: usize = 4_096;
-        let to_next_page = block.align_offset(PAGE);
-        let whole_pages = size.saturating_sub(to_next_page) / PAGE * PAGE;
-        // SAFETY: these pages lie within a block that was just allocated, and the advice does not change what is in them.
-        let _ =
-            unsafe { madvise(block.wrapping_add(to_next_page).cast(), whole_pages, Advice::LinuxHugepage) };
+/// Elsewhere no block is large.
+#[cfg(not(target_os = "linux"))]
+mod mapped {
+    pub fn alloc(_: usize) -> *mut u8 {
+        std::ptr::null_mut()
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (block, size);
+
+    pub unsafe fn realloc(_: *mut u8, _: usize, _: usize) -> *mut u8 {
+        std::ptr::null_mut()
+    }
+
+    pub unsafe fn dealloc(_: *mut u8, _: usize) {}
 }
 
 #[cfg(all(test, target_os = "linux"))]
