@@ -12,32 +12,39 @@ use orderbook::{fetch_ahead, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
-use crate::open_orders::{Balances, Named, OpenOrders, Seat, SeatSlot};
+use crate::open_orders::{Balances, Named, OpenOrders, Seat};
 
 /// The looks, and how many commands ahead each is.
-const LOOKS: [(u8, usize); 5] = [(1, 15), (2, 12), (3, 9), (4, 6), (5, 3)];
+const LOOKS: [(u8, usize); 6] = [(1, 18), (2, 15), (3, 12), (4, 9), (5, 6), (6, 3)];
+/// How many commands ahead a command itself is asked for.
+const COMMAND: usize = 24;
 
 impl Partition {
     /// Looks at commands that come soon, the next one first.
     #[inline]
     pub fn look_ahead(&self, coming: &[Sequenced<Command>]) {
+        if let Some(input) = coming.get(COMMAND) {
+            fetch_whole(input);
+        }
         for &(look, ahead) in &LOOKS {
             let Some(input) = coming.get(ahead) else { continue };
             match need(&input.command) {
-                Need::Place(place) => self.look_at_new(look, place),
+                // At spot markets there is a step less.
+                Need::Place(place) => self.look_at_new(look.saturating_sub(1), place),
                 Need::PlaceContract(place) => self.look_at_new_of_contract(look, place),
                 Need::Order(account, market, order) => {
                     let Accounts { open, futures, ledger, .. } = &self.accounts;
+                    let order = (account, market, order);
                     if self.catalog.contract(market).is_some() {
                         self.look_at_stake(look, account, market);
-                        self.look_at_open(look, (account, market, order), &futures.open, &|_, _, _| ());
+                        self.look_at_open(look.saturating_sub(1), order, &futures.open, &|_, _, _| ());
                     } else {
                         let beside = |look, seat: &Seat<Balances>, side| {
                             if look == Beside::Second {
                                 fetch_ahead(ledger.balance(seat.pays_from(side)));
                             }
                         };
-                        self.look_at_open(look, (account, market, order), open, &beside);
+                        self.look_at_open(look.saturating_sub(1), order, open, &beside);
                     }
                 }
                 Need::Nothing => {}
@@ -69,7 +76,7 @@ impl Partition {
                     listed.book.fetch_back(&self.markets.orders, side, price);
                 }
             }
-            // Only a name is looked at five times.
+            // Only a name is looked at five times, and a contract six times.
             _ => {}
         }
     }
@@ -78,34 +85,27 @@ impl Partition {
     fn look_at_new_of_contract(&self, look: u8, place: &PlaceContractOrder) {
         let PlaceContractOrder { account, market, side, .. } = *place;
         let open = &self.accounts.futures.open;
+        self.look_at_stake(look, account, market);
+        if look > 1 {
+            self.look_at_maker(look, place);
+        }
         match look {
-            1 => {
-                self.accounts.fetch_account(account);
-                self.look_at_stake(look, account, market);
-                if let Some(holders) = self.markets.get(market).and_then(|listed| listed.holders.as_ref()) {
-                    holders.quantities.fetch_ahead(account);
-                }
-            }
-            2 => {
-                self.look_at_stake(look, account, market);
-                self.look_at_list_of_seats(account);
-                self.look_at_maker(look, place);
-            }
-            3 => {
+            1 => self.accounts.fetch_account(account),
+            2 => self.look_at_quantity(account, market),
+            4 => {
                 open.fetch_for_placing(account, market);
-                self.look_at_maker(look, place);
+                self.look_at_list_of_seats(account);
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_level(side, price);
                 }
             }
-            4 => {
+            5 => {
                 open.fetch_name(&Named::new(account, &place.client_order_id));
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_back(&self.markets.orders, side, price);
                 }
-                self.look_at_maker(look, place);
             }
-            _ => self.look_at_maker(look, place),
+            _ => {}
         }
     }
 
@@ -124,44 +124,52 @@ impl Partition {
             return;
         }
         let Some(maker) = listed.book.first(&self.markets.orders, place.side.opposite()) else { return };
-        let open = &self.accounts.futures.open;
+        let Accounts { futures, ledger, .. } = &self.accounts;
         match look {
             2 => fetch_ahead(maker),
             3 => {
-                self.look_at_other_seats(place.account);
-                open.fetch_index(maker.id);
-                self.look_at_wallet(maker.account);
-                if let Some(holders) = &listed.holders {
-                    holders.quantities.fetch_ahead(maker.account);
-                }
+                futures.open.fetch_index(maker.id);
+                ledger.first_wallet_at(maker.account).map(fetch_ahead);
+                self.look_at_quantity(maker.account, place.market);
             }
             4 => {
-                open.fetch_order(maker.id);
-                self.look_at_list_of_seats(maker.account);
+                futures.open.fetch_order(maker.id);
+                self.look_at_wallet(maker.account);
             }
-            _ => {
-                self.look_at_other_seats(maker.account);
-                if let Some((seat, _)) = open.seat_of(maker.id) {
+            5 => {
+                if let Some((seat, _)) = futures.open.seat_of(maker.id) {
                     fetch_whole(seat);
                 }
             }
+            _ => self.look_at_list_of_seats(maker.account),
         }
     }
 
-    /// What an account has at a contract: first where its seat is named and what backs it, then the seat. In hedge mode it has others.
+    /// What an account has at a contract: first where its seat is named and which wallet it has, then both, and what the wallet
+    /// backs. In hedge mode it has other seats.
+    #[inline]
     fn look_at_stake(&self, look: u8, account: AccountId, market: MarketId) {
-        let futures = &self.accounts.futures;
+        let Accounts { futures, ledger, .. } = &self.accounts;
         match look {
             1 => {
                 futures.open.fetch_seat_cell(account, market);
-                self.look_at_wallet(account);
+                ledger.first_wallet_at(account).map(fetch_ahead);
             }
             2 => {
                 if let Some(seat) = futures.open.guess_seat(account, market) {
                     fetch_whole(seat);
                 }
+                self.look_at_wallet(account);
             }
             _ => {}
+        }
+    }
+
+    /// What the contract's side knows of an account's position.
+    #[inline]
+    fn look_at_quantity(&self, account: AccountId, market: MarketId) {
+        if let Some(holders) = self.markets.get(market).and_then(|listed| listed.holders.as_ref()) {
+            holders.quantities.fetch_ahead(account);
         }
     }
 
@@ -177,35 +185,15 @@ impl Partition {
         }
     }
 
-    /// What an account's wallet backs.
-    #[inline]
-    fn backed(&self, account: AccountId) -> &[(MarketId, SeatSlot)] {
-        let wallet = self.accounts.ledger.first_wallet(account);
-        wallet.and_then(|wallet| self.accounts.futures.backs(wallet)).map_or(&[], |backs| &backs.seats)
-    }
-
-    /// Where the list of an account's seats begins: a new one comes into it.
+    /// Where the list of the seats begins that an account's wallet backs: a new one comes into it.
     #[inline]
     fn look_at_list_of_seats(&self, account: AccountId) {
-        if let Some(first) = self.backed(account).first() {
+        let Accounts { futures, ledger, .. } = &self.accounts;
+        let backs = ledger.first_wallet(account).and_then(|wallet| futures.backs(wallet));
+        if let Some(first) = backs.and_then(|backs| backs.seats.first()) {
             fetch_ahead(first);
         }
     }
-
-    /// The positions beside one that will change: few of them can each lose more or less for that, so that all are looked at.
-    #[inline]
-    fn look_at_other_seats(&self, account: AccountId) {
-        for (_, seat) in self.backed(account).iter().take(Self::OTHER_SEATS) {
-            let seat = self.accounts.futures.open.seat(*seat);
-            fetch_ahead(&seat.stake.watched_at);
-            fetch_ahead(&seat.stake.position);
-            fetch_ahead(&seat.stake.margin);
-            fetch_ahead(&seat.market);
-        }
-    }
-
-    /// Of so many positions each loses enough of its share when another one comes that it is watched elsewhere.
-    const OTHER_SEATS: usize = 4;
 
     /// An open order. Spot and contracts keep theirs apart, and have other things `beside`.
     #[inline]

@@ -169,6 +169,12 @@ impl Ledger {
         self.wallets.first(account)
     }
 
+    /// Where [`Self::first_wallet`] looks, for whoever looks ahead.
+    #[inline]
+    pub fn first_wallet_at(&self, account: AccountId) -> Option<&Option<WalletSlot>> {
+        self.wallets.first_at(account)
+    }
+
     /// A futures wallet.
     #[inline]
     pub fn wallet(&self, slot: WalletSlot) -> &Wallet {

@@ -43,10 +43,16 @@ pub struct Wallets {
 }
 
 impl Wallets {
+    /// Where it says which wallet an account has opened first; nowhere where it is too new for that.
+    #[inline]
+    pub fn first_at(&self, account: AccountId) -> Option<&Option<WalletSlot>> {
+        usize::try_from(account.0).ok().and_then(|at| self.first.get(at))
+    }
+
     /// The first wallet that an account has opened.
     #[inline]
     pub fn first(&self, account: AccountId) -> Option<WalletSlot> {
-        usize::try_from(account.0).ok().and_then(|at| self.first.get(at)).copied().flatten()
+        self.first_at(account).copied().flatten()
     }
 
     #[inline]

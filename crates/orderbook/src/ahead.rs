@@ -11,7 +11,8 @@ use std::ptr;
 pub fn fetch_ahead<T>(value: &T) {
     let first = ptr::from_ref(value).cast::<u8>();
     fetch(first);
-    if size_of::<T>() > 1 {
+    // What is no larger than its alignment lies in one line.
+    if size_of::<T>() > align_of::<T>() {
         fetch(first.wrapping_add(size_of::<T>().saturating_sub(1)));
     }
 }
