@@ -5,8 +5,9 @@ use bench::book::contender::answer_all;
 use bench::book::ours::Ours;
 use bench::book::report::Tally;
 use bench::flow;
-use bench::partition;
-use model::Event;
+use bench::{partition, perp};
+use exchange::Partition;
+use model::{Command, Event, Sequenced};
 use simulator::trace::{Shape, Trace};
 use simulator::walking::Message;
 
@@ -23,7 +24,8 @@ fn main() {
     match what.as_str() {
         "book-trace-s" => book(count, of),
         "partition" => partition(count, of),
-        other => panic!("book-trace-s or partition, not {other}"),
+        "contracts" => contracts(count, of),
+        other => panic!("book-trace-s, partition or contracts, not {other}"),
     }
 }
 
@@ -44,8 +46,20 @@ fn partition(count: usize, of: usize) {
     let mut commands = Vec::new();
     flow.fill(of, &mut commands);
     assert_eq!(commands.len(), of, "the flow is long enough");
+    apply(&mut partition, &commands[..count]);
+}
+
+/// Orders at contracts, with margin checks.
+fn contracts(count: usize, of: usize) {
+    let options = perp::Options { contracts: 20, accounts: 2_000, commands: of, ..perp::Options::STANDARD };
+    let (mut partition, commands) = perp::prepared_for(&options);
+    apply(&mut partition, &commands[..count]);
+}
+
+#[inline(never)]
+fn apply(partition: &mut Partition, commands: &[Sequenced<Command>]) {
     let mut events = Vec::with_capacity(1 << 16);
-    for command in &commands[..count] {
+    for command in commands {
         partition.apply(command, &mut events);
         // As a batch leaves them: taken away again and again.
         if events.len() > 1_000 {

@@ -112,6 +112,23 @@ pub fn run_all(options: &Options, show: &mut dyn FnMut(Measurement)) {
     show(gap(options));
 }
 
+/// A partition with contracts and positions, and a flow of so many commands for it, warmed up.
+pub fn prepared_for(options: &Options) -> (Partition, Vec<Sequenced<Command>>) {
+    let Options { contracts, accounts, commands, .. } = *options;
+    let shape = perp::shape(contracts, accounts);
+    let mut driven = begun(contracts, accounts, &|_| RICH, &|pair| perp::spread(pair, contracts));
+    let before = perp::orders_before(accounts);
+    let mut flow = Mixed::new(&shape).map(|step| perp::command_of(&step, before));
+    for command in flow.by_ref().take(shape.fewest) {
+        driven.prepare(command);
+    }
+    let flow = flow.take(commands).zip(driven.seq + 1..);
+    let flow =
+        flow.map(|(command, seq)| Sequenced { seq: Seq(seq), time_ns: TimeNs(driven.time_ns), command });
+    let flow = flow.collect();
+    (driven.partition, flow)
+}
+
 /// The mixed flow over many contracts.
 fn orders(options: &Options) -> Measurement {
     let Options { contracts, accounts, commands, .. } = *options;

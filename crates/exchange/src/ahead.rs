@@ -4,6 +4,8 @@
 //! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
 //! named by its owner takes one step more than one that is named by its number.
 
+use std::num::NonZeroU8;
+
 use model::{
     AccountId, Command, MarketId, OrderCommand, OrderId, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder,
     Sequenced, Side,
@@ -28,26 +30,31 @@ impl Partition {
         }
         for &(look, ahead) in &LOOKS {
             let Some(input) = coming.get(ahead) else { continue };
-            match need(&input.command) {
-                // At spot markets there is a step less.
-                Need::Place(place) => self.look_at_new(look.saturating_sub(1), place),
-                Need::PlaceContract(place) => self.look_at_new_of_contract(look, place),
-                Need::Order(account, market, order) => {
+            // What is not at a contract takes a step less.
+            let step = NonZeroU8::new(look.saturating_sub(1));
+            match (need(&input.command), step) {
+                (Need::Place(place), Some(step)) => self.look_at_new(step.get(), place),
+                (Need::PlaceContract(place), _) => self.look_at_new_of_contract(look, place),
+                (Need::Order(account, market, order), step) => {
                     let Accounts { open, futures, ledger, .. } = &self.accounts;
-                    let order = (account, market, order);
-                    if self.catalog.contract(market).is_some() {
+                    let is_contract = self.catalog.contract(market).is_some();
+                    if is_contract {
                         self.look_at_stake(look, account, market);
-                        self.look_at_open(look.saturating_sub(1), order, &futures.open, &|_, _, _| ());
+                    }
+                    let Some(step) = step else { continue };
+                    let order = (account, market, order);
+                    if is_contract {
+                        self.look_at_open(step.get(), order, &futures.open, &|_, _, _| ());
                     } else {
                         let beside = |look, seat: &Seat<Balances>, side| {
                             if look == Beside::Second {
                                 fetch_ahead(ledger.balance(seat.pays_from(side)));
                             }
                         };
-                        self.look_at_open(look.saturating_sub(1), order, open, &beside);
+                        self.look_at_open(step.get(), order, open, &beside);
                     }
                 }
-                Need::Nothing => {}
+                (Need::Place(_), None) | (Need::Nothing, _) => {}
             }
         }
     }
