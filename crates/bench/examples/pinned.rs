@@ -56,6 +56,7 @@ fn contracts(count: usize, of: usize) {
     apply(&mut partition, &commands[..count]);
 }
 
+/// In one piece, so that callgrind can be told to look at nothing else (`--toggle-collect='pinned::apply*'`).
 #[inline(never)]
 fn apply(partition: &mut Partition, commands: &[Sequenced<Command>]) {
     let mut events = Vec::with_capacity(1 << 16);

@@ -208,4 +208,27 @@ mod tests {
         let zeros = vec![0_u8; 8 << 20];
         assert!(flags_of(middle(&zeros)).contains(" hg"));
     }
+
+    #[test]
+    fn large_blocks_begin_where_huge_pages_do_however_they_change() {
+        let number = |at: usize| u32::try_from(at).unwrap();
+        let mut grown: Vec<u32> = Vec::new();
+        // Something in the way, so that blocks have to move.
+        let mut others = Vec::new();
+        for size in [1, 3, 5, 6, 9, 64, 130].map(|mebibytes| (mebibytes << 20) / size_of::<u32>()) {
+            let before = grown.len();
+            grown.reserve_exact(size - before);
+            grown.extend((before..size).map(number));
+            others.push(vec![7_u8; 6 << 20]);
+            let is_large = size * size_of::<u32>() >= super::LARGE;
+            assert!(!is_large || grown.as_ptr().addr().is_multiple_of(super::mapped::PAGE), "{size} numbers");
+            assert!(grown.iter().copied().eq((0..size).map(number)), "{size} numbers stay as they were");
+        }
+        for size in [90, 10, 5, 2].map(|mebibytes| (mebibytes << 20) / size_of::<u32>()) {
+            grown.truncate(size);
+            grown.shrink_to_fit();
+            assert!(grown.iter().copied().eq((0..size).map(number)), "{size} numbers are left");
+        }
+        assert!(others.iter().flatten().all(|byte| *byte == 7), "nobody writes into what is another's");
+    }
 }
