@@ -1,5 +1,5 @@
 //! From an order's number to its slot without hashing: the numbers that one partition gives out are dense, so their high part
-//! names a page and their low part a place in it. A page goes back to the pool when its last order has ended.
+//! names a page and their low part a place in it. What a page takes is free for another one when its last order has ended.
 
 use std::collections::VecDeque;
 
@@ -11,14 +11,34 @@ const PAGE_BITS: u32 = 10;
 const PAGE_IDS: usize = 1 << PAGE_BITS;
 const NOTHING: u32 = u32::MAX;
 
+/// The slots of so many numbers that follow each other.
+type Block = [u32; PAGE_IDS];
+
+/// Numbers with the same high part.
+#[derive(Clone, Copy)]
 struct Page {
-    slots: [u32; PAGE_IDS],
+    /// Where their slots are: [`NOBODYS`] where none of them is open.
+    block: u32,
+    /// How many of them are open.
     used: u32,
+}
+
+/// The block in which nothing ever is.
+const NOBODYS: u32 = 0;
+
+impl Page {
+    const EMPTY: Self = Self { block: NOBODYS, used: 0 };
+
+    #[inline]
+    fn block(self) -> usize {
+        usize::try_from(self.block).expect("blocks fit into memory")
+    }
 }
 
 /// A map from order numbers to slots that costs one memory access.
 ///
-/// Memory: 4 bytes for each number of a page in which any order is open, so about 4 KiB for one lonely old order.
+/// Memory: 4 bytes for each number of a page in which any order is open, so about 4 KiB for one lonely old order. All of it in one
+/// piece, which grows: a large one has huge pages of memory, small ones here and there would not.
 #[derive(Default)]
 pub struct IdIndex {
     /// Of the first partition.
@@ -80,12 +100,20 @@ impl IdIndex {
 }
 
 /// The numbers of one partition.
-#[derive(Default)]
 struct Numbers {
     /// The number of the page at the front.
     first_page: u64,
-    pages: VecDeque<Option<Box<Page>>>,
-    pool: Vec<Box<Page>>,
+    pages: VecDeque<Page>,
+    blocks: Vec<Block>,
+    /// Blocks in which nothing is.
+    free: Vec<u32>,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        let blocks = vec![[NOTHING; PAGE_IDS]];
+        Self { first_page: 0, pages: VecDeque::new(), blocks, free: Vec::new() }
+    }
 }
 
 fn split(id: OrderId) -> (u64, usize) {
@@ -94,9 +122,6 @@ fn split(id: OrderId) -> (u64, usize) {
 }
 
 impl Numbers {
-    /// Empty pages that are kept for later.
-    const POOL: usize = 64;
-
     #[inline]
     fn find(&self, id: OrderId) -> Option<u32> {
         let slot = *self.cell(id)?;
@@ -107,7 +132,7 @@ impl Numbers {
     fn cell(&self, id: OrderId) -> Option<&u32> {
         let (page, place) = split(id);
         let at = usize::try_from(page.checked_sub(self.first_page)?).ok()?;
-        Some(&self.pages.get(at)?.as_ref()?.slots[place])
+        Some(&self.blocks[self.pages.get(at)?.block()][place])
     }
 
     #[inline]
@@ -118,7 +143,7 @@ impl Numbers {
             self.first_page = number;
         }
         while number < self.first_page {
-            self.pages.push_front(None);
+            self.pages.push_front(Page::EMPTY);
             self.first_page = self.first_page.saturating_sub(1);
         }
         let mut at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
@@ -130,24 +155,35 @@ impl Numbers {
             at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
         }
         while self.pages.len() <= at {
-            self.pages.push_back(None);
+            self.pages.push_back(Page::EMPTY);
         }
-        let pool = &mut self.pool;
-        let page = self.pages[at].get_or_insert_with(|| {
-            pool.pop().unwrap_or_else(|| Box::new(Page { slots: [NOTHING; PAGE_IDS], used: 0 }))
-        });
-        assert!(page.slots[place] == NOTHING, "an order's number is given out once");
-        page.slots[place] = slot;
+        if self.pages[at].block == NOBODYS {
+            self.pages[at].block = self.take_block();
+        }
+        let page = &mut self.pages[at];
+        let cell = &mut self.blocks[page.block()][place];
+        assert!(*cell == NOTHING, "an order's number is given out once");
+        *cell = slot;
         page.used = page.used.saturating_add(1);
+    }
+
+    /// Where a page may have its slots.
+    #[cold]
+    fn take_block(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.blocks.push([NOTHING; PAGE_IDS]);
+            u32::try_from(self.blocks.len().saturating_sub(1)).expect("fewer than 2^32 blocks")
+        })
     }
 
     #[inline]
     fn remove(&mut self, id: OrderId) {
         let (number, place) = split(id);
         let at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
-        let page = self.pages[at].as_mut().expect("an order that ends is in the index");
-        assert!(page.slots[place] != NOTHING, "an order that ends is in the index");
-        page.slots[place] = NOTHING;
+        let page = &mut self.pages[at];
+        let cell = &mut self.blocks[page.block()][place];
+        assert!(*cell != NOTHING, "an order that ends is in the index");
+        *cell = NOTHING;
         page.used = page.used.saturating_sub(1);
         // The last page stays for the numbers to come.
         if page.used == 0 && at.saturating_add(1) < self.pages.len() {
@@ -158,17 +194,17 @@ impl Numbers {
     /// No more numbers come for the last page: if all its orders have ended already, no removal will give it back.
     fn leave_last_page(&mut self) {
         let last = self.pages.len().saturating_sub(1);
-        if self.pages.back().is_some_and(|page| page.as_ref().is_some_and(|page| page.used == 0)) {
+        if self.pages.back().is_some_and(|page| page.used == 0) {
             self.give_back(last);
         }
     }
 
     fn give_back(&mut self, at: usize) {
-        let page = self.pages[at].take().expect("a page that is given back is there");
-        if self.pool.len() < Self::POOL {
-            self.pool.push(page);
+        let Page { block, .. } = std::mem::replace(&mut self.pages[at], Page::EMPTY);
+        if block != NOBODYS {
+            self.free.push(block);
         }
-        while self.pages.front().is_some_and(Option::is_none) {
+        while self.pages.front().is_some_and(|page| page.block == NOBODYS) {
             self.pages.pop_front();
             self.first_page = self.first_page.saturating_add(1);
         }
@@ -192,7 +228,9 @@ mod tests {
         }
         assert_eq!(index.pages.len(), 1, "only the page of the last order is left");
         assert_eq!(index.find(OrderId(5_000)), Some(5_000));
+        let blocks = index.blocks.len();
         index.insert(OrderId(7), 7);
+        assert_eq!(index.blocks.len(), blocks, "what was given back is used again");
         assert_eq!(index.find(OrderId(7)), Some(7), "an older number may come back, as in a snapshot");
         assert_eq!(index.find(OrderId(u64::MAX)), None);
     }
@@ -206,7 +244,7 @@ mod tests {
             index.insert(OrderId(id), 0);
             index.remove(OrderId(id));
         }
-        assert_eq!((index.pages.len(), index.pool.len()), (1, 0));
+        assert_eq!((index.pages.len(), index.blocks.len()), (1, 2));
         index.insert(OrderId(90_000), 1);
         index.insert(OrderId(95_000), 2);
         assert_eq!((index.find(OrderId(90_000)), index.find(OrderId(95_000))), (Some(1), Some(2)));
