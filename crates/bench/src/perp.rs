@@ -51,9 +51,14 @@ struct Driven {
 }
 
 impl Driven {
-    fn give(&mut self, command: Command) -> Duration {
+    /// The command as the next one.
+    fn next(&mut self, command: Command) -> Sequenced<Command> {
         self.seq += 1;
-        let input = Sequenced { seq: Seq(self.seq), time_ns: TimeNs(self.time_ns), command };
+        Sequenced { seq: Seq(self.seq), time_ns: TimeNs(self.time_ns), command }
+    }
+
+    fn give(&mut self, command: Command) -> Duration {
+        let input = self.next(command);
         let start = Instant::now();
         self.partition.apply(&input, &mut self.events);
         start.elapsed()
@@ -112,43 +117,39 @@ pub fn run_all(options: &Options, show: &mut dyn FnMut(Measurement)) {
     show(gap(options));
 }
 
-/// A partition with contracts and positions, and a flow of so many commands for it, warmed up.
-pub fn prepared_for(options: &Options) -> (Partition, Vec<Sequenced<Command>>) {
-    let Options { contracts, accounts, commands, .. } = *options;
+/// Contracts and positions, the mixed flow over them, and how many of its commands warm it up.
+fn flow_over(options: &Options) -> (Driven, impl Iterator<Item = Command>, usize) {
+    let Options { contracts, accounts, .. } = *options;
     let shape = perp::shape(contracts, accounts);
-    let mut driven = begun(contracts, accounts, &|_| RICH, &|pair| perp::spread(pair, contracts));
+    let driven = begun(contracts, accounts, &|_| RICH, &|pair| perp::spread(pair, contracts));
     let before = perp::orders_before(accounts);
-    let mut flow = Mixed::new(&shape).map(|step| perp::command_of(&step, before));
-    for command in flow.by_ref().take(shape.fewest) {
+    let flow = Mixed::new(&shape).map(move |step| perp::command_of(&step, before));
+    (driven, flow, shape.fewest)
+}
+
+/// A partition with contracts and positions, warmed up, and the commands of the flow that come then.
+pub fn prepared_for(options: &Options) -> (Partition, Vec<Sequenced<Command>>) {
+    let (mut driven, mut flow, warm_up) = flow_over(options);
+    for command in flow.by_ref().take(warm_up) {
         driven.prepare(command);
     }
-    let flow = flow.take(commands).zip(driven.seq + 1..);
-    let flow =
-        flow.map(|(command, seq)| Sequenced { seq: Seq(seq), time_ns: TimeNs(driven.time_ns), command });
-    let flow = flow.collect();
-    (driven.partition, flow)
+    let commands = flow.take(options.commands).map(|command| driven.next(command)).collect();
+    (driven.partition, commands)
 }
 
 /// The mixed flow over many contracts.
 fn orders(options: &Options) -> Measurement {
     let Options { contracts, accounts, commands, .. } = *options;
-    let shape = perp::shape(contracts, accounts);
-    let mut driven = begun(contracts, accounts, &|_| RICH, &|pair| perp::spread(pair, contracts));
-    let before = perp::orders_before(accounts);
-    let mut flow = Mixed::new(&shape);
+    let (mut driven, mut flow, warm_up) = flow_over(options);
     let mut piece = Vec::with_capacity(PIECE);
     let (mut elapsed, mut rejects) = (Duration::ZERO, 0);
-    let mut left = commands + shape.fewest;
+    let mut left = commands + warm_up;
     while left > 0 {
         piece.clear();
         let is_warm_up = left > commands;
         let most = if is_warm_up { left - commands } else { left };
         let count = PIECE.min(most);
-        for step in flow.by_ref().take(count) {
-            driven.seq += 1;
-            let command = perp::command_of(&step, before);
-            piece.push(Sequenced { seq: Seq(driven.seq), time_ns: TimeNs(driven.time_ns), command });
-        }
+        piece.extend(flow.by_ref().take(count).map(|command| driven.next(command)));
         left -= count;
         let start = Instant::now();
         let mut refused_now = 0;
