@@ -219,22 +219,27 @@ fn requests_reach_the_exchange_in_the_order_in_which_they_were_sent() {
     for settings in [GatewaySettings::default(), GatewaySettings { sockets, ..GatewaySettings::default() }] {
         let (world, alice, _) = World::open_with(settings);
         let mut socket = Socket::open(world.public, PATH);
-        for number in 0..300 {
-            let mut order = limit_order("BUY", "0.001", "48000");
-            order["newClientOrderId"] = format!("order-{number}").into();
-            socket.send(&request(2 * number, "order.place", &signed(&alice, &order)));
-            let cancel = json!({"symbol": "BTCUSDT", "origClientOrderId": format!("order-{number}")});
-            socket.send(&request(2 * number + 1, "order.cancel", &signed(&alice, &cancel)));
+        // No more at once than may be open: where the market is apart, an order that is cancelled counts until that is told.
+        for numbers in [0..150, 150..300] {
+            for number in numbers.clone() {
+                let mut order = limit_order("BUY", "0.001", "48000");
+                order["newClientOrderId"] = format!("order-{number}").into();
+                socket.send(&request(2 * number, "order.place", &signed(&alice, &order)));
+                let cancel = json!({"symbol": "BTCUSDT", "origClientOrderId": format!("order-{number}")});
+                socket.send(&request(2 * number + 1, "order.cancel", &signed(&alice, &cancel)));
+            }
+            let requests = 2 * numbers.start..2 * numbers.end;
+            let mut answered: Vec<u64> = requests
+                .clone()
+                .map(|_| {
+                    let answer = socket.next();
+                    assert_eq!(answer["status"], 200, "{answer}");
+                    answer["id"].as_u64().unwrap()
+                })
+                .collect();
+            answered.sort_unstable();
+            assert!(answered.into_iter().eq(requests), "each is answered once");
         }
-        let mut answered: Vec<u64> = (0..600)
-            .map(|_| {
-                let answer = socket.next();
-                assert_eq!(answer["status"], 200, "{answer}");
-                answer["id"].as_u64().unwrap()
-            })
-            .collect();
-        answered.sort_unstable();
-        assert!(answered.into_iter().eq(0..600), "each is answered once");
     }
 }
 
