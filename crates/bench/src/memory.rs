@@ -126,7 +126,8 @@ fn measure(orders: u64) -> Option<Found> {
 
 fn apply(partition: &mut Partition, command: Command, events: &mut Vec<model::Event>) {
     let seq: Seq = partition.seq().next();
-    partition.apply(&Sequenced { seq, time_ns: TimeNs(seq.0), command }, events);
+    let input = Sequenced { seq, time_ns: TimeNs(seq.0), command };
+    partition.apply_all(std::slice::from_ref(&input), events, |_, _| ());
 }
 
 #[cfg(test)]

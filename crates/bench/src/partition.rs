@@ -89,10 +89,7 @@ pub fn throughput(name: impl Into<String>, shape: &Shape, commands: usize) -> Me
     in_pieces(shape, commands, |partition, piece| {
         let start = Instant::now();
         for batch in piece.chunks(BATCH) {
-            for (command, next) in batch.iter().zip(1..) {
-                partition.look_ahead(&batch[next..]);
-                partition.apply(command, &mut events);
-            }
+            partition.apply_all(batch, &mut events, |_, _| ());
             rejects += refused(&mut events);
         }
         elapsed += start.elapsed();
@@ -112,7 +109,8 @@ pub fn timed(shape: &Shape, commands: usize) -> Measurement {
             let start = Instant::now();
             let mut before = start;
             for command in batch {
-                partition.apply(command, &mut events);
+                // As the sequencer does it with a command that comes alone.
+                partition.apply_all(std::slice::from_ref(command), &mut events, |_, _| ());
                 let now = Instant::now();
                 taken.push(u64::try_from((now - before).as_nanos()).unwrap_or(u64::MAX));
                 before = now;

@@ -154,10 +154,7 @@ fn orders(options: &Options) -> Measurement {
         let start = Instant::now();
         let mut refused_now = 0;
         for batch in piece.chunks(BATCH) {
-            for (input, next) in batch.iter().zip(1..) {
-                driven.partition.look_ahead(&batch[next..]);
-                driven.partition.apply(input, &mut driven.events);
-            }
+            driven.partition.apply_all(batch, &mut driven.events, |_, _| ());
             refused_now += refused(&mut driven.events);
         }
         if !is_warm_up {

@@ -22,8 +22,6 @@ pub struct Account {
     pub trade_group: TradeGroup,
     /// False for those of other partitions.
     pub is_here: bool,
-    /// Its seats, by market.
-    pub seats: Vec<(MarketId, SeatSlot)>,
 }
 
 /// An API key as the partition keeps it for the gateways.
@@ -163,7 +161,7 @@ impl Accounts {
 
     pub fn add(&mut self, name: AccountName, trade_group: TradeGroup, is_here: bool) -> AccountId {
         let account = self.next_account();
-        self.list.push(Account { name, trade_group, is_here, seats: Vec::new() });
+        self.list.push(Account { name, trade_group, is_here });
         self.ledger.add_account();
         if !name.is_empty() {
             self.names.insert(name, account);
@@ -273,11 +271,7 @@ impl Accounts {
     fn add_seat(&mut self, account: AccountId, market: MarketId, terms: &MarketTerms) -> SeatSlot {
         let base = self.ledger.slot(account, terms.base);
         let quote = self.ledger.slot(account, terms.quote);
-        let seat = self.open.add_seat(account, market, Balances { base, quote });
-        let seats = &mut self.list[index(account).expect("accounts are numbered from 1")].seats;
-        let at = seats.partition_point(|(other, _)| *other < market);
-        seats.insert(at, (market, seat));
-        seat
+        self.open.add_seat(account, market, Balances { base, quote })
     }
 
     /// Asks for what an order needs of its account.

@@ -1,94 +1,274 @@
-//! Looking ahead: what the next commands of a batch will need is asked for while the ones before them are applied. It changes
-//! nothing but the time that they take; see [`orderbook::fetch_ahead`].
+//! Looking ahead: what the next commands of a batch will need is asked for before they are applied. It changes nothing but
+//! the time that they take; see [`orderbook::fetch_ahead`].
 //!
-//! What a command needs is found in steps, each by way of the one before, so it is looked at several times. An order that is
-//! named by its owner takes one step more than one that is named by its number.
+//! What a command needs is found in steps, each by way of the one before: a cell of a table, the order that it names, that
+//! order's seat, the seat's balance. So a group of commands is looked at in rounds, one step of each command a round: by the time
+//! that a round is over, what its first look has asked for is nearly there, and the processor waits for a whole group once
+//! instead of for each command.
 
-use std::num::NonZeroU8;
-
+use arrayvec::ArrayVec;
 use model::{
-    AccountId, Command, MarketId, OrderCommand, OrderId, OrderKind, OrderRef, PlaceContractOrder, PlaceOrder,
-    Sequenced, Side,
+    AccountId, Amount, Command, Event, FromMarket, Letter, Liquidity, MarketId, OrderCommand, OrderId,
+    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced, Side,
 };
-use orderbook::{fetch_ahead, fetch_whole};
+use orderbook::{Book, Order, fetch_ahead, fetch_all, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
-use crate::open_orders::{Balances, Named, OpenOrders, Seat};
+use crate::market::Market;
+use crate::open_orders::{Balances, Named, OpenOrder, OpenOrders, Seat};
 
-/// The looks, and how many commands ahead each is.
-const LOOKS: [(u8, usize); 6] = [(1, 18), (2, 15), (3, 12), (4, 9), (5, 6), (6, 3)];
-/// How many commands ahead a command itself is asked for.
-const COMMAND: usize = 24;
+/// So many commands are looked at together. More would push out what is asked for before it is used.
+const TOGETHER: usize = 32;
+/// What takes the most of them is an order that trades at once.
+const STEPS: u8 = 6;
+
+type Group<T> = ArrayVec<T, TOGETHER>;
+
+/// An order that will be placed at a spot market, with what was found of it so far.
+struct Placing<'a> {
+    place: &'a PlaceOrder,
+    book: &'a Book,
+    /// At once, as it seems.
+    trades: bool,
+    seat: Option<&'a Seat<Balances>>,
+}
+
+/// An order that will trade with somebody.
+struct Taking<'a> {
+    book: &'a Book,
+    /// The side that it will trade with.
+    counter: Side,
+    /// The first order there.
+    sought: Sought<'a, Balances, Amount>,
+}
+
+/// An open order that will be looked for, with what was found of it so far.
+struct Sought<'a, S, H> {
+    account: AccountId,
+    market: MarketId,
+    open: Option<&'a OpenOrder<H>>,
+    seat: Option<&'a Seat<S>>,
+    resting: Option<&'a Order>,
+}
+
+/// An open order that will be looked for, as it is named.
+struct Asked<'a, S, H> {
+    order: &'a OrderRef,
+    sought: Sought<'a, S, H>,
+}
 
 impl Partition {
-    /// Looks at commands that come soon, the next one first.
+    /// Applies commands that follow each other, as [`Self::apply`] does, and after each of them tells of all events so far. Faster
+    /// than one by one: what they need is asked for together.
     #[inline]
-    pub fn look_ahead(&self, coming: &[Sequenced<Command>]) {
-        if let Some(input) = coming.get(COMMAND) {
-            fetch_whole(input);
+    pub fn apply_all(
+        &mut self,
+        inputs: &[Sequenced<Command>],
+        events: &mut Vec<Event>,
+        mut applied: impl FnMut(&Self, &[Event]),
+    ) {
+        for group in inputs.chunks(TOGETHER) {
+            self.look_ahead(group);
+            for input in group {
+                self.apply(input, events);
+                applied(self, events);
+            }
         }
-        for &(look, ahead) in &LOOKS {
-            let Some(input) = coming.get(ahead) else { continue };
-            // What is not at a contract takes a step less.
-            let step = NonZeroU8::new(look.saturating_sub(1));
-            match (need(&input.command), step) {
-                (Need::Place(place), Some(step)) => self.look_at_new(step.get(), place),
-                (Need::PlaceContract(place), _) => self.look_at_new_of_contract(look, place),
-                (Need::Order(account, market, order), step) => {
-                    let Accounts { open, futures, ledger, .. } = &self.accounts;
-                    let is_contract = self.catalog.contract(market).is_some();
-                    if is_contract {
-                        self.look_at_stake(look, account, market);
-                    }
-                    let Some(step) = step else { continue };
-                    let order = (account, market, order);
-                    if is_contract {
-                        self.look_at_open(step.get(), order, &futures.open, &|_, _, _| ());
-                    } else {
-                        let beside = |look, seat: &Seat<Balances>, side| {
-                            if look == Beside::Second {
-                                fetch_ahead(ledger.balance(seat.pays_from(side)));
-                            }
-                        };
-                        self.look_at_open(step.get(), order, open, &beside);
+    }
+
+    /// Looks at commands that come next.
+    fn look_ahead(&self, group: &[Sequenced<Command>]) {
+        let (mut placing, mut taking, mut asked) =
+            (Group::new_const(), Group::new_const(), Group::new_const());
+        let (mut placing_contract, mut asked_at_contract) = (Group::new_const(), Group::new_const());
+        for input in group {
+            match need(&input.command) {
+                Need::Place(place) => {
+                    if let Some(Market { book, .. }) = self.markets.get(place.market) {
+                        let trades = trades_at_once(book, place.side, &place.kind);
+                        if trades {
+                            let (counter, sought) =
+                                (place.side.opposite(), Sought::new(place.account, place.market));
+                            taking.push(Taking { book, counter, sought });
+                        }
+                        placing.push(Placing { place, book, trades, seat: None });
                     }
                 }
-                (Need::Place(_), None) | (Need::Nothing, _) => {}
+                Need::PlaceContract(place) => placing_contract.push(place),
+                Need::Order(account, market, order) => {
+                    if self.catalog.contract(market).is_some() {
+                        asked_at_contract.push(Asked { order, sought: Sought::new(account, market) });
+                    } else {
+                        asked.push(Asked { order, sought: Sought::new(account, market) });
+                    }
+                }
+                Need::Nothing => {}
+            }
+        }
+        let Accounts { open, futures, ledger, .. } = &self.accounts;
+        for step in 1..=STEPS {
+            for placing in &mut placing {
+                self.look_at_new(step, placing);
+            }
+            for taking in &mut taking {
+                self.look_at_taking(step, taking);
+            }
+            for asked in &mut asked {
+                self.look_at_asked(step, asked, open);
+                if step == 5
+                    && let (Some(seat), Some(order)) = (asked.sought.seat, asked.sought.open)
+                {
+                    fetch_ahead(ledger.balance(seat.pays_from(order.side())));
+                }
+            }
+            for place in &mut placing_contract {
+                self.look_at_new_of_contract(step, place);
+            }
+            for asked in &mut asked_at_contract {
+                self.look_at_stake(step, asked.sought.account, asked.sought.market);
+                self.look_at_asked(step, asked, &futures.open);
+            }
+        }
+    }
+
+    /// Looks at letters that will be delivered next: at the orders that were traded with, each of which somebody else owns.
+    #[inline]
+    pub(crate) fn look_at_letters(&self, letters: &[Letter]) {
+        // An order that has traded with nobody causes two letters at the most.
+        if letters.len() > 2 {
+            self.look_at_makers(letters);
+        }
+    }
+
+    fn look_at_makers(&self, letters: &[Letter]) {
+        let open = &self.accounts.open;
+        let mut makers = Group::new_const();
+        for letter in letters {
+            if let Letter::ToAccount {
+                account,
+                market,
+                order,
+                body: FromMarket::Filled { liquidity: Liquidity::Maker, .. },
+            } = letter
+                && self.catalog.contract(*market).is_none()
+            {
+                open.fetch_index(*order);
+                let _ = makers.try_push((*order, Sought::new(*account, *market)));
+            }
+        }
+        for step in 1..=3 {
+            for (order, sought) in &mut makers {
+                self.look_at_traded(step, *order, sought);
+            }
+        }
+    }
+
+    /// An open order that somebody will trade with, behind the look for its number: the order, what it is linked to, both balances.
+    #[inline]
+    fn look_at_traded<'a>(&'a self, step: u8, order: OrderId, sought: &mut Sought<'a, Balances, Amount>) {
+        let Accounts { open, ledger, .. } = &self.accounts;
+        match step {
+            1 => {
+                sought.open = open.find(order).map(|slot| open.order(slot));
+                sought.open.map(fetch_whole);
+            }
+            2 => {
+                let Some(order) = sought.open else { return };
+                open.fetch_name(&Named::new(sought.account, &order.client_order_id));
+                open.fetch_around(order);
+                sought.seat = Some(open.seat(order.seat));
+                sought.seat.map(fetch_whole);
+            }
+            _ => {
+                if let Some(seat) = sought.seat {
+                    fetch_ahead(ledger.balance(seat.stake.base));
+                    fetch_ahead(ledger.balance(seat.stake.quote));
+                }
+            }
+        }
+    }
+
+    /// An order that will trade at once: the first that it will trade with, if nobody comes before it.
+    #[inline]
+    fn look_at_taking<'a>(&'a self, step: u8, taking: &mut Taking<'a>) {
+        let Taking { book, counter, sought } = taking;
+        let orders = &self.markets.orders;
+        match step {
+            1 => {
+                if let Some(best) = book.best(*counter) {
+                    book.fetch_level(*counter, best);
+                }
+            }
+            2 => {
+                sought.resting = book.first(orders, *counter);
+                sought.resting.map(fetch_whole);
+            }
+            3 => {
+                let Some(resting) = sought.resting else { return };
+                orders.fetch_index(resting.id);
+                self.accounts.open.fetch_index(resting.id);
+                book.fetch_around(orders, resting);
+                sought.account = resting.account;
+            }
+            _ => {
+                let Some(resting) = sought.resting else { return };
+                self.look_at_traded(step.saturating_sub(3), resting.id, sought);
             }
         }
     }
 
     /// An order that will be placed.
-    fn look_at_new(&self, look: u8, place: &PlaceOrder) {
-        let PlaceOrder { account, market, side, .. } = *place;
-        let open = &self.accounts.open;
-        match look {
+    #[inline]
+    fn look_at_new<'a>(&'a self, step: u8, placing: &mut Placing<'a>) {
+        let PlaceOrder { account, market, side, .. } = *placing.place;
+        let Accounts { open, ledger, .. } = &self.accounts;
+        let price = placing.place.kind.price_ticks();
+        match step {
             1 => {
                 self.accounts.fetch_account(account);
                 open.fetch_seat_cell(account, market);
+                open.fetch_name(&Named::new(account, &placing.place.client_order_id));
+                if let Some(price) = price {
+                    placing.book.fetch_leaf(side, price);
+                }
             }
-            2 => open.fetch_seat(account, market),
+            2 => {
+                placing.seat = open.guess_seat(account, market);
+                match placing.seat {
+                    Some(seat) => fetch_whole(seat),
+                    // It will take one, between two balances.
+                    None => {
+                        ledger.opened_at(account).map(fetch_ahead);
+                    }
+                }
+                if let Some(price) = price {
+                    placing.book.fetch_level(side, price);
+                }
+            }
             3 => {
-                if let Some(seat) = open.fetch_for_placing(account, market) {
-                    fetch_ahead(self.accounts.ledger.balance(seat.pays_from(side)));
+                match placing.seat {
+                    Some(seat) => {
+                        fetch_ahead(ledger.balance(seat.pays_from(side)));
+                        if placing.trades {
+                            fetch_ahead(ledger.balance(seat.pays_from(side.opposite())));
+                        }
+                        open.fetch_last(seat);
+                    }
+                    None => {
+                        ledger.opened_at(account).map(Vec::as_slice).map(fetch_all);
+                    }
                 }
-                if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
-                    listed.book.fetch_level(side, price);
+                if let Some(price) = price {
+                    placing.book.fetch_back(&self.markets.orders, side, price);
                 }
             }
-            4 => {
-                open.fetch_name(&Named::new(account, &place.client_order_id));
-                if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
-                    listed.book.fetch_back(&self.markets.orders, side, price);
-                }
-            }
-            // Only a name is looked at five times, and a contract six times.
             _ => {}
         }
     }
 
     /// An order at a contract that will be placed.
+    #[inline]
     fn look_at_new_of_contract(&self, look: u8, place: &PlaceContractOrder) {
         let PlaceContractOrder { account, market, side, .. } = *place;
         let open = &self.accounts.futures.open;
@@ -100,7 +280,9 @@ impl Partition {
             1 => self.accounts.fetch_account(account),
             2 => self.look_at_quantity(account, market),
             4 => {
-                open.fetch_for_placing(account, market);
+                if let Some(seat) = open.guess_seat(account, market) {
+                    open.fetch_last(seat);
+                }
                 self.look_at_list_of_seats(account);
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
                     listed.book.fetch_level(side, price);
@@ -119,15 +301,7 @@ impl Partition {
     /// The order that one at a contract will trade with first, if it trades at once and nobody comes before it.
     fn look_at_maker(&self, look: u8, place: &PlaceContractOrder) {
         let Some(listed) = self.markets.get(place.market) else { return };
-        let trades = match place.kind {
-            OrderKind::Market { .. } => true,
-            OrderKind::Limit { price_ticks, .. } => listed.book.crosses(place.side, price_ticks),
-            OrderKind::LimitMaker { .. }
-            | OrderKind::MarketQuote { .. }
-            | OrderKind::StopMarket { .. }
-            | OrderKind::StopLimit { .. } => false,
-        };
-        if !trades {
+        if !trades_at_once(&listed.book, place.side, &place.kind) {
             return;
         }
         let Some(maker) = listed.book.first(&self.markets.orders, place.side.opposite()) else { return };
@@ -202,111 +376,84 @@ impl Partition {
         }
     }
 
-    /// An open order. Spot and contracts keep theirs apart, and have other things `beside`.
+    /// An open order. One that its owner has named is found a step later than one that goes by its number.
     #[inline]
-    fn look_at_open<S, H>(
-        &self,
-        look: u8,
-        (account, market, order): (AccountId, MarketId, &OrderRef),
-        open: &OpenOrders<S, H>,
-        beside: &impl Fn(Beside, &Seat<S>, Side),
-    ) {
-        match order {
-            OrderRef::Id(id) | OrderRef::Both((id, _)) => {
-                self.look_at_order(look, (account, market, *id), open, beside);
+    fn look_at_asked<'a, S, H>(&'a self, step: u8, asked: &mut Asked<'a, S, H>, open: &'a OpenOrders<S, H>) {
+        let Asked { order, sought } = asked;
+        match (step, *order) {
+            (1, OrderRef::Client(name)) => open.fetch_name(&Named::new(sought.account, name)),
+            (1, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
+                open.fetch_index(*id);
+                self.markets.orders.fetch_index(*id);
             }
-            OrderRef::Client(name) => {
-                self.look_at_named(look, (account, market), &Named::new(account, name), open, beside);
+            (2, OrderRef::Client(name)) => {
+                sought.open = open.guess_named(&Named::new(sought.account, name));
+                sought.open.map(fetch_whole);
             }
-        }
-    }
-
-    /// An order that is named by its number.
-    #[inline]
-    fn look_at_order<S, H>(
-        &self,
-        look: u8,
-        (account, market, id): (AccountId, MarketId, OrderId),
-        open: &OpenOrders<S, H>,
-        beside: &impl Fn(Beside, &Seat<S>, Side),
-    ) {
-        match look {
-            1 => {
-                self.accounts.fetch_account(account);
-                open.fetch_index(id);
-                self.markets.orders.fetch_index(id);
+            (2, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
+                sought.open = open.find(*id).map(|slot| open.order(slot));
+                sought.open.map(fetch_whole);
+                sought.resting = self.markets.orders.find(*id).map(|slot| &self.markets.orders[slot]);
+                sought.resting.map(fetch_whole);
             }
-            2 => {
-                open.fetch_order(id);
-                self.markets.orders.fetch_order(id);
-            }
-            3 => {
-                self.look_around(market, id, open);
-                if let Some((seat, order)) = open.seat_of(id) {
-                    beside(Beside::First, seat, order.side());
+            (3, order) => {
+                let Some(found) = sought.open else { return };
+                sought.seat = Some(open.seat(found.seat));
+                sought.seat.map(fetch_whole);
+                open.fetch_around(found);
+                self.accounts.fetch_account(sought.account);
+                match order {
+                    OrderRef::Client(_) => {
+                        open.fetch_index(found.id);
+                        self.markets.orders.fetch_index(found.id);
+                    }
+                    OrderRef::Id(_) | OrderRef::Both(_) => {
+                        open.fetch_name(&Named::new(sought.account, &found.client_order_id));
+                        self.look_around(sought);
+                    }
                 }
             }
-            4 => {
-                if let Some((seat, order)) = open.seat_of(id) {
-                    beside(Beside::Second, seat, order.side());
-                    open.fetch_name(&Named::new(account, &order.client_order_id));
-                }
+            (4, OrderRef::Client(_)) => {
+                let Some(found) = sought.open else { return };
+                sought.resting = self.markets.orders.find(found.id).map(|slot| &self.markets.orders[slot]);
+                sought.resting.map(fetch_whole);
             }
+            (5, OrderRef::Client(_)) => self.look_around(sought),
+            (4, OrderRef::Id(_) | OrderRef::Both(_)) | (6, OrderRef::Client(_)) => self.look_at_level(sought),
             _ => {}
         }
     }
 
-    /// An order that is named by its owner.
+    /// What an order at rest is linked to.
     #[inline]
-    fn look_at_named<S, H>(
-        &self,
-        look: u8,
-        (account, market): (AccountId, MarketId),
-        named: &Named,
-        open: &OpenOrders<S, H>,
-        beside: &impl Fn(Beside, &Seat<S>, Side),
-    ) {
-        match look {
-            1 => {
-                self.accounts.fetch_account(account);
-                open.fetch_name(named);
-            }
-            2 => open.fetch_named(named),
-            _ => {
-                let Some(id) = open.guess_named(named).map(|order| order.id) else { return };
-                match look {
-                    3 => self.markets.orders.fetch_index(id),
-                    4 => {
-                        self.markets.orders.fetch_order(id);
-                        if let Some((seat, order)) = open.seat_of(id) {
-                            beside(Beside::First, seat, order.side());
-                        }
-                    }
-                    _ => {
-                        self.look_around(market, id, open);
-                        if let Some((seat, order)) = open.seat_of(id) {
-                            beside(Beside::Second, seat, order.side());
-                        }
-                    }
-                }
-            }
+    fn look_around<S, H>(&self, sought: &Sought<'_, S, H>) {
+        if let (Some(resting), Some(listed)) = (sought.resting, self.markets.get(sought.market)) {
+            listed.book.fetch_around(&self.markets.orders, resting);
         }
     }
 
-    /// What an order's two halves are linked to.
-    fn look_around<S, H>(&self, market: MarketId, id: OrderId, open: &OpenOrders<S, H>) {
-        open.fetch_around(id);
-        if let Some(listed) = self.markets.get(market) {
-            listed.book.fetch_around(&self.markets.orders, id);
+    /// The level of an order at rest.
+    #[inline]
+    fn look_at_level<S, H>(&self, sought: &Sought<'_, S, H>) {
+        if let (Some(resting), Some(listed)) = (sought.resting, self.markets.get(sought.market)) {
+            listed.book.fetch_level(resting.side, resting.price_ticks);
         }
     }
 }
 
-/// Which of two looks it is at what an open order is beside.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Beside {
-    First,
-    Second,
+impl<S, H> Sought<'_, S, H> {
+    const fn new(account: AccountId, market: MarketId) -> Self {
+        Self { account, market, open: None, seat: None, resting: None }
+    }
+}
+
+/// Whether an order trades as soon as it comes, if nobody comes before it.
+fn trades_at_once(book: &Book, side: Side, kind: &OrderKind) -> bool {
+    match *kind {
+        OrderKind::Market { .. } | OrderKind::MarketQuote { .. } => true,
+        OrderKind::Limit { price_ticks, .. } => book.crosses(side, price_ticks),
+        OrderKind::LimitMaker { .. } | OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } => false,
+    }
 }
 
 /// What a command will look for.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::{AccountId, Amount, AssetId, Side};
 
 use crate::Partition;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, Seat};
 
 impl Partition {
     /// Panics with the sentence of the first invariant that does not hold. Looks at everything that is here; what must hold of
@@ -32,10 +32,13 @@ impl Partition {
             *held.entry((asked.account, asked.asset)).or_default() += asked.amount;
         }
         let mut open_orders: usize = 0;
-        for seat in self.accounts.list.iter().flat_map(|account| &account.seats) {
-            let (market, seat) = *seat;
+        for (seat, &Seat { account, market, .. }) in self.accounts.open.seats() {
             let terms = self.catalog.market(market).expect("a seat is at a listed market");
-            let account = self.accounts.open.seat(seat).account;
+            assert_eq!(
+                self.accounts.open.find_seat(account, market),
+                Some(seat),
+                "an account and a market lead to a seat"
+            );
             let mut at_seat: u32 = 0;
             let mut last = None;
             for open in self.accounts.open.at_seat(seat) {

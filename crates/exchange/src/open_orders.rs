@@ -208,28 +208,18 @@ impl<S, H> OpenOrders<S, H> {
         self.seat_table.fetch_ahead(seat_hash(account, market));
     }
 
-    /// The second look ahead of an order that will be placed: the seat.
-    #[inline]
-    pub fn fetch_seat(&self, account: AccountId, market: MarketId) {
-        if let Some(seat) = self.guess_seat(account, market) {
-            fetch_ahead(seat);
-        }
-    }
-
     /// As [`Self::find_seat`], without looking at the seat: rarely another one.
     #[inline]
     pub fn guess_seat(&self, account: AccountId, market: MarketId) -> Option<&Seat<S>> {
         self.seat_table.guess(seat_hash(account, market)).map(|slot| &self.seats[at(slot)])
     }
 
-    /// The third: the order that the new one will come behind. The seat, where there is one.
+    /// Asks for where the last order of a seat names the one behind it.
     #[inline]
-    pub fn fetch_for_placing(&self, account: AccountId, market: MarketId) -> Option<&Seat<S>> {
-        let seat = self.seat(self.find_seat(account, market)?);
+    pub fn fetch_last(&self, seat: &Seat<S>) {
         if let Some(last) = self.slab.get(at(seat.last)) {
-            fetch_ahead(last);
+            fetch_ahead(&last.next);
         }
-        Some(seat)
     }
 
     /// The first of three looks ahead of an order that will be looked for: where its number leads.
@@ -246,16 +236,14 @@ impl<S, H> OpenOrders<S, H> {
         }
     }
 
-    /// The third: its seat, and the orders before and behind it there.
+    /// Asks for the orders before and behind an order at its seat, where they name each other.
     #[inline]
-    pub fn fetch_around(&self, id: OrderId) {
-        let Some(slot) = self.index.find(id) else { return };
-        let order = &self.slab[at(slot)];
-        fetch_ahead(self.seat(order.seat));
-        for neighbour in [order.prev, order.next] {
-            if let Some(neighbour) = self.slab.get(at(neighbour)) {
-                fetch_ahead(neighbour);
-            }
+    pub fn fetch_around(&self, order: &OpenOrder<H>) {
+        if let Some(before) = self.slab.get(at(order.prev)) {
+            fetch_ahead(&before.next);
+        }
+        if let Some(behind) = self.slab.get(at(order.next)) {
+            fetch_ahead(&behind.prev);
         }
     }
 
@@ -271,14 +259,6 @@ impl<S, H> OpenOrders<S, H> {
     pub fn fetch_name(&self, named: &Named) {
         if !named.name.is_empty() {
             self.client_ids.fetch_ahead(named.hash);
-        }
-    }
-
-    /// The order to which a name probably leads.
-    #[inline]
-    pub fn fetch_named(&self, named: &Named) {
-        if let Some(order) = self.guess_named(named) {
-            fetch_ahead(order);
         }
     }
 
@@ -301,6 +281,13 @@ impl<S, H> OpenOrders<S, H> {
     /// All seats.
     pub fn seats(&self) -> impl Iterator<Item = (SeatSlot, &Seat<S>)> {
         (0..).map(SeatSlot::new).zip(&self.seats)
+    }
+
+    /// Seats at which there are open orders, by account and market.
+    pub fn seats_in_use(&self) -> Vec<(SeatSlot, &Seat<S>)> {
+        let mut seats: Vec<_> = self.seats().filter(|(_, seat)| seat.open_orders > 0).collect();
+        seats.sort_unstable_by_key(|(_, seat)| (seat.account, seat.market));
+        seats
     }
 
     #[inline]

@@ -54,8 +54,11 @@ impl Partition {
     #[inline]
     fn deliver_mail(&mut self, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
-            for letter in &round {
-                self.deliver(letter, events);
+            for letters in round.chunks(Self::LETTERS) {
+                self.look_at_letters(letters);
+                for letter in letters {
+                    self.deliver(letter, events);
+                }
             }
             self.mail.delivered(round);
         }
@@ -110,6 +113,8 @@ impl Partition {
         }
     }
 
+    /// How many letters are looked at together.
+    const LETTERS: usize = 96;
     /// How many positions a command looks at beside what it is asked for.
     const WORK: u32 = 1_024;
     /// How many looks a step of a liquidation is worth, or an algo order that is triggered.

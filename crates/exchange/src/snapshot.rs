@@ -323,12 +323,11 @@ impl Partition {
         totals.encode(&mut out);
 
         let open: Vec<OpenOrderRecord> = accounts
-            .list
-            .iter()
-            .flat_map(|account| &account.seats)
-            .flat_map(|(_, seat)| {
-                let at = accounts.open.seat(*seat);
-                accounts.open.at_seat(*seat).map(|open| OpenOrderRecord {
+            .open
+            .seats_in_use()
+            .into_iter()
+            .flat_map(|(seat, at)| {
+                accounts.open.at_seat(seat).map(|open| OpenOrderRecord {
                     order: open.id,
                     account: at.account,
                     market: at.market,
@@ -389,8 +388,8 @@ impl Partition {
             });
             (market, records.collect::<Vec<_>>())
         });
-        let seats = self.accounts.list.iter().flat_map(|account| &account.seats);
-        let open = seats.flat_map(|(_, seat)| self.accounts.open.at_seat(*seat));
+        let seats = self.accounts.open.seats_in_use().into_iter();
+        let open = seats.flat_map(|(seat, _)| self.accounts.open.at_seat(seat));
         RareRecord {
             marks: markets().flat_map(|(market, _)| self.markets.marks(market)).collect(),
             waiting: waiting.filter(|(_, orders)| !orders.is_empty()).collect(),

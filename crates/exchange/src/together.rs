@@ -10,6 +10,7 @@ use model::{
 };
 
 use crate::Partition;
+use crate::open_orders::OpenOrders;
 
 /// All partitions of an exchange, in order, as they stand at one moment or at a consistent cut.
 pub struct Together<'a> {
@@ -257,16 +258,11 @@ impl<'a> Together<'a> {
 impl Partition {
     /// Open orders as their accounts know them.
     pub(crate) fn all_open_orders(&self) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
-        let seats = self.accounts.list.iter().flat_map(|account| &account.seats);
-        let spot = seats.flat_map(|(market, seat)| {
-            let account = self.accounts.open.seat(*seat).account;
-            self.accounts.open.at_seat(*seat).map(move |open| (account, *market, open.id))
-        });
-        let futures = &self.accounts.futures.open;
-        let at_contracts = futures
-            .seats()
-            .flat_map(|(slot, seat)| futures.at_seat(slot).map(|open| (seat.account, seat.market, open.id)));
-        spot.chain(at_contracts)
+        fn of<S, H>(open: &OpenOrders<S, H>) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
+            open.seats()
+                .flat_map(|(slot, seat)| open.at_seat(slot).map(|open| (seat.account, seat.market, open.id)))
+        }
+        of(&self.accounts.open).chain(of(&self.accounts.futures.open))
     }
 
     /// Whose a resting order is and where, and what it can still cost.

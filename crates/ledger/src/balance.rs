@@ -75,6 +75,12 @@ impl Ledger {
         }
     }
 
+    /// Where it says which balances an account has: for whoever will ask for [`Self::slot`].
+    #[inline]
+    pub fn opened_at(&self, account: AccountId) -> Option<&Vec<(AssetId, BalanceSlot)>> {
+        self.accounts.get(usize::try_from(account.0.checked_sub(1)?).ok()?)
+    }
+
     /// The balance at a slot.
     #[inline]
     pub fn balance(&self, slot: BalanceSlot) -> &Balance {

@@ -1,6 +1,6 @@
 //! One market's book: two sides of levels. Placing is in `matching`; here is what changes or asks about resting orders.
 
-use model::{MarketId, OrderId, PriceTicks, QtyLots, Side};
+use model::{MarketId, PriceTicks, QtyLots, Side};
 
 use crate::level::Level;
 use crate::matching::Report;
@@ -121,10 +121,16 @@ impl Book {
         level.front().map(|front| &orders[front])
     }
 
-    /// Looks ahead at an order that will be placed: the level that it may join.
+    /// Looks ahead at an order that will be placed or taken off: where its level is named.
+    #[inline]
+    pub fn fetch_leaf(&self, side: Side, price: PriceTicks) {
+        self.side(side).fetch_leaf(Rank::new(side, price));
+    }
+
+    /// The look behind [`Self::fetch_leaf`]: the level.
     #[inline]
     pub fn fetch_level(&self, side: Side, price: PriceTicks) {
-        self.side(side).fetch_ahead(Rank::new(side, price));
+        self.side(side).fetch_level(Rank::new(side, price));
     }
 
     /// Looks ahead at an order that will be placed, when its level is there: the order that it may come behind.
@@ -132,20 +138,17 @@ impl Book {
     pub fn fetch_back(&self, orders: &Orders, side: Side, price: PriceTicks) {
         let level = self.side(side).level_at_hand(Rank::new(side, price));
         if let Some(back) = level.and_then(Level::back) {
-            fetch_ahead(&orders[back]);
+            fetch_ahead(&orders[back].next);
         }
     }
 
-    /// Looks ahead at an order that will be taken off the book, when it is there itself: its level, and the orders before and
-    /// behind it.
+    /// Looks ahead at an order that will be taken off the book: where its level is named, and the orders before and behind it.
     #[inline]
-    pub fn fetch_around(&self, orders: &Orders, id: OrderId) {
-        let Some(slot) = orders.find(id) else { return };
-        let Order { side, price_ticks, prev, next, .. } = orders[slot];
-        self.fetch_level(side, price_ticks);
-        for neighbour in [prev, next] {
+    pub fn fetch_around(&self, orders: &Orders, order: &Order) {
+        self.fetch_leaf(order.side, order.price_ticks);
+        for neighbour in [order.prev, order.next] {
             if neighbour != OrderSlot::NONE {
-                fetch_ahead(&orders[neighbour]);
+                fetch_ahead(&orders[neighbour].next);
             }
         }
     }

@@ -21,7 +21,7 @@ mod orders;
 mod side;
 mod triggers;
 
-pub use ahead::{fetch_ahead, fetch_whole};
+pub use ahead::{LookAhead, fetch_ahead, fetch_all, fetch_whole};
 pub use book::Book;
 pub use id_index::IdIndex;
 pub use matching::{Before, Incoming, Outcome, Remainder, Report, Stop, TickLots};

@@ -3,8 +3,9 @@
 
 use model::{AccountId, Marks, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
 
-use crate::side::Rank;
-use crate::{Book, Order, OrderSlot, Orders};
+use crate::level::Level;
+use crate::side::{Missing, Rank};
+use crate::{Book, Order, OrderSlot, Orders, fetch_ahead};
 
 /// Price x quantity, in ticks times lots. With terms that pass their check it stays far below the type's end.
 pub type TickLots = i128;
@@ -239,6 +240,9 @@ impl Book {
             level.reduce(orders, maker, qty);
             let open_lots = level.open_lots();
             left.take(price_ticks, qty);
+            if !left.lots.is_zero() {
+                self.fetch_behind(orders, best, maker);
+            }
             orders[maker].marks = orders[maker].marks.without(Marks::UNTRADED);
             let maker_done = orders[maker].open_lots.is_zero();
             reports.push(Report::Traded {
@@ -262,6 +266,21 @@ impl Book {
             reports.push(Report::LevelChanged { side: counter, price_ticks, open_lots });
         }
         stop
+    }
+
+    /// Asks for whoever trades behind `maker`, so that it is there when its turn comes.
+    #[inline]
+    fn fetch_behind(&self, orders: &Orders, best: Rank, maker: OrderSlot) {
+        let Order { side, next, .. } = orders[maker];
+        if next != OrderSlot::NONE {
+            let behind = &orders[next];
+            orders.fetch_index(behind.id);
+            if behind.next != OrderSlot::NONE {
+                fetch_ahead(&orders[behind.next]);
+            }
+        } else if let Some(front) = self.side(side).behind_in_leaf(best).and_then(Level::front) {
+            fetch_ahead(&orders[front]);
+        }
     }
 
     /// The incoming order has met its owner's `maker`, of which it could trade `affordable`. True when this ends the incoming
@@ -313,31 +332,35 @@ impl Book {
 
     /// Why `incoming` cannot trade in full at once; `None` when it can. Changes nothing.
     fn cannot_fill(&self, orders: &Orders, incoming: &Incoming, worst: Rank) -> Option<Stop> {
-        let counter = incoming.side.opposite();
+        use SelfTradePrevention::{ExpireMaker, None as Nothing};
+        let levels = self.side(incoming.side.opposite());
+        // What all orders have together says no sooner than what others have. In other modes its owner's own may end it before.
+        if matches!(incoming.self_trade_prevention, Nothing | ExpireMaker) {
+            match levels.has(incoming.max_lots, worst) {
+                Err(Missing::BehindWorst) => return Some(Stop::Price),
+                Err(Missing::Everywhere) => return Some(Stop::BookEnded),
+                Ok(()) if incoming.self_trade_prevention == Nothing => return None,
+                Ok(()) => {}
+            }
+        }
         let mut missing = incoming.max_lots;
-        for (rank, level) in self.side(counter).iter() {
+        for (rank, level) in levels.iter() {
             if rank > worst {
                 return Some(Stop::Price);
             }
-            if incoming.self_trade_prevention == SelfTradePrevention::None {
-                missing = missing - missing.min(level.open_lots());
-            } else {
-                let mut next = level.front();
-                while let Some(slot) = next {
-                    let order = &orders[slot];
-                    if !incoming.meets_its_own(order) {
-                        missing = missing - missing.min(order.open_lots);
-                    } else if incoming.self_trade_prevention != SelfTradePrevention::ExpireMaker
-                        && !missing.is_zero()
-                    {
-                        // The incoming order would end here.
-                        return Some(Stop::Prevented);
-                    }
-                    next = (order.next != OrderSlot::NONE).then_some(order.next);
+            let mut next = level.front();
+            while let Some(slot) = next {
+                let order = &orders[slot];
+                if !incoming.meets_its_own(order) {
+                    missing -= missing.min(order.open_lots);
+                } else if incoming.self_trade_prevention != ExpireMaker {
+                    // The incoming order would end here.
+                    return Some(Stop::Prevented);
                 }
-            }
-            if missing.is_zero() {
-                return None;
+                if missing.is_zero() {
+                    return None;
+                }
+                next = (order.next != OrderSlot::NONE).then_some(order.next);
             }
         }
         Some(Stop::BookEnded)

@@ -103,6 +103,12 @@ impl Orders {
         self.index.find(id).map(OrderSlot)
     }
 
+    /// How many orders there is room for: as many as have rested at once.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
     /// The first of three looks ahead at an order that will be looked for: where its number leads.
     #[inline]
     pub fn fetch_index(&self, id: OrderId) {

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{PriceTicks, Side};
+use model::{PriceTicks, QtyLots, Side};
 
 use crate::fetch_ahead;
 use crate::level::Level;
@@ -125,11 +125,23 @@ impl SideLevels {
         }
     }
 
+    /// Asks for where it says which leaf a level is in.
+    #[inline]
+    pub fn fetch_leaf(&self, rank: Rank) {
+        if let Some(at_hand) = self.at_hand.get(self.place_at_hand(rank.split().0)) {
+            fetch_ahead(at_hand);
+        }
+    }
+
     /// Asks for the memory of a level, if its leaf is at hand.
     #[inline]
-    pub fn fetch_ahead(&self, rank: Rank) {
-        if let Some(level) = self.level_at_hand(rank) {
-            fetch_ahead(level);
+    pub fn fetch_level(&self, rank: Rank) {
+        let (key, place) = rank.split();
+        if let Some(at_hand) = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)
+        {
+            let leaf = &self.leaves[at(at_hand.leaf)];
+            fetch_ahead(&leaf.occupied);
+            fetch_ahead(&leaf.levels[place]);
         }
     }
 
@@ -139,6 +151,16 @@ impl SideLevels {
         let (key, place) = rank.split();
         let at_hand = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)?;
         Some(&self.leaves[at(at_hand.leaf)].levels[place])
+    }
+
+    /// The level in use that comes behind `rank`, where its leaf has it.
+    #[inline]
+    pub fn behind_in_leaf(&self, rank: Rank) -> Option<&Level> {
+        let (key, place) = rank.split();
+        let at_hand = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)?;
+        let leaf = &self.leaves[at(at_hand.leaf)];
+        let behind = leaf.occupied & u32::MAX.wrapping_shl(1).wrapping_shl(u32::try_from(place).ok()?);
+        leaf.levels.get(at(behind.trailing_zeros()))
     }
 
     /// A level in use.
@@ -219,9 +241,37 @@ impl SideLevels {
     pub fn iter(&self) -> impl Iterator<Item = (Rank, &Level)> {
         self.keys.iter().flat_map(|(&key, &leaf)| {
             let leaf = &self.leaves[at(leaf)];
-            (0_u32..).zip(&leaf.levels).filter_map(move |(place, level)| {
-                (leaf.occupied >> place & 1 == 1).then_some((Rank::join(key, place), level))
+            let mut left = leaf.occupied;
+            std::iter::from_fn(move || {
+                let place = left.trailing_zeros();
+                left &= left.wrapping_sub(1);
+                let level = leaf.levels.get(at(place))?;
+                Some((Rank::join(key, place), level))
             })
         })
     }
+
+    /// Whether `wanted` can trade at levels up to `worst`, all orders counted; where it cannot, whether the levels end before
+    /// that one.
+    pub fn has(&self, wanted: QtyLots, worst: Rank) -> Result<(), Missing> {
+        let mut missing = wanted;
+        for (rank, level) in self.iter() {
+            if rank > worst {
+                return Err(Missing::BehindWorst);
+            }
+            missing -= missing.min(level.open_lots());
+            if missing.is_zero() {
+                return Ok(());
+            }
+        }
+        Err(Missing::Everywhere)
+    }
+}
+
+/// Why levels do not have what is wanted.
+pub enum Missing {
+    /// There are others, which are worse.
+    BehindWorst,
+    /// There are no others.
+    Everywhere,
 }

@@ -173,16 +173,13 @@ pub(crate) fn apply(
     progress: &mut Vec<Progress>,
 ) -> Result<(), SequencerError> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        for (input, next) in inputs.iter().zip(1..) {
-            partition.look_ahead(&inputs[next..]);
-            partition.apply(input, &mut batch.events);
-            batch
-                .ends
-                .push(u32::try_from(batch.events.len()).expect("a batch causes fewer than 2^32 events"));
+        let EventBatch { events, ends, .. } = batch;
+        partition.apply_all(inputs, events, |partition, events| {
+            ends.push(u32::try_from(events.len()).expect("a batch causes fewer than 2^32 events"));
             if !partition.is_alone() {
                 progress.push(partition.progress());
             }
-        }
+        });
     }));
     outcome.map_err(|payload| {
         let (partition, seq) = (partition.own_id(), batch.last_seq().next());

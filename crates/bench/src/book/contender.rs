@@ -1,5 +1,6 @@
 //! What a book must do to be measured, and how messages are brought to it.
 
+use orderbook::LookAhead;
 use simulator::walking::{Kind, Message};
 
 use super::report::{Report, Reports};
@@ -13,9 +14,9 @@ pub trait Contender {
     /// Takes an order off the book; false where it does not rest.
     fn cancel(&mut self, order: u64) -> bool;
 
-    /// This message comes soon: what it will need may be fetched from memory already.
+    /// These messages come next: what they will need may be fetched from memory already.
     #[inline]
-    fn announce(&self, coming: &Message) {
+    fn announce(&self, coming: &[Message]) {
         let _ = coming;
     }
 }
@@ -44,20 +45,14 @@ pub fn answer(book: &mut impl Contender, message: &Message, reports: &mut impl R
     }
 }
 
-/// How many messages ahead a book is told what comes.
-const AHEAD: usize = 8;
-
 /// Has a book answer all messages, in batches of `bound`. It sees no further ahead than its batch reaches.
 pub fn answer_all(book: &mut impl Contender, messages: &[Message], bound: usize, reports: &mut impl Reports) {
     for batch in messages.chunks(bound) {
-        for message in batch.iter().take(AHEAD) {
-            book.announce(message);
-        }
-        for (at, message) in batch.iter().enumerate() {
-            if let Some(coming) = batch.get(at + AHEAD) {
-                book.announce(coming);
+        for group in batch.chunks(LookAhead::TOGETHER) {
+            book.announce(group);
+            for message in group {
+                answer(book, message, reports);
             }
-            answer(book, message, reports);
         }
         reports.batch_done();
     }

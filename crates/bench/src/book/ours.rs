@@ -1,7 +1,7 @@
 //! Our book, called as a partition's market calls it: all order semantics, and reports in a list that is used again.
 
 use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, SelfTradePrevention, TradeGroup};
-use orderbook::{Book, Incoming, Orders, Remainder, TickLots};
+use orderbook::{Book, Incoming, LookAhead, Orders, Remainder, TickLots};
 use simulator::walking::{Kind, Message};
 
 use super::contender::Contender;
@@ -63,6 +63,20 @@ impl Contender for Ours {
                 orderbook::Report::Prevented { .. } => unreachable!("nobody has two orders"),
             }
         }
+    }
+
+    #[inline]
+    fn announce(&self, coming: &[Message]) {
+        let Some(mut ahead) = LookAhead::at(&self.book, &self.orders) else { return };
+        for message in coming {
+            if message.kind != Kind::New && message.kind != Kind::Immediate {
+                ahead.finds(OrderId(message.id));
+            }
+            if message.kind != Kind::Cancel {
+                ahead.places(message.side, PriceTicks(message.price));
+            }
+        }
+        ahead.look();
     }
 
     #[inline]

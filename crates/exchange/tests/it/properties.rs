@@ -32,7 +32,22 @@ proptest! {
             prop_assert!(again.snapshot() == watched.partition.snapshot(), "and the same state: {restart_after:?}");
             prop_assert_eq!(again.state_hash(), watched.partition.state_hash());
         }
+        let (looked_at, same_events) = run_together(&inputs);
+        prop_assert!(same_events == events, "the same events where commands are looked at before they are applied");
+        prop_assert_eq!(looked_at.state_hash(), watched.partition.state_hash());
     }
+}
+
+/// The same commands all at once, as a sequencer applies a batch.
+fn run_together(inputs: &[Sequenced<Command>]) -> (Partition, Vec<Vec<Event>>) {
+    let mut partition = Partition::default();
+    let (mut events, mut all) = (Vec::new(), Vec::new());
+    let mut told = 0;
+    partition.apply_all(inputs, &mut events, |_, so_far| {
+        all.push(so_far[told..].to_vec());
+        told = so_far.len();
+    });
+    (partition, all)
 }
 
 /// The same commands without anybody watching.
