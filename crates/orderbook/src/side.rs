@@ -22,10 +22,11 @@ const LEAF_LEVELS: usize = 1 << LEAF_BITS;
 pub struct Rank(i64);
 
 impl Rank {
+    /// Of any number: what is looked at ahead was not checked yet.
     #[inline]
     pub fn new(side: Side, price: PriceTicks) -> Self {
         match side {
-            Side::Buy => Self((-price).0),
+            Side::Buy => Self(price.0.wrapping_neg()),
             Side::Sell => Self(price.0),
         }
     }
@@ -33,7 +34,7 @@ impl Rank {
     #[inline]
     pub fn price(self, side: Side) -> PriceTicks {
         match side {
-            Side::Buy => -PriceTicks(self.0),
+            Side::Buy => PriceTicks(self.0.wrapping_neg()),
             Side::Sell => PriceTicks(self.0),
         }
     }
