@@ -116,7 +116,7 @@ impl Partition {
             }
             for asked in &mut asked {
                 self.look_at_asked(step, asked, open);
-                if step == 5
+                if step == 4
                     && let (Some(seat), Some(order)) = (asked.sought.seat, asked.sought.open)
                 {
                     fetch_ahead(ledger.balance(seat.pays_from(order.side())));

@@ -281,8 +281,11 @@ impl Partition {
     /// Delivers or passes on all that is on its way.
     pub(crate) fn route_mail(&mut self, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
-            for letter in &round {
-                self.route(letter, events);
+            for letters in round.chunks(Self::LETTERS) {
+                self.look_at_letters(letters);
+                for letter in letters {
+                    self.route(letter, events);
+                }
             }
             self.mail.delivered(round);
         }
