@@ -142,8 +142,8 @@ impl Partition {
     }
 
     fn look_at_makers(&self, letters: &[Letter]) {
-        let open = &self.accounts.open;
-        let mut makers = Group::new_const();
+        let Accounts { open, futures, .. } = &self.accounts;
+        let (mut makers, mut at_contracts) = (Group::new_const(), Group::new_const());
         for letter in letters {
             if let Letter::ToAccount {
                 account,
@@ -151,15 +151,33 @@ impl Partition {
                 order,
                 body: FromMarket::Filled { liquidity: Liquidity::Maker, .. },
             } = letter
-                && self.catalog.contract(*market).is_none()
             {
-                open.fetch_index(*order);
-                let _ = makers.try_push((*order, Sought::new(*account, *market)));
+                // Those for which there is no room go without.
+                let _ = if self.catalog.contract(*market).is_some() {
+                    futures.open.fetch_index(*order);
+                    at_contracts.try_push((*account, *market, *order)).is_ok()
+                } else {
+                    open.fetch_index(*order);
+                    makers.try_push((*order, Sought::new(*account, *market))).is_ok()
+                };
             }
         }
         for step in 1..=3 {
             for (order, sought) in &mut makers {
                 self.look_at_traded(step, *order, sought);
+            }
+            for (account, market, order) in &at_contracts {
+                self.look_at_stake(step, *account, *market);
+                match step {
+                    1 => futures.open.fetch_order(*order),
+                    2 => {
+                        if let Some(order) = futures.open.find(*order).map(|slot| futures.open.order(slot)) {
+                            futures.open.fetch_name(&Named::new(*account, &order.client_order_id));
+                            futures.open.fetch_around(order);
+                        }
+                    }
+                    _ => self.look_at_list_of_seats(*account),
+                }
             }
         }
     }
