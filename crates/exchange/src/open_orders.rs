@@ -202,7 +202,7 @@ impl<S, H> OpenOrders<S, H> {
         self.seat_table.find(seat_hash(account, market), is_it).map(SeatSlot::new)
     }
 
-    /// The first of three looks ahead of an order that will be placed: where its seat is named.
+    /// Asks for where an account's seat at a market is named.
     #[inline]
     pub fn fetch_seat_cell(&self, account: AccountId, market: MarketId) {
         self.seat_table.fetch_ahead(seat_hash(account, market));
@@ -222,13 +222,13 @@ impl<S, H> OpenOrders<S, H> {
         }
     }
 
-    /// The first of three looks ahead of an order that will be looked for: where its number leads.
+    /// Asks for where an order's number leads.
     #[inline]
     pub fn fetch_index(&self, id: OrderId) {
         self.index.fetch_ahead(id);
     }
 
-    /// The second look ahead of an order that will be looked for: the order.
+    /// Asks for the order to which a number leads.
     #[inline]
     pub fn fetch_order(&self, id: OrderId) {
         if let Some(slot) = self.index.find(id) {

@@ -2,7 +2,7 @@
 
 use model::{AccountId, MarketId, Marks, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
 
-use crate::{IdIndex, fetch_ahead};
+use crate::IdIndex;
 
 /// Where an order lies in the slab. Private to its partition: it is in no event, no hash and no snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,18 +109,10 @@ impl Orders {
         self.slab.len()
     }
 
-    /// The first of three looks ahead at an order that will be looked for: where its number leads.
+    /// Asks for where an order's number leads.
     #[inline]
     pub fn fetch_index(&self, id: OrderId) {
         self.index.fetch_ahead(id);
-    }
-
-    /// The second: the order itself. The third is [`crate::Book::fetch_around`].
-    #[inline]
-    pub fn fetch_order(&self, id: OrderId) {
-        if let Some(slot) = self.find(id) {
-            fetch_ahead(&self[slot]);
-        }
     }
 
     pub(crate) fn insert(&mut self, order: Order) -> OrderSlot {

@@ -137,29 +137,31 @@ impl SideLevels {
     /// Asks for the memory of a level, if its leaf is at hand.
     #[inline]
     pub fn fetch_level(&self, rank: Rank) {
-        let (key, place) = rank.split();
-        if let Some(at_hand) = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)
-        {
-            let leaf = &self.leaves[at(at_hand.leaf)];
+        if let Some((leaf, place)) = self.leaf_at_hand(rank) {
             fetch_ahead(&leaf.occupied);
             fetch_ahead(&leaf.levels[place]);
         }
     }
 
+    /// The leaf of a level, if it is at hand, and the level's place in it.
+    #[inline]
+    fn leaf_at_hand(&self, rank: Rank) -> Option<(&Leaf, usize)> {
+        let (key, place) = rank.split();
+        let at_hand = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)?;
+        Some((&self.leaves[at(at_hand.leaf)], place))
+    }
+
     /// A level, if its leaf is at hand.
     #[inline]
     pub fn level_at_hand(&self, rank: Rank) -> Option<&Level> {
-        let (key, place) = rank.split();
-        let at_hand = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)?;
-        Some(&self.leaves[at(at_hand.leaf)].levels[place])
+        let (leaf, place) = self.leaf_at_hand(rank)?;
+        Some(&leaf.levels[place])
     }
 
-    /// The level in use that comes behind `rank`, where its leaf has it.
+    /// The level in use that comes behind `rank`, where its leaf is at hand and has one.
     #[inline]
     pub fn behind_in_leaf(&self, rank: Rank) -> Option<&Level> {
-        let (key, place) = rank.split();
-        let at_hand = self.at_hand.get(self.place_at_hand(key)).filter(|at_hand| at_hand.key == key)?;
-        let leaf = &self.leaves[at(at_hand.leaf)];
+        let (leaf, place) = self.leaf_at_hand(rank)?;
         let behind = leaf.occupied & u32::MAX.wrapping_shl(1).wrapping_shl(u32::try_from(place).ok()?);
         leaf.levels.get(at(behind.trailing_zeros()))
     }
