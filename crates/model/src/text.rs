@@ -1,15 +1,16 @@
 //! Short names that live inside their owner: no allocation, no pointer, a fixed size.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::str::FromStr;
 
 /// Up to `N` visible ASCII characters.
 ///
-/// Bytes behind the length are zero, so that equality and hashing may look at the whole array.
+/// Behind the characters are zeros, which no character is: they say where it ends, and equality and hashing may look at the whole
+/// array.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<const N: usize> {
     bytes: [u8; N],
-    len: u8,
 }
 
 /// Why some text is not a [`Text`].
@@ -44,7 +45,7 @@ impl std::error::Error for TextError {}
 
 impl<const N: usize> Text<N> {
     /// No characters. Where an id is optional, this means none.
-    pub const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+    pub const EMPTY: Self = Self { bytes: [0; N] };
 
     /// Copies `text`; refuses what is too long, and every byte that is not visible ASCII.
     pub fn new(text: &str) -> Result<Self, TextError> {
@@ -53,16 +54,15 @@ impl<const N: usize> Text<N> {
 
     /// As [`Self::new`], from bytes.
     pub fn from_bytes(text: &[u8]) -> Result<Self, TextError> {
-        let len = match u8::try_from(text.len()) {
-            Ok(len) if text.len() <= N => len,
-            _ => return Err(TextError::TooLong { len: text.len(), max: N }),
-        };
+        if text.len() > N {
+            return Err(TextError::TooLong { len: text.len(), max: N });
+        }
         if let Some(at) = text.iter().position(|byte| !byte.is_ascii_graphic()) {
             return Err(TextError::NotVisibleAscii { at });
         }
         let mut bytes = [0; N];
         bytes[..text.len()].copy_from_slice(text);
-        Ok(Self { bytes, len })
+        Ok(Self { bytes })
     }
 
     /// The characters.
@@ -73,7 +73,7 @@ impl<const N: usize> Text<N> {
     /// The characters as bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        CStr::from_bytes_until_nul(&self.bytes).map_or(&self.bytes, CStr::to_bytes)
     }
 
     /// The whole array, zeros behind the text: for hashing by words.
@@ -85,7 +85,7 @@ impl<const N: usize> Text<N> {
     /// True when there are no characters.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.bytes[0] == 0
     }
 }
 
