@@ -60,12 +60,9 @@ fn contracts(count: usize, of: usize) {
 #[inline(never)]
 fn apply(partition: &mut Partition, commands: &[Sequenced<Command>]) {
     let mut events = Vec::with_capacity(1 << 16);
-    for command in commands {
-        partition.apply(command, &mut events);
-        // As a batch leaves them: taken away again and again.
-        if events.len() > 1_000 {
-            assert!(!events.iter().any(|event| matches!(event, Event::Rejected { .. })), "all are accepted");
-            events.clear();
-        }
+    for batch in commands.chunks(1_000) {
+        partition.apply_all(batch, &mut events, |_, _| ());
+        assert!(!events.iter().any(|event| matches!(event, Event::Rejected { .. })), "all are accepted");
+        events.clear();
     }
 }

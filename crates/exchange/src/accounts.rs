@@ -6,19 +6,18 @@ use ledger::Ledger;
 use model::{
     AccountId, AccountName, AddApiKey, Amount, ApiKeyAdded, ApiKeyChanged, ApiKeyCreated, ApiKeyId, AssetId,
     ChangeApiKey, CreateAccount, CreateApiKey, Event, IpRange, KeyKind, KeyLabel, MarketId, MarketTerms,
-    OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode, ReplacementId,
+    Marks, OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode, ReplacementId,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, TradeGroup, WithdrawalId,
 };
 
-use orderbook::fetch_ahead;
+use orderbook::{Order, OrderSlot, Orders, fetch_ahead};
 
 use crate::catalog::Catalog;
 use crate::futures::Futures;
-use crate::open_orders::{Balances, Named, OpenOrderSlot, OpenOrders, SeatSlot};
+use crate::open_orders::{Balances, Hint, OpenOrders, SeatSlot};
 
-/// An account.
+/// What every order asks of its account. Names lie elsewhere, so that many accounts are near at hand.
 pub struct Account {
-    pub name: AccountName,
     pub trade_group: TradeGroup,
     /// False for those of other partitions.
     pub is_here: bool,
@@ -59,6 +58,8 @@ pub struct Replacement {
 /// All accounts of a partition.
 pub struct Accounts {
     pub list: Vec<Account>,
+    /// Of each in the list; empty where there never was one.
+    pub names_by_number: Vec<AccountName>,
     pub names: BTreeMap<AccountName, AccountId>,
     pub ledger: Ledger,
     pub open: OpenOrders<Balances, Amount>,
@@ -85,6 +86,7 @@ impl Default for Accounts {
     fn default() -> Self {
         Self {
             list: Vec::new(),
+            names_by_number: Vec::new(),
             names: BTreeMap::new(),
             ledger: Ledger::default(),
             open: OpenOrders::default(),
@@ -161,7 +163,8 @@ impl Accounts {
 
     pub fn add(&mut self, name: AccountName, trade_group: TradeGroup, is_here: bool) -> AccountId {
         let account = self.next_account();
-        self.list.push(Account { name, trade_group, is_here });
+        self.list.push(Account { trade_group, is_here });
+        self.names_by_number.push(name);
         self.ledger.add_account();
         if !name.is_empty() {
             self.names.insert(name, account);
@@ -256,9 +259,14 @@ impl Accounts {
 
     /// The account's seat at a market, where it has one already.
     #[inline]
-    pub fn seat(&self, account: AccountId, market: MarketId) -> Result<Option<SeatSlot>, Reject> {
+    pub fn seat(
+        &self,
+        hint: Option<SeatSlot>,
+        account: AccountId,
+        market: MarketId,
+    ) -> Result<Option<SeatSlot>, Reject> {
         self.account(account)?;
-        Ok(self.open.find_seat(account, market))
+        Ok(self.open.find_seat_at(hint, account, market))
     }
 
     /// The account's seat at a market; it takes one where it has none.
@@ -267,49 +275,80 @@ impl Accounts {
         self.open.find_seat(account, market).unwrap_or_else(|| self.add_seat(account, market, terms))
     }
 
-    #[cold]
-    fn add_seat(&mut self, account: AccountId, market: MarketId, terms: &MarketTerms) -> SeatSlot {
+    /// As [`Self::take_seat`], where it is known that the account has none.
+    pub fn add_seat(&mut self, account: AccountId, market: MarketId, terms: &MarketTerms) -> SeatSlot {
         let base = self.ledger.slot(account, terms.base);
         let quote = self.ledger.slot(account, terms.quote);
         self.open.add_seat(account, market, Balances { base, quote })
+    }
+
+    /// The orders of a market's book, among others.
+    #[inline]
+    pub fn orders_at(&self, catalog: &Catalog, market: MarketId) -> &Orders {
+        if catalog.contract(market).is_some() { &self.futures.open.orders } else { &self.open.orders }
+    }
+
+    /// As [`Self::orders_at`], for whoever changes them.
+    #[inline]
+    pub fn orders_at_mut(&mut self, catalog: &Catalog, market: MarketId) -> &mut Orders {
+        if catalog.contract(market).is_some() { &mut self.futures.open.orders } else { &mut self.open.orders }
+    }
+
+    /// An order, if it rests on some book here.
+    pub fn resting(&self, order: OrderId) -> Option<&Order> {
+        let Self { open, futures, .. } = self;
+        let resting = [&open.orders, &futures.open.orders];
+        resting.into_iter().find_map(|orders| orders.find(order).map(|slot| &orders[slot]))
+    }
+
+    /// Gives orders that are on their books their marks. An order that is on none is an error.
+    pub fn mark(&mut self, marks: &[(OrderId, Marks)]) -> Result<(), Reject> {
+        let Self { open, futures, .. } = self;
+        for (order, marks) in marks {
+            let mut all = [&mut open.orders, &mut futures.open.orders].into_iter();
+            let found = all.find_map(|orders| orders.find(*order).map(|slot| (orders, slot)));
+            let (orders, slot) = found.ok_or(Reject::OrderGone { order: *order })?;
+            orders[slot].marks = *marks;
+        }
+        Ok(())
     }
 
     /// Asks for what an order needs of its account.
     #[inline]
     pub fn fetch_account(&self, account: AccountId) {
         if let Some(account) = index(account).and_then(|at| self.list.get(at)) {
-            fetch_ahead(&account.trade_group);
-            fetch_ahead(&account.is_here);
+            fetch_ahead(account);
         }
     }
 
-    /// The number of the open order that is meant, if it is this account's, in this market.
+    /// The open order that is meant, and its number, if it is this account's, in this market.
     pub fn find_order(
         &self,
         catalog: &Catalog,
-        account: AccountId,
-        market: MarketId,
+        (account, market): (AccountId, MarketId),
         order: &OrderRef,
-    ) -> Result<OrderId, Reject> {
+        hint: Hint,
+    ) -> Result<(OrderSlot, OrderId), Reject> {
         if catalog.contract(market).is_some() {
-            let slot = find_order(&self.futures.open, account, market, order)?;
-            Ok(self.futures.open.order(slot).id)
+            let slot = find_order(&self.futures.open, (account, market), order, hint)?;
+            Ok((slot, self.futures.open.order(slot).id()))
         } else {
-            Ok(self.open.order(find_order(&self.open, account, market, order)?).id)
+            let slot = find_order(&self.open, (account, market), order, hint)?;
+            Ok((slot, self.open.order(slot).id()))
         }
     }
 }
 
 /// The open order that is meant, if it is this account's, in this market.
-pub fn find_order<S, H>(
+pub fn find_order<S, H: Clone>(
     orders: &OpenOrders<S, H>,
-    account: AccountId,
-    market: MarketId,
+    (account, market): (AccountId, MarketId),
     order: &OrderRef,
-) -> Result<OpenOrderSlot, Reject> {
+    hint: Hint,
+) -> Result<OrderSlot, Reject> {
     let found = match order {
-        OrderRef::Id(id) | OrderRef::Both((id, _)) => orders.find(*id),
-        OrderRef::Client(name) => orders.find_named(&Named::new(account, name)),
+        OrderRef::Id(id) | OrderRef::Both((id, _)) => orders.orders.find_kept_at(hint.order, *id),
+        OrderRef::Client(name) => orders.find_named_at(hint.order, account, name),
     };
     let slot = found.ok_or(Reject::UnknownOrder)?;
     let open = orders.order(slot);

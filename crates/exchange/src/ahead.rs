@@ -8,30 +8,33 @@
 
 use arrayvec::ArrayVec;
 use model::{
-    AccountId, Amount, Command, Event, FromMarket, Letter, Liquidity, MarketId, OrderCommand, OrderId,
+    AccountId, ClientOrderId, Command, Event, FromMarket, Letter, Liquidity, MarketId, OrderCommand,
     OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced, Side,
 };
-use orderbook::{Book, Order, fetch_ahead, fetch_all, fetch_whole};
+use orderbook::{Book, OrderSlot, fetch_ahead, fetch_all, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
+use crate::futures::Stake;
 use crate::market::Market;
-use crate::open_orders::{Balances, Named, OpenOrder, OpenOrders, Seat};
+use crate::messages::Posted;
+use crate::open_orders::{Balances, Hint, Named, OpenOrders, Seat, SeatSlot};
 
 /// So many commands are looked at together. More would push out what is asked for before it is used.
 const TOGETHER: usize = 32;
-/// What takes the most of them is an order that trades at once.
-const STEPS: u8 = 6;
 
 type Group<T> = ArrayVec<T, TOGETHER>;
 
 /// An order that will be placed at a spot market, with what was found of it so far.
 struct Placing<'a> {
+    /// Its place in the group.
+    at: usize,
     place: &'a PlaceOrder,
+    named: Named<'a>,
     book: &'a Book,
     /// At once, as it seems.
     trades: bool,
-    seat: Option<&'a Seat<Balances>>,
+    seat: Option<SeatSlot>,
 }
 
 /// An order that will trade with somebody.
@@ -40,22 +43,36 @@ struct Taking<'a> {
     /// The side that it will trade with.
     counter: Side,
     /// The first order there.
-    sought: Sought<'a, Balances, Amount>,
+    sought: Sought<'a, Balances>,
 }
 
-/// An open order that will be looked for, with what was found of it so far.
-struct Sought<'a, S, H> {
-    account: AccountId,
-    market: MarketId,
-    open: Option<&'a OpenOrder<H>>,
+/// An order that will be looked for, with what was found of it so far.
+struct Sought<'a, S> {
+    slot: Option<OrderSlot>,
     seat: Option<&'a Seat<S>>,
-    resting: Option<&'a Order>,
 }
 
 /// An open order that will be looked for, as it is named.
-struct Asked<'a, S, H> {
+struct Asked<'a, S> {
+    /// Its place in the group.
+    at: usize,
+    account: AccountId,
+    market: MarketId,
     order: &'a OrderRef,
-    sought: Sought<'a, S, H>,
+    /// Empty where it goes by its number.
+    named: Named<'a>,
+    sought: Sought<'a, S>,
+}
+
+/// What comes next, each kind by itself, so that the processor guesses right which one it is.
+#[derive(Default)]
+struct Next<'a> {
+    placing: Group<Placing<'a>>,
+    taking: Group<Taking<'a>>,
+    asked_by_name: Group<Asked<'a, Balances>>,
+    asked_by_id: Group<Asked<'a, Balances>>,
+    placing_contract: Group<&'a PlaceContractOrder>,
+    asked_at_contract: Group<Asked<'a, Stake>>,
 }
 
 impl Partition {
@@ -69,111 +86,139 @@ impl Partition {
         mut applied: impl FnMut(&Self, &[Event]),
     ) {
         for group in inputs.chunks(TOGETHER) {
-            self.look_ahead(group);
-            for input in group {
-                self.apply(input, events);
+            let hints = self.look_ahead(group);
+            for (input, hint) in group.iter().zip(hints) {
+                self.apply_hinted(input, hint, events);
                 applied(self, events);
             }
         }
     }
 
-    /// Looks at commands that come next.
-    fn look_ahead(&self, group: &[Sequenced<Command>]) {
-        let (mut placing, mut taking, mut asked) =
-            (Group::new_const(), Group::new_const(), Group::new_const());
-        let (mut placing_contract, mut asked_at_contract) = (Group::new_const(), Group::new_const());
-        for input in group {
+    /// Looks at commands that come next. What it finds of each.
+    fn look_ahead(&self, group: &[Sequenced<Command>]) -> [Hint; TOGETHER] {
+        let mut next = Next::default();
+        for (at, input) in group.iter().enumerate() {
             match need(&input.command) {
                 Need::Place(place) => {
                     if let Some(Market { book, .. }) = self.markets.get(place.market) {
                         let trades = trades_at_once(book, place.side, &place.kind);
                         if trades {
-                            let (counter, sought) =
-                                (place.side.opposite(), Sought::new(place.account, place.market));
-                            taking.push(Taking { book, counter, sought });
+                            let counter = place.side.opposite();
+                            next.taking.push(Taking { book, counter, sought: Sought::NOTHING });
                         }
-                        placing.push(Placing { place, book, trades, seat: None });
+                        let named = Named::new(place.account, &place.client_order_id);
+                        next.placing.push(Placing { at, place, named, book, trades, seat: None });
                     }
                 }
-                Need::PlaceContract(place) => placing_contract.push(place),
+                Need::PlaceContract(place) => next.placing_contract.push(place),
                 Need::Order(account, market, order) => {
                     if self.catalog.contract(market).is_some() {
-                        asked_at_contract.push(Asked { order, sought: Sought::new(account, market) });
+                        next.asked_at_contract.push(Asked::new(at, account, market, order));
+                    } else if let OrderRef::Client(_) = order {
+                        next.asked_by_name.push(Asked::new(at, account, market, order));
                     } else {
-                        asked.push(Asked { order, sought: Sought::new(account, market) });
+                        next.asked_by_id.push(Asked::new(at, account, market, order));
                     }
                 }
                 Need::Nothing => {}
             }
         }
-        let Accounts { open, futures, ledger, .. } = &self.accounts;
-        for step in 1..=STEPS {
-            for placing in &mut placing {
-                self.look_at_new(step, placing);
-            }
-            for taking in &mut taking {
-                self.look_at_taking(step, taking);
-            }
-            for asked in &mut asked {
-                self.look_at_asked(step, asked, open);
-                if step == 4
-                    && let (Some(seat), Some(order)) = (asked.sought.seat, asked.sought.open)
-                {
-                    fetch_ahead(ledger.balance(seat.pays_from(order.side())));
-                }
-            }
-            for place in &mut placing_contract {
-                self.look_at_new_of_contract(step, place);
-            }
-            for asked in &mut asked_at_contract {
-                self.look_at_stake(step, asked.sought.account, asked.sought.market);
-                self.look_at_asked(step, asked, &futures.open);
-            }
+        self.look_at_all::<1>(&mut next);
+        self.look_at_all::<2>(&mut next);
+        self.look_at_all::<3>(&mut next);
+        self.look_at_all::<4>(&mut next);
+        self.look_at_all::<5>(&mut next);
+
+        let mut hints = [Hint::NONE; TOGETHER];
+        for placing in &next.placing {
+            hints[placing.at] = Hint::to_place(placing.seat, &placing.named);
+        }
+        for asked in next.asked_by_name.iter().chain(&next.asked_by_id) {
+            hints[asked.at] = Hint::to_find(asked.sought.slot);
+        }
+        for asked in &next.asked_at_contract {
+            hints[asked.at] = Hint::to_find(asked.sought.slot);
+        }
+        hints
+    }
+
+    /// A round: one step of each.
+    #[inline]
+    fn look_at_all<'a, const STEP: u8>(&'a self, next: &mut Next<'a>) {
+        let Accounts { open, futures, .. } = &self.accounts;
+        for placing in &mut next.placing {
+            self.look_at_new::<STEP>(placing);
+        }
+        for taking in &mut next.taking {
+            self.look_at_taking::<STEP>(taking);
+        }
+        for asked in &mut next.asked_by_name {
+            self.look_at_asked::<STEP, _, _>(asked, open);
+            self.look_at_payer::<STEP>(asked);
+        }
+        for asked in &mut next.asked_by_id {
+            self.look_at_asked::<STEP, _, _>(asked, open);
+            self.look_at_payer::<STEP>(asked);
+        }
+        for place in &mut next.placing_contract {
+            self.look_at_new_of_contract(STEP, place);
+        }
+        for asked in &mut next.asked_at_contract {
+            self.look_at_stake(STEP, asked.account, asked.market);
+            self.look_at_asked::<STEP, _, _>(asked, &futures.open);
         }
     }
 
     /// Looks at letters that will be delivered next: at the orders that were traded with, each of which somebody else owns.
     #[inline]
-    pub(crate) fn look_at_letters(&self, letters: &[Letter]) {
+    pub(crate) fn look_at_letters(&self, letters: &[Posted]) {
         // An order that has traded with nobody causes two letters at the most.
         if letters.len() > 2 {
             self.look_at_makers(letters);
         }
     }
 
-    fn look_at_makers(&self, letters: &[Letter]) {
+    fn look_at_makers(&self, letters: &[Posted]) {
         let Accounts { open, futures, .. } = &self.accounts;
         let (mut makers, mut at_contracts) = (Group::new_const(), Group::new_const());
-        for letter in letters {
+        for posted in letters {
             if let Letter::ToAccount {
                 account,
                 market,
                 order,
                 body: FromMarket::Filled { liquidity: Liquidity::Maker, .. },
-            } = letter
+            } = &posted.letter
             {
                 // Those for which there is no room go without.
                 let _ = if self.catalog.contract(*market).is_some() {
-                    futures.open.fetch_index(*order);
-                    at_contracts.try_push((*account, *market, *order)).is_ok()
+                    let slot = posted.slot.known().or_else(|| futures.open.orders.guess(*order));
+                    at_contracts.try_push((*account, *market, slot)).is_ok()
                 } else {
-                    open.fetch_index(*order);
-                    makers.try_push((*order, Sought::new(*account, *market))).is_ok()
+                    let slot = posted.slot.known().or_else(|| open.orders.guess(*order));
+                    makers.try_push(Sought { slot, seat: None }).is_ok()
                 };
             }
         }
         for step in 1..=3 {
-            for (order, sought) in &mut makers {
-                self.look_at_traded(step, *order, sought);
+            for sought in &mut makers {
+                match step {
+                    1 => self.look_at_traded::<1>(sought),
+                    2 => self.look_at_traded::<2>(sought),
+                    _ => self.look_at_traded::<3>(sought),
+                }
             }
-            for (account, market, order) in &at_contracts {
+            for (account, market, slot) in &at_contracts {
                 self.look_at_stake(step, *account, *market);
                 match step {
-                    1 => futures.open.fetch_order(*order),
+                    1 => {
+                        if let Some(slot) = slot {
+                            futures.open.fetch_order(*slot);
+                        }
+                    }
                     2 => {
-                        if let Some(order) = futures.open.find(*order).map(|slot| futures.open.order(slot)) {
-                            futures.open.fetch_name(&Named::new(*account, &order.client_order_id));
-                            futures.open.fetch_around(order);
+                        if let Some(kept) = slot.and_then(|slot| futures.open.kept(slot)) {
+                            futures.open.fetch_name(&Named::new(*account, &kept.client_order_id));
+                            futures.open.fetch_around(kept);
                         }
                     }
                     _ => self.look_at_list_of_seats(*account),
@@ -182,71 +227,63 @@ impl Partition {
         }
     }
 
-    /// An open order that somebody will trade with, behind the look for its number: the order, what it is linked to, both balances.
+    /// An open order that somebody will trade with: the order, what it is linked to, both balances.
     #[inline]
-    fn look_at_traded<'a>(&'a self, step: u8, order: OrderId, sought: &mut Sought<'a, Balances, Amount>) {
+    fn look_at_traded<'a, const STEP: u8>(&'a self, sought: &mut Sought<'a, Balances>) {
         let Accounts { open, ledger, .. } = &self.accounts;
-        match step {
-            1 => {
-                sought.open = open.find(order).map(|slot| open.order(slot));
-                sought.open.map(fetch_whole);
-            }
+        let Some(slot) = sought.slot else { return };
+        match STEP {
+            1 => open.fetch_order(slot),
             2 => {
-                let Some(order) = sought.open else { return };
-                open.fetch_name(&Named::new(sought.account, &order.client_order_id));
-                open.fetch_around(order);
-                sought.seat = Some(open.seat(order.seat));
+                let Some(kept) = open.kept(slot) else { return };
+                open.fetch_name(&Named::new(open.orders[slot].account, &kept.client_order_id));
+                open.fetch_around(kept);
+                sought.seat = Some(open.seat(kept.seat));
                 sought.seat.map(fetch_whole);
             }
-            _ => {
+            3 => {
                 if let Some(seat) = sought.seat {
-                    fetch_ahead(ledger.balance(seat.stake.base));
-                    fetch_ahead(ledger.balance(seat.stake.quote));
+                    fetch_ahead(ledger.purse(seat.stake.base));
+                    fetch_ahead(ledger.purse(seat.stake.quote));
                 }
             }
+            _ => {}
         }
     }
 
     /// An order that will trade at once: the first that it will trade with, if nobody comes before it.
     #[inline]
-    fn look_at_taking<'a>(&'a self, step: u8, taking: &mut Taking<'a>) {
+    fn look_at_taking<'a, const STEP: u8>(&'a self, taking: &mut Taking<'a>) {
         let Taking { book, counter, sought } = taking;
-        let orders = &self.markets.orders;
-        match step {
-            1 => {
-                if let Some(best) = book.best(*counter) {
-                    book.fetch_level(*counter, best);
-                }
-            }
+        match STEP {
+            1 => book.fetch_best(*counter),
             2 => {
-                sought.resting = book.first(orders, *counter);
-                sought.resting.map(fetch_whole);
+                sought.slot = book.first(*counter);
+                self.look_at_traded::<1>(sought);
             }
             3 => {
-                let Some(resting) = sought.resting else { return };
-                orders.fetch_index(resting.id);
-                self.accounts.open.fetch_index(resting.id);
-                book.fetch_around(orders, resting);
-                sought.account = resting.account;
+                self.look_at_traded::<2>(sought);
+                if let Some(slot) = sought.slot {
+                    let orders = &self.accounts.open.orders;
+                    book.fetch_around(orders, &orders[slot]);
+                }
             }
-            _ => {
-                let Some(resting) = sought.resting else { return };
-                self.look_at_traded(step.saturating_sub(3), resting.id, sought);
-            }
+            4 => self.look_at_traded::<3>(sought),
+            _ => {}
         }
     }
 
     /// An order that will be placed.
     #[inline]
-    fn look_at_new<'a>(&'a self, step: u8, placing: &mut Placing<'a>) {
+    fn look_at_new<'a, const STEP: u8>(&'a self, placing: &mut Placing<'a>) {
         let PlaceOrder { account, market, side, .. } = *placing.place;
         let Accounts { open, ledger, .. } = &self.accounts;
         let price = placing.place.kind.price_ticks();
-        match step {
+        match STEP {
             1 => {
                 self.accounts.fetch_account(account);
                 open.fetch_seat_cell(account, market);
-                open.fetch_name(&Named::new(account, &placing.place.client_order_id));
+                open.fetch_name(&placing.named);
                 if let Some(price) = price {
                     placing.book.fetch_leaf(side, price);
                 }
@@ -254,7 +291,7 @@ impl Partition {
             2 => {
                 placing.seat = open.guess_seat(account, market);
                 match placing.seat {
-                    Some(seat) => fetch_whole(seat),
+                    Some(seat) => fetch_whole(open.seat(seat)),
                     // It will take one, between two balances.
                     None => {
                         ledger.opened_at(account).map(fetch_ahead);
@@ -267,9 +304,10 @@ impl Partition {
             3 => {
                 match placing.seat {
                     Some(seat) => {
-                        fetch_ahead(ledger.balance(seat.pays_from(side)));
+                        let seat = open.seat(seat);
+                        fetch_ahead(ledger.purse(seat.pays_from(side)));
                         if placing.trades {
-                            fetch_ahead(ledger.balance(seat.pays_from(side.opposite())));
+                            fetch_ahead(ledger.purse(seat.pays_from(side.opposite())));
                         }
                         open.fetch_last(seat);
                     }
@@ -278,7 +316,7 @@ impl Partition {
                     }
                 }
                 if let Some(price) = price {
-                    placing.book.fetch_back(&self.markets.orders, side, price);
+                    placing.book.fetch_back(&open.orders, side, price);
                 }
             }
             _ => {}
@@ -299,7 +337,7 @@ impl Partition {
             2 => self.look_at_quantity(account, market),
             4 => {
                 if let Some(seat) = open.guess_seat(account, market) {
-                    open.fetch_last(seat);
+                    open.fetch_last(open.seat(seat));
                 }
                 self.look_at_list_of_seats(account);
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
@@ -309,7 +347,7 @@ impl Partition {
             5 => {
                 open.fetch_name(&Named::new(account, &place.client_order_id));
                 if let (Some(price), Some(listed)) = (place.kind.price_ticks(), self.markets.get(market)) {
-                    listed.book.fetch_back(&self.markets.orders, side, price);
+                    listed.book.fetch_back(&open.orders, side, price);
                 }
             }
             _ => {}
@@ -322,25 +360,22 @@ impl Partition {
         if !trades_at_once(&listed.book, place.side, &place.kind) {
             return;
         }
-        let Some(maker) = listed.book.first(&self.markets.orders, place.side.opposite()) else { return };
+        let Some(slot) = listed.book.first(place.side.opposite()) else { return };
         let Accounts { futures, ledger, .. } = &self.accounts;
+        if look == 2 {
+            return futures.open.fetch_order(slot);
+        }
+        let maker = futures.open.orders[slot].account;
         match look {
-            2 => fetch_ahead(maker),
             3 => {
-                futures.open.fetch_index(maker.id);
-                ledger.first_wallet_at(maker.account).map(fetch_ahead);
-                self.look_at_quantity(maker.account, place.market);
-            }
-            4 => {
-                futures.open.fetch_order(maker.id);
-                self.look_at_wallet(maker.account);
-            }
-            5 => {
-                if let Some((seat, _)) = futures.open.seat_of(maker.id) {
-                    fetch_whole(seat);
+                ledger.first_wallet_at(maker).map(fetch_ahead);
+                self.look_at_quantity(maker, place.market);
+                if let Some(kept) = futures.open.kept(slot) {
+                    fetch_whole(futures.open.seat(kept.seat));
                 }
             }
-            _ => self.look_at_list_of_seats(maker.account),
+            4 => self.look_at_wallet(maker),
+            _ => self.look_at_list_of_seats(maker),
         }
     }
 
@@ -356,7 +391,7 @@ impl Partition {
             }
             2 => {
                 if let Some(seat) = futures.open.guess_seat(account, market) {
-                    fetch_whole(seat);
+                    fetch_whole(futures.open.seat(seat));
                 }
                 self.look_at_wallet(account);
             }
@@ -394,75 +429,79 @@ impl Partition {
         }
     }
 
-    /// An open order. One that its owner has named is found a step later than one that goes by its number.
+    /// An open order.
     #[inline]
-    fn look_at_asked<'a, S, H>(&'a self, step: u8, asked: &mut Asked<'a, S, H>, open: &'a OpenOrders<S, H>) {
-        let Asked { order, sought } = asked;
-        match (step, *order) {
-            (1, OrderRef::Client(name)) => open.fetch_name(&Named::new(sought.account, name)),
-            (1, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
-                open.fetch_index(*id);
-                self.markets.orders.fetch_index(*id);
+    fn look_at_asked<'a, const STEP: u8, S, H: Clone>(
+        &'a self,
+        asked: &mut Asked<'a, S>,
+        open: &'a OpenOrders<S, H>,
+    ) {
+        let Asked { account, market, order, named, sought, .. } = asked;
+        let slot = sought.slot;
+        match STEP {
+            1 => match order {
+                OrderRef::Client(_) => open.fetch_name(named),
+                OrderRef::Id(id) | OrderRef::Both((id, _)) => open.orders.fetch_index(*id),
+            },
+            2 => {
+                sought.slot = match order {
+                    OrderRef::Client(_) => open.guess_named(named),
+                    OrderRef::Id(id) | OrderRef::Both((id, _)) => open.orders.guess(*id),
+                };
+                if let Some(slot) = sought.slot {
+                    open.fetch_order(slot);
+                }
+                self.accounts.fetch_account(*account);
             }
-            (2, OrderRef::Client(name)) => {
-                sought.open = open.guess_named(&Named::new(sought.account, name));
-                sought.open.map(fetch_whole);
-            }
-            (2, OrderRef::Id(id) | OrderRef::Both((id, _))) => {
-                sought.open = open.find(*id).map(|slot| open.order(slot));
-                sought.open.map(fetch_whole);
-                sought.resting = self.markets.orders.find(*id).map(|slot| &self.markets.orders[slot]);
-                sought.resting.map(fetch_whole);
-            }
-            (3, order) => {
-                let Some(found) = sought.open else { return };
-                sought.seat = Some(open.seat(found.seat));
+            3 => {
+                let Some((slot, kept)) = slot.and_then(|slot| Some((slot, open.kept(slot)?))) else {
+                    return;
+                };
+                sought.seat = Some(open.seat(kept.seat));
                 sought.seat.map(fetch_whole);
-                open.fetch_around(found);
-                self.accounts.fetch_account(sought.account);
-                match order {
-                    OrderRef::Client(_) => {
-                        open.fetch_index(found.id);
-                        self.markets.orders.fetch_index(found.id);
-                    }
-                    OrderRef::Id(_) | OrderRef::Both(_) => {
-                        open.fetch_name(&Named::new(sought.account, &found.client_order_id));
-                        self.look_around(sought);
-                    }
+                open.fetch_around(kept);
+                if !matches!(order, OrderRef::Client(_)) {
+                    open.fetch_name(&Named::new(*account, &kept.client_order_id));
+                }
+                if let Some(listed) = self.markets.get(*market) {
+                    listed.book.fetch_around(&open.orders, &open.orders[slot]);
                 }
             }
-            (4, OrderRef::Client(_)) => {
-                let Some(found) = sought.open else { return };
-                sought.resting = self.markets.orders.find(found.id).map(|slot| &self.markets.orders[slot]);
-                sought.resting.map(fetch_whole);
+            4 => {
+                if let (Some(slot), Some(listed)) = (slot, self.markets.get(*market)) {
+                    listed.book.fetch_level_of(&open.orders[slot]);
+                }
             }
-            (5, OrderRef::Client(_)) => self.look_around(sought),
-            (4, OrderRef::Id(_) | OrderRef::Both(_)) | (6, OrderRef::Client(_)) => self.look_at_level(sought),
             _ => {}
         }
     }
 
-    /// What an order at rest is linked to.
+    /// The balance that pays for an open order.
     #[inline]
-    fn look_around<S, H>(&self, sought: &Sought<'_, S, H>) {
-        if let (Some(resting), Some(listed)) = (sought.resting, self.markets.get(sought.market)) {
-            listed.book.fetch_around(&self.markets.orders, resting);
-        }
-    }
-
-    /// The level of an order at rest.
-    #[inline]
-    fn look_at_level<S, H>(&self, sought: &Sought<'_, S, H>) {
-        if let (Some(resting), Some(listed)) = (sought.resting, self.markets.get(sought.market)) {
-            listed.book.fetch_level(resting.side, resting.price_ticks);
+    fn look_at_payer<const STEP: u8>(&self, asked: &Asked<'_, Balances>) {
+        let Accounts { open, ledger, .. } = &self.accounts;
+        if STEP == 4
+            && let Sought { seat: Some(seat), slot: Some(slot) } = asked.sought
+        {
+            fetch_ahead(ledger.purse(seat.pays_from(open.orders[slot].side)));
         }
     }
 }
 
-impl<S, H> Sought<'_, S, H> {
-    const fn new(account: AccountId, market: MarketId) -> Self {
-        Self { account, market, open: None, seat: None, resting: None }
+impl<'a, S> Asked<'a, S> {
+    #[inline]
+    fn new(at: usize, account: AccountId, market: MarketId, order: &'a OrderRef) -> Self {
+        let name = match order {
+            OrderRef::Client(name) => name,
+            OrderRef::Id(_) | OrderRef::Both(_) => const { &ClientOrderId::EMPTY },
+        };
+        let named = Named::new(account, name);
+        Self { at, account, market, order, named, sought: Sought::NOTHING }
     }
+}
+
+impl<S> Sought<'_, S> {
+    const NOTHING: Self = Self { slot: None, seat: None };
 }
 
 /// Whether an order trades as soon as it comes, if nobody comes before it.

@@ -1,20 +1,27 @@
 //! Amending: an order becomes smaller and keeps its number and its priority. Source: semantics 1.4 and section 8.
 
 use model::{AmendOrder, MarketTerms, OrderId, Reject, ToMarket};
+use orderbook::OrderSlot;
 
 use crate::accounts::{Accounts, find_order};
 use crate::catalog::Catalog;
 use crate::messages::Mail;
-use crate::open_orders::{Named, OpenOrders};
+use crate::open_orders::{Hint, Named, OpenOrders};
 
 impl Accounts {
-    pub fn amend(&mut self, catalog: &Catalog, amend: &AmendOrder, mail: &mut Mail) -> Result<(), Reject> {
+    pub fn amend(
+        &mut self,
+        catalog: &Catalog,
+        amend: &AmendOrder,
+        hint: Hint,
+        mail: &mut Mail,
+    ) -> Result<(), Reject> {
         let terms = catalog.open_market(amend.market)?;
         self.account(amend.account)?;
-        let order = if catalog.contract(amend.market).is_some() {
-            checked(&self.futures.open, terms, amend)?
+        let (slot, order) = if catalog.contract(amend.market).is_some() {
+            checked(&self.futures.open, terms, amend, hint)?
         } else {
-            checked(&self.open, terms, amend)?
+            checked(&self.open, terms, amend, hint)?
         };
         let body = ToMarket::Amend {
             order,
@@ -22,18 +29,20 @@ impl Accounts {
             new_qty_lots: amend.new_qty_lots,
             new_client_order_id: amend.new_client_order_id,
         };
-        mail.send_to_market(amend.market, body);
+        mail.send_about(slot, amend.market, body);
         Ok(())
     }
 }
 
-/// The number of the order that is amended, if its account can see nothing wrong with that.
-fn checked<S, H>(
+/// The order that is amended, and its number, if its account can see nothing wrong with that.
+fn checked<S, H: Clone>(
     orders: &OpenOrders<S, H>,
     terms: &MarketTerms,
     amend: &AmendOrder,
-) -> Result<OrderId, Reject> {
-    let open = orders.order(find_order(orders, amend.account, amend.market, &amend.order)?);
+    hint: Hint,
+) -> Result<(OrderSlot, OrderId), Reject> {
+    let slot = find_order(orders, (amend.account, amend.market), &amend.order, hint)?;
+    let open = orders.order(slot);
     let name = amend.new_client_order_id;
     if amend.new_qty_lots < terms.min_qty_lots || terms.max_qty_lots < amend.new_qty_lots {
         return Err(Reject::QtyOutOfRange { min_lots: terms.min_qty_lots, max_lots: terms.max_qty_lots });
@@ -50,5 +59,5 @@ fn checked<S, H>(
     {
         return Err(Reject::DuplicateClientOrderId);
     }
-    Ok(open.id)
+    Ok((slot, open.id()))
 }

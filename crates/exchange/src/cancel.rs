@@ -9,20 +9,26 @@ use model::{
 use crate::accounts::{Accounts, Replacement};
 use crate::catalog::Catalog;
 use crate::messages::Mail;
-use crate::open_orders::OpenOrders;
+use crate::open_orders::{Hint, Named, OpenOrders};
 
 impl Accounts {
-    pub fn cancel(&mut self, catalog: &Catalog, cancel: &CancelOrder, mail: &mut Mail) -> Result<(), Reject> {
+    pub fn cancel(
+        &mut self,
+        catalog: &Catalog,
+        cancel: &CancelOrder,
+        hint: Hint,
+        mail: &mut Mail,
+    ) -> Result<(), Reject> {
         catalog.open_market(cancel.market)?;
         self.account(cancel.account)?;
-        let order = self.find_order(catalog, cancel.account, cancel.market, &cancel.order)?;
+        let (slot, order) = self.find_order(catalog, (cancel.account, cancel.market), &cancel.order, hint)?;
         let body = ToMarket::Cancel {
             order,
             account: cancel.account,
             restriction: cancel.restriction,
             replacement: None,
         };
-        mail.send_to_market(cancel.market, body);
+        mail.send_about(slot, cancel.market, body);
         Ok(())
     }
 
@@ -47,7 +53,7 @@ impl Accounts {
         let (account, market) = (cancel.account, cancel.market);
         let seats = self.futures.seats_at(account, market);
         let mut orders: Vec<_> =
-            seats.flat_map(|seat| self.futures.open.at_seat(seat)).map(|open| open.id).collect();
+            seats.flat_map(|seat| self.futures.open.at_seat(seat)).map(|open| open.id()).collect();
         orders.sort_unstable();
         for order in &orders {
             let (order, restriction) = (*order, CancelRestriction::None);
@@ -66,10 +72,10 @@ impl Accounts {
         events: &mut Vec<Event>,
     ) -> Result<(), Reject> {
         let place = &replace.place;
-        self.check_rules(catalog, place)?;
+        self.check_rules(catalog, place, Hint::NONE)?;
         let replacement = Replacement { mode: replace.mode, place: place.clone() };
-        match self.find_order(catalog, place.account, place.market, &replace.cancel) {
-            Ok(order) => {
+        match self.find_order(catalog, (place.account, place.market), &replace.cancel, Hint::NONE) {
+            Ok((slot, order)) => {
                 let last = self.replacements.last_key_value().map_or(0, |(last, _)| last.0);
                 let waiting = ReplacementId(last.checked_add(1).expect("a counter never runs out"));
                 self.replacements.insert(waiting, replacement);
@@ -79,7 +85,7 @@ impl Accounts {
                     restriction: replace.restriction,
                     replacement: Some(waiting),
                 };
-                mail.send_to_market(place.market, body);
+                mail.send_about(slot, place.market, body);
             }
             Err(reject) => {
                 events.push(Event::Rejected { account: place.account, reject });
@@ -111,8 +117,9 @@ impl Accounts {
         place: &PlaceOrder,
         mail: &mut Mail,
     ) -> Result<(), Reject> {
-        let seat = self.seat(place.account, place.market)?;
-        self.place_checked(catalog, place, seat, mail)
+        let seat = self.seat(None, place.account, place.market)?;
+        let named = Named::new(place.account, &place.client_order_id);
+        self.place_checked(catalog, place, (seat, &named), mail)
     }
 
     fn waiting(&mut self, waiting: ReplacementId) -> Replacement {
@@ -151,12 +158,13 @@ impl Accounts {
 }
 
 /// Sends a cancel for every open order of an account in a market, oldest first. False where there is none.
-fn send_cancels<S, H>(orders: &OpenOrders<S, H>, cancel: &CancelAllOrders, mail: &mut Mail) -> bool {
+fn send_cancels<S, H: Clone>(orders: &OpenOrders<S, H>, cancel: &CancelAllOrders, mail: &mut Mail) -> bool {
     let (account, market) = (cancel.account, cancel.market);
     let mut any = false;
     for open in orders.find_seat(account, market).into_iter().flat_map(|seat| orders.at_seat(seat)) {
-        let (order, restriction) = (open.id, CancelRestriction::None);
-        mail.send_to_market(market, ToMarket::Cancel { order, account, restriction, replacement: None });
+        let (order, restriction) = (open.id(), CancelRestriction::None);
+        let body = ToMarket::Cancel { order, account, restriction, replacement: None };
+        mail.send_about(open.slot(), market, body);
         any = true;
     }
     any

@@ -20,6 +20,8 @@ use model::{
 use proptest::prelude::*;
 
 use crate::Partition;
+use crate::messages::Posted;
+use crate::open_orders::Hint;
 
 const MARKETS: u32 = 3;
 const ACCOUNTS: u64 = 5;
@@ -227,12 +229,12 @@ fn pair(message: &Letter) -> (u8, u32, u64) {
 }
 
 /// Delivers one waiting message, any but those that have an earlier one of their pair before them.
-fn deliver_any(partition: &mut Partition, waiting: &mut Vec<Letter>, choice: usize, events: &mut Vec<Event>) {
+fn deliver_any(partition: &mut Partition, waiting: &mut Vec<Posted>, choice: usize, events: &mut Vec<Event>) {
     let first_of_pair: Vec<usize> = (0..waiting.len())
-        .filter(|at| waiting[..*at].iter().all(|earlier| pair(earlier) != pair(&waiting[*at])))
+        .filter(|at| waiting[..*at].iter().all(|earlier| pair(&earlier.letter) != pair(&waiting[*at].letter)))
         .collect();
     let message = waiting.remove(first_of_pair[choice % first_of_pair.len()]);
-    partition.deliver(&message, events);
+    partition.deliver(&message.letter, message.slot, events);
     collect(partition, waiting);
 }
 
@@ -240,7 +242,7 @@ fn other_choice(choice: usize) -> usize {
     choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407)
 }
 
-fn collect(partition: &mut Partition, waiting: &mut Vec<Letter>) {
+fn collect(partition: &mut Partition, waiting: &mut Vec<Posted>) {
     while let Some(mut round) = partition.mail.round() {
         waiting.append(&mut round);
         partition.mail.delivered(round);
@@ -271,7 +273,7 @@ proptest! {
             // A cancel of an order whose end is on its way is refused by whoever knows; the outcome is the same.
             let input = sequenced(command);
             prompt.apply(&input, &mut Vec::new());
-            late.accept(&input, &mut Vec::new());
+            late.accept(&input, Hint::NONE, &mut Vec::new());
             collect(&mut late, &mut waiting);
             for choice in choices {
                 if waiting.is_empty() {
@@ -310,7 +312,7 @@ proptest! {
         let mut owed = 0;
         for (command, choices) in &trading {
             let (told, sent) = (events.len(), waiting.len());
-            late.accept(&sequenced(command), &mut events);
+            late.accept(&sequenced(command), Hint::NONE, &mut events);
             collect(&mut late, &mut waiting);
             owed += answers_owed(command, &events[told..], waiting.len() - sent);
             for choice in choices {

@@ -313,7 +313,7 @@ impl Partition {
             return;
         }
         let to = moving.to;
-        let leaving = self.markets.take(market);
+        let leaving = self.markets.take(self.accounts.orders_at_mut(&self.catalog, market), market);
         for (side, orders) in leaving.orders {
             for orders in orders.chunks(RestingOrder::MAX_TOGETHER) {
                 self.post.notify(to, Notice::OrdersMove { market, side, orders: orders.to_vec() });
@@ -433,9 +433,12 @@ impl Partition {
                 self.market_left(*market, *to, old_home);
                 self.market_goes_on(*market, events);
             }
-            Notice::OrdersMove { market, side, orders } => self.markets.put_orders(*market, *side, orders),
+            Notice::OrdersMove { market, side, orders } => {
+                let slab = self.accounts.orders_at_mut(&self.catalog, *market);
+                self.markets.put_orders(slab, (*market, *side), orders);
+            }
             Notice::OrdersMarked { marks } => {
-                self.markets.mark(marks).expect("marks come behind their orders");
+                self.accounts.mark(marks).expect("marks come behind their orders");
             }
             Notice::WaitingMove { market, orders } => {
                 let triggers = &mut self.markets.market_mut(*market).triggers;

@@ -110,9 +110,10 @@ impl Partition {
     pub(crate) fn go_on_with_settlements(&mut self, mut budget: u32, events: &mut Vec<Event>) -> u32 {
         while budget > 0 {
             let Some(market) = self.settling().next() else { break };
-            let Self { catalog, markets, mail, post, .. } = self;
+            let Self { catalog, accounts, markets, mail, post, .. } = self;
             let count = post.partitions.count();
-            budget = markets.desk(catalog, market, count, mail, events).go_on_settling(budget);
+            let orders = &mut accounts.futures.open.orders;
+            budget = markets.desk(catalog, (market, count), orders, mail, events).go_on_settling(budget);
         }
         budget
     }

@@ -51,7 +51,7 @@ impl Accounts {
     pub fn credit(&mut self, deposit: &Deposit, events: &mut Vec<Event>) {
         self.deposit_references.insert(deposit.reference);
         let slot = self.ledger.slot(deposit.account, deposit.asset);
-        self.ledger.deposit(slot, deposit.amount);
+        self.ledger.deposit(slot, deposit.asset, deposit.amount);
         let Deposit { account, asset, amount, reference } = *deposit;
         events.push(Event::Deposited(Box::new(Deposited { account, asset, amount, reference })));
     }
@@ -98,9 +98,8 @@ impl Accounts {
             return Err(Reject::DuplicateReference);
         }
         let slot = self.ledger.slot(request.account, request.asset);
-        self.ledger.hold(slot, request.amount).map_err(|short| Reject::InsufficientBalance {
-            needed: short.needed,
-            available: short.available,
+        self.ledger.hold(slot, request.asset, request.amount).map_err(|short| {
+            Reject::InsufficientBalance { needed: short.needed, available: short.available }
         })?;
         if post.own == PartitionId::FIRST {
             self.add_withdrawal(request, events);
@@ -140,7 +139,7 @@ impl Accounts {
         if let Some(request) = withdrawal {
             self.asked_withdrawals.remove(&request.reference).expect("it was asked for");
             let slot = self.ledger.slot(request.account, request.asset);
-            self.ledger.release(slot, request.amount);
+            self.ledger.release(slot, request.asset, request.amount);
         }
         events.push(Event::Rejected { account, reject });
     }
@@ -166,9 +165,9 @@ impl Accounts {
             self.withdrawals.remove(&withdrawal).ok_or(Reject::UnknownWithdrawal { withdrawal })?;
         let slot = self.ledger.slot(account, asset);
         if settle.paid_out {
-            self.ledger.withdraw(slot, amount);
+            self.ledger.withdraw(slot, asset, amount);
         } else {
-            self.ledger.release(slot, amount);
+            self.ledger.release(slot, asset, amount);
         }
         let settled = WithdrawalSettled { withdrawal, account, asset, amount, paid_out: settle.paid_out };
         events.push(Event::WithdrawalSettled(settled));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Amount, AssetId, Side};
+use model::{AccountId, Amount, AssetId, MarketId, Side};
 
 use crate::Partition;
 use crate::open_orders::{Named, Seat};
@@ -43,24 +43,25 @@ impl Partition {
             let mut last = None;
             for open in self.accounts.open.at_seat(seat) {
                 at_seat = at_seat.saturating_add(1);
-                assert!(last < Some(open.id), "an account's open orders are listed oldest first");
-                last = Some(open.id);
+                assert!(last < Some(open.id()), "an account's open orders are listed oldest first");
+                last = Some(open.id());
                 let asset = match open.side() {
                     Side::Buy => terms.quote,
                     Side::Sell => terms.base,
                 };
                 let waiting = &self.markets.market(market).triggers;
-                if let Some(place) = waiting.find(open.id).filter(|_| self.is_alone()) {
-                    assert!(open.waits, "both halves of an order agree");
+                if let Some(place) = waiting.find(open.id()).filter(|_| self.is_alone()) {
+                    assert!(open.waits(), "both halves of an order agree");
                     assert_eq!(
                         (place.account, place.side, place.kind.price_ticks(), place.held),
                         (account, open.side(), open.limit_ticks(), open.held),
                         "both halves of an order agree"
                     );
                 } else if self.is_alone() {
-                    assert!(!open.waits, "both halves of an order agree");
-                    let slot = self.markets.orders.find(open.id).expect("every open order rests on a book");
-                    let resting = &self.markets.orders[slot];
+                    assert!(!open.waits(), "both halves of an order agree");
+                    let orders = &self.accounts.open.orders;
+                    let slot = orders.find(open.id()).expect("every open order rests on a book");
+                    let resting = &orders[slot];
                     assert_eq!(
                         (resting.account, resting.market),
                         (account, market),
@@ -80,7 +81,7 @@ impl Partition {
                 *held.entry((account, asset)).or_default() += open.held;
                 if !open.client_order_id.is_empty() {
                     let named = self.accounts.open.find_named(&Named::new(account, &open.client_order_id));
-                    assert_eq!(named, self.accounts.open.find(open.id), "a name leads to its order");
+                    assert_eq!(named, self.accounts.open.find(open.id()), "a name leads to its order");
                 }
             }
             assert_eq!(self.accounts.open.seat(seat).open_orders, at_seat, "open orders are counted");
@@ -94,14 +95,14 @@ impl Partition {
         }
         let mut resting: usize = 0;
         open_orders = open_orders.saturating_add(self.assert_futures());
-        for market in &self.markets.list {
+        for (id, market) in (0..).map(MarketId).zip(&self.markets.list) {
             if let (Some(bid), Some(ask)) = (market.book.best(Side::Buy), market.book.best(Side::Sell)) {
                 assert!(bid < ask, "no crossed book");
             }
             let mut in_book: usize = 0;
             for side in [Side::Buy, Side::Sell] {
                 let mut last = None;
-                for order in market.book.queue(&self.markets.orders, side) {
+                for order in market.book.queue(self.orders_at(id), side) {
                     in_book = in_book.saturating_add(1);
                     assert!(order.open_lots.0 > 0, "nothing on the book with nothing left");
                     let rank = match side {

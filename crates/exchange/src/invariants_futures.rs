@@ -54,15 +54,15 @@ impl Partition {
             for open in futures.open.at_seat(slot) {
                 at_seat = at_seat.saturating_add(1);
                 reserved = reserved.with(terms, open.side(), open.held, open.held.left_lots);
-                if let Some(Modifying { reserve, .. }) = futures.modifying.get(&open.id) {
+                if let Some(Modifying { reserve, .. }) = futures.modifying.get(&open.id()) {
                     assert!(!self.is_alone(), "markets answer at once where they are here");
                     reserved = reserved.with(terms, open.side(), *reserve, reserve.left_lots);
                     modifying = modifying.saturating_add(1);
                 }
                 assert!(open.held.left_lots > QtyLots::ZERO, "something is left of an open order");
                 if self.is_alone() {
-                    let slot = self.markets.orders.find(open.id).expect("every open order rests on a book");
-                    let resting = &self.markets.orders[slot];
+                    let slot = futures.open.orders.find(open.id()).expect("every open order rests on a book");
+                    let resting = &futures.open.orders[slot];
                     assert_eq!(
                         (resting.account, resting.market, resting.side, resting.open_lots),
                         (seat.account, seat.market, open.side(), open.held.left_lots),
@@ -76,7 +76,7 @@ impl Partition {
                 }
                 if !open.client_order_id.is_empty() {
                     let named = futures.open.find_named(&Named::new(seat.account, &open.client_order_id));
-                    assert_eq!(named, futures.open.find(open.id), "a name leads to its order");
+                    assert_eq!(named, futures.open.find(open.id()), "a name leads to its order");
                 }
             }
             assert_eq!(seat.open_orders, at_seat, "open orders are counted");
@@ -129,7 +129,7 @@ impl Partition {
         assert!(holders.to_keep.is_empty(), "orders that only reduce are looked at before a command is done");
         let mut reducing: BTreeMap<(AccountId, bool), QtyLots> = BTreeMap::new();
         for side in [Side::Buy, Side::Sell] {
-            for order in listed.book.queue(&self.markets.orders, side) {
+            for order in listed.book.queue(&self.accounts.futures.open.orders, side) {
                 if order.marks.has(Marks::REDUCES) {
                     *reducing.entry((order.account, side == Side::Buy)).or_default() += order.open_lots;
                     let known = holders.reducing.get(&order.account);

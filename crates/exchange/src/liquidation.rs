@@ -194,7 +194,7 @@ impl Accounts {
             }
             for open in self.futures.open.at_seat(*seat) {
                 let body = ToMarket::Cancel {
-                    order: open.id,
+                    order: open.id(),
                     account,
                     restriction: CancelRestriction::None,
                     replacement: Some(ReplacementId::NOBODY),
@@ -233,7 +233,7 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         let named = Named::new(account, &ClientOrderId::EMPTY);
-        self.futures.open.insert(order, seat, side, Some(price_ticks), Reserve::none(qty_lots), &named);
+        self.futures.open.insert(order, seat, (side, Some(price_ticks)), Reserve::none(qty_lots), &named);
         let liquidation = self.liquidation(wallet);
         liquidation.stage = Stage::Sells { market, order, left: qty_lots, sold: Amount::ZERO };
         liquidation.sells = position_side;

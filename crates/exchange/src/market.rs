@@ -104,7 +104,6 @@ pub struct Leaving {
 #[derive(Default)]
 pub struct Markets {
     pub list: Vec<Market>,
-    pub orders: Orders,
     /// Reused for what the book reports.
     reports: Vec<Report>,
 }
@@ -129,11 +128,11 @@ impl Markets {
     }
 
     /// Takes a market out, which goes to another partition.
-    pub fn take(&mut self, market: MarketId) -> Leaving {
-        let orders = [Side::Buy, Side::Sell].map(|side| (side, self.resting(market, side)));
-        let marks = self.marks(market);
+    pub fn take(&mut self, slab: &mut Orders, market: MarketId) -> Leaving {
+        let orders = [Side::Buy, Side::Sell].map(|side| (side, self.resting(slab, market, side)));
+        let marks = self.marks(slab, market);
         let waiting = self.market(market).triggers.list();
-        let Self { list, orders: slab, reports } = self;
+        let Self { list, reports } = self;
         let listed = &mut list[usize::try_from(market.0).expect("markets fit into memory")];
         for order in orders.iter().flat_map(|(_, orders)| orders) {
             let slot = slab.find(order.order).expect("an order of a book is in the slab");
@@ -151,29 +150,25 @@ impl Markets {
     }
 
     /// The orders of a book that have marks.
-    pub fn marks(&self, market: MarketId) -> Vec<(OrderId, Marks)> {
-        let orders = [Side::Buy, Side::Sell].map(|side| self.market(market).book.queue(&self.orders, side));
+    pub fn marks(&self, slab: &Orders, market: MarketId) -> Vec<(OrderId, Marks)> {
+        let orders = [Side::Buy, Side::Sell].map(|side| self.market(market).book.queue(slab, side));
         let with_marks = orders.into_iter().flatten().filter(|order| order.marks != Marks::NONE);
         with_marks.map(|order| (order.id, order.marks)).collect()
     }
 
-    /// Gives orders that are on their books their marks. An order that is on none is an error.
-    pub fn mark(&mut self, marks: &[(OrderId, Marks)]) -> Result<(), Reject> {
-        for (order, marks) in marks {
-            let slot = self.orders.find(*order).ok_or(Reject::OrderGone { order: *order })?;
-            self.orders[slot].marks = *marks;
-        }
-        Ok(())
-    }
-
     /// The orders of a book in the order in which they would trade.
-    pub fn resting(&self, market: MarketId, side: Side) -> Vec<RestingOrder> {
-        self.market(market).book.queue(&self.orders, side).map(resting_order).collect()
+    pub fn resting(&self, slab: &Orders, market: MarketId, side: Side) -> Vec<RestingOrder> {
+        self.market(market).book.queue(slab, side).map(resting_order).collect()
     }
 
     /// Puts orders behind those that are on the book, each at its price.
-    pub fn put_orders(&mut self, market: MarketId, side: Side, orders: &[RestingOrder]) {
-        let Self { list, orders: slab, reports } = self;
+    pub fn put_orders(
+        &mut self,
+        slab: &mut Orders,
+        (market, side): (MarketId, Side),
+        orders: &[RestingOrder],
+    ) {
+        let Self { list, reports } = self;
         let listed = &mut list[usize::try_from(market.0).expect("markets fit into memory")];
         for resting in orders {
             let order = Order::new(
@@ -200,27 +195,30 @@ impl Markets {
     pub fn desk<'a>(
         &'a mut self,
         catalog: &'a Catalog,
-        market: MarketId,
-        partition_count: u8,
+        (market, partition_count): (MarketId, u8),
+        orders: &'a mut Orders,
         mail: &'a mut Mail,
         events: &'a mut Vec<Event>,
     ) -> Desk<'a> {
         let terms = catalog.market(market).expect("a message goes to a listed market");
         let listed = &mut self.list[usize::try_from(market.0).expect("markets fit into memory")];
         let contract = catalog.contract(market);
-        let (orders, reports) = (&mut self.orders, &mut self.reports);
-        Desk { market, terms, contract, partition_count, listed, orders, reports, mail, events }
+        let reports = &mut self.reports;
+        let slot = OrderSlot::UNKNOWN;
+        Desk { market, terms, contract, partition_count, listed, slot, orders, reports, mail, events }
     }
 
     pub fn receive(
         &mut self,
         catalog: &Catalog,
-        (market, partition_count): (MarketId, u8),
-        body: &ToMarket,
+        whose: (MarketId, u8),
+        (slot, body): (OrderSlot, &ToMarket),
+        orders: &mut Orders,
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
-        let mut desk = self.desk(catalog, market, partition_count, mail, events);
+        let mut desk = self.desk(catalog, whose, orders, mail, events);
+        desk.slot = slot;
         match *body {
             ToMarket::Place(ref place) => desk.place(place),
             ToMarket::Cancel { order, account, restriction, replacement } => {
@@ -256,6 +254,8 @@ pub struct Desk<'a> {
     /// How many partitions there are.
     pub partition_count: u8,
     pub listed: &'a mut Market,
+    /// Where the order lies that a message is about, as its sender knows.
+    pub slot: OrderSlot,
     pub orders: &'a mut Orders,
     pub reports: &'a mut Vec<Report>,
     pub mail: &'a mut Mail,
@@ -263,8 +263,13 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Tells an account about an order, mostly the one that the message is about.
     pub fn tell(&mut self, account: AccountId, order: OrderId, body: FromMarket) {
-        self.mail.send_to_account(account, self.market, order, body);
+        self.tell_about((order, self.slot), account, body);
+    }
+
+    fn tell_about(&mut self, (order, slot): (OrderId, OrderSlot), account: AccountId, body: FromMarket) {
+        self.mail.send_to_account(account, self.market, (order, slot), body);
     }
 
     fn place(&mut self, place: &PlaceMessage) {
@@ -535,6 +540,7 @@ impl Desk<'_> {
             max_tick_lots,
             remainder,
             self_trade_prevention: place.self_trade_prevention,
+            slot: self.slot,
             before: Before::default(),
         }
     }
@@ -572,7 +578,7 @@ impl Desk<'_> {
         if self.terms.status == MarketStatus::Halt {
             return Err(Reject::MarketClosed);
         }
-        let (standing, is_new) = if let Some(slot) = self.orders.find(order) {
+        let (standing, is_new) = if let Some(slot) = self.orders.find_at(self.slot, order) {
             (Standing::Rests(slot), !self.orders[slot].has_traded())
         } else if self.listed.triggers.find(order).is_some() {
             (Standing::Waits, true)
@@ -599,7 +605,7 @@ impl Desk<'_> {
         if self.terms.status != MarketStatus::Trading {
             return Err(Reject::MarketClosed);
         }
-        let Some(slot) = self.orders.find(order) else {
+        let Some(slot) = self.orders.find_at(self.slot, order) else {
             return self.amend_waiting(order, account, new_qty, new_client_order_id);
         };
         let resting = &self.orders[slot];
@@ -656,13 +662,21 @@ impl Desk<'_> {
 
     /// Tells the accounts and the public what the book reports.
     pub fn report(&mut self, taker: Option<&Incoming>) {
+        // Nothing has traded, as a rule.
+        if let [Report::LevelChanged { side, price_ticks, open_lots }] = self.reports[..]
+            && self.contract.is_none()
+        {
+            self.reports.clear();
+            return self.tell_level(side, price_ticks, open_lots);
+        }
         let mut reports = std::mem::take(self.reports);
         let reference_before = self.listed.reference_ticks;
         let first_traded = self.contract.and_then(|_| first_traded(&reports));
         for report in reports.drain(..) {
             match report {
-                Report::Traded { maker, maker_account, price_ticks, qty_lots, maker_done } => {
+                Report::Traded { maker, maker_slot, maker_account, price_ticks, qty_lots, maker_done } => {
                     let taker = taker.expect("only an incoming order trades");
+                    let maker = (maker, maker_slot);
                     self.traded(taker, (maker, maker_account), price_ticks, qty_lots, maker_done);
                 }
                 Report::Prevented {
@@ -684,16 +698,7 @@ impl Desk<'_> {
                     );
                 }
                 Report::LevelChanged { side, price_ticks, open_lots } => {
-                    self.listed.update_id =
-                        self.listed.update_id.checked_add(1).expect("a counter never runs out");
-                    let (market, update_id) = (self.market, self.listed.update_id);
-                    self.events.push(Event::LevelChanged(LevelChanged {
-                        market,
-                        update_id,
-                        side,
-                        price_ticks,
-                        open_lots,
-                    }));
+                    self.tell_level(side, price_ticks, open_lots);
                 }
             }
         }
@@ -714,10 +719,18 @@ impl Desk<'_> {
         }
     }
 
+    #[inline]
+    fn tell_level(&mut self, side: Side, price_ticks: PriceTicks, open_lots: QtyLots) {
+        self.listed.update_id = self.listed.update_id.checked_add(1).expect("a counter never runs out");
+        let (market, update_id) = (self.market, self.listed.update_id);
+        let changed = LevelChanged { market, update_id, side, price_ticks, open_lots };
+        self.events.push(Event::LevelChanged(changed));
+    }
+
     fn traded(
         &mut self,
         taker: &Incoming,
-        (maker, maker_account): (OrderId, AccountId),
+        (maker, maker_account): ((OrderId, OrderSlot), AccountId),
         price_ticks: PriceTicks,
         qty_lots: QtyLots,
         maker_done: bool,
@@ -731,22 +744,22 @@ impl Desk<'_> {
             price_ticks,
             qty_lots,
             taker_side: taker.side,
-            maker_order: maker,
+            maker_order: maker.0,
             taker_order: taker.id,
         }));
         let filled = |side, liquidity| FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots };
-        self.tell(maker_account, maker, filled(taker.side.opposite(), Liquidity::Maker));
+        self.tell_about(maker, maker_account, filled(taker.side.opposite(), Liquidity::Maker));
         self.tell(taker.account, taker.id, filled(taker.side, Liquidity::Taker));
         if maker_done {
-            self.tell(
-                maker_account,
+            self.tell_about(
                 maker,
+                maker_account,
                 FromMarket::Ended { reason: EndReason::Filled, replacement: None },
             );
         }
         if self.contract.is_some() {
             let (side, maker_side) = (taker.side, taker.side.opposite());
-            let position_side = self.holders().resting_for(maker_account, maker, maker_side);
+            let position_side = self.holders().resting_for(maker_account, maker.0, maker_side);
             self.change_quantity(maker_account, position_side, maker_side, qty_lots);
             let position_side = self.holders().arriving;
             self.change_quantity(taker.account, position_side, side, qty_lots);

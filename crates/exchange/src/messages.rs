@@ -1,20 +1,34 @@
 //! Letters on their way between accounts and markets: values in a first-in-first-out queue. What they say is in
-//! [`Letter`].
+//! [`Letter`]. Beside it stands where the order lies that a letter is about, so that nobody here has to look for it once more.
 
 use model::{AccountId, FromMarket, Letter, MarketId, OrderId, PriceTicks, ToMarket};
+use orderbook::OrderSlot;
+
+/// A letter on its way.
+pub struct Posted {
+    pub letter: Letter,
+    /// Where its order lies, as its sender knows; it may have gone from there.
+    pub slot: OrderSlot,
+}
 
 /// Letters on their way.
 #[derive(Default)]
 pub struct Mail {
-    queue: Vec<Letter>,
+    queue: Vec<Posted>,
     /// An empty queue that keeps its room for the next round.
-    spare: Vec<Letter>,
+    spare: Vec<Posted>,
 }
 
 impl Mail {
     #[inline]
     pub fn send_to_market(&mut self, market: MarketId, body: ToMarket) {
-        self.queue.push(Letter::ToMarket { market, body });
+        self.send_about(OrderSlot::UNKNOWN, market, body);
+    }
+
+    /// As [`Self::send_to_market`], about an order that lies there.
+    #[inline]
+    pub fn send_about(&mut self, slot: OrderSlot, market: MarketId, body: ToMarket) {
+        self.queue.push(Posted { letter: Letter::ToMarket { market, body }, slot });
     }
 
     #[inline]
@@ -22,26 +36,26 @@ impl Mail {
         &mut self,
         account: AccountId,
         market: MarketId,
-        order: OrderId,
+        (order, slot): (OrderId, OrderSlot),
         body: FromMarket,
     ) {
-        self.queue.push(Letter::ToAccount { account, market, order, body });
+        self.queue.push(Posted { letter: Letter::ToAccount { account, market, order, body }, slot });
     }
 
     #[inline]
     pub fn send_reference_price(&mut self, market: MarketId, price_ticks: PriceTicks) {
-        self.queue.push(Letter::ReferencePrice { market, price_ticks });
+        self.push(Letter::ReferencePrice { market, price_ticks });
     }
 
     #[inline]
     pub fn push(&mut self, letter: Letter) {
-        self.queue.push(letter);
+        self.queue.push(Posted { letter, slot: OrderSlot::UNKNOWN });
     }
 
     /// All that is on its way, oldest first; `None` when nothing is. What is sent while a round is delivered comes after it, so
     /// rounds one after the other are one queue, and no letter is moved but once. It comes back by [`Self::delivered`].
     #[inline]
-    pub fn round(&mut self) -> Option<Vec<Letter>> {
+    pub fn round(&mut self) -> Option<Vec<Posted>> {
         if self.queue.is_empty() {
             return None;
         }
@@ -51,7 +65,7 @@ impl Mail {
 
     /// Takes a round back whose letters are all delivered.
     #[inline]
-    pub fn delivered(&mut self, mut round: Vec<Letter>) {
+    pub fn delivered(&mut self, mut round: Vec<Posted>) {
         round.clear();
         self.spare = round;
     }

@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 
 use model::{
     AccountId, Amount, ContractOrderModified, EndReason, Event, ExpiryReason, FromMarket, MarketId,
-    MarketStatus, MarketTerms, Marks, ModifyContractOrder, OrderId, OrderKind, PlaceMessage, QtyLots, Reject,
-    SelfTradePrevention, TimeInForce, ToMarket,
+    MarketStatus, MarketTerms, Marks, ModifyContractOrder, OrderId, OrderKind, PlaceMessage, PriceTicks,
+    QtyLots, Reject, SelfTradePrevention, TimeInForce, ToMarket,
 };
+
+use orderbook::OrderSlot;
 
 use crate::accounts::{Accounts, find_order};
 use crate::catalog::Catalog;
 use crate::futures::Reserve;
 use crate::market::Desk;
 use crate::messages::Mail;
-use crate::open_orders::OpenOrderSlot;
+use crate::open_orders::Hint;
 use crate::place::check_filters;
 use crate::place_contract::{Weighed, check_kind};
 
@@ -43,7 +45,7 @@ impl Accounts {
         let terms = catalog.open_market(market)?;
         let contract = catalog.contract(market).ok_or(Reject::NotContract { market })?;
         self.account(account)?;
-        let slot = find_order(&self.futures.open, account, market, &modify.order)?;
+        let slot = find_order(&self.futures.open, (account, market), &modify.order, Hint::NONE)?;
         let kind = if modify.maker_only {
             OrderKind::LimitMaker { price_ticks, qty_lots }
         } else {
@@ -52,7 +54,7 @@ impl Accounts {
         check_kind(&kind, self_trade_prevention)?;
         check_filters(terms, &kind, price_ticks)?;
         let open = self.futures.open.order(slot);
-        let (order, side, seat, held) = (open.id, open.side(), open.seat, open.held);
+        let (order, side, seat, held) = (open.id(), open.side(), open.seat, open.held);
         if self.futures.modifying.contains_key(&order) {
             return Err(Reject::BeingModified);
         }
@@ -90,15 +92,15 @@ impl Accounts {
         stake.reserved = stake.reserved.with(terms, side, reserve, reserve.left_lots);
         let most_lots = reserve.left_lots;
         let body = ToMarket::Modify { order, account, kind, self_trade_prevention, most_lots };
-        mail.send_to_market(market, body);
+        mail.send_about(slot, market, body);
         Ok(())
     }
 
     /// Nothing more is reserved for what an order would have been.
-    pub fn end_modification(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) -> Option<Modifying> {
+    pub fn end_modification(&mut self, terms: &MarketTerms, slot: OrderSlot) -> Option<Modifying> {
         let order = self.futures.open.order(slot);
         let (side, seat) = (order.side(), order.seat);
-        let modifying = self.futures.modifying.remove(&order.id)?;
+        let modifying = self.futures.modifying.remove(&order.id())?;
         let stake = self.futures.stake_mut(seat);
         let reserve = modifying.reserve;
         stake.reserved = stake.reserved.without(terms, side, reserve, reserve.left_lots);
@@ -109,20 +111,19 @@ impl Accounts {
     pub fn modified(
         &mut self,
         terms: &MarketTerms,
-        (account, market, slot): (AccountId, MarketId, OpenOrderSlot),
+        (account, market, slot): (AccountId, MarketId, OrderSlot),
         (kind, self_trade_prevention, left_lots): (OrderKind, SelfTradePrevention, QtyLots),
         events: &mut Vec<Event>,
     ) {
         let modifying = self.end_modification(terms, slot).expect("its owner has asked for it");
         let order = self.futures.open.order(slot);
-        let (id, side, seat, before) = (order.id, order.side(), order.seat, order.held);
+        let (id, side, seat, before) = (order.id(), order.side(), order.seat, order.held);
         let reserve = Reserve { left_lots, ..modifying.reserve };
         let stake = self.futures.stake_mut(seat);
         stake.reserved = stake.reserved.without(terms, side, before, before.left_lots);
         stake.reserved = stake.reserved.with(terms, side, reserve, left_lots);
-        let order = self.futures.open.order_mut(slot);
-        order.held = reserve;
-        order.set_limit(kind.price_ticks());
+        self.futures.open.kept_mut(slot).held = reserve;
+        self.futures.open.orders.set_price(slot, kind.price_ticks().unwrap_or(PriceTicks::ZERO));
         events.push(Event::ContractOrderModified(ContractOrderModified {
             order: id,
             account,
@@ -137,7 +138,7 @@ impl Accounts {
         &mut self,
         terms: &MarketTerms,
         account: AccountId,
-        slot: Option<OpenOrderSlot>,
+        slot: Option<OrderSlot>,
         reject: Option<Reject>,
         events: &mut Vec<Event>,
     ) {
@@ -163,7 +164,7 @@ impl Desk<'_> {
         if self.terms.status != MarketStatus::Trading {
             return self.tell(account, order, refuse(Reject::MarketClosed));
         }
-        let Some(slot) = self.orders.find(order) else {
+        let Some(slot) = self.orders.find_at(self.slot, order) else {
             return self.tell(account, order, refuse(Reject::OrderGone { order }));
         };
         let resting = self.orders[slot].clone();

@@ -1,20 +1,17 @@
-//! An account's half of its open orders: what is held, and what the owner calls them. The market has the other half. Spot and
-//! contracts keep theirs apart, each with what it has at stake.
+//! An account's half of its open orders: what is held, and what the owner calls them. The book's half is an [`Order`], which lies at
+//! the same place of another list. Spot and contracts keep theirs apart, each with what it has at stake.
 
 use std::num::NonZeroU32;
+use std::ops::Deref;
 
 use ledger::BalanceSlot;
-use model::{AccountId, ClientOrderId, MarketId, OrderId, PriceTicks, Side};
-use orderbook::{IdIndex, fetch_ahead};
+use model::{AccountId, ClientOrderId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
+use orderbook::{Order, OrderSlot, Orders, fetch_ahead, fetch_whole};
 
 use crate::client_ids;
 use crate::slot_table::SlotTable;
 
 const NONE: u32 = u32::MAX;
-
-/// Where an open order lies. Private to its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenOrderSlot(u32);
 
 /// Where a seat lies. Private to its partition. One more than its place, so that none takes no more room than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,68 +62,60 @@ impl Seat<Balances> {
     }
 }
 
-/// An open order, as its account knows it: 80 bytes, of which there may be millions. The hash of its name is not among them: it
-/// is made again when the order ends.
+/// What an account keeps for an open order. At spot it takes one line of memory, and there may be millions. The hash of its name is
+/// not among it: it is made again when the order ends.
 #[derive(Clone, Debug)]
-pub struct OpenOrder<H> {
-    pub id: OrderId,
-    pub seat: SeatSlot,
+#[repr(C)]
+pub struct Kept<H> {
     /// What is held for it, or reserved.
     pub held: H,
     pub client_order_id: ClientOrderId,
-    limit: SidedLimit,
-    /// It waits for a price, as far as its account has heard.
-    pub waits: bool,
+    pub seat: SeatSlot,
     prev: u32,
     next: u32,
 }
 
-impl<H> OpenOrder<H> {
+/// An open order, as its account knows it: what it keeps for it, and what never changes of the book's half.
+pub struct OpenOrder<'a, H> {
+    slot: OrderSlot,
+    kept: &'a Kept<H>,
+    order: &'a Order,
+}
+
+impl<H> Deref for OpenOrder<'_, H> {
+    type Target = Kept<H>;
+
     #[inline]
-    pub fn side(&self) -> Side {
-        self.limit.side()
+    fn deref(&self) -> &Kept<H> {
+        self.kept
+    }
+}
+
+impl<H> OpenOrder<'_, H> {
+    #[inline]
+    pub fn slot(&self) -> OrderSlot {
+        self.slot
     }
 
-    /// Gives it another limit.
-    pub fn set_limit(&mut self, ticks: Option<PriceTicks>) {
-        self.limit = SidedLimit::new(self.side(), ticks);
+    #[inline]
+    pub fn id(&self) -> OrderId {
+        self.order.id
+    }
+
+    #[inline]
+    pub fn side(&self) -> Side {
+        self.order.side
     }
 
     /// The limit, which says how much of the hold belongs to a lot; `None` for market orders.
     #[inline]
     pub fn limit_ticks(&self) -> Option<PriceTicks> {
-        self.limit.ticks()
-    }
-}
-
-/// A limit of at most 2^44 ticks and a side in 48 bits: twice the limit, one more for a sell. No limit is 0, which no price is.
-#[derive(Clone, Copy, Debug)]
-struct SidedLimit([u8; 6]);
-
-impl SidedLimit {
-    #[inline]
-    fn new(side: Side, limit: Option<PriceTicks>) -> Self {
-        let ticks = limit.map_or(0, |limit| u64::try_from(limit.0).expect("prices are above zero"));
-        let sell = match side {
-            Side::Buy => 0,
-            Side::Sell => 1,
-        };
-        let [low @ .., above, above_that] = ((ticks << 1) | sell).to_le_bytes();
-        assert!(above == 0 && above_that == 0, "terms keep prices at 2^44 ticks or below");
-        Self(low)
+        Some(self.order.price_ticks).filter(|limit| !limit.is_zero())
     }
 
-    #[inline]
-    fn side(self) -> Side {
-        if self.0[0] & 1 == 0 { Side::Buy } else { Side::Sell }
-    }
-
-    #[inline]
-    fn ticks(self) -> Option<PriceTicks> {
-        let mut word = [0; 8];
-        word[..self.0.len()].copy_from_slice(&self.0);
-        let ticks = i64::from_le_bytes(word) >> 1;
-        (ticks != 0).then_some(PriceTicks(ticks))
+    /// It waits for a price, as far as its account has heard.
+    pub fn waits(&self) -> bool {
+        self.order.waits
     }
 }
 
@@ -135,6 +124,41 @@ pub struct Named<'a> {
     account: AccountId,
     name: &'a ClientOrderId,
     hash: u32,
+}
+
+/// What looking ahead has found of a command, before those that came first were applied: whoever uses it asks whether it still holds.
+#[derive(Clone, Copy)]
+pub struct Hint {
+    /// Where the order is that it asks for.
+    pub order: OrderSlot,
+    /// Where its account sits at its market.
+    pub seat: Option<SeatSlot>,
+    /// The hash of the name that it gives. That one always holds.
+    hash: Option<u32>,
+}
+
+impl Hint {
+    /// Nobody has looked.
+    pub const NONE: Self = Self { order: OrderSlot::UNKNOWN, seat: None, hash: None };
+
+    /// Of an order that will be placed.
+    pub fn to_place(seat: Option<SeatSlot>, named: &Named) -> Self {
+        Self { seat, hash: Some(named.hash), ..Self::NONE }
+    }
+
+    /// Of an order that will be looked for.
+    pub fn to_find(order: Option<OrderSlot>) -> Self {
+        Self { order: order.unwrap_or(OrderSlot::UNKNOWN), ..Self::NONE }
+    }
+
+    /// As [`Named::new`], for the name of the command that was looked at.
+    #[inline]
+    pub fn named<'a>(&self, account: AccountId, name: &'a ClientOrderId) -> Named<'a> {
+        match self.hash {
+            Some(hash) => Named { account, name, hash },
+            None => Named::new(account, name),
+        }
+    }
 }
 
 impl<'a> Named<'a> {
@@ -154,12 +178,13 @@ fn seat_hash(account: AccountId, market: MarketId) -> u32 {
     u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]])
 }
 
-/// The seats and open orders of all accounts of a partition.
+/// The seats and open orders of all accounts of a partition, and the orders of all books that are alike: spot's, or contracts'.
 pub struct OpenOrders<S, H> {
+    /// Also those of accounts that live in other partitions.
+    pub orders: Orders,
+    /// Each at the place of its order.
+    kept: Vec<Kept<H>>,
     seats: Vec<Seat<S>>,
-    slab: Vec<OpenOrder<H>>,
-    free: Vec<u32>,
-    index: IdIndex,
     client_ids: SlotTable,
     /// Where an account sits at a market.
     seat_table: SlotTable,
@@ -168,17 +193,16 @@ pub struct OpenOrders<S, H> {
 impl<S, H> Default for OpenOrders<S, H> {
     fn default() -> Self {
         Self {
+            orders: Orders::default(),
+            kept: Vec::new(),
             seats: Vec::new(),
-            slab: Vec::new(),
-            free: Vec::new(),
-            index: IdIndex::default(),
             client_ids: SlotTable::default(),
             seat_table: SlotTable::default(),
         }
     }
 }
 
-impl<S, H> OpenOrders<S, H> {
+impl<S, H: Clone> OpenOrders<S, H> {
     pub fn add_seat(&mut self, account: AccountId, market: MarketId, stake: S) -> SeatSlot {
         let slot = self.add_seat_beside(account, market, stake);
         self.seat_table.insert(seat_hash(account, market), slot.place());
@@ -202,6 +226,21 @@ impl<S, H> OpenOrders<S, H> {
         self.seat_table.find(seat_hash(account, market), is_it).map(SeatSlot::new)
     }
 
+    /// As [`Self::find_seat`], by somebody who may know where it is.
+    #[inline]
+    pub fn find_seat_at(
+        &self,
+        maybe_here: Option<SeatSlot>,
+        account: AccountId,
+        market: MarketId,
+    ) -> Option<SeatSlot> {
+        let is_it = |slot: &SeatSlot| {
+            let seat = self.seat(*slot);
+            seat.account == account && seat.market == market
+        };
+        maybe_here.filter(is_it).or_else(|| self.find_seat(account, market))
+    }
+
     /// Asks for where an account's seat at a market is named.
     #[inline]
     pub fn fetch_seat_cell(&self, account: AccountId, market: MarketId) {
@@ -210,48 +249,43 @@ impl<S, H> OpenOrders<S, H> {
 
     /// As [`Self::find_seat`], without looking at the seat: rarely another one.
     #[inline]
-    pub fn guess_seat(&self, account: AccountId, market: MarketId) -> Option<&Seat<S>> {
-        self.seat_table.guess(seat_hash(account, market)).map(|slot| &self.seats[at(slot)])
+    pub fn guess_seat(&self, account: AccountId, market: MarketId) -> Option<SeatSlot> {
+        self.seat_table.guess(seat_hash(account, market)).map(SeatSlot::new)
     }
 
     /// Asks for where the last order of a seat names the one behind it.
     #[inline]
     pub fn fetch_last(&self, seat: &Seat<S>) {
-        if let Some(last) = self.slab.get(at(seat.last)) {
-            fetch_ahead(&last.next);
-        }
+        self.fetch_link(seat.last);
     }
 
-    /// Asks for where an order's number leads.
+    /// Asks for both halves of an order.
     #[inline]
-    pub fn fetch_index(&self, id: OrderId) {
-        self.index.fetch_ahead(id);
-    }
-
-    /// Asks for the order to which a number leads.
-    #[inline]
-    pub fn fetch_order(&self, id: OrderId) {
-        if let Some(slot) = self.index.find(id) {
-            fetch_ahead(&self.slab[at(slot)]);
-        }
+    pub fn fetch_order(&self, slot: OrderSlot) {
+        fetch_whole(&self.orders[slot]);
+        self.kept.get(slot.place()).map(fetch_whole);
     }
 
     /// Asks for the orders before and behind an order at its seat, where they name each other.
     #[inline]
-    pub fn fetch_around(&self, order: &OpenOrder<H>) {
-        if let Some(before) = self.slab.get(at(order.prev)) {
-            fetch_ahead(&before.next);
-        }
-        if let Some(behind) = self.slab.get(at(order.next)) {
-            fetch_ahead(&behind.prev);
+    pub fn fetch_around(&self, order: &Kept<H>) {
+        self.fetch_link(order.prev);
+        self.fetch_link(order.next);
+    }
+
+    /// Asks for where an order names its neighbours. Where there is none, for another one: a branch would be guessed wrong.
+    #[inline]
+    fn fetch_link(&self, number: u32) {
+        let number = at(number).min(self.kept.len().saturating_sub(1));
+        if let Some(kept) = self.kept.get(number) {
+            fetch_ahead(&kept.next);
         }
     }
 
-    /// An open order, with its seat.
+    /// What is kept for an order, where it is known to be there or was guessed.
     #[inline]
-    pub fn seat_of(&self, id: OrderId) -> Option<(&Seat<S>, &OpenOrder<H>)> {
-        let order = &self.slab[at(self.index.find(id)?)];
-        Some((self.seat(order.seat), order))
+    pub fn kept(&self, slot: OrderSlot) -> Option<&Kept<H>> {
+        self.kept.get(slot.place())
     }
 
     /// Where a name leads.
@@ -264,8 +298,8 @@ impl<S, H> OpenOrders<S, H> {
 
     /// As [`Self::find_named`], without looking at the order: rarely another one.
     #[inline]
-    pub fn guess_named(&self, named: &Named) -> Option<&OpenOrder<H>> {
-        self.client_ids.guess(named.hash).map(|slot| &self.slab[at(slot)])
+    pub fn guess_named(&self, named: &Named) -> Option<OrderSlot> {
+        self.client_ids.guess(named.hash).map(OrderSlot::new)
     }
 
     #[inline]
@@ -291,38 +325,59 @@ impl<S, H> OpenOrders<S, H> {
     }
 
     #[inline]
-    pub fn order(&self, slot: OpenOrderSlot) -> &OpenOrder<H> {
-        &self.slab[at(slot.0)]
+    pub fn order(&self, slot: OrderSlot) -> OpenOrder<'_, H> {
+        OpenOrder { slot, kept: &self.kept[slot.place()], order: &self.orders[slot] }
     }
 
     #[inline]
-    pub fn order_mut(&mut self, slot: OpenOrderSlot) -> &mut OpenOrder<H> {
-        &mut self.slab[at(slot.0)]
+    pub fn kept_mut(&mut self, slot: OrderSlot) -> &mut Kept<H> {
+        &mut self.kept[slot.place()]
     }
 
     #[inline]
-    pub fn find(&self, id: OrderId) -> Option<OpenOrderSlot> {
-        self.index.find(id).map(OpenOrderSlot)
+    pub fn find(&self, id: OrderId) -> Option<OrderSlot> {
+        self.orders.find_kept(id)
     }
 
     /// The open order that the account calls so, in any market.
     #[inline]
-    pub fn find_named(&self, named: &Named) -> Option<OpenOrderSlot> {
+    pub fn find_named(&self, named: &Named) -> Option<OrderSlot> {
         let is_it = |slot| {
-            let order = &self.slab[at(slot)];
-            order.client_order_id == *named.name && self.seat(order.seat).account == named.account
+            let slot = OrderSlot::new(slot);
+            self.kept[slot.place()].client_order_id == *named.name
+                && self.orders[slot].account == named.account
         };
         if named.name.is_empty() {
             return None;
         }
-        self.client_ids.find(named.hash, is_it).map(OpenOrderSlot)
+        self.client_ids.find(named.hash, is_it).map(OrderSlot::new)
+    }
+
+    /// As [`Self::find_named`], by somebody who may know where it is.
+    #[inline]
+    pub fn find_named_at(
+        &self,
+        maybe_here: OrderSlot,
+        account: AccountId,
+        name: &ClientOrderId,
+    ) -> Option<OrderSlot> {
+        let is_it = |slot: &OrderSlot| {
+            self.orders.is_kept(*slot)
+                && self.orders[*slot].account == account
+                && self.kept[slot.place()].client_order_id == *name
+        };
+        let here = maybe_here.known().filter(|_| !name.is_empty()).filter(is_it);
+        here.or_else(|| self.find_named(&Named::new(account, name)))
     }
 
     /// The open orders at a seat, oldest first.
-    pub fn at_seat(&self, seat: SeatSlot) -> impl Iterator<Item = &OpenOrder<H>> {
+    pub fn at_seat(&self, seat: SeatSlot) -> impl Iterator<Item = OpenOrder<'_, H>> {
         let mut next = self.seat(seat).first;
         std::iter::from_fn(move || {
-            let order = self.slab.get(at(next))?;
+            if next == NONE {
+                return None;
+            }
+            let order = self.order(OrderSlot::new(next));
             next = order.next;
             Some(order)
         })
@@ -332,88 +387,86 @@ impl<S, H> OpenOrders<S, H> {
     pub fn insert(
         &mut self,
         id: OrderId,
-        seat: SeatSlot,
-        side: Side,
-        limit_ticks: Option<PriceTicks>,
+        seat_slot: SeatSlot,
+        (side, limit_ticks): (Side, Option<PriceTicks>),
         held: H,
         named: &Named,
-    ) -> OpenOrderSlot {
-        let last = self.seat(seat).last;
+    ) -> OrderSlot {
+        let seat = &self.seats[at(seat_slot.place())];
+        let order = Order::new(
+            // For self-trade prevention its market says whose it is.
+            (id, seat.account, TradeGroup::NONE),
+            (seat.market, side, limit_ticks.unwrap_or(PriceTicks::ZERO)),
+            (QtyLots::ZERO, QtyLots::ZERO, 0),
+        );
+        let last = seat.last;
+        let slot = self.orders.keep(&order);
         let client_order_id = *named.name;
-        let limit = SidedLimit::new(side, limit_ticks);
-        let order =
-            OpenOrder { id, seat, held, client_order_id, limit, waits: false, prev: last, next: NONE };
-        let slot = if let Some(slot) = self.free.pop() {
-            self.slab[at(slot)] = order;
-            slot
+        let kept = Kept { held, client_order_id, seat: seat_slot, prev: last, next: NONE };
+        if slot.place() < self.kept.len() {
+            self.kept[slot.place()] = kept;
         } else {
-            self.slab.push(order);
-            u32::try_from(self.slab.len().saturating_sub(1)).expect("fewer than 2^32 - 1 open orders")
-        };
+            // Also where orders lie that only rest here.
+            self.kept.resize(slot.place().saturating_add(1), kept);
+        }
         if last == NONE {
-            self.seats[at(seat.place())].first = slot;
+            self.seats[at(seat_slot.place())].first = slot.number();
         } else {
-            self.slab[at(last)].next = slot;
+            self.kept[at(last)].next = slot.number();
         }
-        let seat = &mut self.seats[at(seat.place())];
-        seat.last = slot;
+        let seat = &mut self.seats[at(seat_slot.place())];
+        seat.last = slot.number();
         seat.open_orders = seat.open_orders.saturating_add(1);
-        self.index.insert(id, slot);
         if !client_order_id.is_empty() {
-            self.client_ids.insert(named.hash, slot);
+            self.client_ids.insert(named.hash, slot.number());
         }
-        OpenOrderSlot(slot)
+        slot
     }
 
     /// Gives an order another name, which no open order of the account has.
-    pub fn rename(&mut self, slot: OpenOrderSlot, name: ClientOrderId) {
-        let (old_name, account) = {
-            let order = self.order(slot);
-            (order.client_order_id, self.seat(order.seat).account)
-        };
+    pub fn rename(&mut self, slot: OrderSlot, name: ClientOrderId) {
+        let (old_name, account) = (self.kept[slot.place()].client_order_id, self.orders[slot].account);
         if !old_name.is_empty() {
-            self.client_ids.remove(Named::new(account, &old_name).hash, slot.0);
+            self.client_ids.remove(Named::new(account, &old_name).hash, slot.number());
         }
         if !name.is_empty() {
-            self.client_ids.insert(Named::new(account, &name).hash, slot.0);
+            self.client_ids.insert(Named::new(account, &name).hash, slot.number());
         }
-        self.order_mut(slot).client_order_id = name;
+        self.kept_mut(slot).client_order_id = name;
     }
 
     /// Forgets an order.
-    pub fn remove(&mut self, slot: OpenOrderSlot) {
-        let order = self.order(slot);
-        let (id, seat, prev, next) = (order.id, order.seat, order.prev, order.next);
-        let named = Named::new(self.seat(seat).account, &order.client_order_id);
+    pub fn remove(&mut self, slot: OrderSlot) {
+        let Kept { seat, prev, next, ref client_order_id, .. } = self.kept[slot.place()];
+        let named = Named::new(self.orders[slot].account, client_order_id);
         if !named.name.is_empty() {
-            self.client_ids.remove(named.hash, slot.0);
+            self.client_ids.remove(named.hash, slot.number());
         }
-        self.index.remove(id);
         if prev == NONE {
             self.seats[at(seat.place())].first = next;
         } else {
-            self.slab[at(prev)].next = next;
+            self.kept[at(prev)].next = next;
         }
         if next == NONE {
             self.seats[at(seat.place())].last = prev;
         } else {
-            self.slab[at(next)].prev = prev;
+            self.kept[at(next)].prev = prev;
         }
         let seat = &mut self.seats[at(seat.place())];
         seat.open_orders = seat.open_orders.saturating_sub(1);
-        self.free.push(slot.0);
+        self.orders.let_go(slot);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use model::{Amount, MarketTerms};
+    use model::Amount;
 
     use super::*;
 
     #[test]
-    fn an_open_order_takes_80_bytes() {
-        assert_eq!(size_of::<OpenOrder<Amount>>(), 80);
+    fn both_halves_of_an_open_order_take_a_line_of_memory() {
+        assert_eq!((size_of::<Order>(), size_of::<Kept<Amount>>()), (64, 64));
     }
 
     #[test]
@@ -430,17 +483,5 @@ mod tests {
             .flat_map(|account| (0..100).map(move |market| seat_hash(AccountId(account), MarketId(market))))
             .collect();
         assert!(hashes.len() > 9_990, "{} different hashes of 10,000", hashes.len());
-    }
-
-    #[test]
-    fn a_side_and_a_limit_come_out_as_they_went_in() {
-        let limits =
-            [None, Some(PriceTicks(1)), Some(PriceTicks(1 << 31)), Some(MarketTerms::MAX_PRICE_TICKS)];
-        for limit in limits {
-            for side in [Side::Buy, Side::Sell] {
-                let packed = SidedLimit::new(side, limit);
-                assert_eq!((packed.side(), packed.ticks()), (side, limit));
-            }
-        }
     }
 }

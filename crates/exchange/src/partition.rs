@@ -11,10 +11,13 @@ use model::{
     Reject, Seq, Sequenced, Side, TimeNs, ToHolder, ToMarket,
 };
 
+use orderbook::{OrderSlot, Orders};
+
 use crate::accounts::{Accounts, ApiKey};
 use crate::catalog::Catalog;
 use crate::market::Markets;
-use crate::messages::Mail;
+use crate::messages::{Mail, Posted};
+use crate::open_orders::Hint;
 use crate::post::{Post, Progress};
 use crate::sources::Sources;
 
@@ -37,7 +40,13 @@ impl Partition {
     /// The only door. Same state and same input give the same events, on every machine, for ever;
     /// that is what makes the journal a backup and the simulator a proof.
     pub fn apply(&mut self, input: &Sequenced<Command>, events: &mut Vec<Event>) {
-        self.accept(input, events);
+        self.apply_hinted(input, Hint::NONE, events);
+    }
+
+    /// As [`Self::apply`], for a command that was looked at ahead.
+    #[inline]
+    pub(crate) fn apply_hinted(&mut self, input: &Sequenced<Command>, hint: Hint, events: &mut Vec<Event>) {
+        self.accept(input, hint, events);
         if self.post.is_alone() {
             self.deliver_mail(events);
             self.work(events);
@@ -56,8 +65,8 @@ impl Partition {
         while let Some(round) = self.mail.round() {
             for letters in round.chunks(Self::LETTERS) {
                 self.look_at_letters(letters);
-                for letter in letters {
-                    self.deliver(letter, events);
+                for Posted { letter, slot } in letters {
+                    self.deliver(letter, *slot, events);
                 }
             }
             self.mail.delivered(round);
@@ -131,7 +140,7 @@ impl Partition {
     }
 
     /// Takes a command up to the point where messages leave.
-    pub(crate) fn accept(&mut self, input: &Sequenced<Command>, events: &mut Vec<Event>) {
+    pub(crate) fn accept(&mut self, input: &Sequenced<Command>, hint: Hint, events: &mut Vec<Event>) {
         assert_eq!(input.seq, self.seq.next(), "a gap or a repeat in the journal");
         assert!(input.time_ns >= self.time_ns, "the sequencer's clock never runs backwards");
         self.seq = input.seq;
@@ -144,14 +153,14 @@ impl Partition {
         let outcome = if valid_until_ns < self.time_ns {
             Err(Reject::TooLate { valid_until_ns })
         } else {
-            self.handle(&input.command, events)
+            self.handle(&input.command, hint, events)
         };
         if let Err(reject) = outcome {
             events.push(Event::Rejected { account: owner(&input.command), reject });
         }
     }
 
-    fn handle(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<(), Reject> {
+    fn handle(&mut self, command: &Command, hint: Hint, events: &mut Vec<Event>) -> Result<(), Reject> {
         let Self { catalog, accounts, mail, post, .. } = self;
         match command {
             Command::AddAsset(add) => self.list_asset(add, events),
@@ -186,16 +195,16 @@ impl Partition {
                 accounts.request_withdrawal(catalog, request, post, events)
             }
             Command::SettleWithdrawal(settle) => accounts.settle_withdrawal(settle, events),
-            Command::PlaceOrder(place) => accounts.place(catalog, place, mail),
-            Command::CancelOrder(cancel) => accounts.cancel(catalog, cancel, mail),
+            Command::PlaceOrder(place) => accounts.place(catalog, place, hint, mail),
+            Command::CancelOrder(cancel) => accounts.cancel(catalog, cancel, hint, mail),
             Command::CancelAllOrders(cancel) => accounts.cancel_all(catalog, cancel, mail),
             Command::ReplaceOrder(replace) => accounts.replace(catalog, replace, mail, events),
-            Command::AmendOrder(amend) => accounts.amend(catalog, amend, mail),
+            Command::AmendOrder(amend) => accounts.amend(catalog, amend, hint, mail),
             Command::AddApiKey(add) => accounts.add_api_key(add, events),
             Command::ChangeApiKey(change) => accounts.change_api_key(change, events),
             Command::ResealApiKey(reseal) => accounts.reseal_api_key(reseal, events),
             Command::RegisterSource(register) => self.register_source(register, events),
-            Command::FromSource(from) => self.take_entry(from, events),
+            Command::FromSource(from) => self.take_entry(from, hint, events),
             Command::AddContract(add) => self.list_contract(add, events),
             Command::ChangeContract(change) => self.change_contract(change, events),
             Command::MoveFunds(moves) => accounts.move_funds(catalog, moves, events),
@@ -273,7 +282,7 @@ impl Partition {
                 self.mail.push(*letter);
             }
             Letter::ReferencePrice { .. } | Letter::MarkPrice { .. } | Letter::WinnerAsked { .. } => {
-                self.deliver(letter, events);
+                self.deliver(letter, OrderSlot::UNKNOWN, events);
             }
         }
     }
@@ -283,8 +292,8 @@ impl Partition {
         while let Some(round) = self.mail.round() {
             for letters in round.chunks(Self::LETTERS) {
                 self.look_at_letters(letters);
-                for letter in letters {
-                    self.route(letter, events);
+                for Posted { letter, slot } in letters {
+                    self.route(letter, *slot, events);
                 }
             }
             self.mail.delivered(round);
@@ -292,7 +301,7 @@ impl Partition {
     }
 
     /// Delivers a letter here or says it to the partition where it goes.
-    fn route(&mut self, letter: &Letter, events: &mut Vec<Event>) {
+    fn route(&mut self, letter: &Letter, slot: OrderSlot, events: &mut Vec<Event>) {
         let to = match letter {
             Letter::ToMarket { market, .. } => {
                 self.catalog.home(*market).expect("a message goes to a listed market")
@@ -307,7 +316,7 @@ impl Partition {
             }
         };
         if to == self.post.own {
-            return self.deliver(letter, events);
+            return self.deliver(letter, slot, events);
         }
         match letter {
             Letter::ToHolder { .. } | Letter::ToAccount { .. } => {
@@ -366,17 +375,27 @@ impl Partition {
         }
     }
 
-    pub(crate) fn deliver(&mut self, letter: &Letter, events: &mut Vec<Event>) {
+    /// Delivers a letter to whom it is for. `slot` is where its order lies, if that is known.
+    pub(crate) fn deliver(&mut self, letter: &Letter, slot: OrderSlot, events: &mut Vec<Event>) {
         match letter {
             Letter::ToMarket { market, body } => {
                 let count = self.post.partitions.count();
-                self.markets.receive(&self.catalog, (*market, count), body, &mut self.mail, events);
+                let orders = self.accounts.orders_at_mut(&self.catalog, *market);
+                let message = (slot, body);
+                self.markets.receive(
+                    &self.catalog,
+                    (*market, count),
+                    message,
+                    orders,
+                    &mut self.mail,
+                    events,
+                );
                 if let ToMarket::Held { .. } = body {
                     self.market_goes(*market, events);
                 }
             }
             Letter::ToAccount { account, market, order, body } => {
-                let whose = (*account, *market, *order);
+                let (whose, body) = ((*account, *market, *order), (slot, body));
                 if self.catalog.contract(*market).is_some() {
                     self.accounts.receive_of_contract(&self.catalog, whose, body, events);
                 } else {
@@ -401,6 +420,11 @@ impl Partition {
                 self.accounts.algos_hear(*market);
             }
         }
+    }
+
+    /// The orders of a market's book, among others.
+    pub(crate) fn orders_at(&self, market: MarketId) -> &Orders {
+        self.accounts.orders_at(&self.catalog, market)
     }
 
     /// Which partition this is.
@@ -524,7 +548,7 @@ impl Partition {
     }
 
     /// What the account has, by asset.
-    pub fn balances(&self, account: AccountId) -> Result<impl Iterator<Item = &Balance>, Reject> {
+    pub fn balances(&self, account: AccountId) -> Result<impl Iterator<Item = Balance>, Reject> {
         self.accounts.account(account)?;
         Ok(self.accounts.ledger.balances_of(account))
     }
@@ -557,7 +581,7 @@ impl Partition {
         side: Side,
     ) -> Result<impl Iterator<Item = (OrderId, AccountId, PriceTicks, QtyLots)>, Reject> {
         self.catalog.market(market)?;
-        let queue = self.markets.market(market).book.queue(&self.markets.orders, side);
+        let queue = self.markets.market(market).book.queue(self.orders_at(market), side);
         Ok(queue.map(|order| (order.id, order.account, order.price_ticks, order.open_lots)))
     }
 

@@ -2,27 +2,39 @@
 //! Sources: semantics 1.2, 1.10; what is held, and why by the account alone, is in `ARCHITECTURE.md` under "Holds".
 
 use model::{
-    Amount, MarketTerms, OrderKind, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reject, Side, ToMarket,
-    Trigger,
+    Amount, AssetId, MarketTerms, OrderKind, PlaceMessage, PlaceOrder, PriceTicks, QtyLots, Reject, Side,
+    ToMarket, Trigger,
 };
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::messages::Mail;
-use crate::open_orders::{Named, SeatSlot};
+use crate::open_orders::{Hint, Named, OpenOrder, SeatSlot};
 
 impl Accounts {
-    pub fn place(&mut self, catalog: &Catalog, place: &PlaceOrder, mail: &mut Mail) -> Result<(), Reject> {
-        let seat = self.check_rules(catalog, place)?;
-        self.place_checked(catalog, place, seat, mail)
+    pub fn place(
+        &mut self,
+        catalog: &Catalog,
+        place: &PlaceOrder,
+        hint: Hint,
+        mail: &mut Mail,
+    ) -> Result<(), Reject> {
+        let seat = self.check_rules(catalog, place, hint)?;
+        let named = hint.named(place.account, &place.client_order_id);
+        self.place_checked(catalog, place, (seat, &named), mail)
     }
 
     /// Everything about an order that does not depend on the account's money or on its other orders' names. The account's
     /// seat, where it has one.
     #[inline]
-    pub fn check_rules(&self, catalog: &Catalog, place: &PlaceOrder) -> Result<Option<SeatSlot>, Reject> {
+    pub fn check_rules(
+        &self,
+        catalog: &Catalog,
+        place: &PlaceOrder,
+        hint: Hint,
+    ) -> Result<Option<SeatSlot>, Reject> {
         let terms = catalog.open_spot_market(place.market)?;
-        let seat = self.seat(place.account, place.market)?;
+        let seat = self.seat(hint.seat, place.account, place.market)?;
         check_filters(terms, &place.kind, self.reference_price(terms, place))?;
         let open_orders = seat.map_or(0, |seat| self.open.seat(seat).open_orders);
         if open_orders >= terms.max_open_orders_per_account {
@@ -39,19 +51,19 @@ impl Accounts {
         &mut self,
         catalog: &Catalog,
         place: &PlaceOrder,
-        seat: Option<SeatSlot>,
+        (seat, named): (Option<SeatSlot>, &Named),
         mail: &mut Mail,
     ) -> Result<(), Reject> {
         let terms = catalog.open_market(place.market)?;
-        let named = Named::new(place.account, &place.client_order_id);
-        if self.open.find_named(&named).is_some() {
+        if self.open.find_named(named).is_some() {
             return Err(Reject::DuplicateClientOrderId);
         }
-        let seat_slot = seat.unwrap_or_else(|| self.take_seat(place.account, place.market, terms));
+        let seat_slot = seat.unwrap_or_else(|| self.add_seat(place.account, place.market, terms));
         let pays_from = self.open.seat(seat_slot).pays_from(place.side);
-        let available = self.ledger.balance(pays_from).free;
+        let available = self.ledger.purse(pays_from).free;
         let held = hold_for(terms, place, self.reference_price(terms, place), available)?;
-        self.ledger.hold(pays_from, held).map_err(|short| Reject::InsufficientBalance {
+        let asset = paid_with(terms, place.side);
+        self.ledger.hold(pays_from, asset, held).map_err(|short| Reject::InsufficientBalance {
             needed: short.needed,
             available: short.available,
         })?;
@@ -59,9 +71,9 @@ impl Accounts {
         let order = self.next_order;
         self.next_order = order.next();
         let limit_ticks = place.kind.price_ticks();
-        let slot = self.open.insert(order, seat_slot, place.side, limit_ticks, held, &named);
+        let slot = self.open.insert(order, seat_slot, (place.side, limit_ticks), held, named);
         if place.kind.trigger().is_some() {
-            self.open.order_mut(slot).waits = true;
+            self.open.orders[slot].waits = true;
         }
         let trade_group = self.account(place.account)?.trade_group;
         let message = PlaceMessage {
@@ -73,14 +85,14 @@ impl Accounts {
             self_trade_prevention: place.self_trade_prevention,
             held,
         };
-        mail.send_to_market(place.market, ToMarket::Place(message));
+        mail.send_about(slot, place.market, ToMarket::Place(message));
         Ok(())
     }
 
     /// `MAX_NUM_ALGO_ORDERS`: the account's orders here that wait for a price.
     fn check_algo_orders(&self, seat: Option<SeatSlot>) -> Result<(), Reject> {
         let max = MarketTerms::MAX_ALGO_ORDERS_PER_ACCOUNT;
-        let waiting = seat.map_or(0, |seat| self.open.at_seat(seat).filter(|open| open.waits).count());
+        let waiting = seat.map_or(0, |seat| self.open.at_seat(seat).filter(OpenOrder::waits).count());
         if u32::try_from(waiting).is_ok_and(|waiting| waiting < max) {
             Ok(())
         } else {
@@ -184,6 +196,15 @@ fn hold_for(
             let base_for = |price| terms.base_amount(lots_rounded_up(terms, quote_amount, price));
             between(base_for(reference), base_for(terms.band_lower(reference)))
         }
+    }
+}
+
+/// What an order of this side pays with.
+#[inline]
+pub fn paid_with(terms: &MarketTerms, side: Side) -> AssetId {
+    match side {
+        Side::Buy => terms.quote,
+        Side::Sell => terms.base,
     }
 }
 

@@ -92,9 +92,10 @@ impl Accounts {
 
         let order = self.next_order;
         self.next_order = order.next();
-        self.futures.open.insert(order, seat, side, kind.price_ticks(), reserve, &named);
+        let slot = self.futures.open.insert(order, seat, (side, kind.price_ticks()), reserve, &named);
         self.futures.stake_mut(seat).reserved.change(terms, side, reserve, qty);
-        mail.send_to_market(
+        mail.send_about(
+            slot,
             market,
             ToMarket::PlaceContract(ContractOrder {
                 order,

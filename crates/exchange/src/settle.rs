@@ -6,25 +6,28 @@ use model::{
     SelfTradePrevention, Side, ToMarket, TradeId,
 };
 
+use orderbook::OrderSlot;
+
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
 use crate::market::held_for;
 use crate::messages::Mail;
-use crate::open_orders::{Named, OpenOrderSlot};
+use crate::open_orders::Named;
+use crate::place::paid_with;
 
 impl Accounts {
     pub fn receive(
         &mut self,
         catalog: &Catalog,
         (account, market, order): (AccountId, MarketId, OrderId),
-        body: &FromMarket,
+        (slot, body): (OrderSlot, &FromMarket),
         mail: &mut Mail,
         events: &mut Vec<Event>,
     ) {
         let terms = catalog.market(market).expect("a message comes from a listed market");
         // Two messages answer a cancel or an amendment that came too late: the order is gone here as well.
-        let found = self.open.find(order);
+        let found = self.open.orders.find_kept_at(slot, order);
         let open = || found.expect("an order is open until its market ends it");
         match *body {
             FromMarket::CancelRefused { reject, replacement } => {
@@ -46,7 +49,7 @@ impl Accounts {
                 }));
             }
             FromMarket::Refused { reject } => {
-                self.close(open());
+                self.close(terms, open());
                 events.push(Event::Rejected { account, reject });
             }
             FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
@@ -118,7 +121,7 @@ impl Accounts {
                 }));
             }
             FromMarket::Ended { reason, replacement } => {
-                let released = self.close(open());
+                let released = self.close(terms, open());
                 events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
                 self.replace_after_cancel(catalog, replacement, mail, events);
             }
@@ -129,7 +132,7 @@ impl Accounts {
                 events.push(Event::OrderTracks(OrderTracks { order, account, market, price_ticks }));
             }
             FromMarket::Triggered { price_ticks, missing } => {
-                let held = self.triggered(open(), missing);
+                let held = self.triggered(terms, open(), missing);
                 let triggered = OrderTriggered { order, account, market, price_ticks, held };
                 events.push(Event::OrderTriggered(triggered));
                 if !missing.is_zero() {
@@ -143,7 +146,7 @@ impl Accounts {
                     self.shrink(terms, slot, cut_lots)
                 } else {
                     let held = self.open.order(slot).held;
-                    self.give_back(slot, held_for(held, qty_lots + cut_lots, cut_lots))
+                    self.give_back(terms, slot, held_for(held, qty_lots + cut_lots, cut_lots))
                 };
                 // The name was free when the amendment was sent; where it is taken since, the old one stays.
                 let free = self.open.find_named(&Named::new(account, &new_client_order_id)).is_none();
@@ -167,78 +170,80 @@ impl Accounts {
     fn settle_fill(
         &mut self,
         terms: &MarketTerms,
-        slot: OpenOrderSlot,
+        slot: OrderSlot,
         fee_ppm: u32,
         price: PriceTicks,
         qty: QtyLots,
     ) -> (Amount, Amount) {
-        let order = self.open.order_mut(slot);
-        let (side, seat) = (order.side(), order.seat);
+        let order = self.open.order(slot);
+        let (side, limit, seat) = (order.side(), order.limit_ticks(), order.seat);
         let (notional, base) = (terms.notional(price, qty), terms.base_amount(qty));
         let (paid, received) = match side {
             Side::Buy => (notional, base),
             Side::Sell => (base, notional),
         };
         // A buy with a limit has held limit x quantity for these lots.
-        let was_held = match (side, order.limit_ticks()) {
+        let was_held = match (side, limit) {
             (Side::Buy, Some(limit)) => terms.notional(limit, qty),
             (Side::Buy, None) | (Side::Sell, _) => paid,
         };
-        assert!(paid <= was_held && was_held <= order.held, "a market spends no more than was held");
-        order.held -= was_held;
+        let kept = self.open.kept_mut(slot);
+        assert!(paid <= was_held && was_held <= kept.held, "a market spends no more than was held");
+        kept.held -= was_held;
         let released = was_held - paid;
 
         let fee = fee_rounded(received, fee_ppm, terms.fee_rounding);
         let seat = self.open.seat(seat);
+        let (base, quote) = ((seat.stake.base, terms.base), (seat.stake.quote, terms.quote));
         let (from, to) = match side {
-            Side::Buy => (seat.stake.quote, seat.stake.base),
-            Side::Sell => (seat.stake.base, seat.stake.quote),
+            Side::Buy => (quote, base),
+            Side::Sell => (base, quote),
         };
-        self.ledger.pay(from, paid);
-        self.ledger.release(from, released);
-        self.ledger.receive(to, received, fee);
+        self.ledger.pay(from.0, from.1, paid, released);
+        self.ledger.receive(to.0, to.1, received, fee);
         (fee, released)
     }
 
     /// Gives back what `cut` lots of an order have held. Without a limit nobody knows how much that is: such an order gives back
     /// what it did not need when it ends, which is in the same step.
-    fn shrink(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, cut: QtyLots) -> Amount {
+    fn shrink(&mut self, terms: &MarketTerms, slot: OrderSlot, cut: QtyLots) -> Amount {
         let order = self.open.order(slot);
         let Some(limit) = order.limit_ticks() else { return Amount::ZERO };
         let released = match order.side() {
             Side::Buy => terms.notional(limit, cut),
             Side::Sell => terms.base_amount(cut),
         };
-        self.give_back(slot, released)
+        self.give_back(terms, slot, released)
     }
 
     /// Gives back a part of what is held for an order.
-    fn give_back(&mut self, slot: OpenOrderSlot, released: Amount) -> Amount {
-        let order = self.open.order_mut(slot);
-        assert!(released <= order.held, "an order gives back no more than was held for it");
-        order.held -= released;
-        let pays_from = self.open.seat(self.open.order(slot).seat).pays_from(self.open.order(slot).side());
-        self.ledger.release(pays_from, released);
+    fn give_back(&mut self, terms: &MarketTerms, slot: OrderSlot, released: Amount) -> Amount {
+        let kept = self.open.kept_mut(slot);
+        assert!(released <= kept.held, "an order gives back no more than was held for it");
+        kept.held -= released;
+        let order = self.open.order(slot);
+        let (side, pays_from) = (order.side(), self.open.seat(order.seat).pays_from(order.side()));
+        self.ledger.release(pays_from, paid_with(terms, side), released);
         released
     }
 
     /// The price that an order waits for has come: holds what it is missing, as far as there is anything free.
-    fn triggered(&mut self, slot: OpenOrderSlot, missing: Amount) -> Amount {
+    fn triggered(&mut self, terms: &MarketTerms, slot: OrderSlot, missing: Amount) -> Amount {
         let order = self.open.order(slot);
-        let pays_from = self.open.seat(order.seat).pays_from(order.side());
-        let held = missing.min(self.ledger.balance(pays_from).free);
-        self.ledger.hold(pays_from, held).expect("no more than is free");
-        let order = self.open.order_mut(slot);
-        order.held += held;
-        order.waits = false;
+        let (side, pays_from) = (order.side(), self.open.seat(order.seat).pays_from(order.side()));
+        let held = missing.min(self.ledger.purse(pays_from).free);
+        self.ledger.hold(pays_from, paid_with(terms, side), held).expect("no more than is free");
+        self.open.kept_mut(slot).held += held;
+        self.open.orders[slot].waits = false;
         held
     }
 
     /// Ends an order: all that is still held for it is free.
-    fn close(&mut self, slot: OpenOrderSlot) -> Amount {
+    fn close(&mut self, terms: &MarketTerms, slot: OrderSlot) -> Amount {
         let order = self.open.order(slot);
-        let (held, pays_from) = (order.held, self.open.seat(order.seat).pays_from(order.side()));
-        self.ledger.release(pays_from, held);
+        let (held, side) = (order.held, order.side());
+        let pays_from = self.open.seat(order.seat).pays_from(side);
+        self.ledger.release(pays_from, paid_with(terms, side), held);
         self.open.remove(slot);
         held
     }

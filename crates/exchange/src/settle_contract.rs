@@ -9,6 +9,8 @@ use model::{
     ToHolder, ToMarket,
 };
 
+use orderbook::OrderSlot;
+
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
@@ -16,7 +18,7 @@ use crate::futures::contract_of;
 use crate::isolated::Before;
 use crate::liquidation::Stage;
 use crate::messages::Mail;
-use crate::open_orders::{Named, OpenOrderSlot, SeatSlot};
+use crate::open_orders::{Named, SeatSlot};
 
 impl Accounts {
     /// What a contract says of an order.
@@ -25,12 +27,12 @@ impl Accounts {
         &mut self,
         catalog: &Catalog,
         (account, market, order): (AccountId, MarketId, OrderId),
-        body: &FromMarket,
+        (slot, body): (OrderSlot, &FromMarket),
         events: &mut Vec<Event>,
     ) {
         let (terms, _) = contract_of(catalog, market);
         // Two messages answer a cancel or an amendment that came too late: the order is gone here as well.
-        let found = self.futures.open.find(order);
+        let found = self.futures.open.orders.find_kept_at(slot, order);
         let open = || found.expect("an order is open until its market ends it");
         match *body {
             FromMarket::CancelRefused { reject, replacement } => {
@@ -279,19 +281,19 @@ impl Accounts {
     }
 
     /// The account's wallet, and what backs the position.
-    fn wallets_of(&self, slot: OpenOrderSlot) -> (WalletSlot, WalletSlot) {
+    fn wallets_of(&self, slot: OrderSlot) -> (WalletSlot, WalletSlot) {
         let stake = &self.futures.open.seat(self.futures.open.order(slot).seat).stake;
         (stake.wallet, stake.backing())
     }
 
     /// Which position an order is for.
-    fn position_side_of(&self, slot: OpenOrderSlot) -> PositionSide {
+    fn position_side_of(&self, slot: OrderSlot) -> PositionSide {
         self.futures.open.seat(self.futures.open.order(slot).seat).stake.position_side
     }
 
     /// Who has placed an order.
-    fn cause_of(&self, slot: OpenOrderSlot) -> OrderCause {
-        let order = self.futures.open.order(slot).id;
+    fn cause_of(&self, slot: OrderSlot) -> OrderCause {
+        let order = self.futures.open.order(slot).id();
         let liquidation =
             self.futures.backs(self.wallets_of(slot).1).and_then(|backs| backs.liquidation.as_ref());
         match liquidation.map(|liquidation| liquidation.stage) {
@@ -319,21 +321,21 @@ impl Accounts {
     }
 
     /// So many lots of an order need nothing more.
-    fn release(&mut self, terms: &MarketTerms, slot: OpenOrderSlot, qty: QtyLots) {
+    fn release(&mut self, terms: &MarketTerms, slot: OrderSlot, qty: QtyLots) {
         if qty.is_zero() {
             return;
         }
-        let order = self.futures.open.order_mut(slot);
+        let order = self.futures.open.order(slot);
         let (side, seat, reserve) = (order.side(), order.seat, order.held);
-        order.held.left_lots -= qty;
+        self.futures.open.kept_mut(slot).held.left_lots -= qty;
         self.futures.stake_mut(seat).reserved.change(terms, side, reserve, -qty);
     }
 
     /// Ends an order: what is reserved for the rest of it comes free.
-    fn close_contract_order(&mut self, terms: &MarketTerms, slot: OpenOrderSlot) {
+    fn close_contract_order(&mut self, terms: &MarketTerms, slot: OrderSlot) {
         let (wallet, backing) = self.wallets_of(slot);
         self.end_modification(terms, slot);
-        self.futures.good_till.forget(self.futures.open.order(slot).id);
+        self.futures.good_till.forget(self.futures.open.order(slot).id());
         self.release(terms, slot, self.futures.open.order(slot).held.left_lots);
         self.futures.open.remove(slot);
         self.futures.resume(wallet);

@@ -9,6 +9,40 @@ const VACANT: u32 = u32::MAX;
 const CELLS: usize = 8;
 const LAST: usize = CELLS - 1;
 
+/// A bit for each cell that holds `what`, the lowest for the first: all cells at once, since a branch for each is guessed wrong.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[allow(
+    unsafe_code,
+    reason = "the processor's own comparison of four numbers at once, which the compiler does not find by itself"
+)]
+fn cells_with(cells: &[u32; CELLS], what: u32) -> u32 {
+    use std::arch::x86_64::{
+        _mm_castsi128_ps, _mm_cmpeq_epi32, _mm_loadu_si128, _mm_movemask_ps, _mm_set1_epi32,
+    };
+
+    let half = cells.as_ptr().cast();
+    // SAFETY: every processor of this kind has SSE2, and two halves of four cells are what there is.
+    let (first, second) = unsafe {
+        let what = _mm_set1_epi32(what.cast_signed());
+        let with = |half| _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_loadu_si128(half), what)));
+        (with(half), with(half.add(1)))
+    };
+    (first | (second << 4)).cast_unsigned()
+}
+
+/// As above, for other processors.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn cells_with(cells: &[u32; CELLS], what: u32) -> u32 {
+    const BITS: [u32; CELLS] = [1, 2, 4, 8, 16, 32, 64, 128];
+    cells.iter().zip(BITS).fold(0, |all, (cell, bit)| all | if *cell == what { bit } else { 0 })
+}
+
+fn place_of(bit: u32) -> usize {
+    usize::try_from(bit).expect("bits fit into memory")
+}
+
 /// One line of memory. The cells in use are the first ones.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
@@ -29,7 +63,19 @@ impl Bucket {
     /// How many cells are in use.
     #[inline]
     fn used(&self) -> usize {
-        self.slots.iter().map(|slot| usize::from(*slot != VACANT)).sum()
+        place_of(cells_with(&self.slots, VACANT).trailing_zeros()).min(CELLS)
+    }
+
+    /// The slots in use whose hash this is.
+    #[inline]
+    fn slots_with(&self, hash: u32) -> impl Iterator<Item = u32> + use<'_> {
+        let mut left = cells_with(&self.hashes, hash);
+        let slots = std::iter::from_fn(move || {
+            let slot = self.slots.get(place_of(left.trailing_zeros()))?;
+            left &= left.wrapping_sub(1);
+            Some(*slot)
+        });
+        slots.filter(|slot| *slot != VACANT)
     }
 
     /// Adds a cell where there is room.
@@ -93,12 +139,8 @@ impl SlotTable {
         let mut at = self.home(hash);
         loop {
             let bucket = &self.buckets[at];
-            let alike = bucket.hashes.map(|other| other == hash);
-            if alike.iter().fold(false, |any, one| any | one) {
-                let mut cells = bucket.cells().filter(|(other, _)| *other == hash);
-                if let Some((_, slot)) = cells.find(|(_, slot)| is_it(*slot)) {
-                    return Some(slot);
-                }
+            if let Some(slot) = bucket.slots_with(hash).find(|slot| is_it(*slot)) {
+                return Some(slot);
             }
             if !bucket.is_full() {
                 return None;
@@ -152,8 +194,9 @@ impl SlotTable {
         let mut at = self.home(hash);
         let cell = loop {
             let bucket = &self.buckets[at];
-            if let Some(cell) = bucket.slots.iter().position(|other| *other == slot) {
-                break cell;
+            let cell = cells_with(&bucket.slots, slot).trailing_zeros();
+            if cell != u32::BITS {
+                break place_of(cell);
             }
             assert!(bucket.is_full(), "what is removed is in the table");
             at = self.after(at);

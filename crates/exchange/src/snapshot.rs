@@ -18,7 +18,7 @@ use orderbook::{Order, Orders};
 use crate::Partition;
 use crate::accounts::{ApiKey, Replacement, Withdrawal};
 use crate::market::Triggered;
-use crate::open_orders::Named;
+use crate::open_orders::{Named, OpenOrder};
 use crate::post::{Moving, Outbox};
 use crate::snapshot_algos::AlgosRecord;
 use crate::snapshot_futures::{FuturesRecord, PositionsRecord, RankingsRecord};
@@ -306,9 +306,10 @@ impl Partition {
 
         let accounts = &self.accounts;
         let records: Vec<AccountRecord> = accounts
-            .list
+            .names_by_number
             .iter()
-            .map(|a| AccountRecord { name: a.name, trade_group: a.trade_group })
+            .zip(&accounts.list)
+            .map(|(name, account)| AccountRecord { name: *name, trade_group: account.trade_group })
             .collect();
         records.encode(&mut out);
         let balances: Vec<BalanceRecord> = self
@@ -328,7 +329,7 @@ impl Partition {
             .into_iter()
             .flat_map(|(seat, at)| {
                 accounts.open.at_seat(seat).map(|open| OpenOrderRecord {
-                    order: open.id,
+                    order: open.id(),
                     account: at.account,
                     market: at.market,
                     side: open.side(),
@@ -366,7 +367,7 @@ impl Partition {
         accounts.next_withdrawal.encode(&mut out);
 
         let records: Vec<MarketRecord> =
-            self.markets.list.iter().map(|market| self.market_record(market)).collect();
+            (0..).map(MarketId).zip(&self.markets.list).map(|(id, it)| self.market_record(id, it)).collect();
         records.encode(&mut out);
         if version == OTHERS_VERSION {
             self.others_record().encode(&mut out);
@@ -391,16 +392,18 @@ impl Partition {
         let seats = self.accounts.open.seats_in_use().into_iter();
         let open = seats.flat_map(|(seat, _)| self.accounts.open.at_seat(seat));
         RareRecord {
-            marks: markets().flat_map(|(market, _)| self.markets.marks(market)).collect(),
+            marks: markets()
+                .flat_map(|(market, _)| self.markets.marks(self.orders_at(market), market))
+                .collect(),
             waiting: waiting.filter(|(_, orders)| !orders.is_empty()).collect(),
             triggered: triggered.filter(|(_, orders)| !orders.is_empty()).collect(),
-            open_waiting: open.filter(|open| open.waits).map(|open| open.id).collect(),
+            open_waiting: open.filter(OpenOrder::waits).map(|open| open.id()).collect(),
         }
     }
 
     fn restore_rare(&mut self, record: RareRecord) -> Result<(), SnapshotError> {
         let Self { catalog, accounts, markets, .. } = self;
-        markets.mark(&record.marks)?;
+        accounts.mark(&record.marks)?;
         for (market, orders) in record.waiting {
             catalog.market(market)?;
             let triggers = &mut markets.market_mut(market).triggers;
@@ -418,7 +421,7 @@ impl Partition {
         }
         for order in record.open_waiting {
             let slot = accounts.open.find(order).ok_or(Reject::OrderGone { order })?;
-            accounts.open.order_mut(slot).waits = true;
+            accounts.open.orders[slot].waits = true;
         }
         Ok(())
     }
@@ -485,8 +488,9 @@ impl Partition {
             let totals = AssetTotals { elsewhere, ..*accounts.ledger.totals(asset) };
             accounts.ledger.restore_totals(asset, totals);
         }
-        for (account, listed) in (1..).map(AccountId).zip(&mut accounts.list) {
-            listed.is_here = !listed.name.is_empty() && post.partitions.home(account) == post.own;
+        let named = accounts.names_by_number.iter().zip(&mut accounts.list);
+        for (account, (name, listed)) in (1..).map(AccountId).zip(named) {
+            listed.is_here = !name.is_empty() && post.partitions.home(account) == post.own;
         }
         Ok(())
     }
@@ -511,8 +515,8 @@ impl Partition {
         (1_u64..).map(AccountId).take(self.accounts.list.len())
     }
 
-    fn market_record(&self, market: &crate::market::Market) -> MarketRecord {
-        let side = |side| market.book.queue(&self.markets.orders, side).map(resting_record).collect();
+    fn market_record(&self, id: MarketId, market: &crate::market::Market) -> MarketRecord {
+        let side = |side| market.book.queue(self.orders_at(id), side).map(resting_record).collect();
         MarketRecord {
             reference_ticks: market.reference_ticks,
             next_trade: market.next_trade,
@@ -590,8 +594,7 @@ impl Partition {
             accounts.open.insert(
                 record.order,
                 seat,
-                record.side,
-                record.limit_ticks,
+                (record.side, record.limit_ticks),
                 record.held,
                 &Named::new(record.account, &record.client_order_id),
             );
@@ -618,9 +621,10 @@ impl Partition {
             (listed.next_trade, listed.next_prevented_match) =
                 (record.next_trade, record.next_prevented_match);
             listed.update_id = record.update_id;
+            let orders = accounts.orders_at_mut(&partition.catalog, market);
             for (side, records) in [(Side::Buy, record.bids), (Side::Sell, record.asks)] {
                 for resting in records {
-                    rest(&mut listed.book, &mut partition.markets.orders, market, side, &resting);
+                    rest(&mut listed.book, orders, market, side, &resting);
                 }
             }
         }

@@ -447,7 +447,7 @@ impl Partition {
             let at = futures.open.seat(*seat);
             futures.open.at_seat(*seat).map(move |open| {
                 let order = OrderRecord {
-                    order: open.id,
+                    order: open.id(),
                     account: at.account,
                     market: at.market,
                     side: open.side(),
@@ -589,7 +589,7 @@ impl Partition {
             accounts.futures.marks[index] = contract.mark_ticks;
             let resting: Vec<_> = [Side::Buy, Side::Sell]
                 .into_iter()
-                .flat_map(|side| markets.market(market).book.queue(&markets.orders, side))
+                .flat_map(|side| markets.market(market).book.queue(&accounts.futures.open.orders, side))
                 .filter(|order| order.marks.has(model::Marks::REDUCES))
                 .map(|order| (order.account, order.id))
                 .collect();
@@ -657,7 +657,7 @@ impl Partition {
             let terms = catalog.market(market)?;
             let seat = accounts.take_seat_of(account, market, terms.quote, position_side);
             let named = Named::new(account, &client_order_id);
-            accounts.futures.open.insert(order, seat, side, limit_ticks, reserve, &named);
+            accounts.futures.open.insert(order, seat, (side, limit_ticks), reserve, &named);
             let stake = &mut accounts.futures.open.seat_mut(seat).stake;
             stake.reserved = stake.reserved.with(terms, side, reserve, reserve.left_lots);
         }

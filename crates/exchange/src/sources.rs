@@ -8,6 +8,7 @@ use model::{
 };
 
 use crate::Partition;
+use crate::open_orders::Hint;
 use crate::post::Progress;
 
 /// One source, as this partition knows it.
@@ -100,7 +101,12 @@ impl Partition {
     }
 
     /// Does what a new entry asks for; its place has gone by with that, whatever comes of it.
-    pub(crate) fn take_entry(&mut self, from: &FromSource, events: &mut Vec<Event>) -> Result<(), Reject> {
+    pub(crate) fn take_entry(
+        &mut self,
+        from: &FromSource,
+        hint: Hint,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
         let order = &from.order;
         if !self.sources.takes(from, events)? {
             return Ok(());
@@ -111,11 +117,11 @@ impl Partition {
         }
         let Self { catalog, accounts, mail, time_ns, .. } = self;
         match order {
-            OrderCommand::Place(place) => accounts.place(catalog, place, mail),
-            OrderCommand::Cancel(cancel) => accounts.cancel(catalog, cancel, mail),
+            OrderCommand::Place(place) => accounts.place(catalog, place, hint, mail),
+            OrderCommand::Cancel(cancel) => accounts.cancel(catalog, cancel, hint, mail),
             OrderCommand::CancelAll(cancel) => accounts.cancel_all(catalog, cancel, mail),
             OrderCommand::Replace(replace) => accounts.replace(catalog, replace, mail, events),
-            OrderCommand::Amend(amend) => accounts.amend(catalog, amend, mail),
+            OrderCommand::Amend(amend) => accounts.amend(catalog, amend, hint, mail),
             OrderCommand::PlaceContract(place) => accounts.place_contract(catalog, place, mail),
             OrderCommand::PlaceGoodTillDate(place) => {
                 accounts.place_good_till_date(catalog, place, *time_ns, mail)

@@ -188,7 +188,9 @@ impl<'a> Together<'a> {
         }
         for partition in self.partitions {
             for (market, _) in partition.catalog.markets() {
-                for resting in [Side::Buy, Side::Sell].map(|side| partition.markets.resting(market, side)) {
+                for resting in [Side::Buy, Side::Sell]
+                    .map(|side| partition.markets.resting(partition.orders_at(market), market, side))
+                {
                     for order in resting {
                         let owner = open.get(&order.order);
                         ensure(owner == Some(&(order.account, market)), || {
@@ -258,16 +260,17 @@ impl<'a> Together<'a> {
 impl Partition {
     /// Open orders as their accounts know them.
     pub(crate) fn all_open_orders(&self) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
-        fn of<S, H>(open: &OpenOrders<S, H>) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
-            open.seats()
-                .flat_map(|(slot, seat)| open.at_seat(slot).map(|open| (seat.account, seat.market, open.id)))
+        fn of<S, H: Clone>(open: &OpenOrders<S, H>) -> impl Iterator<Item = (AccountId, MarketId, OrderId)> {
+            open.seats().flat_map(|(slot, seat)| {
+                open.at_seat(slot).map(|open| (seat.account, seat.market, open.id()))
+            })
         }
         of(&self.accounts.open).chain(of(&self.accounts.futures.open))
     }
 
     /// Whose a resting order is and where, and what it can still cost.
     fn resting(&self, order: OrderId) -> Option<((AccountId, MarketId), Amount)> {
-        let resting = &self.markets.orders[self.markets.orders.find(order)?];
+        let resting = self.accounts.resting(order)?;
         let terms = self.catalog.market(resting.market).expect("orders rest at listed markets");
         let cost = match resting.side {
             // Nothing is held at contracts: what is reserved counts in lots.

@@ -18,6 +18,15 @@ pub struct Balance {
     pub held: Amount,
 }
 
+/// What a balance is about: of this, an account has so much free and so much held. Two of them to a line of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purse {
+    /// Can be spent or withdrawn; never below zero.
+    pub free: Amount,
+    /// Set aside for open orders and withdrawals; never below zero.
+    pub held: Amount,
+}
+
 /// Where a balance lies. Private to its partition: it is in no event, no hash and no snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BalanceSlot(u32);
@@ -38,13 +47,22 @@ pub struct Shortfall {
     pub available: Amount,
 }
 
+/// An asset's totals, and whether it was posted to since the last check.
+#[derive(Default)]
+struct Counted {
+    totals: AssetTotals,
+    is_touched: bool,
+}
+
 /// All balances of a partition, and the totals of each asset.
 #[derive(Default)]
 pub struct Ledger {
-    balances: Vec<Balance>,
+    purses: Vec<Purse>,
+    /// Whose each purse is, and of what: for whoever looks at everything. Who posts something knows what it is of.
+    owners: Vec<(AccountId, AssetId)>,
     /// By account number, from 1: the balances it has, by asset.
     accounts: Vec<Vec<(AssetId, BalanceSlot)>>,
-    totals: Vec<AssetTotals>,
+    totals: Vec<Counted>,
     wallets: Wallets,
     /// Assets that were posted to since the last check.
     touched: Vec<AssetId>,
@@ -53,7 +71,7 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the totals of the next asset.
     pub fn add_asset(&mut self) {
-        self.totals.push(AssetTotals::default());
+        self.totals.push(Counted::default());
     }
 
     /// Opens the next account, without any balance.
@@ -67,8 +85,9 @@ impl Ledger {
         match owned.binary_search_by_key(&asset, |(asset, _)| *asset) {
             Ok(at) => owned[at].1,
             Err(at) => {
-                let slot = BalanceSlot(u32::try_from(self.balances.len()).expect("fewer than 2^32 balances"));
-                self.balances.push(Balance { account, asset, free: Amount::ZERO, held: Amount::ZERO });
+                let slot = BalanceSlot(u32::try_from(self.purses.len()).expect("fewer than 2^32 balances"));
+                self.purses.push(Purse::default());
+                self.owners.push((account, asset));
                 owned.insert(at, (asset, slot));
                 slot
             }
@@ -81,20 +100,23 @@ impl Ledger {
         self.accounts.get(usize::try_from(account.0.checked_sub(1)?).ok()?)
     }
 
-    /// The balance at a slot.
+    /// What is free and what is held at a slot.
     #[inline]
-    pub fn balance(&self, slot: BalanceSlot) -> &Balance {
-        &self.balances[slot.index()]
+    pub fn purse(&self, slot: BalanceSlot) -> &Purse {
+        &self.purses[slot.index()]
     }
 
     /// What the account has, by asset.
-    pub fn balances_of(&self, account: AccountId) -> impl Iterator<Item = &Balance> {
-        self.accounts[account_index(account)].iter().map(|(_, slot)| self.balance(*slot))
+    pub fn balances_of(&self, account: AccountId) -> impl Iterator<Item = Balance> {
+        self.accounts[account_index(account)].iter().map(move |(asset, slot)| {
+            let Purse { free, held } = *self.purse(*slot);
+            Balance { account, asset: *asset, free, held }
+        })
     }
 
     /// Where all of an asset is.
     pub fn totals(&self, asset: AssetId) -> &AssetTotals {
-        &self.totals[asset_index(asset)]
+        &self.totals[asset_index(asset)].totals
     }
 
     /// What may still be deposited of an asset.
@@ -103,48 +125,73 @@ impl Ledger {
     }
 
     /// From outside to free. The caller has asked for [`Self::deposit_room`].
-    pub fn deposit(&mut self, slot: BalanceSlot, amount: Amount) {
-        assert!(amount <= self.deposit_room(self.balance(slot).asset), "deposits stay below their limit");
-        self.post(slot, amount, Amount::ZERO).deposited += amount;
+    pub fn deposit(&mut self, slot: BalanceSlot, asset: AssetId, amount: Amount) {
+        assert!(amount <= self.deposit_room(asset), "deposits stay below their limit");
+        self.post(slot, asset, amount, Amount::ZERO).deposited += amount;
     }
 
     /// From free to held; nothing happens when less is free.
     #[inline]
-    pub fn hold(&mut self, slot: BalanceSlot, amount: Amount) -> Result<(), Shortfall> {
-        let available = self.balance(slot).free;
+    pub fn hold(&mut self, slot: BalanceSlot, asset: AssetId, amount: Amount) -> Result<(), Shortfall> {
+        let available = self.purse(slot).free;
         if amount > available {
             return Err(Shortfall { needed: amount, available });
         }
+        assert!(amount >= Amount::ZERO, "nobody holds less than nothing");
+        debug_assert!(self.owners[slot.index()].1 == asset, "what is held is of the balance's asset");
         // What the two are together stays the same, so there is nothing to be checked at the end of the command.
-        self.change(slot, -amount, amount);
+        let purse = &mut self.purses[slot.index()];
+        purse.free -= amount;
+        purse.held += amount;
+        let totals = &mut self.totals[asset_index(asset)].totals;
+        totals.free -= amount;
+        totals.held += amount;
         Ok(())
     }
 
     /// From held to free.
     #[inline]
-    pub fn release(&mut self, slot: BalanceSlot, amount: Amount) {
+    pub fn release(&mut self, slot: BalanceSlot, asset: AssetId, amount: Amount) {
         if amount.is_zero() {
             return;
         }
-        self.change(slot, amount, -amount);
+        debug_assert!(self.owners[slot.index()].1 == asset, "what is released is of the balance's asset");
+        let purse = &mut self.purses[slot.index()];
+        purse.free += amount;
+        purse.held -= amount;
+        assert!(purse.held >= Amount::ZERO && amount >= Amount::ZERO, "nobody gives back more than was held");
+        let totals = &mut self.totals[asset_index(asset)].totals;
+        totals.free += amount;
+        totals.held -= amount;
     }
 
     /// From held to outside.
-    pub fn withdraw(&mut self, slot: BalanceSlot, amount: Amount) {
-        self.post(slot, Amount::ZERO, -amount).withdrawn += amount;
+    pub fn withdraw(&mut self, slot: BalanceSlot, asset: AssetId, amount: Amount) {
+        self.post(slot, asset, Amount::ZERO, -amount).withdrawn += amount;
     }
 
-    /// From held to the other side of a trade.
+    /// From held to the other side of a trade, and what was held beyond that to free.
     #[inline]
-    pub fn pay(&mut self, slot: BalanceSlot, amount: Amount) {
-        self.post(slot, Amount::ZERO, -amount).in_transit += amount;
+    pub fn pay(&mut self, slot: BalanceSlot, asset: AssetId, amount: Amount, released: Amount) {
+        debug_assert!(self.owners[slot.index()].1 == asset, "what is posted is of the balance's asset");
+        let purse = &mut self.purses[slot.index()];
+        purse.held -= amount + released;
+        purse.free += released;
+        assert!(purse.held >= Amount::ZERO, "nobody spends more than was held");
+        let totals = self.totals_posted_to(asset);
+        totals.held -= amount + released;
+        totals.free += released;
+        totals.in_transit += amount;
     }
 
     /// From the other side of a trade to free, less the fee.
     #[inline]
-    pub fn receive(&mut self, slot: BalanceSlot, amount: Amount, fee: Amount) {
+    pub fn receive(&mut self, slot: BalanceSlot, asset: AssetId, amount: Amount, fee: Amount) {
         assert!(Amount::ZERO <= fee && fee <= amount, "a fee is a part of what is received");
-        let totals = self.post(slot, amount - fee, Amount::ZERO);
+        debug_assert!(self.owners[slot.index()].1 == asset, "what is posted is of the balance's asset");
+        self.purses[slot.index()].free += amount - fee;
+        let totals = self.totals_posted_to(asset);
+        totals.free += amount - fee;
         totals.in_transit -= amount;
         totals.fees += fee;
     }
@@ -195,11 +242,11 @@ impl Ledger {
     /// From free into the futures wallet of the same account and asset, or back where `amount` is below zero.
     pub fn move_funds(&mut self, slot: BalanceSlot, wallet: WalletSlot, amount: Amount) {
         debug_assert!(
-            (self.balance(slot).account, self.balance(slot).asset)
-                == (self.wallet(wallet).account, self.wallet(wallet).asset),
+            self.owners[slot.index()] == (self.wallet(wallet).account, self.wallet(wallet).asset),
             "money moves between the two wallets of one account"
         );
-        self.post(slot, -amount, Amount::ZERO).wallets += amount;
+        let asset = self.wallet(wallet).asset;
+        self.post(slot, asset, -amount, Amount::ZERO).wallets += amount;
         self.wallets[wallet].amount += amount;
     }
 
@@ -260,7 +307,8 @@ impl Ledger {
     #[inline]
     pub fn assert_settled(&mut self) {
         while let Some(asset) = self.touched.pop() {
-            let totals = &self.totals[asset_index(asset)];
+            let Counted { totals, is_touched } = &mut self.totals[asset_index(asset)];
+            *is_touched = false;
             assert!(totals.agree(), "deposits and withdrawals equal what accounts, fees and trades hold");
             assert!(totals.in_transit.is_zero(), "what one side of a trade paid, the other received");
         }
@@ -270,16 +318,16 @@ impl Ledger {
     pub fn assert_sums(&self) {
         let mut free = vec![Amount::ZERO; self.totals.len()];
         let mut held = free.clone();
-        for balance in &self.balances {
-            assert!(balance.free >= Amount::ZERO && balance.held >= Amount::ZERO, "no balance is below zero");
-            free[asset_index(balance.asset)] += balance.free;
-            held[asset_index(balance.asset)] += balance.held;
+        for (purse, (_, asset)) in self.purses.iter().zip(&self.owners) {
+            assert!(purse.free >= Amount::ZERO && purse.held >= Amount::ZERO, "no balance is below zero");
+            free[asset_index(*asset)] += purse.free;
+            held[asset_index(*asset)] += purse.held;
         }
         let mut wallets = vec![Amount::ZERO; self.totals.len()];
         for (_, wallet) in self.wallets() {
             wallets[asset_index(wallet.asset)] += wallet.amount;
         }
-        for (at, totals) in self.totals.iter().enumerate() {
+        for (at, Counted { totals, .. }) in self.totals.iter().enumerate() {
             assert_eq!(totals.free, free[at], "the total of free balances is their sum");
             assert_eq!(totals.held, held[at], "the total of held balances is their sum");
             assert_eq!(totals.wallets, wallets[at], "the total of futures wallets is their sum");
@@ -290,8 +338,7 @@ impl Ledger {
     /// Puts back what a snapshot has; the totals come by [`Self::restore_totals`].
     pub fn restore(&mut self, account: AccountId, asset: AssetId, free: Amount, held: Amount) {
         let slot = self.slot(account, asset);
-        let balance = &mut self.balances[slot.index()];
-        (balance.free, balance.held) = (free, held);
+        self.purses[slot.index()] = Purse { free, held };
     }
 
     /// Puts back what a snapshot has; the totals come by [`Self::restore_totals`].
@@ -301,35 +348,32 @@ impl Ledger {
 
     /// Puts back what a snapshot has.
     pub fn restore_totals(&mut self, asset: AssetId, totals: AssetTotals) {
-        self.totals[asset_index(asset)] = totals;
+        self.totals[asset_index(asset)].totals = totals;
     }
 
     /// Changes a balance, and what all balances of the asset are together. The rest of the posting goes to the totals.
     #[inline]
-    fn post(&mut self, slot: BalanceSlot, free: Amount, held: Amount) -> &mut AssetTotals {
-        let asset = self.change(slot, free, held);
-        self.totals_posted_to(asset)
-    }
-
-    #[inline]
-    fn change(&mut self, slot: BalanceSlot, free: Amount, held: Amount) -> AssetId {
-        let balance = &mut self.balances[slot.index()];
-        balance.free += free;
-        balance.held += held;
-        assert!(balance.free >= Amount::ZERO, "no balance is below zero");
-        assert!(balance.held >= Amount::ZERO, "nobody spends more than was held");
-        let totals = &mut self.totals[asset_index(balance.asset)];
+    fn post(&mut self, slot: BalanceSlot, asset: AssetId, free: Amount, held: Amount) -> &mut AssetTotals {
+        debug_assert!(self.owners[slot.index()].1 == asset, "what is posted is of the balance's asset");
+        let purse = &mut self.purses[slot.index()];
+        purse.free += free;
+        purse.held += held;
+        assert!(purse.free >= Amount::ZERO, "no balance is below zero");
+        assert!(purse.held >= Amount::ZERO, "nobody spends more than was held");
+        let totals = self.totals_posted_to(asset);
         totals.free += free;
         totals.held += held;
-        balance.asset
+        totals
     }
 
     #[inline]
     fn totals_posted_to(&mut self, asset: AssetId) -> &mut AssetTotals {
-        if !self.touched.contains(&asset) {
+        let Counted { totals, is_touched } = &mut self.totals[asset_index(asset)];
+        if !*is_touched {
+            *is_touched = true;
             self.touched.push(asset);
         }
-        &mut self.totals[asset_index(asset)]
+        totals
     }
 }
 

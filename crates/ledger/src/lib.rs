@@ -17,6 +17,6 @@ mod balance;
 mod totals;
 mod wallet;
 
-pub use balance::{Balance, BalanceSlot, Ledger, Shortfall};
+pub use balance::{Balance, BalanceSlot, Ledger, Purse, Shortfall};
 pub use totals::AssetTotals;
 pub use wallet::{Wallet, WalletSlot};

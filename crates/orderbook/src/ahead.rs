@@ -57,7 +57,7 @@ impl<'a> LookAhead<'a> {
             book.fetch_level(*side, *price);
         }
         for (id, order) in &mut found {
-            *order = orders.find(*id).map(|slot| &orders[slot]);
+            *order = orders.guess(*id).map(|slot| &orders[slot]);
             order.map(fetch_whole);
         }
         for (side, price) in &placed {
@@ -67,7 +67,7 @@ impl<'a> LookAhead<'a> {
             book.fetch_around(orders, order);
         }
         for order in found.iter().filter_map(|(_, order)| *order) {
-            book.fetch_level(order.side, order.price_ticks);
+            book.fetch_level_of(order);
         }
     }
 }

@@ -78,9 +78,19 @@ impl Book {
     /// Puts an order behind all others at its price. It must not cross; used for what is left of an incoming order and
     /// by a snapshot, which names the orders of a level oldest first.
     pub fn rest(&mut self, orders: &mut Orders, order: Order, reports: &mut Vec<Report>) {
+        self.rest_at(orders, OrderSlot::UNKNOWN, order, reports);
+    }
+
+    pub(crate) fn rest_at(
+        &mut self,
+        orders: &mut Orders,
+        maybe_here: OrderSlot,
+        order: Order,
+        reports: &mut Vec<Report>,
+    ) {
         let (side, price) = (order.side, order.price_ticks);
         assert!(!self.crosses(side, price), "a resting order never crosses the book");
-        let slot = orders.insert(order);
+        let slot = orders.insert_at(maybe_here, order);
         let level = self.side_mut(side).level_to_join(Rank::new(side, price));
         level.push_back(orders, slot);
         reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: level.open_lots() });
@@ -116,9 +126,8 @@ impl Book {
 
     /// The order of a side that trades first, if its level is at hand.
     #[inline]
-    pub fn first<'a>(&self, orders: &'a Orders, side: Side) -> Option<&'a Order> {
-        let level = self.side(side).level_at_hand(self.side(side).best()?)?;
-        level.front().map(|front| &orders[front])
+    pub fn first(&self, side: Side) -> Option<OrderSlot> {
+        self.side(side).level_at_hand(self.side(side).best()?)?.front()
     }
 
     /// Looks ahead at an order that will be placed or taken off: where its level is named.
@@ -136,9 +145,30 @@ impl Book {
     /// Looks ahead at an order that will be placed, when its level is there: the order that it may come behind.
     #[inline]
     pub fn fetch_back(&self, orders: &Orders, side: Side, price: PriceTicks) {
-        let level = self.side(side).level_at_hand(Rank::new(side, price));
-        if let Some(back) = level.and_then(Level::back) {
-            fetch_ahead(&orders[back].next);
+        let rank = Rank::new(side, price);
+        match self.side(side).level_at_hand(rank).and_then(Level::back) {
+            Some(back) => fetch_ahead(&orders[back].next),
+            None => self.side(side).fetch_bitmap(rank),
+        }
+    }
+
+    /// Looks ahead at an order that will be taken off the book, behind [`Self::fetch_around`]: its level.
+    #[inline]
+    pub fn fetch_level_of(&self, order: &Order) {
+        let (levels, rank) = (self.side(order.side), Rank::new(order.side, order.price_ticks));
+        levels.fetch_level(rank);
+        if order.prev == order.next {
+            // It is alone there.
+            levels.fetch_bitmap(rank);
+        }
+    }
+
+    /// Looks ahead at the best level of a side, of which nothing may be left.
+    #[inline]
+    pub fn fetch_best(&self, side: Side) {
+        if let Some(best) = self.side(side).best() {
+            self.side(side).fetch_level(best);
+            self.side(side).fetch_bitmap(best);
         }
     }
 
@@ -147,9 +177,7 @@ impl Book {
     pub fn fetch_around(&self, orders: &Orders, order: &Order) {
         self.fetch_leaf(order.side, order.price_ticks);
         for neighbour in [order.prev, order.next] {
-            if neighbour != OrderSlot::NONE {
-                fetch_ahead(&orders[neighbour].next);
-            }
+            orders.fetch_link(neighbour);
         }
     }
 

@@ -1,5 +1,7 @@
 //! From an order's number to its slot without hashing: the numbers that one partition gives out are dense, so their high part
-//! names a page and their low part a place in it. What a page takes is free for another one when its last order has ended.
+//! names a page and their low part a place in it. What a page takes is free for another one when its last order has ended. Until
+//! then a number may lead where somebody else is by now, so that an order can end without the memory of its number: whoever asks
+//! compares.
 
 use std::collections::VecDeque;
 
@@ -35,7 +37,7 @@ impl Page {
     }
 }
 
-/// A map from order numbers to slots that costs one memory access.
+/// A map from order numbers to slots that costs one memory access to ask, and none to forget.
 ///
 /// Memory: 4 bytes for each number of a page in which any order is open, so about 4 KiB for one lonely old order. All of it in one
 /// piece, which grows: a large one has huge pages of memory, small ones here and there would not.
@@ -72,13 +74,13 @@ impl IdIndex {
         &mut self.others[other.index().saturating_sub(1)]
     }
 
-    /// The slot of an order.
+    /// Where an order is, if it is anywhere.
     #[inline]
-    pub fn find(&self, id: OrderId) -> Option<u32> {
-        self.numbers(id)?.find(id)
+    pub fn guess(&self, id: OrderId) -> Option<u32> {
+        self.numbers(id)?.guess(id)
     }
 
-    /// Asks for the memory that [`Self::find`] will look into.
+    /// Asks for the memory that [`Self::guess`] will look into.
     #[inline]
     pub fn fetch_ahead(&self, id: OrderId) {
         if let Some(cell) = self.numbers(id).and_then(|numbers| numbers.cell(id)) {
@@ -86,16 +88,38 @@ impl IdIndex {
         }
     }
 
-    /// Enters an order; its number must not be there already.
+    /// Where it says where an order is, for whoever looks there and may enter it.
     #[inline]
-    pub fn insert(&mut self, id: OrderId, slot: u32) {
-        self.numbers_mut(id).insert(id, slot);
+    pub fn entry(&mut self, id: OrderId) -> Entry<'_> {
+        self.numbers_mut(id).entry(id)
     }
 
-    /// Forgets an order, which must be there.
+    /// Forgets an order, which must be there. Its number may still lead to where it was.
     #[inline]
     pub fn remove(&mut self, id: OrderId) {
         self.numbers_mut(id).remove(id);
+    }
+}
+
+/// Where it says where an order is.
+pub struct Entry<'a> {
+    cell: &'a mut u32,
+    used: &'a mut u32,
+}
+
+impl Entry<'_> {
+    /// As [`IdIndex::guess`].
+    #[inline]
+    pub fn guess(&self) -> Option<u32> {
+        (*self.cell != NOTHING).then_some(*self.cell)
+    }
+
+    /// Enters the order, which must not be there.
+    #[inline]
+    pub fn enter(self, slot: u32) {
+        assert!(slot != NOTHING, "there are fewer than 2^32 - 1 slots");
+        *self.cell = slot;
+        *self.used = self.used.saturating_add(1);
     }
 }
 
@@ -123,7 +147,7 @@ fn split(id: OrderId) -> (u64, usize) {
 
 impl Numbers {
     #[inline]
-    fn find(&self, id: OrderId) -> Option<u32> {
+    fn guess(&self, id: OrderId) -> Option<u32> {
         let slot = *self.cell(id)?;
         (slot != NOTHING).then_some(slot)
     }
@@ -136,8 +160,7 @@ impl Numbers {
     }
 
     #[inline]
-    fn insert(&mut self, id: OrderId, slot: u32) {
-        assert!(slot != NOTHING, "there are fewer than 2^32 - 1 slots");
+    fn entry(&mut self, id: OrderId) -> Entry<'_> {
         let (number, place) = split(id);
         if self.pages.is_empty() {
             self.first_page = number;
@@ -161,30 +184,26 @@ impl Numbers {
             self.pages[at].block = self.take_block();
         }
         let page = &mut self.pages[at];
-        let cell = &mut self.blocks[page.block()][place];
-        assert!(*cell == NOTHING, "an order's number is given out once");
-        *cell = slot;
-        page.used = page.used.saturating_add(1);
+        Entry { cell: &mut self.blocks[page.block()][place], used: &mut page.used }
     }
 
     /// Where a page may have its slots.
     #[cold]
     fn take_block(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.blocks.push([NOTHING; PAGE_IDS]);
-            u32::try_from(self.blocks.len().saturating_sub(1)).expect("fewer than 2^32 blocks")
-        })
+        if let Some(block) = self.free.pop() {
+            self.blocks[usize::try_from(block).expect("blocks fit into memory")].fill(NOTHING);
+            return block;
+        }
+        self.blocks.push([NOTHING; PAGE_IDS]);
+        u32::try_from(self.blocks.len().saturating_sub(1)).expect("fewer than 2^32 blocks")
     }
 
     #[inline]
     fn remove(&mut self, id: OrderId) {
-        let (number, place) = split(id);
+        let (number, _) = split(id);
         let at = usize::try_from(number.saturating_sub(self.first_page)).expect("pages fit into memory");
         let page = &mut self.pages[at];
-        let cell = &mut self.blocks[page.block()][place];
-        assert!(*cell != NOTHING, "an order that ends is in the index");
-        *cell = NOTHING;
-        page.used = page.used.saturating_sub(1);
+        page.used = page.used.checked_sub(1).expect("an order that ends is in the index");
         // The last page stays for the numbers to come.
         if page.used == 0 && at.saturating_add(1) < self.pages.len() {
             self.give_back(at);
@@ -219,20 +238,21 @@ mod tests {
     fn pages_come_and_go_with_their_orders() {
         let mut index = Numbers::default();
         for id in 1..=5_000 {
-            index.insert(OrderId(id), u32::try_from(id).unwrap());
+            index.entry(OrderId(id)).enter(u32::try_from(id).unwrap());
         }
         for id in 1..=4_999 {
-            assert_eq!(index.find(OrderId(id)), Some(u32::try_from(id).unwrap()));
+            assert_eq!(index.guess(OrderId(id)), Some(u32::try_from(id).unwrap()));
             index.remove(OrderId(id));
-            assert_eq!(index.find(OrderId(id)), None);
         }
         assert_eq!(index.pages.len(), 1, "only the page of the last order is left");
-        assert_eq!(index.find(OrderId(5_000)), Some(5_000));
+        assert_eq!(index.guess(OrderId(5_000)), Some(5_000));
+        assert_eq!(index.guess(OrderId(1)), None, "nobody is where its page was");
         let blocks = index.blocks.len();
-        index.insert(OrderId(7), 7);
+        index.entry(OrderId(7)).enter(7);
         assert_eq!(index.blocks.len(), blocks, "what was given back is used again");
-        assert_eq!(index.find(OrderId(7)), Some(7), "an older number may come back, as in a snapshot");
-        assert_eq!(index.find(OrderId(u64::MAX)), None);
+        assert_eq!(index.guess(OrderId(7)), Some(7), "an older number may come back, as in a snapshot");
+        assert_eq!(index.guess(OrderId(8)), None, "a page that is used again begins empty");
+        assert_eq!(index.guess(OrderId(u64::MAX)), None);
     }
 
     /// A page whose orders had all ended before the next page began was never given back: in a market of nothing but
@@ -241,13 +261,13 @@ mod tests {
     fn pages_of_short_lives_are_given_back() {
         let mut index = Numbers::default();
         for id in 1..=50_000 {
-            index.insert(OrderId(id), 0);
+            index.entry(OrderId(id)).enter(0);
             index.remove(OrderId(id));
         }
         assert_eq!((index.pages.len(), index.blocks.len()), (1, 2));
-        index.insert(OrderId(90_000), 1);
-        index.insert(OrderId(95_000), 2);
-        assert_eq!((index.find(OrderId(90_000)), index.find(OrderId(95_000))), (Some(1), Some(2)));
+        index.entry(OrderId(90_000)).enter(1);
+        index.entry(OrderId(95_000)).enter(2);
+        assert_eq!((index.guess(OrderId(90_000)), index.guess(OrderId(95_000))), (Some(1), Some(2)));
         index.remove(OrderId(90_000));
         index.remove(OrderId(95_000));
         assert_eq!(index.pages.len(), 1);
@@ -258,11 +278,11 @@ mod tests {
         let mut index = IdIndex::default();
         let ids = [0, 3, 31].map(|partition| OrderId::first_of(PartitionId(partition)));
         for (slot, id) in (0..).zip(ids) {
-            index.insert(id, slot);
+            index.entry(id).enter(slot);
         }
-        assert_eq!(ids.map(|id| index.find(id)), [Some(0), Some(1), Some(2)]);
-        assert_eq!(index.find(OrderId::first_of(PartitionId(2))), None);
+        assert_eq!(ids.map(|id| index.guess(id)), [Some(0), Some(1), Some(2)]);
+        assert_eq!(index.guess(OrderId::first_of(PartitionId(2))), None);
         index.remove(ids[1]);
-        assert_eq!(ids.map(|id| index.find(id)), [Some(0), None, Some(2)]);
+        assert_eq!(index.guess(ids[1]), Some(1), "it is forgotten, and nobody has come in its place");
     }
 }

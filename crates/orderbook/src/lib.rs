@@ -23,7 +23,6 @@ mod triggers;
 
 pub use ahead::{LookAhead, fetch_ahead, fetch_all, fetch_whole};
 pub use book::Book;
-pub use id_index::IdIndex;
 pub use matching::{Before, Incoming, Outcome, Remainder, Report, Stop, TickLots};
 pub use orders::{Order, OrderSlot, Orders};
 pub use triggers::{Touched, Triggers};

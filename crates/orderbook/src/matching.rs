@@ -31,6 +31,8 @@ pub struct Incoming {
     pub remainder: Remainder,
     /// What happens when it meets its owner's own.
     pub self_trade_prevention: SelfTradePrevention,
+    /// Where it lies already, if its owner keeps something for it here ([`Orders::keep`]) and the caller knows.
+    pub slot: OrderSlot,
     /// What it has traded and lost before, where it comes once more behind [`Stop::Reduces`].
     pub before: Before,
 }
@@ -62,6 +64,8 @@ pub enum Report {
     Traded {
         /// The resting order.
         maker: OrderId,
+        /// Where it is, or was.
+        maker_slot: OrderSlot,
         /// Whose it is.
         maker_account: AccountId,
         /// The resting order's price.
@@ -184,7 +188,7 @@ impl Book {
             if traded.is_zero() && !prevented.is_zero() {
                 order.marks = order.marks.with(Marks::UNTRADED);
             }
-            self.rest(orders, order, reports);
+            self.rest_at(orders, incoming.slot, order, reports);
         }
         Outcome { stop, traded_lots, prevented_lots: left.prevented_lots, rests }
     }
@@ -247,6 +251,7 @@ impl Book {
             let maker_done = orders[maker].open_lots.is_zero();
             reports.push(Report::Traded {
                 maker: orders[maker].id,
+                maker_slot: maker,
                 maker_account: orders[maker].account,
                 price_ticks,
                 qty_lots: qty,
@@ -273,11 +278,7 @@ impl Book {
     fn fetch_behind(&self, orders: &Orders, best: Rank, maker: OrderSlot) {
         let Order { side, next, .. } = orders[maker];
         if next != OrderSlot::NONE {
-            let behind = &orders[next];
-            orders.fetch_index(behind.id);
-            if behind.next != OrderSlot::NONE {
-                fetch_ahead(&orders[behind.next]);
-            }
+            orders.fetch_link(orders[next].next);
         } else if let Some(front) = self.side(side).behind_in_leaf(best).and_then(Level::front) {
             fetch_ahead(&orders[front]);
         }

@@ -5,7 +5,7 @@ use model::{
     AccountId, OrderId, PlaceMessage, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup, TriggerKind,
 };
 
-use crate::{Incoming, Outcome, Remainder, Report, Stop, TickLots, Touched};
+use crate::{Incoming, OrderSlot, Outcome, Remainder, Report, Stop, TickLots, Touched};
 
 /// An order at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +184,7 @@ impl NaiveBook {
             resting.traded_lots += qty;
             reports.push(Report::Traded {
                 maker: maker.id,
+                maker_slot: OrderSlot::UNKNOWN,
                 maker_account: maker.account,
                 price_ticks: maker.price_ticks,
                 qty_lots: qty,

@@ -137,9 +137,16 @@ impl SideLevels {
     /// Asks for the memory of a level, if its leaf is at hand.
     #[inline]
     pub fn fetch_level(&self, rank: Rank) {
-        if let Some((leaf, place)) = self.leaf_at_hand(rank) {
+        if let Some(level) = self.level_at_hand(rank) {
+            fetch_ahead(level);
+        }
+    }
+
+    /// Asks for where it says which levels are in use: for whoever will use a new one, or the last order of one.
+    #[inline]
+    pub fn fetch_bitmap(&self, rank: Rank) {
+        if let Some((leaf, _)) = self.leaf_at_hand(rank) {
             fetch_ahead(&leaf.occupied);
-            fetch_ahead(&leaf.levels[place]);
         }
     }
 
@@ -185,9 +192,13 @@ impl SideLevels {
         if self.best.is_none_or(|best| rank < best) {
             self.best = Some(rank);
         }
-        let leaf = &mut self.leaves[at(leaf)];
-        leaf.occupied |= 1 << place;
-        &mut leaf.levels[place]
+        let Leaf { occupied, levels } = &mut self.leaves[at(leaf)];
+        let level = &mut levels[place];
+        // The bitmap lies in another line of memory.
+        if level.front().is_none() {
+            *occupied |= 1 << place;
+        }
+        level
     }
 
     fn add_leaf(&mut self, key: i64) -> u32 {

@@ -45,6 +45,7 @@ impl Contender for Ours {
                 Kind::Cancel => unreachable!("a cancel is not placed"),
             },
             self_trade_prevention: SelfTradePrevention::ExpireMaker,
+            slot: orderbook::OrderSlot::UNKNOWN,
             before: orderbook::Before::default(),
         };
         self.book.place(&mut self.orders, &incoming, &mut self.reports);

@@ -435,8 +435,8 @@ impl Both {
         for account in accounts {
             let home = self.several.nodes[0].partitions().home(account);
             let there = self.several.nodes[home.index()].balances(account).expect("it lives there");
-            let balances = |balances: &mut dyn Iterator<Item = &exchange::Balance>| -> Vec<_> {
-                let mut some: Vec<_> = balances.copied().collect();
+            let balances = |balances: &mut dyn Iterator<Item = exchange::Balance>| -> Vec<_> {
+                let mut some: Vec<_> = balances.collect();
                 some.retain(|balance| !balance.free.is_zero() || !balance.held.is_zero());
                 some
             };

@@ -1,8 +1,8 @@
 //! Bugs that a public survey found in most of 160 matching engines, one test each. The naive book runs along and would
 //! object too; these say what a trader would see.
 
-use model::{OrderId, PriceTicks, QtyLots, Side};
-use orderbook::{Remainder, Report, Stop};
+use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
+use orderbook::{Order, Remainder, Report, Stop};
 
 use crate::pair::{New, Pair};
 
@@ -115,12 +115,53 @@ fn what_is_left_of_an_immediate_order_does_not_rest() {
     assert_eq!(pair.book.best(Buy), None);
 }
 
+/// An order that its owner keeps something for, and that is on no book.
+fn kept(id: u64) -> Order {
+    let whose = (OrderId(id), AccountId(1), TradeGroup::NONE);
+    Order::new(whose, (MarketId(0), Buy, PriceTicks(100)), (QtyLots::ZERO, QtyLots::ZERO, 0))
+}
+
+#[test]
+fn what_is_kept_has_one_place_with_what_rests() {
+    let mut pair = Pair::new();
+    let (first, _, _) = pair.place(&New::limit(1, Buy, 5, 100));
+    let slot = pair.orders.find(first).expect("it rests");
+    assert_eq!(pair.orders.keep(&kept(first.0)), slot, "it rested before");
+    let second = OrderId(first.0 + 1);
+    let beside = pair.orders.keep(&kept(second.0));
+    assert_eq!((pair.orders.find(second), pair.orders.find_kept(second)), (None, Some(beside)));
+    assert_eq!(pair.place(&New::limit(1, Buy, 5, 100)).0, second);
+    assert_eq!(pair.orders.find(second), Some(beside), "it was kept before");
+
+    pair.cancel(first);
+    assert_eq!((pair.orders.find(first), pair.orders.find_kept(first)), (None, Some(slot)));
+    pair.orders.let_go(slot);
+    pair.orders.let_go(beside);
+    assert_eq!((pair.orders.find_kept(first), pair.orders.find_kept(second)), (None, None));
+    assert_eq!(pair.orders.find(second), Some(beside), "it rests all the same");
+    // Whoever comes next takes the place that is free.
+    assert_eq!(pair.orders.keep(&kept(70)), slot);
+    assert_eq!(pair.orders.find_kept(first), None, "somebody else is where its number leads");
+}
+
+#[test]
+fn a_price_is_its_markets_while_an_order_rests() {
+    let mut pair = Pair::new();
+    let (id, _, _) = pair.place(&New::limit(1, Buy, 5, 100));
+    let slot = pair.orders.keep(&kept(id.0));
+    pair.orders.set_price(slot, PriceTicks(90));
+    assert_eq!(pair.orders[slot].price_ticks, PriceTicks(100));
+    pair.cancel(id);
+    pair.orders.set_price(slot, PriceTicks(90));
+    assert_eq!(pair.orders[slot].price_ticks, PriceTicks(90));
+}
+
 #[test]
 #[should_panic(expected = "given out once")]
 fn a_live_number_is_never_used_again() {
-    let mut index = orderbook::IdIndex::default();
-    index.insert(OrderId(7), 1);
-    index.insert(OrderId(7), 2);
+    let mut orders = orderbook::Orders::default();
+    orders.keep(&kept(7));
+    orders.keep(&kept(7));
 }
 
 /// A book that looks for the next level tick by tick, or through all levels, takes seconds for this.
@@ -142,6 +183,7 @@ fn the_next_level_is_found_without_a_search_through_all_prices() {
             max_tick_lots: orderbook::TickLots::MAX,
             remainder: Remainder::Rests,
             self_trade_prevention: model::SelfTradePrevention::None,
+            slot: orderbook::OrderSlot::UNKNOWN,
             before: orderbook::Before::default(),
         };
         book.place(&mut orders, &incoming, &mut reports);

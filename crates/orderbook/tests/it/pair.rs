@@ -2,7 +2,7 @@
 
 use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
 use orderbook::naive::NaiveBook;
-use orderbook::{Book, Incoming, Orders, Outcome, Remainder, Report, TickLots};
+use orderbook::{Book, Incoming, OrderSlot, Orders, Outcome, Remainder, Report, TickLots};
 
 pub struct Pair {
     pub book: Book,
@@ -62,11 +62,18 @@ impl Pair {
             max_tick_lots: new.tick_lots,
             remainder: new.remainder,
             self_trade_prevention: new.stp,
+            slot: orderbook::OrderSlot::UNKNOWN,
             before: orderbook::Before::default(),
         };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let outcome = self.book.place(&mut self.orders, &incoming, &mut ours);
         let expected = self.naive.place(&incoming, &mut theirs);
+        for report in &mut ours {
+            // The naive book has no slots.
+            if let Report::Traded { maker_slot, .. } = report {
+                *maker_slot = OrderSlot::UNKNOWN;
+            }
+        }
         assert_eq!(ours, theirs, "reports of {incoming:?}");
         assert_eq!(outcome, expected, "outcome of {incoming:?}");
         self.agree();
