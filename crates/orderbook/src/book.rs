@@ -12,7 +12,7 @@ pub struct Book {
     pub(crate) market: MarketId,
     pub(crate) bids: SideLevels,
     pub(crate) asks: SideLevels,
-    open_orders: u32,
+    pub(crate) open_orders: u32,
 }
 
 impl Book {
@@ -108,19 +108,6 @@ impl Book {
         if level.front().is_none() {
             levels.level_emptied(rank);
         }
-        self.open_orders = self.open_orders.saturating_sub(1);
-    }
-
-    /// Takes an order that has traded in full off the book; its level is told of by the caller.
-    pub(crate) fn remove_filled(&mut self, orders: &mut Orders, slot: OrderSlot) {
-        let rank = Rank::new(orders[slot].side, orders[slot].price_ticks);
-        let levels = self.side_mut(orders[slot].side);
-        let level = levels.level_mut(rank);
-        level.unlink(orders, slot);
-        if level.front().is_none() {
-            levels.level_emptied(rank);
-        }
-        orders.remove(slot);
         self.open_orders = self.open_orders.saturating_sub(1);
     }
 

@@ -55,6 +55,22 @@ impl Level {
         self.open_lots -= lots;
     }
 
+    /// The order at the front has traded so much. Where nothing of it is left, `next` comes to the front, if there is anybody. What
+    /// is open here now.
+    #[inline]
+    pub fn fill(&mut self, orders: &mut Orders, lots: QtyLots, next: Option<OrderSlot>) -> QtyLots {
+        self.open_lots -= lots;
+        if let Some(next) = next {
+            self.front = next;
+            if next == OrderSlot::NONE {
+                self.back = OrderSlot::NONE;
+            } else {
+                orders[next].prev = OrderSlot::NONE;
+            }
+        }
+        self.open_lots
+    }
+
     /// Leaves the queue, with whatever is still open.
     pub fn unlink(&mut self, orders: &mut Orders, leaving: OrderSlot) {
         let (prev, next) = (orders[leaving].prev, orders[leaving].next);

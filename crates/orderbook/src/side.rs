@@ -165,14 +165,6 @@ impl SideLevels {
         Some(&leaf.levels[place])
     }
 
-    /// The level in use that comes behind `rank`, where its leaf is at hand and has one.
-    #[inline]
-    pub fn behind_in_leaf(&self, rank: Rank) -> Option<&Level> {
-        let (leaf, place) = self.leaf_at_hand(rank)?;
-        let behind = leaf.occupied & u32::MAX.wrapping_shl(1).wrapping_shl(u32::try_from(place).ok()?);
-        leaf.levels.get(at(behind.trailing_zeros()))
-    }
-
     /// A level in use.
     #[inline]
     pub fn level_mut(&mut self, rank: Rank) -> &mut Level {
