@@ -478,6 +478,25 @@ mod tests {
     }
 
     #[test]
+    fn a_seat_that_was_guessed_is_asked_whose_it_is() {
+        let mut by_hash = std::collections::BTreeMap::new();
+        let places = (1..=3_000)
+            .flat_map(|account| (0..100).map(move |market| (AccountId(account), MarketId(market))));
+        let alike = places.into_iter().find_map(|place| {
+            let before = by_hash.insert(seat_hash(place.0, place.1), place);
+            before.map(|before| [before, place])
+        });
+        let [(account, market), second] = alike.expect("of so many some are alike");
+        let mut open = OpenOrders::<(), Amount>::default();
+        let seats = [open.add_seat(account, market, ()), open.add_seat(second.0, second.1, ())];
+        let guesses = [open.guess_seat(account, market), open.guess_seat(second.0, second.1)];
+        assert_eq!(guesses[0], guesses[1], "one of them is guessed wrong");
+        assert_eq!(open.find_seat_at(guesses[0], account, market), Some(seats[0]));
+        assert_eq!(open.find_seat_at(guesses[1], second.0, second.1), Some(seats[1]));
+        assert_eq!(open.find_seat_at(guesses[1], second.0, MarketId(1_000)), None);
+    }
+
+    #[test]
     fn the_hash_tells_seats_apart() {
         let hashes: std::collections::BTreeSet<u32> = (1..=100)
             .flat_map(|account| (0..100).map(move |market| seat_hash(AccountId(account), MarketId(market))))

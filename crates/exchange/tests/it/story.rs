@@ -72,6 +72,7 @@ pub fn play(text: &str) -> String {
             writeln!(out, "{line}").unwrap();
         }
     }
+    story.world.is_the_same_in_batches();
     out
 }
 

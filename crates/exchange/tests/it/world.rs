@@ -15,6 +15,8 @@ pub struct World {
     pub time_ns: TimeNs,
     /// All commands so far.
     pub journal: Vec<Sequenced<Command>>,
+    /// All events so far.
+    pub events: Vec<Event>,
 }
 
 impl World {
@@ -40,6 +42,7 @@ impl World {
             assert!(before == self.without_counters(), "a reject changes nothing: {:?}", input.command);
         }
         self.journal.push(input);
+        self.events.extend_from_slice(&events);
         events
     }
 
@@ -52,6 +55,20 @@ impl World {
         self.partition = restored;
         self.partition.assert_invariants();
         self.witness.agrees_with(&self.partition);
+    }
+
+    /// Applies all commands so far in two batches, as a sequencer does, wherever one ends and the next begins: what was found of a
+    /// batch before its first command was applied leads to nothing else.
+    pub fn is_the_same_in_batches(&self) {
+        for first in 0..self.journal.len().min(100) {
+            let (first, second) = self.journal.split_at(first);
+            let (mut partition, mut events) = (Partition::default(), Vec::new());
+            for batch in [first, second] {
+                partition.apply_all(batch, &mut events, |_, _| ());
+            }
+            let is_the_same = events == self.events && partition.state_hash() == self.partition.state_hash();
+            assert!(is_the_same, "in batches of {} and {} commands", first.len(), second.len());
+        }
     }
 
     /// All bytes of the state but sequence, time and the number of the next order, which go on after a reject too.
