@@ -416,12 +416,11 @@ fn lots_for(tick_lots: TickLots, price: PriceTicks) -> QtyLots {
         return QtyLots(i64::MAX);
     }
     // A division of 128 bits takes ten times as long as one of 64, which nearly always is enough.
-    let lots = match i64::try_from(tick_lots) {
-        Ok(tick_lots) => tick_lots.checked_div(price.0),
-        Err(_) => {
-            let lots = tick_lots.checked_div(i128::from(price.0));
-            lots.map(|lots| i64::try_from(lots).unwrap_or(i64::MAX))
-        }
+    let lots = if let Ok(tick_lots) = i64::try_from(tick_lots) {
+        tick_lots.checked_div(price.0)
+    } else {
+        let lots = tick_lots.checked_div(i128::from(price.0));
+        lots.map(|lots| i64::try_from(lots).unwrap_or(i64::MAX))
     };
     QtyLots(lots.expect("prices are above zero"))
 }

@@ -173,9 +173,7 @@ fn the_same_seed_comes_to_the_same_books_trades_and_balances_at_any_time_of_day(
             .collect();
         let books = MARKETS.map(|market| [Side::Buy, Side::Sell].map(|side| world.levels(market, side)));
         let balances: Vec<_> = (1..=TRADERS.len() as u64)
-            .flat_map(|account| {
-                world.partition.balances(AccountId(account)).unwrap().copied().collect::<Vec<_>>()
-            })
+            .flat_map(|account| world.partition.balances(AccountId(account)).unwrap().collect::<Vec<_>>())
             .collect();
         (trades, books, balances)
     };
