@@ -9,7 +9,6 @@ use model::{
     Marks, OrderId, OrderRef, PlaceOrder, PriceTicks, Reference, Reject, ReplaceMode, ReplacementId,
     RequestWithdrawal, ResealApiKey, RevokeApiKey, TradeGroup, WithdrawalId,
 };
-
 use orderbook::{Order, OrderSlot, Orders, fetch_ahead};
 
 use crate::catalog::Catalog;

@@ -9,7 +9,6 @@ use model::{
     MarketStatus, MarketTerms, Marks, ModifyContractOrder, OrderId, OrderKind, PlaceMessage, PriceTicks,
     QtyLots, Reject, SelfTradePrevention, TimeInForce, ToMarket,
 };
-
 use orderbook::OrderSlot;
 
 use crate::accounts::{Accounts, find_order};

@@ -65,7 +65,6 @@ impl Seat<Balances> {
 /// What an account keeps for an open order. At spot it takes one line of memory, and there may be millions. The hash of its name is
 /// not among it: it is made again when the order ends.
 #[derive(Clone, Debug)]
-#[repr(C)]
 pub struct Kept<H> {
     /// What is held for it, or reserved.
     pub held: H,

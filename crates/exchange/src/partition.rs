@@ -10,7 +10,6 @@ use model::{
     OrderId, Origin, PartitionId, Partitions, PlaceMessage, PositionMode, PositionSide, PriceTicks, QtyLots,
     Reject, Seq, Sequenced, Side, TimeNs, ToHolder, ToMarket,
 };
-
 use orderbook::{OrderSlot, Orders};
 
 use crate::accounts::{Accounts, ApiKey};

@@ -5,7 +5,6 @@ use model::{
     OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots,
     SelfTradePrevention, Side, ToMarket, TradeId,
 };
-
 use orderbook::OrderSlot;
 
 use crate::accounts::Accounts;

@@ -8,7 +8,6 @@ use model::{
     OrderPrevented, PositionForced, PositionNow, PositionSide, PriceTicks, QtyLots, ReplacementId, Side,
     ToHolder, ToMarket,
 };
-
 use orderbook::OrderSlot;
 
 use crate::accounts::Accounts;

@@ -177,7 +177,7 @@ impl Ledger {
         let purse = &mut self.purses[slot.index()];
         purse.held -= amount + released;
         purse.free += released;
-        assert!(purse.held >= Amount::ZERO, "nobody spends more than was held");
+        assert!(purse.held >= Amount::ZERO && released >= Amount::ZERO, "nobody spends more than was held");
         let totals = self.totals_posted_to(asset);
         totals.held -= amount + released;
         totals.free += released;

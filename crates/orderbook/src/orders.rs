@@ -193,13 +193,8 @@ impl Orders {
 
     /// How many orders there is room for: as many as there were at once.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slab.len()
-    }
-
-    /// Whether there never was an order.
-    pub fn is_empty(&self) -> bool {
-        self.slab.is_empty()
     }
 
     /// Asks for where an order's number leads.
