@@ -9,7 +9,7 @@
 use arrayvec::ArrayVec;
 use model::{
     AccountId, ClientOrderId, Command, Event, FromMarket, Letter, Liquidity, MarketId, OrderCommand,
-    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, Sequenced, Side,
+    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
 };
 use orderbook::{Book, OrderSlot, fetch_ahead, fetch_all, fetch_whole};
 
@@ -19,11 +19,15 @@ use crate::futures::Stake;
 use crate::market::Market;
 use crate::messages::Posted;
 use crate::open_orders::{Balances, Hint, Named, OpenOrders, Seat, SeatSlot};
+use crate::place::paid_with;
 
 /// So many commands are looked at together. More would push out what is asked for before it is used.
 const TOGETHER: usize = 32;
 
 type Group<T> = ArrayVec<T, TOGETHER>;
+
+/// So many of those that an order will trade with are looked at before it is applied.
+const MAKERS: usize = 64;
 
 /// An order that will be placed at a spot market, with what was found of it so far.
 struct Placing<'a> {
@@ -39,11 +43,17 @@ struct Placing<'a> {
 
 /// An order that will trade with somebody.
 struct Taking<'a> {
+    /// Its place in the group.
+    at: usize,
     book: &'a Book,
     /// The side that it will trade with.
     counter: Side,
+    /// How much it wants.
+    wanted: QtyLots,
     /// The first order there.
-    sought: Sought<'a, Balances>,
+    first: Option<OrderSlot>,
+    /// How many of them are looked at.
+    makers: usize,
 }
 
 /// An order that will be looked for, with what was found of it so far.
@@ -69,6 +79,8 @@ struct Asked<'a, S> {
 struct Next<'a> {
     placing: Group<Placing<'a>>,
     taking: Group<Taking<'a>>,
+    /// Whom all of those will trade with.
+    makers: ArrayVec<Sought<'a, Balances>, MAKERS>,
     asked_by_name: Group<Asked<'a, Balances>>,
     asked_by_id: Group<Asked<'a, Balances>>,
     placing_contract: Group<&'a PlaceContractOrder>,
@@ -104,7 +116,8 @@ impl Partition {
                         let trades = trades_at_once(book, place.side, &place.kind);
                         if trades {
                             let counter = place.side.opposite();
-                            next.taking.push(Taking { book, counter, sought: Sought::NOTHING });
+                            let wanted = place.kind.qty_lots().unwrap_or(QtyLots(1));
+                            next.taking.push(Taking { at, book, counter, wanted, first: None, makers: 0 });
                         }
                         let named = Named::new(place.account, &place.client_order_id);
                         next.placing.push(Placing { at, place, named, book, trades, seat: None });
@@ -136,6 +149,9 @@ impl Partition {
         for asked in next.asked_by_name.iter().chain(&next.asked_by_id) {
             hints[asked.at] = Hint::to_find(asked.sought.slot);
         }
+        for taking in &next.taking {
+            hints[taking.at].makers = taking.makers;
+        }
         for asked in &next.asked_at_contract {
             hints[asked.at] = Hint::to_find(asked.sought.slot);
         }
@@ -150,7 +166,15 @@ impl Partition {
             self.look_at_new::<STEP>(placing);
         }
         for taking in &mut next.taking {
-            self.look_at_taking::<STEP>(taking);
+            self.look_at_taking::<STEP>(taking, &mut next.makers);
+        }
+        for maker in &mut next.makers {
+            match STEP {
+                2 => self.look_at_traded::<1>(maker),
+                3 => self.look_at_traded::<2>(maker),
+                4 => self.look_at_traded::<3>(maker),
+                _ => {}
+            }
         }
         for asked in &mut next.asked_by_name {
             self.look_at_asked::<STEP, _, _>(asked, open);
@@ -171,9 +195,9 @@ impl Partition {
 
     /// Looks at letters that will be delivered next: at the orders that were traded with, each of which somebody else owns.
     #[inline]
-    pub(crate) fn look_at_letters(&self, letters: &[Posted]) {
-        // An order that has traded with nobody causes two letters at the most.
-        if letters.len() > 2 {
+    pub(crate) fn look_at_letters(&self, letters: &[Posted], looked_at: usize) {
+        // An order that has traded with nobody causes two letters at the most, and each maker three more.
+        if letters.len() > looked_at.saturating_mul(3).saturating_add(2) {
             self.look_at_makers(letters);
         }
     }
@@ -251,24 +275,29 @@ impl Partition {
         }
     }
 
-    /// An order that will trade at once: the first that it will trade with, if nobody comes before it.
+    /// An order that will trade at once: those that it will trade with, if nobody comes before it.
     #[inline]
-    fn look_at_taking<'a, const STEP: u8>(&'a self, taking: &mut Taking<'a>) {
-        let Taking { book, counter, sought } = taking;
+    fn look_at_taking<'a, const STEP: u8>(
+        &'a self,
+        taking: &mut Taking<'a>,
+        makers: &mut ArrayVec<Sought<'a, Balances>, MAKERS>,
+    ) {
+        let Taking { book, counter, wanted, first, makers: count, .. } = taking;
         match STEP {
             1 => book.fetch_best(*counter),
-            2 => {
-                sought.slot = book.first(*counter);
-                self.look_at_traded::<1>(sought);
-            }
+            // Those for which there is no room go without.
+            2 => book.makers(*counter, *wanted, |slot| {
+                if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
+                    *count = count.saturating_add(1);
+                    *first = first.or(Some(slot));
+                }
+            }),
             3 => {
-                self.look_at_traded::<2>(sought);
-                if let Some(slot) = sought.slot {
+                if let Some(slot) = *first {
                     let orders = &self.accounts.open.orders;
                     book.fetch_around(orders, &orders[slot]);
                 }
             }
-            4 => self.look_at_traded::<3>(sought),
             _ => {}
         }
     }
@@ -317,6 +346,14 @@ impl Partition {
                 }
                 if let Some(price) = price {
                     placing.book.fetch_back(&open.orders, side, price);
+                }
+            }
+            4 => {
+                if placing.seat.is_none()
+                    && let Ok(terms) = self.catalog.market(market)
+                    && let Some(slot) = ledger.find_slot(account, paid_with(terms, side))
+                {
+                    fetch_ahead(ledger.purse(slot));
                 }
             }
             _ => {}

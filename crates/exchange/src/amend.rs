@@ -29,7 +29,7 @@ impl Accounts {
             new_qty_lots: amend.new_qty_lots,
             new_client_order_id: amend.new_client_order_id,
         };
-        mail.send_about(slot, amend.market, body);
+        mail.send_about(slot, amend.market, || body);
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ impl Accounts {
             restriction: cancel.restriction,
             replacement: None,
         };
-        mail.send_about(slot, cancel.market, body);
+        mail.send_about(slot, cancel.market, || body);
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl Accounts {
                     restriction: replace.restriction,
                     replacement: Some(waiting),
                 };
-                mail.send_about(slot, place.market, body);
+                mail.send_about(slot, place.market, || body);
             }
             Err(reject) => {
                 events.push(Event::Rejected { account: place.account, reject });
@@ -164,7 +164,7 @@ fn send_cancels<S, H: Clone>(orders: &OpenOrders<S, H>, cancel: &CancelAllOrders
     for open in orders.find_seat(account, market).into_iter().flat_map(|seat| orders.at_seat(seat)) {
         let (order, restriction) = (open.id(), CancelRestriction::None);
         let body = ToMarket::Cancel { order, account, restriction, replacement: None };
-        mail.send_about(open.slot(), market, body);
+        mail.send_about(open.slot(), market, || body);
         any = true;
     }
     any

@@ -244,7 +244,7 @@ fn other_choice(choice: usize) -> usize {
 
 fn collect(partition: &mut Partition, waiting: &mut Vec<Posted>) {
     while let Some(mut round) = partition.mail.round() {
-        waiting.append(&mut round);
+        waiting.append(&mut round.0);
         partition.mail.delivered(round);
     }
 }

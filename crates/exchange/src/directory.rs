@@ -481,7 +481,7 @@ impl Partition {
             self.post.seal(self.time_ns);
             (self.post.origin, self.post.asks_more) = (asked_by, false);
             self.hear(&message, events);
-            self.route_mail(events);
+            self.route_mail(0, events);
         }
         self.post.seal(self.time_ns);
         (self.post.origin, self.post.asks_more) = (origin, asks_more);

@@ -22,6 +22,7 @@ mod ahead;
 mod algo_book;
 mod algo_orders;
 mod amend;
+mod append;
 mod cancel;
 mod catalog;
 mod client_ids;

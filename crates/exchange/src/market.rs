@@ -14,6 +14,7 @@ use orderbook::{
     Triggers,
 };
 
+use crate::append::append;
 use crate::catalog::Catalog;
 use crate::holders::Holders;
 use crate::messages::Mail;
@@ -176,7 +177,7 @@ impl Markets {
                 (market, side, resting.price_ticks),
                 (resting.open_lots, resting.qty_lots, resting.amends),
             );
-            listed.book.rest(slab, order, reports);
+            listed.book.rest(slab, &order, reports);
         }
         reports.clear();
     }
@@ -724,7 +725,7 @@ impl Desk<'_> {
         self.listed.update_id = self.listed.update_id.checked_add(1).expect("a counter never runs out");
         let (market, update_id) = (self.market, self.listed.update_id);
         let changed = LevelChanged { market, update_id, side, price_ticks, open_lots };
-        self.events.push(Event::LevelChanged(changed));
+        append(self.events, || Event::LevelChanged(changed));
     }
 
     fn traded(
@@ -738,15 +739,18 @@ impl Desk<'_> {
         let trade = self.listed.next_trade;
         self.listed.next_trade = trade.next();
         self.listed.reference_ticks = price_ticks;
-        self.events.push(Event::Traded(Traded {
-            market: self.market,
-            trade,
-            price_ticks,
-            qty_lots,
-            taker_side: taker.side,
-            maker_order: maker.0,
-            taker_order: taker.id,
-        }));
+        let market = self.market;
+        append(self.events, || {
+            Event::Traded(Traded {
+                market,
+                trade,
+                price_ticks,
+                qty_lots,
+                taker_side: taker.side,
+                maker_order: maker.0,
+                taker_order: taker.id,
+            })
+        });
         let filled = |side, liquidity| FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots };
         self.tell_about(maker, maker_account, filled(taker.side.opposite(), Liquidity::Maker));
         self.tell(taker.account, taker.id, filled(taker.side, Liquidity::Taker));

@@ -4,6 +4,8 @@
 use model::{AccountId, FromMarket, Letter, MarketId, OrderId, PriceTicks, ToMarket};
 use orderbook::OrderSlot;
 
+use crate::append::append;
+
 /// A letter on its way.
 pub struct Posted {
     pub letter: Letter,
@@ -14,21 +16,25 @@ pub struct Posted {
 /// Letters on their way.
 #[derive(Default)]
 pub struct Mail {
-    queue: Vec<Posted>,
+    queue: Box<Letters>,
     /// An empty queue that keeps its room for the next round.
-    spare: Vec<Posted>,
+    spare: Option<Box<Letters>>,
 }
+
+/// Letters, oldest first.
+#[derive(Default)]
+pub struct Letters(pub Vec<Posted>);
 
 impl Mail {
     #[inline]
     pub fn send_to_market(&mut self, market: MarketId, body: ToMarket) {
-        self.send_about(OrderSlot::UNKNOWN, market, body);
+        self.send_about(OrderSlot::UNKNOWN, market, || body);
     }
 
     /// As [`Self::send_to_market`], about an order that lies there.
     #[inline]
-    pub fn send_about(&mut self, slot: OrderSlot, market: MarketId, body: ToMarket) {
-        self.queue.push(Posted { letter: Letter::ToMarket { market, body }, slot });
+    pub fn send_about(&mut self, slot: OrderSlot, market: MarketId, body: impl FnOnce() -> ToMarket) {
+        append(&mut self.queue.0, || Posted { letter: Letter::ToMarket { market, body: body() }, slot });
     }
 
     #[inline]
@@ -39,7 +45,10 @@ impl Mail {
         (order, slot): (OrderId, OrderSlot),
         body: FromMarket,
     ) {
-        self.queue.push(Posted { letter: Letter::ToAccount { account, market, order, body }, slot });
+        append(&mut self.queue.0, || Posted {
+            letter: Letter::ToAccount { account, market, order, body },
+            slot,
+        });
     }
 
     #[inline]
@@ -49,28 +58,29 @@ impl Mail {
 
     #[inline]
     pub fn push(&mut self, letter: Letter) {
-        self.queue.push(Posted { letter, slot: OrderSlot::UNKNOWN });
+        self.queue.0.push(Posted { letter, slot: OrderSlot::UNKNOWN });
     }
 
     /// All that is on its way, oldest first; `None` when nothing is. What is sent while a round is delivered comes after it, so
     /// rounds one after the other are one queue, and no letter is moved but once. It comes back by [`Self::delivered`].
     #[inline]
-    pub fn round(&mut self) -> Option<Vec<Posted>> {
-        if self.queue.is_empty() {
+    pub fn round(&mut self) -> Option<Box<Letters>> {
+        if self.is_empty() {
             return None;
         }
-        let spare = std::mem::take(&mut self.spare);
+        let spare = self.spare.take().unwrap_or_default();
         Some(std::mem::replace(&mut self.queue, spare))
     }
 
     /// Takes a round back whose letters are all delivered.
     #[inline]
-    pub fn delivered(&mut self, mut round: Vec<Posted>) {
-        round.clear();
-        self.spare = round;
+    pub fn delivered(&mut self, mut round: Box<Letters>) {
+        round.0.clear();
+        self.spare = Some(round);
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.0.is_empty()
     }
 }

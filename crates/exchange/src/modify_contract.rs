@@ -91,7 +91,7 @@ impl Accounts {
         stake.reserved = stake.reserved.with(terms, side, reserve, reserve.left_lots);
         let most_lots = reserve.left_lots;
         let body = ToMarket::Modify { order, account, kind, self_trade_prevention, most_lots };
-        mail.send_about(slot, market, body);
+        mail.send_about(slot, market, || body);
         Ok(())
     }
 

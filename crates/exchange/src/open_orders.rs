@@ -70,6 +70,7 @@ pub struct Kept<H> {
     pub held: H,
     pub client_order_id: ClientOrderId,
     pub seat: SeatSlot,
+    /// The one before it at its seat, unless it is the first.
     prev: u32,
     next: u32,
 }
@@ -132,13 +133,15 @@ pub struct Hint {
     pub order: OrderSlot,
     /// Where its account sits at its market.
     pub seat: Option<SeatSlot>,
+    /// How many of those that it may trade with were looked at.
+    pub makers: usize,
     /// The hash of the name that it gives. That one always holds.
     hash: Option<u32>,
 }
 
 impl Hint {
     /// Nobody has looked.
-    pub const NONE: Self = Self { order: OrderSlot::UNKNOWN, seat: None, hash: None };
+    pub const NONE: Self = Self { order: OrderSlot::UNKNOWN, seat: None, makers: 0, hash: None };
 
     /// Of an order that will be placed.
     pub fn to_place(seat: Option<SeatSlot>, named: &Named) -> Self {
@@ -391,22 +394,22 @@ impl<S, H: Clone> OpenOrders<S, H> {
         held: H,
         named: &Named,
     ) -> OrderSlot {
-        let seat = &self.seats[at(seat_slot.place())];
-        let order = Order::new(
-            // For self-trade prevention its market says whose it is.
-            (id, seat.account, TradeGroup::NONE),
-            (seat.market, side, limit_ticks.unwrap_or(PriceTicks::ZERO)),
-            (QtyLots::ZERO, QtyLots::ZERO, 0),
-        );
-        let last = seat.last;
-        let slot = self.orders.keep(&order);
+        let Seat { account, market, last, .. } = self.seats[at(seat_slot.place())];
+        let slot = self.orders.keep(id, || {
+            Order::new(
+                // For self-trade prevention its market says whose it is.
+                (id, account, TradeGroup::NONE),
+                (market, side, limit_ticks.unwrap_or(PriceTicks::ZERO)),
+                (QtyLots::ZERO, QtyLots::ZERO, 0),
+            )
+        });
         let client_order_id = *named.name;
-        let kept = Kept { held, client_order_id, seat: seat_slot, prev: last, next: NONE };
-        if slot.place() < self.kept.len() {
-            self.kept[slot.place()] = kept;
+        let kept = || Kept { held, client_order_id, seat: seat_slot, prev: last, next: NONE };
+        if let Some(place) = self.kept.get_mut(slot.place()) {
+            *place = kept();
         } else {
             // Also where orders lie that only rest here.
-            self.kept.resize(slot.place().saturating_add(1), kept);
+            self.kept.resize(slot.place().saturating_add(1), kept());
         }
         if last == NONE {
             self.seats[at(seat_slot.place())].first = slot.number();
@@ -441,18 +444,22 @@ impl<S, H: Clone> OpenOrders<S, H> {
         if !named.name.is_empty() {
             self.client_ids.remove(named.hash, slot.number());
         }
-        if prev == NONE {
-            self.seats[at(seat.place())].first = next;
-        } else {
-            self.kept[at(prev)].next = next;
-        }
-        if next == NONE {
-            self.seats[at(seat.place())].last = prev;
-        } else {
-            self.kept[at(next)].prev = prev;
-        }
         let seat = &mut self.seats[at(seat.place())];
         seat.open_orders = seat.open_orders.saturating_sub(1);
+        if seat.first == slot.number() {
+            // The next one still names who was before it: that is asked of no first one, so its memory need not be touched.
+            seat.first = next;
+            if next == NONE {
+                seat.last = NONE;
+            }
+        } else {
+            self.kept[at(prev)].next = next;
+            if next == NONE {
+                seat.last = prev;
+            } else {
+                self.kept[at(next)].prev = prev;
+            }
+        }
         self.orders.let_go(slot);
     }
 }

@@ -47,10 +47,10 @@ impl Partition {
     pub(crate) fn apply_hinted(&mut self, input: &Sequenced<Command>, hint: Hint, events: &mut Vec<Event>) {
         self.accept(input, hint, events);
         if self.post.is_alone() {
-            self.deliver_mail(events);
+            self.deliver_mail(hint.makers, events);
             self.work(events);
         } else {
-            self.route_mail(events);
+            self.route_mail(hint.makers, events);
             self.work(events);
             self.follow_entries(&input.command, events);
             self.post.seal(self.time_ns);
@@ -60,10 +60,10 @@ impl Partition {
 
     /// Delivers all that is on its way, where there is no other partition.
     #[inline]
-    fn deliver_mail(&mut self, events: &mut Vec<Event>) {
+    fn deliver_mail(&mut self, makers: usize, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
-            for letters in round.chunks(Self::LETTERS) {
-                self.look_at_letters(letters);
+            for letters in round.0.chunks(Self::LETTERS) {
+                self.look_at_letters(letters, makers);
                 for Posted { letter, slot } in letters {
                     self.deliver(letter, *slot, events);
                 }
@@ -114,9 +114,9 @@ impl Partition {
                 break;
             }
             if self.post.is_alone() {
-                self.deliver_mail(events);
+                self.deliver_mail(0, events);
             } else {
-                self.route_mail(events);
+                self.route_mail(0, events);
             }
         }
     }
@@ -287,10 +287,10 @@ impl Partition {
     }
 
     /// Delivers or passes on all that is on its way.
-    pub(crate) fn route_mail(&mut self, events: &mut Vec<Event>) {
+    pub(crate) fn route_mail(&mut self, makers: usize, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
-            for letters in round.chunks(Self::LETTERS) {
-                self.look_at_letters(letters);
+            for letters in round.0.chunks(Self::LETTERS) {
+                self.look_at_letters(letters, makers);
                 for Posted { letter, slot } in letters {
                     self.route(letter, *slot, events);
                 }

@@ -76,16 +76,17 @@ impl Accounts {
             self.open.orders[slot].waits = true;
         }
         let trade_group = self.account(place.account)?.trade_group;
-        let message = PlaceMessage {
-            order,
-            account: place.account,
-            trade_group,
-            side: place.side,
-            kind: place.kind,
-            self_trade_prevention: place.self_trade_prevention,
-            held,
-        };
-        mail.send_about(slot, place.market, ToMarket::Place(message));
+        mail.send_about(slot, place.market, || {
+            ToMarket::Place(PlaceMessage {
+                order,
+                account: place.account,
+                trade_group,
+                side: place.side,
+                kind: place.kind,
+                self_trade_prevention: place.self_trade_prevention,
+                held,
+            })
+        });
         Ok(())
     }
 

@@ -94,9 +94,7 @@ impl Accounts {
         self.next_order = order.next();
         let slot = self.futures.open.insert(order, seat, (side, kind.price_ticks()), reserve, &named);
         self.futures.stake_mut(seat).reserved.change(terms, side, reserve, qty);
-        mail.send_about(
-            slot,
-            market,
+        mail.send_about(slot, market, || {
             ToMarket::PlaceContract(ContractOrder {
                 order,
                 account,
@@ -108,8 +106,8 @@ impl Accounts {
                 reduce_only,
                 worst_ticks,
                 cause: OrderCause::Owner,
-            }),
-        );
+            })
+        });
         Ok(order)
     }
 

@@ -8,6 +8,7 @@ use model::{
 use orderbook::OrderSlot;
 
 use crate::accounts::Accounts;
+use crate::append::append;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
 use crate::market::held_for;
@@ -36,16 +37,18 @@ impl Accounts {
             FromMarket::AmendRefused { reject } => events.push(Event::Rejected { account, reject }),
             FromMarket::Accepted { kind, side, self_trade_prevention } => {
                 let open = self.open.order(open());
-                events.push(Event::OrderAccepted(OrderAccepted {
-                    order,
-                    account,
-                    market,
-                    side,
-                    kind,
-                    self_trade_prevention,
-                    client_order_id: open.client_order_id,
-                    held: open.held,
-                }));
+                append(events, || {
+                    Event::OrderAccepted(OrderAccepted {
+                        order,
+                        account,
+                        market,
+                        side,
+                        kind,
+                        self_trade_prevention,
+                        client_order_id: open.client_order_id,
+                        held: open.held,
+                    })
+                });
             }
             FromMarket::Refused { reject } => {
                 self.close(terms, open());
@@ -81,18 +84,20 @@ impl Accounts {
                 } else {
                     Amount::ZERO
                 };
-                events.push(Event::OrderPrevented(OrderPrevented {
-                    order,
-                    account,
-                    market,
-                    prevented_match,
-                    liquidity,
-                    counter_order,
-                    price_ticks,
-                    prevented_lots,
-                    mode,
-                    released,
-                }));
+                append(events, || {
+                    Event::OrderPrevented(OrderPrevented {
+                        order,
+                        account,
+                        market,
+                        prevented_match,
+                        liquidity,
+                        counter_order,
+                        price_ticks,
+                        prevented_lots,
+                        mode,
+                        released,
+                    })
+                });
             }
             FromMarket::Transferred {
                 prevented_match,
@@ -106,22 +111,24 @@ impl Accounts {
                 let (fee, released) = self.settle_fill(terms, slot, 0, price_ticks, qty_lots);
                 assert!(fee.is_zero(), "a transfer costs no fee");
                 assert_eq!(side, self.open.order(slot).side(), "both halves of an order agree");
-                events.push(Event::OrderPrevented(OrderPrevented {
-                    order,
-                    account,
-                    market,
-                    prevented_match,
-                    liquidity,
-                    counter_order,
-                    price_ticks,
-                    prevented_lots: qty_lots,
-                    mode: SelfTradePrevention::Transfer,
-                    released,
-                }));
+                append(events, || {
+                    Event::OrderPrevented(OrderPrevented {
+                        order,
+                        account,
+                        market,
+                        prevented_match,
+                        liquidity,
+                        counter_order,
+                        price_ticks,
+                        prevented_lots: qty_lots,
+                        mode: SelfTradePrevention::Transfer,
+                        released,
+                    })
+                });
             }
             FromMarket::Ended { reason, replacement } => {
                 let released = self.close(terms, open());
-                events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
+                append(events, || Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
                 self.replace_after_cancel(catalog, replacement, mail, events);
             }
             FromMarket::Modified { .. } | FromMarket::ModifyRefused { .. } => {
@@ -153,14 +160,16 @@ impl Accounts {
                     self.open.rename(slot, new_client_order_id);
                 }
                 let client_order_id = self.open.order(slot).client_order_id;
-                events.push(Event::OrderAmended(OrderAmended {
-                    order,
-                    account,
-                    market,
-                    qty_lots,
-                    client_order_id,
-                    released,
-                }));
+                append(events, || {
+                    Event::OrderAmended(OrderAmended {
+                        order,
+                        account,
+                        market,
+                        qty_lots,
+                        client_order_id,
+                        released,
+                    })
+                });
             }
         }
     }
@@ -256,16 +265,18 @@ fn push_filled(
     fee: Amount,
     released: Amount,
 ) {
-    events.push(Event::OrderFilled(OrderFilled {
-        order,
-        account,
-        market,
-        trade,
-        side,
-        liquidity,
-        price_ticks,
-        qty_lots,
-        fee,
-        released,
-    }));
+    append(events, || {
+        Event::OrderFilled(OrderFilled {
+            order,
+            account,
+            market,
+            trade,
+            side,
+            liquidity,
+            price_ticks,
+            qty_lots,
+            fee,
+            released,
+        })
+    });
 }

@@ -11,6 +11,7 @@ use model::{
 use orderbook::OrderSlot;
 
 use crate::accounts::Accounts;
+use crate::append::append;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
 use crate::futures::contract_of;
@@ -50,18 +51,20 @@ impl Accounts {
                 let position_side = self.position_side_of(slot);
                 let cause = self.cause_of(slot);
                 let client_order_id = self.futures.open.order(slot).client_order_id;
-                events.push(Event::ContractOrderAccepted(ContractOrderAccepted {
-                    order,
-                    account,
-                    market,
-                    side,
-                    position_side,
-                    kind,
-                    self_trade_prevention,
-                    reduce_only,
-                    cause,
-                    client_order_id,
-                }));
+                append(events, || {
+                    Event::ContractOrderAccepted(ContractOrderAccepted {
+                        order,
+                        account,
+                        market,
+                        side,
+                        position_side,
+                        kind,
+                        self_trade_prevention,
+                        reduce_only,
+                        cause,
+                        client_order_id,
+                    })
+                });
                 self.tell_good_till(order, account, events);
             }
             FromMarket::Refused { reject } => {
@@ -93,20 +96,22 @@ impl Accounts {
                 let (realized, now, before) = self.change_position(terms, seat, change, fee);
                 let backing = self.futures.open.seat(seat).stake.backing();
                 self.liquidation_sold(backing, order, qty_lots, notional);
-                events.push(Event::ContractFilled(ContractFilled {
-                    order,
-                    account,
-                    market,
-                    trade,
-                    side,
-                    position_side,
-                    liquidity,
-                    price_ticks,
-                    qty_lots,
-                    fee,
-                    realized,
-                    now,
-                }));
+                append(events, || {
+                    Event::ContractFilled(ContractFilled {
+                        order,
+                        account,
+                        market,
+                        trade,
+                        side,
+                        position_side,
+                        liquidity,
+                        price_ticks,
+                        qty_lots,
+                        fee,
+                        realized,
+                        now,
+                    })
+                });
                 match cause {
                     OrderCause::Owner => {
                         // One that rested may have been overtaken by the mark price: it takes what was reserved for it.
@@ -128,23 +133,25 @@ impl Accounts {
                 prevented_lots,
                 mode,
             } => {
-                events.push(Event::OrderPrevented(OrderPrevented {
-                    order,
-                    account,
-                    market,
-                    prevented_match,
-                    liquidity,
-                    counter_order,
-                    price_ticks,
-                    prevented_lots,
-                    mode,
-                    released: Amount::ZERO,
-                }));
+                append(events, || {
+                    Event::OrderPrevented(OrderPrevented {
+                        order,
+                        account,
+                        market,
+                        prevented_match,
+                        liquidity,
+                        counter_order,
+                        price_ticks,
+                        prevented_lots,
+                        mode,
+                        released: Amount::ZERO,
+                    })
+                });
             }
             FromMarket::Ended { reason, replacement: _ } => {
                 self.close_contract_order(terms, open());
                 let released = Amount::ZERO;
-                events.push(Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
+                append(events, || Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
             }
             FromMarket::Amended { qty_lots, cut_lots, new_client_order_id } => {
                 let slot = open();
@@ -155,14 +162,16 @@ impl Accounts {
                     self.futures.open.rename(slot, new_client_order_id);
                 }
                 let client_order_id = self.futures.open.order(slot).client_order_id;
-                events.push(Event::OrderAmended(OrderAmended {
-                    order,
-                    account,
-                    market,
-                    qty_lots,
-                    client_order_id,
-                    released: Amount::ZERO,
-                }));
+                append(events, || {
+                    Event::OrderAmended(OrderAmended {
+                        order,
+                        account,
+                        market,
+                        qty_lots,
+                        client_order_id,
+                        released: Amount::ZERO,
+                    })
+                });
             }
             FromMarket::Modified { kind, self_trade_prevention, left_lots } => {
                 let slot = open();

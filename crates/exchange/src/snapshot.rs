@@ -712,7 +712,7 @@ fn rest(
         (market, side, record.price_ticks),
         (record.open_lots, record.qty_lots, record.amends),
     );
-    book.rest(orders, order, &mut Vec::new());
+    book.rest(orders, &order, &mut Vec::new());
 }
 
 fn totals_record(totals: &AssetTotals) -> TotalsRecord {

@@ -100,6 +100,14 @@ impl Ledger {
         self.accounts.get(usize::try_from(account.0.checked_sub(1)?).ok()?)
     }
 
+    /// As [`Self::slot`], where there is one.
+    #[inline]
+    pub fn find_slot(&self, account: AccountId, asset: AssetId) -> Option<BalanceSlot> {
+        let opened = self.opened_at(account)?;
+        let at = opened.binary_search_by_key(&asset, |(asset, _)| *asset).ok()?;
+        Some(opened[at].1)
+    }
+
     /// What is free and what is held at a slot.
     #[inline]
     pub fn purse(&self, slot: BalanceSlot) -> &Purse {

@@ -22,14 +22,15 @@ pub struct LookAhead<'a> {
 impl<'a> LookAhead<'a> {
     /// So many messages are looked at together: what more of them need would push out what the first have asked for.
     pub const TOGETHER: usize = 32;
-    /// So many orders, and what leads to them, are near the processor anyway: to look for them costs more than it brings.
-    const NEAR: usize = 8_192;
-
     /// Nothing comes yet. `None` where there is nothing to look for.
     #[inline]
     pub fn at(book: &'a Book, orders: &'a Orders) -> Option<Self> {
-        let is_far = orders.len() >= Self::NEAR;
-        is_far.then(|| Self { book, orders, placed: ArrayVec::new_const(), found: ArrayVec::new_const() })
+        orders.are_far().then(|| Self {
+            book,
+            orders,
+            placed: ArrayVec::new_const(),
+            found: ArrayVec::new_const(),
+        })
     }
 
     /// An order comes that may rest at this price. More than [`Self::TOGETHER`] are left alone.

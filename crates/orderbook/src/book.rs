@@ -5,6 +5,7 @@ use model::{MarketId, PriceTicks, QtyLots, Side};
 use crate::level::Level;
 use crate::matching::Report;
 use crate::side::{Rank, SideLevels};
+use crate::upcoming::STEPS_AT_REST;
 use crate::{Order, OrderSlot, Orders, fetch_ahead};
 
 /// One market's book. The orders themselves lie in [`Orders`], which all books of a partition share.
@@ -77,7 +78,7 @@ impl Book {
 
     /// Puts an order behind all others at its price. It must not cross; used for what is left of an incoming order and
     /// by a snapshot, which names the orders of a level oldest first.
-    pub fn rest(&mut self, orders: &mut Orders, order: Order, reports: &mut Vec<Report>) {
+    pub fn rest(&mut self, orders: &mut Orders, order: &Order, reports: &mut Vec<Report>) {
         self.rest_at(orders, OrderSlot::UNKNOWN, order, reports);
     }
 
@@ -85,7 +86,7 @@ impl Book {
         &mut self,
         orders: &mut Orders,
         maybe_here: OrderSlot,
-        order: Order,
+        order: &Order,
         reports: &mut Vec<Report>,
     ) {
         let (side, price) = (order.side, order.price_ticks);
@@ -94,6 +95,7 @@ impl Book {
         let level = self.side_mut(side).level_to_join(Rank::new(side, price));
         level.push_back(orders, slot);
         reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: level.open_lots() });
+        self.touched(orders, side, Rank::new(side, price), STEPS_AT_REST);
         self.open_orders = self.open_orders.saturating_add(1);
     }
 
@@ -109,6 +111,21 @@ impl Book {
             levels.level_emptied(rank);
         }
         self.open_orders = self.open_orders.saturating_sub(1);
+    }
+
+    /// Somebody has come to rest at a level, or has traded there.
+    #[inline]
+    pub(crate) fn touched(&mut self, orders: &Orders, side: Side, rank: Rank, steps: u8) {
+        if orders.are_far() {
+            let market = self.market;
+            self.side_mut(side).touched(orders, (market, side), rank, steps);
+        }
+    }
+
+    /// Tells of the orders of a side that so many lots will trade with, as far as they are known: some may be gone.
+    #[inline]
+    pub fn makers(&self, side: Side, wanted: QtyLots, tell: impl FnMut(OrderSlot)) {
+        self.side(side).makers(wanted, tell);
     }
 
     /// The order of a side that trades first, if its level is at hand.
@@ -144,8 +161,8 @@ impl Book {
     pub fn fetch_level_of(&self, order: &Order) {
         let (levels, rank) = (self.side(order.side), Rank::new(order.side, order.price_ticks));
         levels.fetch_level(rank);
-        if order.prev == order.next {
-            // It is alone there.
+        if order.next == OrderSlot::NONE {
+            // It may be alone there.
             levels.fetch_bitmap(rank);
         }
     }

@@ -2,7 +2,7 @@
 
 use model::QtyLots;
 
-use crate::{OrderSlot, Orders};
+use crate::{Order, OrderSlot, Orders};
 
 /// A FIFO queue threaded through the order slab: joining, filling and cancelling are all O(1).
 #[derive(Clone, Copy, Debug)]
@@ -58,32 +58,36 @@ impl Level {
     /// The order at the front has traded so much. Where nothing of it is left, `next` comes to the front, if there is anybody. What
     /// is open here now.
     #[inline]
-    pub fn fill(&mut self, orders: &mut Orders, lots: QtyLots, next: Option<OrderSlot>) -> QtyLots {
+    pub fn fill(&mut self, lots: QtyLots, next: Option<OrderSlot>) -> QtyLots {
         self.open_lots -= lots;
         if let Some(next) = next {
-            self.front = next;
-            if next == OrderSlot::NONE {
-                self.back = OrderSlot::NONE;
-            } else {
-                orders[next].prev = OrderSlot::NONE;
-            }
+            self.go_on(next);
         }
         self.open_lots
     }
 
+    /// The order at the front is gone, and `next` comes to the front, if there is anybody. It still names who was before it: that
+    /// is asked of nobody at the front, so its memory need not be touched.
+    #[inline]
+    fn go_on(&mut self, next: OrderSlot) {
+        self.front = next;
+        if next == OrderSlot::NONE {
+            self.back = OrderSlot::NONE;
+        }
+    }
+
     /// Leaves the queue, with whatever is still open.
     pub fn unlink(&mut self, orders: &mut Orders, leaving: OrderSlot) {
-        let (prev, next) = (orders[leaving].prev, orders[leaving].next);
-        if prev == OrderSlot::NONE {
-            self.front = next;
-        } else {
-            orders[prev].next = next;
+        let Order { prev, next, open_lots, .. } = orders[leaving];
+        self.open_lots -= open_lots;
+        if self.front == leaving {
+            return self.go_on(next);
         }
+        orders[prev].next = next;
         if next == OrderSlot::NONE {
             self.back = prev;
         } else {
             orders[next].prev = prev;
         }
-        self.open_lots -= orders[leaving].open_lots;
     }
 }

@@ -20,6 +20,7 @@ pub mod naive;
 mod orders;
 mod side;
 mod triggers;
+mod upcoming;
 
 pub use ahead::{LookAhead, fetch_ahead, fetch_all, fetch_whole};
 pub use book::Book;

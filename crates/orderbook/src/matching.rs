@@ -4,7 +4,8 @@
 use model::{AccountId, Marks, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
 
 use crate::side::{Missing, Rank};
-use crate::{Book, Order, OrderSlot, Orders};
+use crate::upcoming::STEPS_BEHIND_A_TRADE;
+use crate::{Book, Order, OrderSlot, Orders, fetch_ahead};
 
 /// Price x quantity, in ticks times lots. With terms that pass their check it stays far below the type's end.
 pub type TickLots = i128;
@@ -167,6 +168,11 @@ impl Book {
             }
         };
         let traded_lots = incoming.max_lots - left.lots - left.prevented_lots;
+        if !left.is_untouched
+            && let Some(best) = self.side(counter).best()
+        {
+            self.touched(orders, counter, best, STEPS_BEHIND_A_TRADE);
+        }
 
         let rests = incoming.remainder == Remainder::Rests && matches!(stop, Stop::Price | Stop::BookEnded);
         if rests {
@@ -187,7 +193,7 @@ impl Book {
             if traded.is_zero() && !prevented.is_zero() {
                 order.marks = order.marks.with(Marks::UNTRADED);
             }
-            self.rest_at(orders, incoming.slot, order, reports);
+            self.rest_at(orders, incoming.slot, &order, reports);
         }
         Outcome { stop, traded_lots, prevented_lots: left.prevented_lots, rests }
     }
@@ -204,6 +210,7 @@ impl Book {
         let counter = incoming.side.opposite();
         let price_ticks = best.price(counter);
         let mut traded = false;
+        let mut is_first = true;
         let stop = loop {
             if left.lots.is_zero() {
                 break Some(Stop::Lots);
@@ -256,8 +263,9 @@ impl Book {
             });
             traded = true;
             left.take(price_ticks, qty);
-            let open_lots = level.fill(orders, qty, maker_done.then_some(next));
+            let open_lots = level.fill(qty, maker_done.then_some(next));
             if maker_done {
+                levels.pass(best, slot);
                 orders.remove(slot);
                 self.open_orders = self.open_orders.saturating_sub(1);
             }
@@ -266,8 +274,13 @@ impl Book {
                 reports.push(Report::LevelChanged { side: counter, price_ticks, open_lots });
                 return None;
             }
-            // Whoever trades behind the next one, so that it is there when its turn comes.
             if !left.lots.is_zero() && next != OrderSlot::NONE {
+                if std::mem::take(&mut is_first) {
+                    for slot in levels.upcoming(left.lots) {
+                        fetch_ahead(&orders[slot]);
+                    }
+                }
+                // Whoever trades behind the next one, so that it is there when its turn comes.
                 orders.fetch_link(orders[next].next);
             }
         };

@@ -70,7 +70,7 @@ pub struct Order {
     kept: bool,
     /// Of an order that is kept: it waits for a price, as far as its owner has heard.
     pub waits: bool,
-    /// The order before it at its price.
+    /// The order before it at its price, unless it is the first.
     pub(crate) prev: OrderSlot,
     /// The order behind it at its price, or the next free slot.
     pub(crate) next: OrderSlot,
@@ -103,6 +103,12 @@ impl Order {
             prev,
             next,
         }
+    }
+
+    /// Whether it is on this side of this book, at this price.
+    #[inline]
+    pub(crate) fn rests_at(&self, market: MarketId, side: Side, price_ticks: PriceTicks) -> bool {
+        self.rests && self.price_ticks == price_ticks && self.market == market && self.side == side
     }
 
     /// What has traded so far or was prevented.
@@ -191,10 +197,14 @@ impl Orders {
         self[slot].kept
     }
 
-    /// How many orders there is room for: as many as there were at once.
+    /// So many, and what leads to them, are near the processor anyway: to look for them ahead costs more than it brings. Tests look
+    /// always.
+    const NEAR: usize = if cfg!(debug_assertions) { 1 } else { 8_192 };
+
+    /// Whether it pays to look for orders ahead: there were many at once.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.slab.len()
+    pub(crate) fn are_far(&self) -> bool {
+        self.slab.len() >= Self::NEAR
     }
 
     /// Asks for where an order's number leads.
@@ -215,8 +225,8 @@ impl Orders {
     /// From now on an owner keeps something for this order, whether it is on a book here or not. Until it rests, its owner says what
     /// its price is, and from then on its market.
     #[inline]
-    pub fn keep(&mut self, order: &Order) -> OrderSlot {
-        let slot = match self.enter(order) {
+    pub fn keep(&mut self, id: OrderId, order: impl FnOnce() -> Order) -> OrderSlot {
+        let slot = match self.enter(id, order) {
             Entered::New(slot) => slot,
             Entered::Before(slot) => {
                 assert!(!self[slot].kept, "an order's number is given out once");
@@ -247,9 +257,10 @@ impl Orders {
 
     /// An order comes to rest. By somebody who may know where it is.
     #[inline]
-    pub(crate) fn insert_at(&mut self, maybe_here: OrderSlot, order: Order) -> OrderSlot {
+    pub(crate) fn insert_at(&mut self, maybe_here: OrderSlot, order: &Order) -> OrderSlot {
         let is_here = self.slab.get(maybe_here.place()).is_some_and(|here| here.id == order.id);
-        let entered = if is_here { Entered::Before(maybe_here) } else { self.enter(&order) };
+        let entered =
+            if is_here { Entered::Before(maybe_here) } else { self.enter(order.id, || order.clone()) };
         match entered {
             Entered::New(slot) => {
                 self[slot].rests = true;
@@ -258,9 +269,12 @@ impl Orders {
             Entered::Before(slot) => {
                 let here = &mut self[slot];
                 assert!(!here.rests, "an order rests once");
-                let (kept, waits) = (here.kept, here.waits);
-                *here = order;
-                (here.rests, here.kept, here.waits) = (true, kept, waits);
+                // Whose it is and where its owner has said before.
+                here.rests = true;
+                here.trade_group = order.trade_group;
+                here.price_ticks = order.price_ticks;
+                (here.open_lots, here.qty_lots) = (order.open_lots, order.qty_lots);
+                (here.amends, here.marks) = (order.amends, order.marks);
                 slot
             }
         }
@@ -278,22 +292,22 @@ impl Orders {
 
     /// Finds an order's slot, or gives it one.
     #[inline]
-    fn enter(&mut self, order: &Order) -> Entered {
-        let entry = self.index.entry(order.id);
+    fn enter(&mut self, id: OrderId, order: impl FnOnce() -> Order) -> Entered {
+        let entry = self.index.entry(id);
         if let Some(slot) = entry.guess().map(OrderSlot)
-            && self.slab[slot.place()].id == order.id
+            && self.slab[slot.place()].id == id
         {
             return Entered::Before(slot);
         }
         let slot = if self.free == OrderSlot::NONE {
             let slot = OrderSlot(u32::try_from(self.slab.len()).expect("terms keep orders below 2^32 - 1"));
-            self.slab.push(order.clone());
+            self.slab.push(order());
             slot
         } else {
             let slot = self.free;
             let place = &mut self.slab[slot.place()];
             self.free = place.next;
-            place.clone_from(order);
+            *place = order();
             slot
         };
         entry.enter(slot.0);

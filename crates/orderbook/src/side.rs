@@ -9,19 +9,25 @@
 
 use std::collections::BTreeMap;
 
-use model::{PriceTicks, QtyLots, Side};
+use model::{MarketId, PriceTicks, QtyLots, Side};
 
-use crate::fetch_ahead;
 use crate::level::Level;
+use crate::upcoming::Upcoming;
+use crate::{OrderSlot, Orders, fetch_ahead};
 
 const LEAF_BITS: u32 = 5;
 const LEAF_LEVELS: usize = 1 << LEAF_BITS;
+/// So many levels are looked at ahead of an order that will trade: it may ask for more than anybody has.
+const LOOKED_AT: usize = 16;
 
 /// A price as its side counts it: the lower, the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank(i64);
 
 impl Rank {
+    /// Worse than any.
+    pub const NOWHERE: Self = Self(i64::MAX);
+
     /// Of any number: what is looked at ahead was not checked yet.
     #[inline]
     pub fn new(side: Side, price: PriceTicks) -> Self {
@@ -67,6 +73,8 @@ pub struct SideLevels {
     best: Option<Rank>,
     /// Leaves in use by the low bits of their keys; a power of two of places, or none.
     at_hand: Vec<AtHand>,
+    /// Who trades next.
+    upcoming: Upcoming,
 }
 
 /// A leaf in use, or no key.
@@ -85,6 +93,57 @@ fn at(leaf: u32) -> usize {
 }
 
 impl SideLevels {
+    /// Somebody has come to rest at a level, or has traded there: notes more of those that trade next, in so many steps at the most.
+    #[inline]
+    pub fn touched(&mut self, orders: &Orders, whose: (MarketId, Side), rank: Rank, steps: u8) {
+        let Some(best) = self.best else { return };
+        if rank == best || !self.upcoming.is_done(best) {
+            let front = self.level_at_hand(best).and_then(Level::front);
+            self.upcoming.note(orders, whose, (best, front), steps);
+        }
+    }
+
+    /// Those that so many lots will trade with at the best level, as far as they are known.
+    #[inline]
+    pub fn upcoming(&self, wanted: QtyLots) -> impl Iterator<Item = OrderSlot> + '_ {
+        self.upcoming.for_lots(self.best.unwrap_or(Rank::NOWHERE), wanted)
+    }
+
+    /// Tells of those that so many lots will trade with, at the best few levels and as far as they are known: some may be gone.
+    #[inline]
+    pub fn makers(&self, wanted: QtyLots, mut tell: impl FnMut(OrderSlot)) {
+        let Some((best, level)) = self.best.and_then(|best| Some((best, self.level_at_hand(best)?))) else {
+            return;
+        };
+        if wanted <= level.open_lots() {
+            return self.makers_at(best, level, wanted, &mut tell);
+        }
+        let mut missing = wanted;
+        for (rank, level) in self.iter().take(LOOKED_AT) {
+            self.makers_at(rank, level, missing, &mut tell);
+            missing -= missing.min(level.open_lots());
+            if missing.is_zero() {
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn makers_at(&self, rank: Rank, level: &Level, wanted: QtyLots, tell: &mut impl FnMut(OrderSlot)) {
+        let mut upcoming = self.upcoming.for_lots(rank, wanted).peekable();
+        if upcoming.peek().is_some() {
+            upcoming.for_each(tell);
+        } else {
+            level.front().map(tell);
+        }
+    }
+
+    /// An order of this level has traded and is gone.
+    #[inline]
+    pub fn pass(&mut self, rank: Rank, slot: OrderSlot) {
+        self.upcoming.pass(rank, slot);
+    }
+
     /// The best level in use.
     #[inline]
     pub fn best(&self) -> Option<Rank> {

@@ -2,7 +2,7 @@
 //! object too; these say what a trader would see.
 
 use model::{AccountId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
-use orderbook::{Order, Remainder, Report, Stop};
+use orderbook::{Order, OrderSlot, Orders, Remainder, Report, Stop};
 
 use crate::pair::{New, Pair};
 
@@ -115,10 +115,11 @@ fn what_is_left_of_an_immediate_order_does_not_rest() {
     assert_eq!(pair.book.best(Buy), None);
 }
 
-/// An order that its owner keeps something for, and that is on no book.
-fn kept(id: u64) -> Order {
+/// From now on its owner keeps something for an order, which is on no book.
+fn keep(orders: &mut Orders, id: u64) -> OrderSlot {
     let whose = (OrderId(id), AccountId(1), TradeGroup::NONE);
-    Order::new(whose, (MarketId(0), Buy, PriceTicks(100)), (QtyLots::ZERO, QtyLots::ZERO, 0))
+    let order = || Order::new(whose, (MarketId(0), Buy, PriceTicks(100)), (QtyLots::ZERO, QtyLots::ZERO, 0));
+    orders.keep(OrderId(id), order)
 }
 
 #[test]
@@ -126,9 +127,9 @@ fn what_is_kept_has_one_place_with_what_rests() {
     let mut pair = Pair::new();
     let (first, _, _) = pair.place(&New::limit(1, Buy, 5, 100));
     let slot = pair.orders.find(first).expect("it rests");
-    assert_eq!(pair.orders.keep(&kept(first.0)), slot, "it rested before");
+    assert_eq!(keep(&mut pair.orders, first.0), slot, "it rested before");
     let second = OrderId(first.0 + 1);
-    let beside = pair.orders.keep(&kept(second.0));
+    let beside = keep(&mut pair.orders, second.0);
     assert_eq!((pair.orders.find(second), pair.orders.find_kept(second)), (None, Some(beside)));
     assert_eq!(pair.place(&New::limit(1, Buy, 5, 100)).0, second);
     assert_eq!(pair.orders.find(second), Some(beside), "it was kept before");
@@ -140,7 +141,7 @@ fn what_is_kept_has_one_place_with_what_rests() {
     assert_eq!((pair.orders.find_kept(first), pair.orders.find_kept(second)), (None, None));
     assert_eq!(pair.orders.find(second), Some(beside), "it rests all the same");
     // Whoever comes next takes the place that is free.
-    assert_eq!(pair.orders.keep(&kept(70)), slot);
+    assert_eq!(keep(&mut pair.orders, 70), slot);
     assert_eq!(pair.orders.find_kept(first), None, "somebody else is where its number leads");
 }
 
@@ -148,7 +149,7 @@ fn what_is_kept_has_one_place_with_what_rests() {
 fn a_price_is_its_markets_while_an_order_rests() {
     let mut pair = Pair::new();
     let (id, _, _) = pair.place(&New::limit(1, Buy, 5, 100));
-    let slot = pair.orders.keep(&kept(id.0));
+    let slot = keep(&mut pair.orders, id.0);
     pair.orders.set_price(slot, PriceTicks(90));
     assert_eq!(pair.orders[slot].price_ticks, PriceTicks(100));
     pair.cancel(id);
@@ -159,16 +160,16 @@ fn a_price_is_its_markets_while_an_order_rests() {
 #[test]
 #[should_panic(expected = "given out once")]
 fn a_live_number_is_never_used_again() {
-    let mut orders = orderbook::Orders::default();
-    orders.keep(&kept(7));
-    orders.keep(&kept(7));
+    let mut orders = Orders::default();
+    keep(&mut orders, 7);
+    keep(&mut orders, 7);
 }
 
 /// A book that looks for the next level tick by tick, or through all levels, takes seconds for this.
 #[test]
 fn the_next_level_is_found_without_a_search_through_all_prices() {
     let mut book = orderbook::Book::new(model::MarketId(0));
-    let mut orders = orderbook::Orders::default();
+    let mut orders = Orders::default();
     let mut reports = Vec::new();
     let far = model::MarketTerms::MAX_PRICE_TICKS.0;
     for id in 1..=20_000_u64 {
