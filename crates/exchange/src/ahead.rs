@@ -11,7 +11,7 @@ use model::{
     AccountId, ClientOrderId, Command, Event, FromMarket, Letter, Liquidity, MarketId, OrderCommand,
     OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
 };
-use orderbook::{Book, OrderSlot, fetch_ahead, fetch_all, fetch_whole};
+use orderbook::{Book, OrderSlot, fetch_ahead, fetch_whole};
 
 use crate::Partition;
 use crate::accounts::Accounts;
@@ -341,7 +341,10 @@ impl Partition {
                         open.fetch_last(seat);
                     }
                     None => {
-                        ledger.opened_at(account).map(Vec::as_slice).map(fetch_all);
+                        if let Ok(terms) = self.catalog.market(market) {
+                            ledger.named_at(account, terms.base).map(fetch_ahead);
+                            ledger.named_at(account, terms.quote).map(fetch_ahead);
+                        }
                     }
                 }
                 if let Some(price) = price {

@@ -82,7 +82,7 @@ impl Ledger {
     /// Where the account's balance of the asset lies; an empty one is opened where there is none.
     pub fn slot(&mut self, account: AccountId, asset: AssetId) -> BalanceSlot {
         let owned = &mut self.accounts[account_index(account)];
-        match owned.binary_search_by_key(&asset, |(asset, _)| *asset) {
+        match place_of(owned, asset) {
             Ok(at) => owned[at].1,
             Err(at) => {
                 let slot = BalanceSlot(u32::try_from(self.purses.len()).expect("fewer than 2^32 balances"));
@@ -104,8 +104,13 @@ impl Ledger {
     #[inline]
     pub fn find_slot(&self, account: AccountId, asset: AssetId) -> Option<BalanceSlot> {
         let opened = self.opened_at(account)?;
-        let at = opened.binary_search_by_key(&asset, |(asset, _)| *asset).ok()?;
-        Some(opened[at].1)
+        place_of(opened, asset).ok().map(|at| opened[at].1)
+    }
+
+    /// Where it says which balance it is, for an account that has one of every asset up to this one.
+    #[inline]
+    pub fn named_at(&self, account: AccountId, asset: AssetId) -> Option<&(AssetId, BalanceSlot)> {
+        self.opened_at(account)?.get(asset_index(asset))
     }
 
     /// What is free and what is held at a slot.
@@ -382,6 +387,16 @@ impl Ledger {
             self.touched.push(asset);
         }
         totals
+    }
+}
+
+/// Where an asset is among those that an account has, or would be. Who has all of them has each at its number.
+#[inline]
+fn place_of(owned: &[(AssetId, BalanceSlot)], asset: AssetId) -> Result<usize, usize> {
+    let at = asset_index(asset);
+    match owned.get(at) {
+        Some((here, _)) if *here == asset => Ok(at),
+        Some(_) | None => owned.binary_search_by_key(&asset, |(asset, _)| *asset),
     }
 }
 

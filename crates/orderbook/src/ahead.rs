@@ -90,12 +90,6 @@ pub fn fetch_whole<T>(value: &T) {
     fetch_lines(ptr::from_ref(value).cast(), size_of::<T>());
 }
 
-/// Asks for all lines of memory that a list lies in.
-#[inline]
-pub fn fetch_all<T>(values: &[T]) {
-    fetch_lines(values.as_ptr().cast(), size_of_val(values));
-}
-
 #[inline]
 fn fetch_lines(first: *const u8, bytes: usize) {
     const LINE: usize = 64;
@@ -128,9 +122,7 @@ mod tests {
         let values = [[7_u64; 20]; 3];
         values.iter().for_each(super::fetch_ahead);
         values.iter().for_each(super::fetch_whole);
-        super::fetch_all(&values);
         super::fetch_ahead(&());
-        super::fetch_all::<u64>(&[]);
         assert_eq!(values, [[7; 20]; 3]);
     }
 }

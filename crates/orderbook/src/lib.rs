@@ -22,7 +22,7 @@ mod side;
 mod triggers;
 mod upcoming;
 
-pub use ahead::{LookAhead, fetch_ahead, fetch_all, fetch_whole};
+pub use ahead::{LookAhead, fetch_ahead, fetch_whole};
 pub use book::Book;
 pub use matching::{Before, Incoming, Outcome, Remainder, Report, Stop, TickLots};
 pub use orders::{Order, OrderSlot, Orders};
