@@ -5,7 +5,7 @@ use model::{AccountId, Marks, OrderId, PriceTicks, QtyLots, SelfTradePrevention,
 
 use crate::side::{Missing, Rank};
 use crate::upcoming::STEPS_BEHIND_A_TRADE;
-use crate::{Book, Order, OrderSlot, Orders, fetch_ahead};
+use crate::{Book, Order, OrderSlot, Orders};
 
 /// Price x quantity, in ticks times lots. With terms that pass their check it stays far below the type's end.
 pub type TickLots = i128;
@@ -210,7 +210,7 @@ impl Book {
         let counter = incoming.side.opposite();
         let price_ticks = best.price(counter);
         let mut traded = false;
-        let mut is_first = true;
+        self.side(counter).ask_for_upcoming(orders, left.lots);
         let stop = loop {
             if left.lots.is_zero() {
                 break Some(Stop::Lots);
@@ -275,11 +275,6 @@ impl Book {
                 return None;
             }
             if !left.lots.is_zero() && next != OrderSlot::NONE {
-                if std::mem::take(&mut is_first) {
-                    for slot in levels.upcoming(left.lots) {
-                        fetch_ahead(&orders[slot]);
-                    }
-                }
                 // Whoever trades behind the next one, so that it is there when its turn comes.
                 orders.fetch_link(orders[next].next);
             }

@@ -94,7 +94,7 @@ fn at(leaf: u32) -> usize {
 
 impl SideLevels {
     /// Somebody has come to rest at a level, or has traded there: notes more of those that trade next, in so many steps at the most.
-    #[inline]
+    #[inline(never)]
     pub fn touched(&mut self, orders: &Orders, whose: (MarketId, Side), rank: Rank, steps: u8) {
         let Some(best) = self.best else { return };
         if rank == best || !self.upcoming.is_done(best) {
@@ -103,10 +103,14 @@ impl SideLevels {
         }
     }
 
-    /// Those that so many lots will trade with at the best level, as far as they are known.
+    /// Asks for those that so many lots will trade with at the best level behind the first, as far as they are known.
     #[inline]
-    pub fn upcoming(&self, wanted: QtyLots) -> impl Iterator<Item = OrderSlot> + '_ {
-        self.upcoming.for_lots(self.best.unwrap_or(Rank::NOWHERE), wanted)
+    pub fn ask_for_upcoming(&self, orders: &Orders, wanted: QtyLots) {
+        if self.upcoming.is_used()
+            && let Some(best) = self.best
+        {
+            self.upcoming.ask_for(orders, best, wanted);
+        }
     }
 
     /// Tells of those that so many lots will trade with, at the best few levels and as far as they are known: some may be gone.
@@ -141,7 +145,9 @@ impl SideLevels {
     /// An order of this level has traded and is gone.
     #[inline]
     pub fn pass(&mut self, rank: Rank, slot: OrderSlot) {
-        self.upcoming.pass(rank, slot);
+        if self.upcoming.is_used() {
+            self.upcoming.pass(rank, slot);
+        }
     }
 
     /// The best level in use.

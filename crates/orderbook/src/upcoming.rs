@@ -72,6 +72,12 @@ impl Upcoming {
         self.lists.iter().position(|list| list.rank == rank)
     }
 
+    /// Anything was ever noted. Where it was not, nothing else need be asked.
+    #[inline]
+    pub fn is_used(&self) -> bool {
+        self.noted.is_some()
+    }
+
     /// All of this level is noted that there is room for, unless somebody has joined it or traded there since.
     #[inline]
     pub fn is_done(&self, level: Rank) -> bool {
@@ -119,9 +125,10 @@ impl Upcoming {
     }
 
     /// An order of this level has traded and is gone, and with it those that came before it.
-    #[inline]
+    #[inline(never)]
     pub fn pass(&mut self, rank: Rank, slot: OrderSlot) {
-        let (Some(at), Some(noted)) = (self.of(rank), &self.noted) else { return };
+        let Some(noted) = &self.noted else { return };
+        let Some(at) = self.of(rank) else { return };
         let list = &mut self.lists[at];
         while list.count > 0 {
             let first = noted[at][list.place(0)].slot;
@@ -130,6 +137,14 @@ impl Upcoming {
             if first == slot {
                 break;
             }
+        }
+    }
+
+    /// Asks for those that so many lots will trade with at a level, behind the first.
+    #[inline(never)]
+    pub fn ask_for(&self, orders: &Orders, rank: Rank, wanted: QtyLots) {
+        for slot in self.for_lots(rank, wanted).skip(1) {
+            fetch_ahead(&orders[slot]);
         }
     }
 
