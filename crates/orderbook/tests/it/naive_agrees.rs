@@ -47,17 +47,45 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn play(steps: &[Step]) {
+    let mut pair = Pair::new();
+    for step in steps {
+        match step {
+            Step::Place(new) => {
+                pair.place(new);
+            }
+            Step::Cancel(id) => {
+                pair.cancel(OrderId(*id));
+            }
+            Step::Reduce(id, by) => {
+                pair.reduce(OrderId(*id), *by);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn fast_and_naive_book_agree(steps in proptest::collection::vec(step(), 1..300)) {
-        let mut pair = Pair::new();
-        for step in &steps {
-            match step {
-                Step::Place(new) => { pair.place(new); }
-                Step::Cancel(id) => { pair.cancel(OrderId(*id)); }
-                Step::Reduce(id, by) => { pair.reduce(OrderId(*id), *by); }
-            }
-        }
+        play(&steps);
+    }
+}
+
+/// Long queues at two prices, of which orders leave at the front, in the middle and at the back.
+fn step_of_a_queue() -> impl Strategy<Value = Step> {
+    let order = |side, price, qty| New::limit(1, side, qty, price);
+    prop_oneof![
+        4 => (1_000_i64..1_002, 1_i64..5).prop_map(move |(price, qty)| Step::Place(order(Side::Sell, price, qty))),
+        1 => (1_i64..9).prop_map(move |qty| Step::Place(order(Side::Buy, 1_000, qty))),
+        4 => (1_u64..60).prop_map(Step::Cancel),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn fast_and_naive_queues_agree(steps in proptest::collection::vec(step_of_a_queue(), 1..120)) {
+        play(&steps);
     }
 }
