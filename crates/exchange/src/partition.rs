@@ -58,7 +58,7 @@ impl Partition {
         self.accounts.ledger.assert_settled();
     }
 
-    /// Delivers all that is on its way, where there is no other partition.
+    /// Delivers all that is on its way, where there is no other partition. So many makers of what has traded were looked at ahead.
     #[inline]
     fn deliver_mail(&mut self, makers: usize, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
@@ -286,7 +286,7 @@ impl Partition {
         }
     }
 
-    /// Delivers or passes on all that is on its way.
+    /// Delivers or passes on all that is on its way, as [`Self::deliver_mail`].
     pub(crate) fn route_mail(&mut self, makers: usize, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
             for letters in round.0.chunks(Self::LETTERS) {
