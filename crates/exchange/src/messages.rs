@@ -21,7 +21,8 @@ pub struct Mail {
     spare: Option<Box<Letters>>,
 }
 
-/// Letters, oldest first.
+/// Letters, oldest first. They travel in a box, so that what is exchanged for a round is one pointer: a list's three words, of which
+/// one was written just now, would be waited for.
 #[derive(Default)]
 pub struct Letters(pub Vec<Posted>);
 
