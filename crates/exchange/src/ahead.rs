@@ -8,8 +8,8 @@
 
 use arrayvec::ArrayVec;
 use model::{
-    AccountId, ClientOrderId, Command, Event, FromMarket, Letter, Liquidity, MarketId, OrderCommand,
-    OrderKind, OrderRef, PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
+    AccountId, ClientOrderId, Command, Event, MarketId, OrderCommand, OrderKind, OrderRef,
+    PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
 };
 use orderbook::{Book, OrderSlot, fetch_ahead, fetch_whole};
 
@@ -17,7 +17,7 @@ use crate::Partition;
 use crate::accounts::Accounts;
 use crate::futures::Stake;
 use crate::market::Market;
-use crate::messages::Posted;
+use crate::messages::{Party, Posted, Trade};
 use crate::open_orders::{Balances, Hint, Named, OpenOrders, Seat, SeatSlot};
 use crate::place::paid_with;
 
@@ -196,8 +196,8 @@ impl Partition {
     /// Looks at letters that will be delivered next: at the orders that were traded with, each of which somebody else owns.
     #[inline]
     pub(crate) fn look_at_letters(&self, letters: &[Posted], looked_at: usize) {
-        // An order that has traded with nobody causes two letters at the most, and each maker three more.
-        if letters.len() > looked_at.saturating_mul(3).saturating_add(2) {
+        // An order causes three letters at the most, and one more for each maker.
+        if letters.len() > looked_at.saturating_add(3) {
             self.look_at_makers(letters);
         }
     }
@@ -206,19 +206,14 @@ impl Partition {
         let Accounts { open, futures, .. } = &self.accounts;
         let (mut makers, mut at_contracts) = (Group::new_const(), Group::new_const());
         for posted in letters {
-            if let Letter::ToAccount {
-                account,
-                market,
-                order,
-                body: FromMarket::Filled { liquidity: Liquidity::Maker, .. },
-            } = &posted.letter
-            {
+            if let Posted::Trade(Trade { market, maker, .. }) = posted {
+                let Party { order, account, slot } = *maker;
                 // Those for which there is no room go without.
                 let _ = if self.catalog.contract(*market).is_some() {
-                    let slot = posted.slot.known().or_else(|| futures.open.orders.guess(*order));
-                    at_contracts.try_push((*account, *market, slot)).is_ok()
+                    let slot = slot.known().or_else(|| futures.open.orders.guess(order));
+                    at_contracts.try_push((account, *market, slot)).is_ok()
                 } else {
-                    let slot = posted.slot.known().or_else(|| open.orders.guess(*order));
+                    let slot = slot.known().or_else(|| open.orders.guess(order));
                     makers.try_push(Sought { slot, seat: None }).is_ok()
                 };
             }

@@ -17,6 +17,7 @@ use model::{
     Reference, ReplaceMode, ReplaceOrder, SelfTradePrevention, Seq, Sequenced, Side, Text, TimeInForce,
     TimeNs, TradeGroup, TriggerKind,
 };
+use orderbook::OrderSlot;
 use proptest::prelude::*;
 
 use crate::Partition;
@@ -229,12 +230,17 @@ fn pair(message: &Letter) -> (u8, u32, u64) {
 }
 
 /// Delivers one waiting message, any but those that have an earlier one of their pair before them.
-fn deliver_any(partition: &mut Partition, waiting: &mut Vec<Posted>, choice: usize, events: &mut Vec<Event>) {
+fn deliver_any(
+    partition: &mut Partition,
+    waiting: &mut Vec<(Letter, OrderSlot)>,
+    choice: usize,
+    events: &mut Vec<Event>,
+) {
     let first_of_pair: Vec<usize> = (0..waiting.len())
-        .filter(|at| waiting[..*at].iter().all(|earlier| pair(&earlier.letter) != pair(&waiting[*at].letter)))
+        .filter(|at| waiting[..*at].iter().all(|earlier| pair(&earlier.0) != pair(&waiting[*at].0)))
         .collect();
-    let message = waiting.remove(first_of_pair[choice % first_of_pair.len()]);
-    partition.deliver(&message.letter, message.slot, events);
+    let (letter, slot) = waiting.remove(first_of_pair[choice % first_of_pair.len()]);
+    partition.deliver(&letter, slot, events);
     collect(partition, waiting);
 }
 
@@ -242,9 +248,15 @@ fn other_choice(choice: usize) -> usize {
     choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407)
 }
 
-fn collect(partition: &mut Partition, waiting: &mut Vec<Posted>) {
-    while let Some(mut round) = partition.mail.round() {
-        waiting.append(&mut round.0);
+/// What is on its way, letter by letter.
+fn collect(partition: &mut Partition, waiting: &mut Vec<(Letter, OrderSlot)>) {
+    while let Some(round) = partition.mail.round() {
+        for posted in &round.0 {
+            match posted {
+                Posted::Letter { letter, slot } => waiting.push((*letter, *slot)),
+                Posted::Trade(trade) => waiting.extend(trade.letters()),
+            }
+        }
         partition.mail.delivered(round);
     }
 }

@@ -17,7 +17,7 @@ use orderbook::{
 use crate::append::append;
 use crate::catalog::Catalog;
 use crate::holders::Holders;
-use crate::messages::Mail;
+use crate::messages::{Mail, Party, Trade};
 
 /// One market.
 pub struct Market {
@@ -266,11 +266,7 @@ pub struct Desk<'a> {
 impl Desk<'_> {
     /// Tells an account about an order, mostly the one that the message is about.
     pub fn tell(&mut self, account: AccountId, order: OrderId, body: FromMarket) {
-        self.tell_about((order, self.slot), account, body);
-    }
-
-    fn tell_about(&mut self, (order, slot): (OrderId, OrderSlot), account: AccountId, body: FromMarket) {
-        self.mail.send_to_account(account, self.market, (order, slot), body);
+        self.mail.send_to_account(account, self.market, (order, self.slot), body);
     }
 
     fn place(&mut self, place: &PlaceMessage) {
@@ -751,16 +747,16 @@ impl Desk<'_> {
                 taker_order: taker.id,
             })
         });
-        let filled = |side, liquidity| FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots };
-        self.tell_about(maker, maker_account, filled(taker.side.opposite(), Liquidity::Maker));
-        self.tell(taker.account, taker.id, filled(taker.side, Liquidity::Taker));
-        if maker_done {
-            self.tell_about(
-                maker,
-                maker_account,
-                FromMarket::Ended { reason: EndReason::Filled, replacement: None },
-            );
-        }
+        self.mail.send_trade(|| Trade {
+            market,
+            trade,
+            price_ticks,
+            qty_lots,
+            taker_side: taker.side,
+            maker: Party { order: maker.0, account: maker_account, slot: maker.1 },
+            taker: Party { order: taker.id, account: taker.account, slot: self.slot },
+            maker_done,
+        });
         if self.contract.is_some() {
             let (side, maker_side) = (taker.side, taker.side.opposite());
             let position_side = self.holders().resting_for(maker_account, maker.0, maker_side);

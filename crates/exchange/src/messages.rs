@@ -1,16 +1,63 @@
 //! Letters on their way between accounts and markets: values in a first-in-first-out queue. What they say is in
 //! [`Letter`]. Beside it stands where the order lies that a letter is about, so that nobody here has to look for it once more.
 
-use model::{AccountId, FromMarket, Letter, MarketId, OrderId, PriceTicks, ToMarket};
+use model::{
+    AccountId, EndReason, FromMarket, Letter, Liquidity, MarketId, OrderId, PriceTicks, QtyLots, Side,
+    ToMarket, TradeId,
+};
 use orderbook::OrderSlot;
 
 use crate::append::append;
 
-/// A letter on its way.
-pub struct Posted {
-    pub letter: Letter,
-    /// Where its order lies, as its sender knows; it may have gone from there.
+/// What is on its way.
+pub enum Posted {
+    Letter {
+        letter: Letter,
+        /// Where its order lies, as its sender knows; it may have gone from there.
+        slot: OrderSlot,
+    },
+    /// One for both accounts, as long as it need not go to another partition.
+    Trade(Trade),
+}
+
+/// A trade on its way to both accounts: two letters in one, or three.
+#[derive(Clone, Copy)]
+pub struct Trade {
+    pub market: MarketId,
+    pub trade: TradeId,
+    pub price_ticks: PriceTicks,
+    pub qty_lots: QtyLots,
+    pub taker_side: Side,
+    pub maker: Party,
+    pub taker: Party,
+    /// Nothing of the maker's order is left: it has ended.
+    pub maker_done: bool,
+}
+
+/// One of the two orders of a trade.
+#[derive(Clone, Copy)]
+pub struct Party {
+    pub order: OrderId,
+    pub account: AccountId,
+    /// Where the order lies, as far as it is known.
     pub slot: OrderSlot,
+}
+
+impl Trade {
+    /// The same as letters, for accounts that live apart.
+    pub fn letters(&self) -> impl Iterator<Item = (Letter, OrderSlot)> {
+        let Self { market, trade, price_ticks, qty_lots, taker_side, maker, taker, maker_done } = *self;
+        let to = move |party: Party, body| {
+            (Letter::ToAccount { account: party.account, market, order: party.order, body }, party.slot)
+        };
+        let filled = |side, liquidity| FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots };
+        let ended = FromMarket::Ended { reason: EndReason::Filled, replacement: None };
+        let fills = [
+            to(maker, filled(taker_side.opposite(), Liquidity::Maker)),
+            to(taker, filled(taker_side, Liquidity::Taker)),
+        ];
+        fills.into_iter().chain(maker_done.then(|| to(maker, ended)))
+    }
 }
 
 /// Letters on their way.
@@ -35,7 +82,15 @@ impl Mail {
     /// As [`Self::send_to_market`], about an order that lies there.
     #[inline]
     pub fn send_about(&mut self, slot: OrderSlot, market: MarketId, body: impl FnOnce() -> ToMarket) {
-        append(&mut self.queue.0, || Posted { letter: Letter::ToMarket { market, body: body() }, slot });
+        append(&mut self.queue.0, || Posted::Letter {
+            letter: Letter::ToMarket { market, body: body() },
+            slot,
+        });
+    }
+
+    #[inline]
+    pub fn send_trade(&mut self, trade: impl FnOnce() -> Trade) {
+        append(&mut self.queue.0, || Posted::Trade(trade()));
     }
 
     #[inline]
@@ -46,7 +101,7 @@ impl Mail {
         (order, slot): (OrderId, OrderSlot),
         body: FromMarket,
     ) {
-        append(&mut self.queue.0, || Posted {
+        append(&mut self.queue.0, || Posted::Letter {
             letter: Letter::ToAccount { account, market, order, body },
             slot,
         });
@@ -59,7 +114,7 @@ impl Mail {
 
     #[inline]
     pub fn push(&mut self, letter: Letter) {
-        self.queue.0.push(Posted { letter, slot: OrderSlot::UNKNOWN });
+        self.queue.0.push(Posted::Letter { letter, slot: OrderSlot::UNKNOWN });
     }
 
     /// All that is on its way, oldest first; `None` when nothing is. What is sent while a round is delivered comes after it, so

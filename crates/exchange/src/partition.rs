@@ -15,7 +15,7 @@ use orderbook::{OrderSlot, Orders};
 use crate::accounts::{Accounts, ApiKey};
 use crate::catalog::Catalog;
 use crate::market::Markets;
-use crate::messages::{Mail, Posted};
+use crate::messages::{Mail, Posted, Trade};
 use crate::open_orders::Hint;
 use crate::post::{Post, Progress};
 use crate::sources::Sources;
@@ -64,8 +64,11 @@ impl Partition {
         while let Some(round) = self.mail.round() {
             for letters in round.0.chunks(Self::LETTERS) {
                 self.look_at_letters(letters, makers);
-                for Posted { letter, slot } in letters {
-                    self.deliver(letter, *slot, events);
+                for posted in letters {
+                    match posted {
+                        Posted::Letter { letter, slot } => self.deliver(letter, *slot, events),
+                        Posted::Trade(trade) => self.deliver_trade(trade, events),
+                    }
                 }
             }
             self.mail.delivered(round);
@@ -291,11 +294,36 @@ impl Partition {
         while let Some(round) = self.mail.round() {
             for letters in round.0.chunks(Self::LETTERS) {
                 self.look_at_letters(letters, makers);
-                for Posted { letter, slot } in letters {
-                    self.route(letter, *slot, events);
+                for posted in letters {
+                    match posted {
+                        Posted::Letter { letter, slot } => self.route(letter, *slot, events),
+                        Posted::Trade(trade) => self.route_trade(trade, events),
+                    }
                 }
             }
             self.mail.delivered(round);
+        }
+    }
+
+    /// Tells both accounts of a trade, which live here.
+    #[inline]
+    fn deliver_trade(&mut self, trade: &Trade, events: &mut Vec<Event>) {
+        if self.catalog.contract(trade.market).is_none() {
+            return self.accounts.settle_trade(&self.catalog, trade, events);
+        }
+        for (letter, slot) in trade.letters() {
+            self.deliver(&letter, slot, events);
+        }
+    }
+
+    /// As [`Self::deliver_trade`], wherever they live.
+    fn route_trade(&mut self, trade: &Trade, events: &mut Vec<Event>) {
+        let own = self.post.own;
+        if [trade.maker, trade.taker].iter().all(|party| party.order.partition() == own) {
+            return self.deliver_trade(trade, events);
+        }
+        for (letter, slot) in trade.letters() {
+            self.route(&letter, slot, events);
         }
     }
 

@@ -1,9 +1,9 @@
 //! What a market's messages do to an account: fills are paid and received, holds come free, the owner is told.
 
 use model::{
-    AccountId, Amount, Event, FromMarket, Liquidity, MarketId, MarketTerms, OrderAccepted, OrderAmended,
-    OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks, QtyLots,
-    SelfTradePrevention, Side, ToMarket, TradeId,
+    AccountId, Amount, EndReason, Event, FromMarket, Liquidity, MarketId, MarketTerms, OrderAccepted,
+    OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks,
+    QtyLots, SelfTradePrevention, Side, ToMarket,
 };
 use orderbook::OrderSlot;
 
@@ -12,7 +12,7 @@ use crate::append::append;
 use crate::catalog::Catalog;
 use crate::fees::fee_rounded;
 use crate::market::held_for;
-use crate::messages::Mail;
+use crate::messages::{Mail, Party, Trade};
 use crate::open_orders::Named;
 use crate::place::paid_with;
 
@@ -55,21 +55,26 @@ impl Accounts {
                 events.push(Event::Rejected { account, reject });
             }
             FromMarket::Filled { trade, side, liquidity, price_ticks, qty_lots } => {
-                let slot = open();
                 let fee_ppm = match liquidity {
                     Liquidity::Maker => terms.maker_fee_ppm,
                     Liquidity::Taker => terms.taker_fee_ppm,
                 };
-                let (fee, released) = self.settle_fill(terms, slot, fee_ppm, price_ticks, qty_lots);
-                assert_eq!(side, self.open.order(slot).side(), "both halves of an order agree");
-                push_filled(
-                    events,
-                    (account, market, order),
-                    side,
-                    (trade, liquidity, price_ticks, qty_lots),
-                    fee,
-                    released,
-                );
+                let (fee, released) =
+                    self.settle(terms, (open(), side), fee_ppm, &Changed::by(terms, price_ticks, qty_lots));
+                append(events, || {
+                    Event::OrderFilled(OrderFilled {
+                        order,
+                        account,
+                        market,
+                        trade,
+                        side,
+                        liquidity,
+                        price_ticks,
+                        qty_lots,
+                        fee,
+                        released,
+                    })
+                });
             }
             FromMarket::Prevented {
                 prevented_match,
@@ -107,10 +112,9 @@ impl Accounts {
                 price_ticks,
                 qty_lots,
             } => {
-                let slot = open();
-                let (fee, released) = self.settle_fill(terms, slot, 0, price_ticks, qty_lots);
+                let (fee, released) =
+                    self.settle(terms, (open(), side), 0, &Changed::by(terms, price_ticks, qty_lots));
                 assert!(fee.is_zero(), "a transfer costs no fee");
-                assert_eq!(side, self.open.order(slot).side(), "both halves of an order agree");
                 append(events, || {
                     Event::OrderPrevented(OrderPrevented {
                         order,
@@ -174,26 +178,79 @@ impl Accounts {
         }
     }
 
+    /// Both sides of a trade between accounts that live here, as two letters and perhaps a third would have it.
+    pub fn settle_trade(&mut self, catalog: &Catalog, told: &Trade, events: &mut Vec<Event>) {
+        let Trade { market, trade, price_ticks, qty_lots, taker_side, ref maker, ref taker, maker_done } =
+            *told;
+        let terms = catalog.market(market).expect("a trade comes from a listed market");
+        let changed = Changed::by(terms, price_ticks, qty_lots);
+        let (slot, maker_side) = (self.open_at(maker), taker_side.opposite());
+        let (fee, released) = self.settle(terms, (slot, maker_side), terms.maker_fee_ppm, &changed);
+        let (order, account, side, liquidity) = (maker.order, maker.account, maker_side, Liquidity::Maker);
+        append(events, || {
+            Event::OrderFilled(OrderFilled {
+                order,
+                account,
+                market,
+                trade,
+                side,
+                liquidity,
+                price_ticks,
+                qty_lots,
+                fee,
+                released,
+            })
+        });
+        let (order, account, side, liquidity) = (taker.order, taker.account, taker_side, Liquidity::Taker);
+        let taken = (self.open_at(taker), taker_side);
+        let (fee, released) = self.settle(terms, taken, terms.taker_fee_ppm, &changed);
+        append(events, || {
+            Event::OrderFilled(OrderFilled {
+                order,
+                account,
+                market,
+                trade,
+                side,
+                liquidity,
+                price_ticks,
+                qty_lots,
+                fee,
+                released,
+            })
+        });
+        if maker_done {
+            let (order, account, reason) = (maker.order, maker.account, EndReason::Filled);
+            let released = self.close(terms, slot);
+            append(events, || Event::OrderEnded(OrderEnded { order, account, market, reason, released }));
+        }
+    }
+
+    #[inline]
+    fn open_at(&self, party: &Party) -> OrderSlot {
+        let found = self.open.orders.find_kept_at(party.slot, party.order);
+        found.expect("an order is open until its market ends it")
+    }
+
     /// Pays and receives one fill, or a transfer. Returns the fee, and what came free because the price was better than the limit.
-    fn settle_fill(
+    fn settle(
         &mut self,
         terms: &MarketTerms,
-        slot: OrderSlot,
+        (slot, side): (OrderSlot, Side),
         fee_ppm: u32,
-        price: PriceTicks,
-        qty: QtyLots,
+        changed: &Changed,
     ) -> (Amount, Amount) {
         let order = self.open.order(slot);
-        let (side, limit, seat) = (order.side(), order.limit_ticks(), order.seat);
-        let (notional, base) = (terms.notional(price, qty), terms.base_amount(qty));
+        assert_eq!(side, order.side(), "both halves of an order agree");
+        let (limit, seat) = (order.limit_ticks(), order.seat);
+        let Changed { price, qty, base, quote } = *changed;
         let (paid, received) = match side {
-            Side::Buy => (notional, base),
-            Side::Sell => (base, notional),
+            Side::Buy => (quote, base),
+            Side::Sell => (base, quote),
         };
         // A buy with a limit has held limit x quantity for these lots.
         let was_held = match (side, limit) {
-            (Side::Buy, Some(limit)) => terms.notional(limit, qty),
-            (Side::Buy, None) | (Side::Sell, _) => paid,
+            (Side::Buy, Some(limit)) if limit != price => terms.notional(limit, qty),
+            (Side::Buy, _) | (Side::Sell, _) => paid,
         };
         let kept = self.open.kept_mut(slot);
         assert!(paid <= was_held && was_held <= kept.held, "a market spends no more than was held");
@@ -201,8 +258,8 @@ impl Accounts {
         let released = was_held - paid;
 
         let fee = fee_rounded(received, fee_ppm, terms.fee_rounding);
-        let seat = self.open.seat(seat);
-        let (base, quote) = ((seat.stake.base, terms.base), (seat.stake.quote, terms.quote));
+        let stake = &self.open.seat(seat).stake;
+        let (base, quote) = ((stake.base, terms.base), (stake.quote, terms.quote));
         let (from, to) = match side {
             Side::Buy => (quote, base),
             Side::Sell => (base, quote),
@@ -257,26 +314,17 @@ impl Accounts {
     }
 }
 
-fn push_filled(
-    events: &mut Vec<Event>,
-    (account, market, order): (AccountId, MarketId, OrderId),
-    side: Side,
-    (trade, liquidity, price_ticks, qty_lots): (TradeId, Liquidity, PriceTicks, QtyLots),
-    fee: Amount,
-    released: Amount,
-) {
-    append(events, || {
-        Event::OrderFilled(OrderFilled {
-            order,
-            account,
-            market,
-            trade,
-            side,
-            liquidity,
-            price_ticks,
-            qty_lots,
-            fee,
-            released,
-        })
-    });
+/// What changes hands.
+struct Changed {
+    price: PriceTicks,
+    qty: QtyLots,
+    base: Amount,
+    quote: Amount,
+}
+
+impl Changed {
+    #[inline]
+    fn by(terms: &MarketTerms, price: PriceTicks, qty: QtyLots) -> Self {
+        Self { price, qty, base: terms.base_amount(qty), quote: terms.notional(price, qty) }
+    }
 }
