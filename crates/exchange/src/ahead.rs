@@ -52,7 +52,7 @@ struct Taking<'a> {
     wanted: QtyLots,
     /// The first order there.
     first: Option<OrderSlot>,
-    /// How many of them are looked at.
+    /// How many are looked at of those that it will trade with first.
     makers: usize,
 }
 
@@ -193,29 +193,33 @@ impl Partition {
         }
     }
 
-    /// Looks at letters that will be delivered next: at the orders that were traded with, each of which somebody else owns.
+    /// Looks at letters that will be delivered next: at the orders that were traded with, each of which somebody else owns, but for
+    /// so many that were looked at before. How many of those may be in what follows.
     #[inline]
-    pub(crate) fn look_at_letters(&self, letters: &[Posted], looked_at: usize) {
+    pub(crate) fn look_at_letters(&self, letters: &[Posted], looked_at: usize) -> usize {
         // An order causes three letters at the most, and one more for each maker.
         if letters.len() > looked_at.saturating_add(3) {
-            self.look_at_makers(letters);
+            self.look_at_makers(letters, looked_at);
         }
+        if letters.len() == Self::LETTERS { looked_at.saturating_sub(letters.len()) } else { looked_at }
     }
 
-    fn look_at_makers(&self, letters: &[Posted]) {
+    fn look_at_makers(&self, letters: &[Posted], looked_at: usize) {
         let Accounts { open, futures, .. } = &self.accounts;
-        let (mut makers, mut at_contracts) = (Group::new_const(), Group::new_const());
-        for posted in letters {
-            if let Posted::Trade(Trade { market, maker, .. }) = posted {
-                let Party { order, account, slot } = *maker;
-                // Those for which there is no room go without.
-                let _ = if self.catalog.contract(*market).is_some() {
-                    let slot = slot.known().or_else(|| futures.open.orders.guess(order));
-                    at_contracts.try_push((account, *market, slot)).is_ok()
-                } else {
-                    let slot = slot.known().or_else(|| open.orders.guess(order));
-                    makers.try_push(Sought { slot, seat: None }).is_ok()
-                };
+        let mut makers = ArrayVec::<_, { Self::LETTERS }>::new();
+        let mut at_contracts = ArrayVec::<_, { Self::LETTERS }>::new();
+        let trades = letters.iter().filter_map(|posted| match posted {
+            Posted::Trade(trade) => Some(trade),
+            Posted::Letter { .. } => None,
+        });
+        for Trade { market, maker, .. } in trades.skip(looked_at) {
+            let Party { order, account, slot } = *maker;
+            if self.catalog.contract(*market).is_some() {
+                let slot = slot.known().or_else(|| futures.open.orders.guess(order));
+                at_contracts.push((account, *market, slot));
+            } else {
+                let slot = slot.known().or_else(|| open.orders.guess(order));
+                makers.push(Sought { slot, seat: None });
             }
         }
         for step in 1..=3 {
@@ -281,12 +285,16 @@ impl Partition {
         match STEP {
             1 => book.fetch_best(*counter),
             // Those for which there is no room go without.
-            2 => book.makers(*counter, *wanted, |slot| {
-                if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
-                    *count = count.saturating_add(1);
-                    *first = first.or(Some(slot));
-                }
-            }),
+            2 => {
+                let mut looked_at = 0_usize;
+                let first_ones = book.makers(*counter, *wanted, |slot| {
+                    if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
+                        looked_at = looked_at.saturating_add(1);
+                        *first = first.or(Some(slot));
+                    }
+                });
+                *count = first_ones.min(looked_at);
+            }
             3 => {
                 if let Some(slot) = *first {
                     let orders = &self.accounts.open.orders;

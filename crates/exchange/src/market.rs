@@ -749,7 +749,7 @@ impl Desk<'_> {
         });
         self.mail.send_trade(|| Trade {
             market,
-            trade,
+            id: trade,
             price_ticks,
             qty_lots,
             taker_side: taker.side,

@@ -24,7 +24,7 @@ pub enum Posted {
 #[derive(Clone, Copy)]
 pub struct Trade {
     pub market: MarketId,
-    pub trade: TradeId,
+    pub id: TradeId,
     pub price_ticks: PriceTicks,
     pub qty_lots: QtyLots,
     pub taker_side: Side,
@@ -46,7 +46,7 @@ pub struct Party {
 impl Trade {
     /// The same as letters, for accounts that live apart.
     pub fn letters(&self) -> impl Iterator<Item = (Letter, OrderSlot)> {
-        let Self { market, trade, price_ticks, qty_lots, taker_side, maker, taker, maker_done } = *self;
+        let Self { market, id: trade, price_ticks, qty_lots, taker_side, maker, taker, maker_done } = *self;
         let to = move |party: Party, body| {
             (Letter::ToAccount { account: party.account, market, order: party.order, body }, party.slot)
         };

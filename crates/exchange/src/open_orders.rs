@@ -133,7 +133,7 @@ pub struct Hint {
     pub order: OrderSlot,
     /// Where its account sits at its market.
     pub seat: Option<SeatSlot>,
-    /// How many of those that it may trade with were looked at.
+    /// How many were looked at of those that it will trade with first, as it seems.
     pub makers: usize,
     /// The hash of the name that it gives. That one always holds.
     hash: Option<u32>,

@@ -60,10 +60,10 @@ impl Partition {
 
     /// Delivers all that is on its way, where there is no other partition. So many makers of what has traded were looked at ahead.
     #[inline]
-    fn deliver_mail(&mut self, makers: usize, events: &mut Vec<Event>) {
+    fn deliver_mail(&mut self, mut makers: usize, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
             for letters in round.0.chunks(Self::LETTERS) {
-                self.look_at_letters(letters, makers);
+                makers = self.look_at_letters(letters, makers);
                 for posted in letters {
                     match posted {
                         Posted::Letter { letter, slot } => self.deliver(letter, *slot, events),
@@ -125,7 +125,7 @@ impl Partition {
     }
 
     /// How many letters are looked at together.
-    const LETTERS: usize = 96;
+    pub(crate) const LETTERS: usize = 32;
     /// How many positions a command looks at beside what it is asked for.
     const WORK: u32 = 1_024;
     /// How many looks a step of a liquidation is worth, or an algo order that is triggered.
@@ -290,10 +290,10 @@ impl Partition {
     }
 
     /// Delivers or passes on all that is on its way, as [`Self::deliver_mail`].
-    pub(crate) fn route_mail(&mut self, makers: usize, events: &mut Vec<Event>) {
+    pub(crate) fn route_mail(&mut self, mut makers: usize, events: &mut Vec<Event>) {
         while let Some(round) = self.mail.round() {
             for letters in round.0.chunks(Self::LETTERS) {
-                self.look_at_letters(letters, makers);
+                makers = self.look_at_letters(letters, makers);
                 for posted in letters {
                     match posted {
                         Posted::Letter { letter, slot } => self.route(letter, *slot, events),

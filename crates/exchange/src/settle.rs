@@ -180,7 +180,7 @@ impl Accounts {
 
     /// Both sides of a trade between accounts that live here, as two letters and perhaps a third would have it.
     pub fn settle_trade(&mut self, catalog: &Catalog, told: &Trade, events: &mut Vec<Event>) {
-        let Trade { market, trade, price_ticks, qty_lots, taker_side, ref maker, ref taker, maker_done } =
+        let Trade { market, id: trade, price_ticks, qty_lots, taker_side, ref maker, ref taker, maker_done } =
             *told;
         let terms = catalog.market(market).expect("a trade comes from a listed market");
         let changed = Changed::by(terms, price_ticks, qty_lots);
@@ -250,7 +250,7 @@ impl Accounts {
         // A buy with a limit has held limit x quantity for these lots.
         let was_held = match (side, limit) {
             (Side::Buy, Some(limit)) if limit != price => terms.notional(limit, qty),
-            (Side::Buy, _) | (Side::Sell, _) => paid,
+            (Side::Buy | Side::Sell, _) => paid,
         };
         let kept = self.open.kept_mut(slot);
         assert!(paid <= was_held && was_held <= kept.held, "a market spends no more than was held");

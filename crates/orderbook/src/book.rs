@@ -122,10 +122,11 @@ impl Book {
         }
     }
 
-    /// Tells of the orders of a side that so many lots will trade with, as far as they are known: some may be gone.
+    /// Tells of the orders of a side that so many lots will trade with, as far as they are known: some may be gone. How many of
+    /// them are the first ones, without gaps.
     #[inline]
-    pub fn makers(&self, side: Side, wanted: QtyLots, tell: impl FnMut(OrderSlot)) {
-        self.side(side).makers(wanted, tell);
+    pub fn makers(&self, side: Side, wanted: QtyLots, tell: impl FnMut(OrderSlot)) -> usize {
+        self.side(side).makers(wanted, tell)
     }
 
     /// The order of a side that trades first, if its level is at hand.

@@ -114,32 +114,44 @@ impl SideLevels {
     }
 
     /// Tells of those that so many lots will trade with, at the best few levels and as far as they are known: some may be gone.
+    /// How many of them are the first ones, without gaps.
     #[inline]
-    pub fn makers(&self, wanted: QtyLots, mut tell: impl FnMut(OrderSlot)) {
+    pub fn makers(&self, wanted: QtyLots, mut tell: impl FnMut(OrderSlot)) -> usize {
         let Some((best, level)) = self.best.and_then(|best| Some((best, self.level_at_hand(best)?))) else {
-            return;
+            return 0;
         };
         if wanted <= level.open_lots() {
             return self.makers_at(best, level, wanted, &mut tell);
         }
-        let mut missing = wanted;
+        let (mut missing, mut first_ones, mut has_gap) = (wanted, 0_usize, false);
         for (rank, level) in self.iter().take(LOOKED_AT) {
-            self.makers_at(rank, level, missing, &mut tell);
+            let told = self.makers_at(rank, level, missing, &mut tell);
+            if !has_gap {
+                first_ones = first_ones.saturating_add(told);
+                has_gap = level.front() != level.back() && !self.upcoming.is_done(rank);
+            }
             missing -= missing.min(level.open_lots());
             if missing.is_zero() {
-                return;
+                break;
             }
         }
+        first_ones
     }
 
+    /// Those of one level. How many.
     #[inline]
-    fn makers_at(&self, rank: Rank, level: &Level, wanted: QtyLots, tell: &mut impl FnMut(OrderSlot)) {
-        let mut upcoming = self.upcoming.for_lots(rank, wanted).peekable();
-        if upcoming.peek().is_some() {
-            upcoming.for_each(tell);
-        } else {
-            level.front().map(tell);
+    fn makers_at(
+        &self,
+        rank: Rank,
+        level: &Level,
+        wanted: QtyLots,
+        tell: &mut impl FnMut(OrderSlot),
+    ) -> usize {
+        let known = self.upcoming.for_lots(rank, wanted).map(&mut *tell).count();
+        if known > 0 {
+            return known;
         }
+        level.front().map(tell).is_some().into()
     }
 
     /// An order of this level has traded and is gone.
