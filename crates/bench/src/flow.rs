@@ -5,7 +5,7 @@ use model::{
     AccountId, AddAsset, AddMarket, AmendOrder, Amount, AssetId, AssetTerms, CancelOrder, CancelRestriction,
     ClientOrderId, Command, CreateAccount, Deposit, FeeRounding, MarketId, MarketStatus, MarketTerms,
     OrderId, OrderKind, OrderRef, PlaceOrder, PriceTicks, QtyLots, Reference, Seq, Sequenced, Side, Text,
-    TimeInForce, TimeNs, TradeGroup,
+    TimeInForce, TimeNs, TradeGroup, TriggerKind,
 };
 use simulator::mixed::{Mixed, Step, Totals, What, client_id};
 
@@ -198,6 +198,20 @@ impl Flow {
             What::Fok => place(limit(TimeInForce::Fok)),
             What::LimitMaker => place(OrderKind::LimitMaker { price_ticks, qty_lots }),
             What::Market => place(OrderKind::Market { qty_lots }),
+            What::StopMarket => place(OrderKind::StopMarket {
+                qty_lots,
+                trigger: TriggerKind::StopLoss,
+                stop_ticks: price_ticks,
+                trailing_bips: 0,
+            }),
+            What::StopLimit => place(OrderKind::StopLimit {
+                price_ticks: PriceTicks(step.limit_behind_stop()),
+                qty_lots,
+                time_in_force: TimeInForce::Gtc,
+                trigger: TriggerKind::StopLoss,
+                stop_ticks: price_ticks,
+                trailing_bips: 0,
+            }),
             What::Cancel => Command::CancelOrder(CancelOrder {
                 account,
                 market,
@@ -229,7 +243,8 @@ mod tests {
     use super::*;
     use crate::partition;
 
-    /// What the exchange makes of a flow: trades, lots, orders expired for their owner's own, and the check value.
+    /// What the exchange makes of a flow: trades, lots, orders expired for their owner's own, those whose price has come, and the
+    /// check value.
     fn found(shape: &Shape, count: usize) -> (Totals, Totals) {
         let (mut partition, mut flow) = partition::begun(shape);
         let (mut commands, mut events) = (Vec::new(), Vec::new());
@@ -250,6 +265,7 @@ mod tests {
                 Event::OrderEnded(ended) => {
                     totals.prevented += u64::from(ended.reason == model::EndReason::ExpiredInMatch);
                 }
+                Event::OrderTriggered(_) => totals.triggered += 1,
                 Event::Rejected { reject, .. } => panic!("the flow is accepted: {reject}"),
                 _ => {}
             }
@@ -260,12 +276,20 @@ mod tests {
     /// Two books that have nothing in common but the rules find the same trades; and no command is refused.
     #[test]
     fn the_exchange_makes_of_the_flow_what_the_flow_says() {
-        let few = Shape { markets: 7, accounts: 50, fewest: 2_000, most: 4_000, ..Shape::STANDARD };
+        let few = Shape {
+            markets: 7,
+            accounts: 50,
+            fewest: 2_000,
+            most: 4_000,
+            stop_distance: 1,
+            ..Shape::STANDARD
+        };
         let many = Shape { markets: 300, accounts: 40_000, ..few };
         assert!(is_funded_before(&few) && !is_funded_before(&many));
         for shape in [few, many] {
             let (found, said) = found(&shape, 30_000);
             assert_eq!(found, said);
+            assert!(shape == many || found.triggered > 100, "{} triggered", found.triggered);
             assert!(found.trades > 2_000, "{} trades", found.trades);
             assert!(shape == many || found.prevented > 100, "{} prevented", found.prevented);
         }

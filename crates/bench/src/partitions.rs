@@ -33,7 +33,8 @@ const CONFIRM_AFTER: usize = 256;
 /// mail begets mail, until all of it comes from memory instead of the caches.
 const MOST_UNCONFIRMED: usize = 2_048;
 
-const SHAPE: Shape = Shape { self_trade_prevention: SelfTradePrevention::None, ..Shape::STANDARD };
+const SHAPE: Shape =
+    Shape { self_trade_prevention: SelfTradePrevention::None, stop_distance: 0, ..Shape::STANDARD };
 
 /// Who trades where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

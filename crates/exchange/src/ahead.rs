@@ -8,8 +8,8 @@
 
 use arrayvec::ArrayVec;
 use model::{
-    AccountId, ClientOrderId, Command, Event, MarketId, OrderCommand, OrderKind, OrderRef,
-    PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
+    AccountId, ClientOrderId, Command, Event, FromMarket, Letter, MarketId, OrderCommand, OrderKind,
+    OrderRef, PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
 };
 use orderbook::{Book, OrderSlot, fetch_ahead, fetch_whole};
 
@@ -208,18 +208,25 @@ impl Partition {
         let Accounts { open, futures, .. } = &self.accounts;
         let mut makers = ArrayVec::<_, { Self::LETTERS }>::new();
         let mut at_contracts = ArrayVec::<_, { Self::LETTERS }>::new();
-        let trades = letters.iter().filter_map(|posted| match posted {
-            Posted::Trade(trade) => Some(trade),
-            Posted::Letter { .. } => None,
-        });
-        for Trade { market, maker, .. } in trades.skip(looked_at) {
-            let Party { order, account, slot } = *maker;
-            if self.catalog.contract(*market).is_some() {
-                let slot = slot.known().or_else(|| futures.open.orders.guess(order));
-                at_contracts.push((account, *market, slot));
-            } else {
-                let slot = slot.known().or_else(|| open.orders.guess(order));
-                makers.push(Sought { slot, seat: None });
+        let mut known = looked_at;
+        for posted in letters {
+            match posted {
+                Posted::Trade(_) if known > 0 => known = known.saturating_sub(1),
+                Posted::Trade(Trade { market, maker, .. }) => {
+                    let Party { order, account, slot } = *maker;
+                    if self.catalog.contract(*market).is_some() {
+                        let slot = slot.known().or_else(|| futures.open.orders.guess(order));
+                        at_contracts.push((account, *market, slot));
+                    } else {
+                        let slot = slot.known().or_else(|| open.orders.guess(order));
+                        makers.push(Sought { slot, seat: None });
+                    }
+                }
+                Posted::Letter {
+                    letter: Letter::ToAccount { body: FromMarket::Triggered { .. }, .. },
+                    slot,
+                } => makers.push(Sought { slot: slot.known(), seat: None }),
+                Posted::Letter { .. } => {}
             }
         }
         for step in 1..=3 {
@@ -323,7 +330,12 @@ impl Partition {
             2 => {
                 placing.seat = open.guess_seat(account, market);
                 match placing.seat {
-                    Some(seat) => fetch_whole(open.seat(seat)),
+                    Some(seat) => {
+                        fetch_whole(open.seat(seat));
+                        if placing.place.kind.trigger().is_some() {
+                            open.fetch_waiting(seat);
+                        }
+                    }
                     // It will take one, between two balances.
                     None => {
                         ledger.opened_at(account).map(fetch_ahead);
@@ -502,6 +514,9 @@ impl Partition {
                 };
                 sought.seat = Some(open.seat(kept.seat));
                 sought.seat.map(fetch_whole);
+                if open.orders[slot].waits {
+                    open.fetch_waiting(kept.seat);
+                }
                 open.fetch_around(kept);
                 if !matches!(order, OrderRef::Client(_)) {
                     open.fetch_name(&Named::new(*account, &kept.client_order_id));

@@ -39,10 +39,11 @@ impl Partition {
                 Some(seat),
                 "an account and a market lead to a seat"
             );
-            let mut at_seat: u32 = 0;
+            let (mut at_seat, mut waiting_at_seat) = (0_u32, 0_u32);
             let mut last = None;
             for open in self.accounts.open.at_seat(seat) {
                 at_seat = at_seat.saturating_add(1);
+                waiting_at_seat = waiting_at_seat.saturating_add(open.waits().into());
                 assert!(last < Some(open.id()), "an account's open orders are listed oldest first");
                 last = Some(open.id());
                 let asset = match open.side() {
@@ -85,6 +86,7 @@ impl Partition {
                 }
             }
             assert_eq!(self.accounts.open.seat(seat).open_orders, at_seat, "open orders are counted");
+            assert_eq!(self.accounts.open.waiting_at(seat), waiting_at_seat, "orders that wait are counted");
             open_orders = open_orders.saturating_add(usize::try_from(at_seat).expect("fits"));
         }
         for account in (1_u64..).map(AccountId).zip(&self.accounts.list).map(|(account, _)| account) {

@@ -41,6 +41,8 @@ pub struct Market {
 pub struct Triggered {
     /// Not what it was, but what it is now.
     pub place: PlaceMessage,
+    /// Where it lies, as far as it is known.
+    pub slot: OrderSlot,
     /// How often it was amended.
     pub amends: u16,
     /// Its account was asked to hold more, and has not answered yet.
@@ -266,7 +268,11 @@ pub struct Desk<'a> {
 impl Desk<'_> {
     /// Tells an account about an order, mostly the one that the message is about.
     pub fn tell(&mut self, account: AccountId, order: OrderId, body: FromMarket) {
-        self.mail.send_to_account(account, self.market, (order, self.slot), body);
+        self.tell_about((order, self.slot), account, body);
+    }
+
+    fn tell_about(&mut self, order: (OrderId, OrderSlot), account: AccountId, body: FromMarket) {
+        self.mail.send_to_account(account, self.market, order, body);
     }
 
     fn place(&mut self, place: &PlaceMessage) {
@@ -389,7 +395,9 @@ impl Desk<'_> {
         while let Some(next) = self.listed.triggered.front()
             && !next.asks
         {
-            let Triggered { place, amends, .. } = self.listed.triggered.pop_front().expect("seen just now");
+            let triggered = self.listed.triggered.pop_front().expect("seen just now");
+            let Triggered { place, amends, .. } = triggered;
+            self.slot = triggered.slot;
             if self.terms.status == MarketStatus::Trading {
                 self.work(&place, amends);
             } else {
@@ -403,17 +411,24 @@ impl Desk<'_> {
     /// A trade has come to the price of orders that wait.
     #[cold]
     fn trigger(&mut self, price_ticks: PriceTicks) {
-        for touched in self.listed.triggers.see(price_ticks) {
+        let touched = self.listed.triggers.see(price_ticks);
+        for touched in &touched {
+            self.orders.fetch_index(touched.order());
+        }
+        for touched in touched {
+            let order = touched.order();
+            let slot = self.orders.guess(order).unwrap_or(OrderSlot::UNKNOWN);
             match touched {
-                Touched::Tracks { order, account } => {
-                    self.tell(account, order, FromMarket::Tracks { price_ticks });
+                Touched::Tracks { account, .. } => {
+                    self.tell_about((order, slot), account, FromMarket::Tracks { price_ticks });
                 }
                 Touched::Triggered { mut place, amends } => {
                     place.kind = place.kind.triggered();
                     let missing = self.missing(&place, price_ticks);
-                    self.tell(place.account, place.order, FromMarket::Triggered { price_ticks, missing });
+                    let body = FromMarket::Triggered { price_ticks, missing };
+                    self.tell_about((order, slot), place.account, body);
                     let asks = !missing.is_zero();
-                    self.listed.triggered.push_back(Triggered { place, amends, asks });
+                    self.listed.triggered.push_back(Triggered { place, slot, amends, asks });
                 }
             }
         }

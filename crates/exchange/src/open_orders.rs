@@ -190,6 +190,8 @@ pub struct OpenOrders<S, H> {
     client_ids: SlotTable,
     /// Where an account sits at a market.
     seat_table: SlotTable,
+    /// By seat: how many of its orders wait for a price, as far as their account has heard. Apart, since few orders ask.
+    waiting: Vec<u16>,
 }
 
 impl<S, H> Default for OpenOrders<S, H> {
@@ -200,6 +202,7 @@ impl<S, H> Default for OpenOrders<S, H> {
             seats: Vec::new(),
             client_ids: SlotTable::default(),
             seat_table: SlotTable::default(),
+            waiting: Vec::new(),
         }
     }
 }
@@ -425,6 +428,34 @@ impl<S, H: Clone> OpenOrders<S, H> {
         slot
     }
 
+    /// How many orders of a seat wait for a price, as far as their account has heard.
+    pub fn waiting_at(&self, seat: SeatSlot) -> u32 {
+        self.waiting.get(at(seat.place())).copied().unwrap_or_default().into()
+    }
+
+    /// Asks for where it says how many orders of a seat wait.
+    #[inline]
+    pub fn fetch_waiting(&self, seat: SeatSlot) {
+        self.waiting.get(at(seat.place())).map(fetch_ahead);
+    }
+
+    /// An order waits for a price from now on.
+    pub fn begin_to_wait(&mut self, slot: OrderSlot) {
+        assert!(!std::mem::replace(&mut self.orders[slot].waits, true), "an order waits once");
+        let seat = at(self.kept[slot.place()].seat.place());
+        if self.waiting.len() <= seat {
+            self.waiting.resize(self.seats.len(), 0);
+        }
+        self.waiting[seat] = self.waiting[seat].checked_add(1).expect("few orders of an account wait");
+    }
+
+    /// An order waits no longer.
+    pub fn waits_no_longer(&mut self, slot: OrderSlot) {
+        assert!(std::mem::take(&mut self.orders[slot].waits), "it has waited until now");
+        let seat = at(self.kept[slot.place()].seat.place());
+        self.waiting[seat] = self.waiting[seat].checked_sub(1).expect("an order that waits is counted");
+    }
+
     /// Gives an order another name, which no open order of the account has.
     pub fn rename(&mut self, slot: OrderSlot, name: ClientOrderId) {
         let (old_name, account) = (self.kept[slot.place()].client_order_id, self.orders[slot].account);
@@ -439,6 +470,9 @@ impl<S, H: Clone> OpenOrders<S, H> {
 
     /// Forgets an order.
     pub fn remove(&mut self, slot: OrderSlot) {
+        if self.orders[slot].waits {
+            self.waits_no_longer(slot);
+        }
         let Kept { seat, prev, next, ref client_order_id, .. } = self.kept[slot.place()];
         let named = Named::new(self.orders[slot].account, client_order_id);
         if !named.name.is_empty() {

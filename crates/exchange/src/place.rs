@@ -9,7 +9,7 @@ use model::{
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::messages::Mail;
-use crate::open_orders::{Hint, Named, OpenOrder, SeatSlot};
+use crate::open_orders::{Hint, Named, SeatSlot};
 
 impl Accounts {
     pub fn place(
@@ -73,7 +73,7 @@ impl Accounts {
         let limit_ticks = place.kind.price_ticks();
         let slot = self.open.insert(order, seat_slot, (place.side, limit_ticks), held, named);
         if place.kind.trigger().is_some() {
-            self.open.orders[slot].waits = true;
+            self.open.begin_to_wait(slot);
         }
         let trade_group = self.account(place.account)?.trade_group;
         mail.send_about(slot, place.market, || {
@@ -93,12 +93,8 @@ impl Accounts {
     /// `MAX_NUM_ALGO_ORDERS`: the account's orders here that wait for a price.
     fn check_algo_orders(&self, seat: Option<SeatSlot>) -> Result<(), Reject> {
         let max = MarketTerms::MAX_ALGO_ORDERS_PER_ACCOUNT;
-        let waiting = seat.map_or(0, |seat| self.open.at_seat(seat).filter(OpenOrder::waits).count());
-        if u32::try_from(waiting).is_ok_and(|waiting| waiting < max) {
-            Ok(())
-        } else {
-            Err(Reject::TooManyAlgoOrders { max })
-        }
+        let waiting = seat.map_or(0, |seat| self.open.waiting_at(seat));
+        if waiting < max { Ok(()) } else { Err(Reject::TooManyAlgoOrders { max }) }
     }
 
     fn reference_price(&self, terms: &MarketTerms, place: &PlaceOrder) -> PriceTicks {

@@ -299,7 +299,7 @@ impl Accounts {
         let held = missing.min(self.ledger.purse(pays_from).free);
         self.ledger.hold(pays_from, paid_with(terms, side), held).expect("no more than is free");
         self.open.kept_mut(slot).held += held;
-        self.open.orders[slot].waits = false;
+        self.open.waits_no_longer(slot);
         held
     }
 

@@ -13,7 +13,7 @@ use model::{
     ReplacementId, RequestWithdrawal, Side, SourceTerms, Spread, TradeGroup, TradeId, WaitingOrder,
     WithdrawalId,
 };
-use orderbook::{Order, Orders};
+use orderbook::{Order, OrderSlot, Orders};
 
 use crate::Partition;
 use crate::accounts::{ApiKey, Replacement, Withdrawal};
@@ -384,7 +384,7 @@ impl Partition {
         let waiting = markets().map(|(market, listed)| (market, listed.triggers.list()));
         let triggered = markets().map(|(market, listed)| {
             let records = listed.triggered.iter().map(|triggered| {
-                let Triggered { place, amends, asks } = *triggered;
+                let Triggered { place, amends, asks, .. } = *triggered;
                 TriggeredRecord { place, amends, asks }
             });
             (market, records.collect::<Vec<_>>())
@@ -415,13 +415,14 @@ impl Partition {
             catalog.market(market)?;
             let triggered = orders.into_iter().map(|record| {
                 let TriggeredRecord { place, amends, asks } = record;
-                Triggered { place, amends, asks }
+                Triggered { place, slot: OrderSlot::UNKNOWN, amends, asks }
             });
             markets.market_mut(market).triggered.extend(triggered);
         }
         for order in record.open_waiting {
-            let slot = accounts.open.find(order).ok_or(Reject::OrderGone { order })?;
-            accounts.open.orders[slot].waits = true;
+            let slot = accounts.open.find(order).filter(|slot| !accounts.open.order(*slot).waits());
+            let slot = slot.ok_or(Reject::OrderGone { order })?;
+            accounts.open.begin_to_wait(slot);
         }
         Ok(())
     }

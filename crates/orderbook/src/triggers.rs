@@ -41,6 +41,17 @@ pub enum Touched {
     },
 }
 
+impl Touched {
+    /// Which order.
+    #[inline]
+    pub fn order(&self) -> OrderId {
+        match self {
+            Self::Tracks { order, .. } => *order,
+            Self::Triggered { place, .. } => place.order,
+        }
+    }
+}
+
 /// The orders of one side and distance that follow the price.
 #[derive(Clone, Debug, Default)]
 struct Trail {
@@ -133,7 +144,8 @@ const fn worst(side: Side) -> PriceTicks {
 /// All orders of one market that wait for one sort of price.
 #[derive(Clone, Debug)]
 pub struct Triggers {
-    waiting: BTreeMap<OrderId, Waiting>,
+    /// In boxes, so that whoever comes or goes moves little.
+    waiting: BTreeMap<OrderId, Box<Waiting>>,
     /// By stop price, those that wait for it or one above.
     rising: BTreeSet<(PriceTicks, OrderId)>,
     /// By stop price, those that wait for it or one below.
@@ -202,13 +214,21 @@ impl Triggers {
             (Some(extreme), Some(bips), _) => Some(self.follow(side, bips, place.order, extreme)),
             (_, _, Some(stop)) => {
                 self.waits_at(side, trigger).insert((stop, place.order));
+                if trigger.rises(side) {
+                    self.high = self.high.min(stop);
+                } else {
+                    self.low = self.low.max(stop);
+                }
                 None
             }
             (_, _, None) => unreachable!("an order waits for a stop price, or follows the price"),
         };
         self.next_number = self.next_number.max(number).checked_add(1).expect("a counter never runs out");
-        self.waiting.insert(place.order, Waiting { place, amends, number, follows });
-        self.look();
+        let waiting = Box::new(Waiting { place, amends, number, follows });
+        self.waiting.insert(place.order, waiting);
+        if follows.is_some() {
+            self.look();
+        }
     }
 
     fn waits_at(&mut self, side: Side, trigger: Trigger) -> &mut BTreeSet<(PriceTicks, OrderId)> {
@@ -226,20 +246,24 @@ impl Triggers {
 
     /// Takes an order out, if it waits.
     pub fn remove(&mut self, order: OrderId) -> Option<PlaceMessage> {
-        let Waiting { place, follows, .. } = self.waiting.remove(&order)?;
+        let Waiting { place, follows, .. } = *self.waiting.remove(&order)?;
         let (side, trigger) = (place.side, place.kind.trigger().expect("only orders with a trigger wait"));
-        if let Some(number) = follows {
+        let is_nearest = if let Some(number) = follows {
             let trail = (side, trigger.trailing_bips.expect("only trailing orders follow the price"));
             let orders = &mut self.trails.get_mut(&trail).expect("it is on a trail").orders;
             orders.remove(&number);
             if orders.is_empty() {
                 self.trails.remove(&trail);
             }
+            true
         } else {
             let stop = trigger.stop_ticks.expect("whoever does not follow the price has a stop price");
             self.waits_at(side, trigger).remove(&(stop, order));
+            self.low == stop || self.high == stop
+        };
+        if is_nearest {
+            self.look();
         }
-        self.look();
         Some(place)
     }
 
@@ -298,7 +322,7 @@ impl Triggers {
         let mut touched = Vec::new();
         reached.sort_unstable_by_key(|order| self.waiting[order].number);
         for order in reached {
-            let Waiting { place, number, .. } = &self.waiting[&order];
+            let Waiting { place, number, .. } = &*self.waiting[&order];
             let (side, account, number) = (place.side, place.account, *number);
             let trailing = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
             if let Some(bips) = trailing {
@@ -310,7 +334,7 @@ impl Triggers {
             }
         }
         for order in triggered {
-            let Waiting { place, amends, number, .. } = self.waiting.remove(&order).expect("it waited");
+            let Waiting { place, amends, number, .. } = *self.waiting.remove(&order).expect("it waited");
             touched.push((number, Touched::Triggered { place, amends }));
         }
         touched.sort_unstable_by_key(|(number, _)| *number);
@@ -352,8 +376,8 @@ impl Triggers {
     pub fn list(&self) -> Vec<WaitingOrder> {
         let mut by_number: Vec<_> = self.waiting.values().collect();
         by_number.sort_unstable_by_key(|waiting| waiting.number);
-        let listed = |(number, waiting): (u64, &&Waiting)| {
-            let Waiting { place, amends, follows, .. } = waiting;
+        let listed = |(number, waiting): (u64, &&Box<Waiting>)| {
+            let Waiting { place, amends, follows, .. } = &***waiting;
             let bips = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
             let extreme_ticks = follows.map(|follows| {
                 self.trails[&(place.side, bips.expect("only trailing orders follow the price"))]

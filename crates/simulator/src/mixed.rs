@@ -5,7 +5,8 @@
 //! * Accounts and markets are as active as Zipf's law says (the k-th one 1/k as much as the first), and lie in no order of
 //!   activity.
 //! * Of a hundred commands 44 are cancels, 7 amendments that lower a quantity, 5 market orders, 5 immediate-or-cancel, 2
-//!   fill-or-kill, 8 limit orders that only make, 29 limit orders. (There are no stop orders yet; their 3 are limit orders.)
+//!   fill-or-kill, 8 limit orders that only make, 3 stops, 26 limit orders. Where
+//!   [`Shape::stop_distance`] is zero those 3 are limit orders too.
 //! * With fewer orders resting than [`Shape::fewest`], a cancel becomes a limit order; with more than [`Shape::most`], an
 //!   order that could rest becomes a cancel. More is cancelled and filled than placed, so the flow soon keeps to `fewest`, and
 //!   about 12 of its 44 cancels are limit orders: what does not rest cannot be cancelled.
@@ -13,12 +14,16 @@
 //!   walks a tick up or down with one in 64 orders of its market, so that limit orders meet old ones now and then.
 //! * Quantities are steps of 10 lots with exponent 2.5, up to 10,000 lots. Takers are as large as makers.
 //! * Immediate orders with a limit aim from one tick short of the best price to three ticks past it.
-//! * Cancels and amendments name any resting order, each as likely as the other.
+//! * Stops are half market orders, half limit orders whose limit is [`Shape::STOP_LIMIT_TICKS`] past the stop. They wait
+//!   [`Shape::stop_distance`] times as far from the last price as a limit order would rest from the middle, at most 8,192 ticks; of an account at a market no more than
+//!   five wait, and what would be one more is a limit order. Those that a trade has reached come into the book when whoever traded
+//!   is done, by trades and then by their numbers.
+//! * Cancels and amendments name any order that rests or waits, each as likely as the other.
 //! * Where an order would meet its owner's own, that one expires, if [`Shape::self_trade_prevention`] says so.
 //!
-//! As with the traces, a first-in-first-out book is part of the definition: a cancel must name an order that still rests.
+//! As with the traces, a first-in-first-out book is part of the definition: a cancel must name an order that is still there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{ClientOrderId, SelfTradePrevention, Side};
 
@@ -42,11 +47,15 @@ pub enum What {
     Cancel = 5,
     /// Lowers the quantity of a resting order.
     Amend = 6,
+    /// Waits for a price, and is a market order then.
+    StopMarket = 7,
+    /// Waits for a price, and is a limit order then ([`Step::limit_behind_stop`]).
+    StopLimit = 8,
 }
 
 impl What {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 9;
 }
 
 /// One command.
@@ -62,13 +71,21 @@ pub struct Step {
     pub account: u32,
     /// What is placed is numbered from 1 without gaps; a cancel or an amendment names one of them.
     pub order: u64,
-    /// In ticks; 0 for market orders, the order's own for cancels and amendments.
+    /// In ticks; 0 for market orders, what a stop waits for, the order's own for cancels and amendments.
     pub price: i64,
     /// In lots; 0 for cancels, the new total for amendments.
     pub qty: u32,
 }
 
 impl Step {
+    /// The limit of an order that waits for its price ([`What::StopLimit`]).
+    pub fn limit_behind_stop(&self) -> i64 {
+        match self.side {
+            Side::Buy => self.price + Shape::STOP_LIMIT_TICKS,
+            Side::Sell => self.price - Shape::STOP_LIMIT_TICKS,
+        }
+    }
+
     /// Its byte form, little-endian: what, side, two zeros, market, account, quantity, order, price.
     pub fn to_bytes(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
@@ -94,17 +111,21 @@ pub struct Shape {
     pub fewest: usize,
     /// No more than this rest.
     pub most: usize,
+    /// Stops wait so many times as far away as limit orders rest, and count as resting; 0 where there are none.
+    pub stop_distance: u32,
     /// Of every order; [`SelfTradePrevention::None`] or [`SelfTradePrevention::ExpireMaker`].
     pub self_trade_prevention: SelfTradePrevention,
 }
 
 impl Shape {
-    /// A hundred markets, ten thousand accounts, a thousand resting orders a market.
+    /// A hundred markets, ten thousand accounts, a thousand resting orders a market. Most stops wait 16 to 256 ticks away, 0.03 to
+    /// 0.5 % of the price, where the noise of a moment does not reach them: of a hundred one is triggered before it is cancelled.
     pub const STANDARD: Self = Self {
         markets: 100,
         accounts: 10_000,
         fewest: 100_000,
         most: 200_000,
+        stop_distance: 16,
         self_trade_prevention: SelfTradePrevention::ExpireMaker,
     };
 
@@ -116,6 +137,10 @@ impl Shape {
     pub const MAX_LOTS: u32 = LOT_STEP * SIZES;
     /// Most amendments of one order.
     pub const MAX_AMENDS: u8 = 10;
+    /// So far behind its stop lies the limit of an order that waits for it.
+    pub const STOP_LIMIT_TICKS: i64 = 4;
+    /// So many orders of an account wait for a price at one market at the most.
+    pub const MAX_WAITING: u8 = 5;
     /// Market orders trade within this part of the last price, in millionths.
     pub const BAND_PPM: u32 = 100_000;
 }
@@ -126,6 +151,8 @@ const LOT_STEP: u32 = 10;
 const SIZES: u32 = 1_000;
 /// With one in so many orders a market's middle walks.
 const WALK: u32 = 64;
+/// Ticks from the last price to the furthest stop.
+const FURTHEST_STOP: i64 = 8_192;
 /// How often another resting order is looked for, when one cannot be amended.
 const TRIES: u32 = 8;
 
@@ -246,6 +273,8 @@ pub struct Totals {
     pub volume: u64,
     /// Resting orders that expired because their owner's own order came.
     pub prevented: u64,
+    /// Orders that have waited for a price which has come.
+    pub triggered: u64,
     /// Wrapping sum over trades of `maker's number x lots + (price << 20)`.
     pub check: u64,
 }
@@ -263,6 +292,8 @@ struct Order {
     live_at: u32,
     side: Side,
     amends: u8,
+    /// It waits for its price, and as what.
+    waits: Option<What>,
 }
 
 /// One side of one book: queues of numbers by rank, which is the price for asks and its negative for bids, so that the lowest
@@ -275,6 +306,12 @@ struct Market {
     mid: i64,
     last_price: i64,
     sides: [Levels; 2],
+    /// Buys that wait for their price or a higher one, by price and number. Those that have ended stay until it comes.
+    rising: BTreeSet<(i64, u32)>,
+    /// Sells that wait for theirs or a lower one.
+    falling: BTreeSet<(i64, u32)>,
+    /// Orders whose price has come.
+    triggered: VecDeque<u32>,
 }
 
 fn rank(side: Side, price: i64) -> i64 {
@@ -291,6 +328,8 @@ pub struct Mixed {
     orders: Vec<Order>,
     live: Vec<u32>,
     markets: Vec<Market>,
+    /// How many orders of an account wait at a market.
+    waiting: BTreeMap<(u32, u32), u8>,
     totals: Totals,
     steps: usize,
 }
@@ -306,6 +345,9 @@ impl Mixed {
             mid: Shape::MID_TICKS,
             last_price: Shape::MID_TICKS,
             sides: [Levels::default(), Levels::default()],
+            rising: BTreeSet::new(),
+            falling: BTreeSet::new(),
+            triggered: VecDeque::new(),
         };
         Self {
             shape: *shape,
@@ -313,6 +355,7 @@ impl Mixed {
             orders: Vec::new(),
             live: Vec::new(),
             markets: (0..shape.markets).map(market).collect(),
+            waiting: BTreeMap::new(),
             totals: Totals::default(),
             steps: 0,
         }
@@ -323,7 +366,7 @@ impl Mixed {
         &self.totals
     }
 
-    /// How many orders rest now.
+    /// How many orders rest now, or wait.
     pub fn resting(&self) -> usize {
         self.live.len()
     }
@@ -339,18 +382,24 @@ impl Mixed {
             56..61 => What::Ioc,
             61..63 => What::Fok,
             63..71 => What::LimitMaker,
+            71..74 if self.shape.stop_distance > 0 => What::StopMarket,
             _ => What::Limit,
         };
         match kind {
             What::Cancel if self.live.len() < self.shape.fewest => What::Limit,
-            What::Limit | What::LimitMaker if self.live.len() > self.shape.most => What::Cancel,
+            What::Limit | What::LimitMaker | What::StopMarket if self.live.len() > self.shape.most => {
+                What::Cancel
+            }
+            What::StopMarket if self.drawing.random.below(2) == 0 => What::StopLimit,
             What::Limit
             | What::LimitMaker
             | What::Market
             | What::Ioc
             | What::Fok
             | What::Cancel
-            | What::Amend => kind,
+            | What::Amend
+            | What::StopMarket
+            | What::StopLimit => kind,
         }
     }
 
@@ -362,9 +411,13 @@ impl Mixed {
                 Some(order) => self.amend(order),
                 None => self.place(What::Limit),
             },
-            what @ (What::Limit | What::LimitMaker | What::Market | What::Ioc | What::Fok) => {
-                self.place(what)
-            }
+            what @ (What::Limit
+            | What::LimitMaker
+            | What::Market
+            | What::Ioc
+            | What::Fok
+            | What::StopMarket
+            | What::StopLimit) => self.place(what),
         };
         self.totals.commands[step.what as usize] += 1;
         step
@@ -413,8 +466,9 @@ impl Mixed {
 
     fn place(&mut self, wanted: What) -> Step {
         let drawn = self.drawing.draw();
-        let Drawn { market, account, side, qty, .. } = drawn;
+        let Drawn { market, account, side, qty, away } = drawn;
         self.walk(market);
+        let waiting = self.waiting.get(&(account, market)).copied().unwrap_or_default();
         let best = self.best(market, side.opposite()).map(|(price, _)| price);
         let (what, price, worst) = match (wanted, best) {
             (What::Market, Some(_)) => (What::Market, 0, self.band(market, side)),
@@ -432,30 +486,107 @@ impl Mixed {
                 };
                 (What::LimitMaker, price, price)
             }
+            (What::StopMarket | What::StopLimit, _) if waiting < Shape::MAX_WAITING => {
+                let distance = (away * i64::from(self.shape.stop_distance)).min(FURTHEST_STOP);
+                let last = self.markets[market as usize].last_price;
+                let price = if side == Side::Buy { last + distance } else { last - distance };
+                (wanted, price, price)
+            }
             // An order that would find nobody to trade with waits for somebody.
-            (What::Limit | What::Cancel | What::Amend, _) | (What::Market | What::Ioc | What::Fok, None) => {
+            (What::Limit | What::Cancel | What::Amend | What::StopMarket | What::StopLimit, _)
+            | (What::Market | What::Ioc | What::Fok, None) => {
                 let price = drawn.price(self.markets[market as usize].mid);
                 (What::Limit, price, price)
             }
         };
 
-        let order = Order { price, market, account, qty, open: 0, live_at: 0, side, amends: 0 };
+        let order = Order { price, market, account, qty, open: 0, live_at: 0, side, amends: 0, waits: None };
         self.orders.push(order);
         let number = u32::try_from(self.orders.len()).expect("a flow has fewer than 2^32 orders");
         let step = Step { what, side, market, account, order: u64::from(number), price, qty };
-        if what == What::Fok && !self.can_fill(&step) {
-            return step;
+        match what {
+            What::StopMarket | What::StopLimit => {
+                self.wait(number, &step);
+                return step;
+            }
+            What::Fok if !self.can_fill(&step) => return step,
+            _ => {}
         }
-        let left = self.trade(&step, worst);
-        if left > 0 && matches!(what, What::Limit | What::LimitMaker) {
-            let order = &mut self.orders[index(number)];
-            order.open = left;
-            order.live_at = u32::try_from(self.live.len()).expect("fewer than 2^32 orders rest");
-            self.live.push(number);
-            let levels = &mut self.markets[market as usize].sides[side as usize].0;
-            levels.entry(rank(side, price)).or_default().push_back(number);
+        self.enter(number, &step, worst);
+        while let Some(triggered) = self.markets[market as usize].triggered.pop_front() {
+            self.work(triggered);
         }
         step
+    }
+
+    /// An order comes into its book: it trades, and rests if it is one that does.
+    fn enter(&mut self, number: u32, step: &Step, worst: i64) {
+        let left = self.trade(step, worst);
+        if left > 0 && matches!(step.what, What::Limit | What::LimitMaker) {
+            self.orders[index(number)].price = step.price;
+            self.go_live(number, left);
+            let levels = &mut self.markets[step.market as usize].sides[step.side as usize].0;
+            levels.entry(rank(step.side, step.price)).or_default().push_back(number);
+        }
+    }
+
+    /// Adds an order to the list of those that rest or wait.
+    fn go_live(&mut self, number: u32, open: u32) {
+        let order = &mut self.orders[index(number)];
+        order.open = open;
+        order.live_at = u32::try_from(self.live.len()).expect("fewer than 2^32 orders rest");
+        self.live.push(number);
+    }
+
+    fn wait(&mut self, number: u32, step: &Step) {
+        self.orders[index(number)].waits = Some(step.what);
+        self.go_live(number, step.qty);
+        *self.waiting.entry((step.account, step.market)).or_default() += 1;
+        let market = &mut self.markets[step.market as usize];
+        let waiting = if step.side == Side::Buy { &mut market.rising } else { &mut market.falling };
+        waiting.insert((step.price, number));
+    }
+
+    /// It waits no longer, if it did. As what it did.
+    fn stop_waiting(&mut self, number: u32) -> Option<What> {
+        let order = &mut self.orders[index(number)];
+        let what = order.waits.take()?;
+        let place = (order.account, order.market);
+        let count = self.waiting.get_mut(&place).expect("it is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.waiting.remove(&place);
+        }
+        Some(what)
+    }
+
+    /// There was a trade at this price.
+    fn see(&mut self, market: u32, price: i64) {
+        let Market { rising, falling, .. } = &mut self.markets[market as usize];
+        let mut reached = Vec::new();
+        while rising.first().is_some_and(|(stop, _)| *stop <= price) {
+            reached.extend(rising.pop_first().map(|(_, number)| number));
+        }
+        while falling.last().is_some_and(|(stop, _)| *stop >= price) {
+            reached.extend(falling.pop_last().map(|(_, number)| number));
+        }
+        reached.sort_unstable();
+        reached.retain(|number| self.orders[index(*number)].waits.is_some());
+        self.totals.triggered += reached.len() as u64;
+        self.markets[market as usize].triggered.extend(reached);
+    }
+
+    /// The turn of an order whose price has come.
+    fn work(&mut self, number: u32) {
+        let what = self.stop_waiting(number).expect("it has waited until now");
+        let qty = self.orders[index(number)].open;
+        let waited = self.naming(what, number, qty);
+        self.end(number);
+        let (what, price, worst) = match what {
+            What::StopLimit => (What::Limit, waited.limit_behind_stop(), waited.limit_behind_stop()),
+            _ => (What::Market, 0, self.band(waited.market, waited.side)),
+        };
+        self.enter(number, &Step { what, price, ..waited }, worst);
     }
 
     fn walk(&mut self, market: u32) {
@@ -536,18 +667,20 @@ impl Mixed {
             self.markets[incoming.market as usize].last_price = price;
             self.totals.trades += 1;
             self.totals.volume += u64::from(lots);
-            let price = u64::try_from(price).expect("prices are above zero");
-            let trade = u64::from(number) * u64::from(lots) + (price << 20);
+            let ticks = u64::try_from(price).expect("prices are above zero");
+            let trade = u64::from(number) * u64::from(lots) + (ticks << 20);
             self.totals.check = self.totals.check.wrapping_add(trade);
             if is_done {
                 self.end(number);
             }
+            self.see(incoming.market, price);
         }
         left
     }
 
-    /// Takes an order off the list of resting ones; the last of the list moves into its place.
+    /// Takes an order off the list of those that rest or wait; the last of the list moves into its place.
     fn end(&mut self, number: u32) {
+        self.stop_waiting(number);
         let order = &mut self.orders[index(number)];
         order.open = 0;
         let at = order.live_at;

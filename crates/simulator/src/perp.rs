@@ -165,7 +165,7 @@ pub fn spread(pair: u64, contracts: u32) -> u32 {
 /// The mixed flow over contracts, with a thousand resting orders each.
 pub fn shape(contracts: u32, accounts: u32) -> Shape {
     let fewest = 1_000 * contracts as usize;
-    Shape { markets: contracts, accounts, fewest, most: 2 * fewest, ..Shape::STANDARD }
+    Shape { markets: contracts, accounts, fewest, most: 2 * fewest, stop_distance: 0, ..Shape::STANDARD }
 }
 
 /// What a step asks for. Orders of the flow are numbered from 1; `before` of them come before, see [`orders_before`].
@@ -204,13 +204,14 @@ pub fn command_of(step: &Step, before: u64) -> Command {
             new_client_order_id: ClientOrderId::EMPTY,
             valid_until_ns,
         }),
+        What::StopMarket | What::StopLimit => unreachable!("the flow at contracts is without stops"),
     }
 }
 
 /// How a file of such a flow begins. Another form would have another number.
 const FIRST_LINE: &str = "# rialto futures flow 1";
 const COLUMNS: [&str; 7] = ["what", "account", "contract", "side", "price_ticks", "quantity_lots", "order"];
-const WORDS: [(What, &str); What::COUNT] = [
+const WORDS: [(What, &str); 7] = [
     (What::Limit, "LIMIT"),
     (What::LimitMaker, "LIMIT_MAKER"),
     (What::Market, "MARKET"),

@@ -159,13 +159,16 @@ pub struct Flow {
     /// Orders that rest.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     resting: u32,
+    /// So many times as far as limit orders rest do stops wait, of which fewer are triggered the further away they are; 0: no stops.
+    #[arg(long, default_value_t = Shape::STANDARD.stop_distance, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    stop_distance: u32,
 }
 
 impl Flow {
     fn shape(&self) -> Shape {
         let fewest = self.resting as usize;
-        let Self { markets, accounts, .. } = *self;
-        Shape { markets, accounts, fewest, most: 2 * fewest, ..Shape::STANDARD }
+        let Self { markets, accounts, stop_distance, .. } = *self;
+        Shape { markets, accounts, fewest, most: 2 * fewest, stop_distance, ..Shape::STANDARD }
     }
 }
 
