@@ -374,10 +374,10 @@ impl Triggers {
     /// All that wait, as they are to be taken in again; the same for equal states. Those that follow the price come behind the
     /// others, best extreme first.
     pub fn list(&self) -> Vec<WaitingOrder> {
-        let mut by_number: Vec<_> = self.waiting.values().collect();
+        let mut by_number: Vec<&Waiting> = self.waiting.values().map(|waiting| &**waiting).collect();
         by_number.sort_unstable_by_key(|waiting| waiting.number);
-        let listed = |(number, waiting): (u64, &&Box<Waiting>)| {
-            let Waiting { place, amends, follows, .. } = &***waiting;
+        let listed = |(number, waiting): (u64, &&Waiting)| {
+            let Waiting { place, amends, follows, .. } = waiting;
             let bips = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
             let extreme_ticks = follows.map(|follows| {
                 self.trails[&(place.side, bips.expect("only trailing orders follow the price"))]
