@@ -451,10 +451,17 @@ fn events_end_with_the_right_to_hear_them() {
         let heard = world.key(alice.account, &["read"]);
         fine(&mut socket, "userDataStream.subscribe.signature", &signed(&heard, &json!({})));
         fine(&mut socket, "userDataStream.subscribe.signature", &signed(&bob, &json!({})));
+        // A deposit from before may be told only now, where another partition tells it.
+        let mut next = || loop {
+            let event = socket.next();
+            if event["event"]["e"] != "balanceUpdate" {
+                return event;
+            }
+        };
         alice.rest("BUY", "0.1", "48000");
-        let first = socket.next();
+        let first = next();
         assert_eq!((&first["subscriptionId"], &first["event"]["e"]), (&0.into(), &"executionReport".into()));
-        let position = socket.next();
+        let position = next();
         assert_eq!(position["event"]["e"], "outboundAccountPosition");
 
         let path = format!("/keys/{}", heard.key);
@@ -464,6 +471,6 @@ fn events_end_with_the_right_to_hear_them() {
         };
         alice.rest("BUY", "0.1", "48000");
         bob.rest("BUY", "0.1", "48000");
-        assert_eq!(socket.next()["subscriptionId"], 1, "alice's came before, and was not told");
+        assert_eq!(next()["subscriptionId"], 1, "alice's came before, and was not told");
     }
 }
