@@ -180,44 +180,15 @@ impl Accounts {
 
     /// Both sides of a trade between accounts that live here, as two letters and perhaps a third would have it.
     pub fn settle_trade(&mut self, catalog: &Catalog, told: &Trade, events: &mut Vec<Event>) {
-        let Trade { market, id: trade, price_ticks, qty_lots, taker_side, ref maker, ref taker, maker_done } =
-            *told;
+        let Trade { market, taker_side, ref maker, ref taker, maker_done, .. } = *told;
         let terms = catalog.market(market).expect("a trade comes from a listed market");
-        let changed = Changed::by(terms, price_ticks, qty_lots);
+        let changed = Changed::by(terms, told.price_ticks, told.qty_lots);
         let (slot, maker_side) = (self.open_at(maker), taker_side.opposite());
-        let (fee, released) = self.settle(terms, (slot, maker_side), terms.maker_fee_ppm, &changed);
-        let (order, account, side, liquidity) = (maker.order, maker.account, maker_side, Liquidity::Maker);
-        append(events, || {
-            Event::OrderFilled(OrderFilled {
-                order,
-                account,
-                market,
-                trade,
-                side,
-                liquidity,
-                price_ticks,
-                qty_lots,
-                fee,
-                released,
-            })
-        });
-        let (order, account, side, liquidity) = (taker.order, taker.account, taker_side, Liquidity::Taker);
+        let made = self.settle(terms, (slot, maker_side), terms.maker_fee_ppm, &changed);
+        append(events, || filled(told, maker, (maker_side, Liquidity::Maker), made));
         let taken = (self.open_at(taker), taker_side);
-        let (fee, released) = self.settle(terms, taken, terms.taker_fee_ppm, &changed);
-        append(events, || {
-            Event::OrderFilled(OrderFilled {
-                order,
-                account,
-                market,
-                trade,
-                side,
-                liquidity,
-                price_ticks,
-                qty_lots,
-                fee,
-                released,
-            })
-        });
+        let taken = self.settle(terms, taken, terms.taker_fee_ppm, &changed);
+        append(events, || filled(told, taker, (taker_side, Liquidity::Taker), taken));
         if maker_done {
             let (order, account, reason) = (maker.order, maker.account, EndReason::Filled);
             let released = self.close(terms, slot);
@@ -312,6 +283,30 @@ impl Accounts {
         self.open.remove(slot);
         held
     }
+}
+
+/// What one of the two is told of a trade.
+#[inline]
+fn filled(
+    told: &Trade,
+    party: &Party,
+    (side, liquidity): (Side, Liquidity),
+    (fee, released): (Amount, Amount),
+) -> Event {
+    let Trade { market, id: trade, price_ticks, qty_lots, .. } = *told;
+    let Party { order, account, .. } = *party;
+    Event::OrderFilled(OrderFilled {
+        order,
+        account,
+        market,
+        trade,
+        side,
+        liquidity,
+        price_ticks,
+        qty_lots,
+        fee,
+        released,
+    })
 }
 
 /// What changes hands.
