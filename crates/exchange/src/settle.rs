@@ -3,7 +3,7 @@
 use model::{
     AccountId, Amount, EndReason, Event, FromMarket, Liquidity, MarketId, MarketTerms, OrderAccepted,
     OrderAmended, OrderEnded, OrderFilled, OrderId, OrderPrevented, OrderTracks, OrderTriggered, PriceTicks,
-    QtyLots, SelfTradePrevention, Side, ToMarket,
+    QtyLots, SelfTradePrevention, Side, ToMarket, TradeId,
 };
 use orderbook::OrderSlot;
 
@@ -59,22 +59,10 @@ impl Accounts {
                     Liquidity::Maker => terms.maker_fee_ppm,
                     Liquidity::Taker => terms.taker_fee_ppm,
                 };
-                let (fee, released) =
-                    self.settle(terms, (open(), side), fee_ppm, &Changed::by(terms, price_ticks, qty_lots));
-                append(events, || {
-                    Event::OrderFilled(OrderFilled {
-                        order,
-                        account,
-                        market,
-                        trade,
-                        side,
-                        liquidity,
-                        price_ticks,
-                        qty_lots,
-                        fee,
-                        released,
-                    })
-                });
+                let changed = Changed::by(terms, price_ticks, qty_lots);
+                let paid = self.settle(terms, (open(), side), fee_ppm, &changed);
+                let whose = (account, market, order);
+                append(events, || filled(whose, (trade, side, liquidity), &changed, paid));
             }
             FromMarket::Prevented {
                 prevented_match,
@@ -180,15 +168,17 @@ impl Accounts {
 
     /// Both sides of a trade between accounts that live here, as two letters and perhaps a third would have it.
     pub fn settle_trade(&mut self, catalog: &Catalog, told: &Trade, events: &mut Vec<Event>) {
-        let Trade { market, taker_side, ref maker, ref taker, maker_done, .. } = *told;
+        let Trade { market, id, taker_side, ref maker, ref taker, maker_done, .. } = *told;
         let terms = catalog.market(market).expect("a trade comes from a listed market");
         let changed = Changed::by(terms, told.price_ticks, told.qty_lots);
         let (slot, maker_side) = (self.open_at(maker), taker_side.opposite());
         let made = self.settle(terms, (slot, maker_side), terms.maker_fee_ppm, &changed);
-        append(events, || filled(told, maker, (maker_side, Liquidity::Maker), made));
+        let whose = (maker.account, market, maker.order);
+        append(events, || filled(whose, (id, maker_side, Liquidity::Maker), &changed, made));
         let taken = (self.open_at(taker), taker_side);
         let taken = self.settle(terms, taken, terms.taker_fee_ppm, &changed);
-        append(events, || filled(told, taker, (taker_side, Liquidity::Taker), taken));
+        let whose = (taker.account, market, taker.order);
+        append(events, || filled(whose, (id, taker_side, Liquidity::Taker), &changed, taken));
         if maker_done {
             let (order, account, reason) = (maker.order, maker.account, EndReason::Filled);
             let released = self.close(terms, slot);
@@ -285,16 +275,15 @@ impl Accounts {
     }
 }
 
-/// What one of the two is told of a trade.
+/// What an account is told of a fill, of which it has paid this fee, and has so much free again.
 #[inline]
 fn filled(
-    told: &Trade,
-    party: &Party,
-    (side, liquidity): (Side, Liquidity),
+    (account, market, order): (AccountId, MarketId, OrderId),
+    (trade, side, liquidity): (TradeId, Side, Liquidity),
+    changed: &Changed,
     (fee, released): (Amount, Amount),
 ) -> Event {
-    let Trade { market, id: trade, price_ticks, qty_lots, .. } = *told;
-    let Party { order, account, .. } = *party;
+    let Changed { price: price_ticks, qty: qty_lots, .. } = *changed;
     Event::OrderFilled(OrderFilled {
         order,
         account,

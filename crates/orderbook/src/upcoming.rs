@@ -246,6 +246,22 @@ mod tests {
     }
 
     #[test]
+    fn the_first_ones_are_counted_up_to_a_gap() {
+        let mut place = Place::new();
+        for price in [100, 100, 101, 102, 102] {
+            place.place(Side::Sell, price, 1);
+        }
+        let first_ones = |lots| place.book.makers(Side::Sell, QtyLots(lots), |_| ());
+        assert_eq!(
+            [1, 2, 3].map(first_ones),
+            [1, 2, 3],
+            "a level of which all is known, and one with a single order"
+        );
+        assert_eq!(first_ones(5), 4, "of the third level only the front is known");
+        assert_eq!(place.makers(5), [1, 2, 3, 4]);
+    }
+
+    #[test]
     fn whoever_left_the_line_is_passed_over() {
         let mut place = Place::new();
         let orders: Vec<_> = (0..6).map(|_| place.place(Side::Sell, 100, 1)).collect();

@@ -78,7 +78,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// The limit of an order that waits for its price ([`What::StopLimit`]).
+    /// The limit, in ticks, of an order that waits for its price ([`What::StopLimit`]).
     pub fn limit_behind_stop(&self) -> i64 {
         match self.side {
             Side::Buy => self.price + Shape::STOP_LIMIT_TICKS,
