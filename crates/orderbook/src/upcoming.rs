@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn the_first_ones_are_counted_up_to_a_gap() {
         let mut place = Place::new();
-        for price in [100, 100, 101, 102, 102] {
+        for price in [100, 100, 101, 102, 102, 103] {
             place.place(Side::Sell, price, 1);
         }
         let first_ones = |lots| place.book.makers(Side::Sell, QtyLots(lots), |_| ());
@@ -257,8 +257,8 @@ mod tests {
             [1, 2, 3],
             "a level of which all is known, and one with a single order"
         );
-        assert_eq!(first_ones(5), 4, "of the third level only the front is known");
-        assert_eq!(place.makers(5), [1, 2, 3, 4]);
+        assert_eq!(first_ones(6), 4, "of the third level only the front is known");
+        assert_eq!(place.makers(6), [1, 2, 3, 4, 6]);
     }
 
     #[test]

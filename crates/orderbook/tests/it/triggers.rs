@@ -56,6 +56,23 @@ fn waits(order: u64, side: Side, trigger: TriggerKind, stop: i64, trailing_bips:
     }
 }
 
+#[test]
+fn nobody_waits_at_the_price_of_who_has_left() {
+    let mut triggers = Triggers::default();
+    for (order, side, stop) in
+        [(1, Side::Buy, 1_010), (2, Side::Buy, 1_020), (3, Side::Sell, 990), (4, Side::Sell, 980)]
+    {
+        triggers.add(waits(order, side, TriggerKind::StopLoss, stop, 0), None);
+    }
+    let touched = |triggers: &Triggers| {
+        [980, 990, 1_010, 1_020].map(|price| triggers.are_touched_by(PriceTicks(price)))
+    };
+    assert_eq!(touched(&triggers), [true; 4]);
+    triggers.remove(OrderId(1));
+    triggers.remove(OrderId(3));
+    assert_eq!(touched(&triggers), [true, false, false, true], "the next ones are the nearest now");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
@@ -97,13 +114,9 @@ proptest! {
                         prop_assert!(part.len() <= most);
                         touched.extend(part);
                     }
-                    let by_order = |touched: &Touched| match touched {
-                        Touched::Tracks { order, .. } => *order,
-                        Touched::Triggered { place, .. } => place.order,
-                    };
                     let mut expected = theirs.see(price);
-                    touched.sort_by_key(by_order);
-                    expected.sort_by_key(by_order);
+                    touched.sort_by_key(Touched::order);
+                    expected.sort_by_key(Touched::order);
                     prop_assert_eq!(touched, expected, "at {}", price);
                 }
                 Step::Again => {
