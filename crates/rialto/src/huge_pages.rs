@@ -1,23 +1,27 @@
-//! The program's allocator: the system's, except for large blocks, which get huge pages.
+//! The program's allocator: everything lies in huge pages.
 //!
-//! The tables of orders, balances and numbers are large, and are looked into at random. With pages of 4 KiB half of those looks
-//! miss the processor's cache of page addresses too; with pages of 2 MiB they rarely do. Linux gives them where the system's
-//! setting is `always` or `madvise`, which is what distributions come with; elsewhere this changes nothing. Measured over the
-//! mixed flow of `rialto bench partition`: docs/decisions/0012-partition-speed.md.
+//! What an exchange looks into lies all over its memory: tables of orders, balances and numbers, and the levels of every book.
+//! With pages of 4 KiB half of those looks miss the processor's cache of page addresses too; with pages of 2 MiB they rarely do.
+//! Linux gives them where the system's setting is `always` or `madvise`, which is what distributions come with; elsewhere this
+//! changes nothing. Measured over the mixed flow of `rialto bench partition`: docs/decisions/0012-partition-speed.md.
 //!
-//! A table grows by doubling, and the system's allocator moves it then to wherever there is room, 4 KiB at a time: its huge
-//! pages are torn apart, and only what is new gets some. So large blocks begin where a huge page does, and are moved to such a
-//! place: the pages stay whole, and nothing is copied.
+//! Most blocks are mimalloc's, which asks for huge pages wherever it carves them from. The system's allocator does so for
+//! nobody who has not set an environment variable before the program began.
+//!
+//! A large table grows by doubling, and would be copied then, while its exchange stands still. So large blocks are mappings of
+//! their own that begin where a huge page does, and are moved to such a place: nothing is copied, and the pages stay whole.
 //!
 //! The one place with unsafe code in this crate: an allocator is unsafe to write.
 #![allow(unsafe_code, reason = "a global allocator cannot be written without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 
-/// The system's allocator, with huge pages for large blocks.
+use mimalloc::MiMalloc;
+
+/// mimalloc, except for large blocks.
 pub struct HugePages;
 
-/// Blocks of at least so many bytes: in smaller ones too much of a huge page would lie idle.
+/// Blocks of at least so many bytes: of smaller ones too much of the last huge page would lie idle.
 #[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;
 
@@ -31,18 +35,17 @@ fn is_large(_: Layout) -> bool {
     false
 }
 
-/// SAFETY: whose a block is follows from its layout alone, with which it comes back. Small ones are the system allocator's own,
-/// with the arguments unchanged; large ones are mappings that nobody else knows of.
+/// SAFETY: whose a block is follows from its layout alone, with which it comes back. Small ones are mimalloc's own, with the arguments unchanged; large ones are mappings that nobody else knows of.
 unsafe impl GlobalAlloc for HugePages {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if is_large(layout) { mapped::alloc(layout.size()) } else { unsafe { System.alloc(layout) } }
+        if is_large(layout) { mapped::alloc(layout.size()) } else { unsafe { MiMalloc.alloc(layout) } }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // What is mapped anew is zero.
-        if is_large(layout) { mapped::alloc(layout.size()) } else { unsafe { System.alloc_zeroed(layout) } }
+        if is_large(layout) { mapped::alloc(layout.size()) } else { unsafe { MiMalloc.alloc_zeroed(layout) } }
     }
 
     #[inline]
@@ -50,7 +53,7 @@ unsafe impl GlobalAlloc for HugePages {
         // SAFETY: the caller promises that the size fits the alignment.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (is_large(layout), is_large(wanted)) {
-            (false, false) => unsafe { System.realloc(block, layout, size) },
+            (false, false) => unsafe { MiMalloc.realloc(block, layout, size) },
             (true, true) => unsafe { mapped::realloc(block, layout.size(), size) },
             (true, false) | (false, true) => {
                 // SAFETY: both blocks are as large as their layouts say, and are different ones.
@@ -71,7 +74,7 @@ unsafe impl GlobalAlloc for HugePages {
         if is_large(layout) {
             unsafe { mapped::dealloc(block, layout.size()) }
         } else {
-            unsafe { System.dealloc(block, layout) }
+            unsafe { MiMalloc.dealloc(block, layout) }
         }
     }
 }
@@ -197,7 +200,7 @@ mod tests {
         }
         let middle = |block: &[u8]| block.as_ptr().addr() + block.len() / 2;
         let small = vec![1_u8; 1 << 20];
-        assert!(!flags_of(middle(&small)).contains(" hg"), "small blocks stay as they are");
+        assert!(flags_of(middle(&small)).contains(" hg"), "small blocks lie in huge pages together");
         let mut large = vec![1_u8; 8 << 20];
         assert!(flags_of(middle(&large)).contains(" hg"));
         large.resize(64 << 20, 2);
