@@ -9,7 +9,7 @@
 use arrayvec::ArrayVec;
 use model::{
     AccountId, ClientOrderId, Command, Event, FromMarket, Letter, MarketId, OrderCommand, OrderKind,
-    OrderRef, PlaceContractOrder, PlaceOrder, QtyLots, Sequenced, Side,
+    OrderRef, PlaceContractOrder, PlaceOrder, PriceTicks, QtyLots, Sequenced, Side,
 };
 use orderbook::{Book, OrderSlot, fetch_ahead, fetch_whole};
 
@@ -35,7 +35,7 @@ struct Placing<'a> {
     at: usize,
     place: &'a PlaceOrder,
     named: Named<'a>,
-    book: &'a Book,
+    listed: &'a Market,
     /// At once, as it seems.
     trades: bool,
     seat: Option<SeatSlot>,
@@ -48,8 +48,8 @@ struct Taking<'a> {
     book: &'a Book,
     /// The side that it will trade with.
     counter: Side,
-    /// How much it wants.
-    wanted: QtyLots,
+    /// How much it wants, and the worst price that it accepts.
+    wanted: (QtyLots, Option<PriceTicks>),
     /// The first order there.
     first: Option<OrderSlot>,
     /// How many are looked at of those that it will trade with first.
@@ -112,15 +112,17 @@ impl Partition {
         for (at, input) in group.iter().enumerate() {
             match need(&input.command) {
                 Need::Place(place) => {
-                    if let Some(Market { book, .. }) = self.markets.get(place.market) {
+                    if let Some(listed) = self.markets.get(place.market) {
+                        let book = &listed.book;
                         let trades = trades_at_once(book, place.side, &place.kind);
                         if trades {
                             let counter = place.side.opposite();
                             let wanted = place.kind.qty_lots().unwrap_or(QtyLots(1));
+                            let wanted = (wanted, place.kind.price_ticks());
                             next.taking.push(Taking { at, book, counter, wanted, first: None, makers: 0 });
                         }
                         let named = Named::new(place.account, &place.client_order_id);
-                        next.placing.push(Placing { at, place, named, book, trades, seat: None });
+                        next.placing.push(Placing { at, place, named, listed, trades, seat: None });
                     }
                 }
                 Need::PlaceContract(place) => next.placing_contract.push(place),
@@ -292,16 +294,12 @@ impl Partition {
         match STEP {
             1 => book.fetch_best(*counter),
             // Those for which there is no room go without.
-            2 => {
-                let mut looked_at = 0_usize;
-                let first_ones = book.makers(*counter, *wanted, |slot| {
-                    if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
-                        looked_at = looked_at.saturating_add(1);
-                        *first = first.or(Some(slot));
-                    }
-                });
-                *count = first_ones.min(looked_at);
-            }
+            2 => book.makers(&self.accounts.open.orders, *counter, *wanted, |slot| {
+                if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
+                    *count = count.saturating_add(1);
+                    *first = first.or(Some(slot));
+                }
+            }),
             3 => {
                 if let Some(slot) = *first {
                     let orders = &self.accounts.open.orders;
@@ -324,7 +322,7 @@ impl Partition {
                 open.fetch_seat_cell(account, market);
                 open.fetch_name(&placing.named);
                 if let Some(price) = price {
-                    placing.book.fetch_leaf(side, price);
+                    placing.listed.book.fetch_leaf(side, price);
                 }
             }
             2 => {
@@ -332,8 +330,9 @@ impl Partition {
                 match placing.seat {
                     Some(seat) => {
                         fetch_whole(open.seat(seat));
-                        if placing.place.kind.trigger().is_some() {
+                        if let Some(trigger) = placing.place.kind.trigger() {
                             open.fetch_waiting(seat);
+                            placing.listed.triggers.fetch_vacant(side, trigger);
                         }
                     }
                     // It will take one, between two balances.
@@ -342,7 +341,7 @@ impl Partition {
                     }
                 }
                 if let Some(price) = price {
-                    placing.book.fetch_level(side, price);
+                    placing.listed.book.fetch_level(side, price);
                 }
             }
             3 => {
@@ -363,7 +362,7 @@ impl Partition {
                     }
                 }
                 if let Some(price) = price {
-                    placing.book.fetch_back(&open.orders, side, price);
+                    placing.listed.book.fetch_back(&open.orders, side, price);
                 }
             }
             4 => {
@@ -514,20 +513,30 @@ impl Partition {
                 };
                 sought.seat = Some(open.seat(kept.seat));
                 sought.seat.map(fetch_whole);
-                if open.orders[slot].waits {
-                    open.fetch_waiting(kept.seat);
-                }
                 open.fetch_around(kept);
                 if !matches!(order, OrderRef::Client(_)) {
                     open.fetch_name(&Named::new(*account, &kept.client_order_id));
                 }
+                let order = &open.orders[slot];
+                if order.waits {
+                    open.fetch_waiting(kept.seat);
+                }
                 if let Some(listed) = self.markets.get(*market) {
-                    listed.book.fetch_around(&open.orders, &open.orders[slot]);
+                    if order.waits {
+                        listed.triggers.fetch_slot(order.id);
+                    } else {
+                        listed.book.fetch_around(&open.orders, order);
+                    }
                 }
             }
             4 => {
                 if let (Some(slot), Some(listed)) = (slot, self.markets.get(*market)) {
-                    listed.book.fetch_level_of(&open.orders[slot]);
+                    let order = &open.orders[slot];
+                    if order.waits {
+                        listed.triggers.fetch(order.id);
+                    } else {
+                        listed.book.fetch_level_of(order);
+                    }
                 }
             }
             _ => {}

@@ -51,7 +51,6 @@ mod place_contract;
 mod post;
 mod settle;
 mod settle_contract;
-mod slot_table;
 mod snapshot;
 mod snapshot_algos;
 mod snapshot_futures;

@@ -6,10 +6,9 @@ use std::ops::Deref;
 
 use ledger::BalanceSlot;
 use model::{AccountId, ClientOrderId, MarketId, OrderId, PriceTicks, QtyLots, Side, TradeGroup};
-use orderbook::{Order, OrderSlot, Orders, fetch_ahead, fetch_whole};
+use orderbook::{Order, OrderSlot, Orders, SlotTable, fetch_ahead, fetch_whole};
 
 use crate::client_ids;
-use crate::slot_table::SlotTable;
 
 const NONE: u32 = u32::MAX;
 

@@ -122,11 +122,18 @@ impl Book {
         }
     }
 
-    /// Tells of the orders of a side that so many lots will trade with, as far as they are known: some may be gone. How many of
-    /// them are the first ones, without gaps.
+    /// Tells of the orders of a side that so many lots will trade with at prices up to `worst`, first things first and as far as they
+    /// are known: some may be gone.
     #[inline]
-    pub fn makers(&self, side: Side, wanted: QtyLots, tell: impl FnMut(OrderSlot)) -> usize {
-        self.side(side).makers(wanted, tell)
+    pub fn makers(
+        &self,
+        orders: &Orders,
+        side: Side,
+        (wanted, worst): (QtyLots, Option<PriceTicks>),
+        tell: impl FnMut(OrderSlot),
+    ) {
+        let worst = worst.map_or(Rank::NOWHERE, |worst| Rank::new(side, worst));
+        self.side(side).makers(orders, (wanted, worst), tell);
     }
 
     /// The order of a side that trades first, if its level is at hand.

@@ -19,6 +19,7 @@ mod matching;
 pub mod naive;
 mod orders;
 mod side;
+mod slot_table;
 mod triggers;
 mod upcoming;
 
@@ -26,4 +27,5 @@ pub use ahead::{LookAhead, fetch_ahead, fetch_whole};
 pub use book::Book;
 pub use matching::{Before, Incoming, Outcome, Remainder, Report, Stop, TickLots};
 pub use orders::{Order, OrderSlot, Orders};
+pub use slot_table::SlotTable;
 pub use triggers::{Touched, Triggers};

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use arrayvec::ArrayVec;
 use model::{MarketId, PriceTicks, QtyLots, Side};
 
 use crate::level::Level;
@@ -19,6 +20,8 @@ const LEAF_BITS: u32 = 5;
 const LEAF_LEVELS: usize = 1 << LEAF_BITS;
 /// So many levels are looked at ahead of an order that will trade: it may ask for more than anybody has.
 const LOOKED_AT: usize = 16;
+/// So many orders at several levels are looked at.
+const ASKED_FOR: usize = 64;
 
 /// A price as its side counts it: the lower, the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +80,44 @@ pub struct SideLevels {
     upcoming: Upcoming,
 }
 
+/// Those at one level who are not looked at yet.
+#[derive(Clone, Copy)]
+struct Queue {
+    first: OrderSlot,
+    /// How much of them is wanted.
+    lots: QtyLots,
+}
+
+impl Queue {
+    /// Goes on to the next one, unless there is none, or the first is enough.
+    #[inline]
+    fn go_on(&mut self, orders: &Orders) -> bool {
+        let first = &orders[self.first];
+        self.lots -= self.lots.min(first.open_lots);
+        self.first = first.next;
+        !self.lots.is_zero() && self.first != OrderSlot::NONE
+    }
+}
+
+/// Asks for everybody in these queues, one of each queue a round: an order names the one behind it, so a queue by itself would be
+/// waited for order by order.
+fn fetch_queues(orders: &Orders, mut queues: ArrayVec<Queue, LOOKED_AT>) {
+    let mut asked_for = queues.len();
+    for queue in &queues {
+        fetch_ahead(&orders[queue.first]);
+    }
+    while !queues.is_empty() && asked_for < ASKED_FOR {
+        queues.retain(|queue| {
+            let goes_on = queue.go_on(orders);
+            if goes_on {
+                fetch_ahead(&orders[queue.first]);
+                asked_for = asked_for.saturating_add(1);
+            }
+            goes_on
+        });
+    }
+}
+
 /// A leaf in use, or no key.
 #[derive(Clone, Copy)]
 struct AtHand {
@@ -113,45 +154,52 @@ impl SideLevels {
         }
     }
 
-    /// Tells of those that so many lots will trade with, at the best few levels and as far as they are known: some may be gone.
-    /// How many of them are the first ones, without gaps.
+    /// Tells of those that so many lots will trade with, at levels up to `worst`: of one level those that are known, some of whom
+    /// may be gone, and of several levels everybody, up to so many.
     #[inline]
-    pub fn makers(&self, wanted: QtyLots, mut tell: impl FnMut(OrderSlot)) -> usize {
+    pub fn makers(
+        &self,
+        orders: &Orders,
+        (wanted, worst): (QtyLots, Rank),
+        mut tell: impl FnMut(OrderSlot),
+    ) {
         let Some((best, level)) = self.best.and_then(|best| Some((best, self.level_at_hand(best)?))) else {
-            return 0;
+            return;
         };
         if wanted <= level.open_lots() {
-            return self.makers_at(best, level, wanted, &mut tell);
-        }
-        let (mut missing, mut first_ones, mut has_gap) = (wanted, 0_usize, false);
-        for (rank, level) in self.iter().take(LOOKED_AT) {
-            let told = self.makers_at(rank, level, missing, &mut tell);
-            if !has_gap {
-                first_ones = first_ones.saturating_add(told);
-                has_gap = level.front() != level.back() && !self.upcoming.is_done(rank);
+            let mut is_known = false;
+            for slot in self.upcoming.for_lots(best, wanted) {
+                is_known = true;
+                tell(slot);
             }
-            missing -= missing.min(level.open_lots());
+            if !is_known {
+                level.front().map(tell);
+            }
+            return;
+        }
+        self.upcoming.ask_for(orders, best, wanted);
+        let mut queues = ArrayVec::<Queue, LOOKED_AT>::new();
+        let mut missing = wanted;
+        for (_, level) in self.iter().take(LOOKED_AT).take_while(|(rank, _)| *rank <= worst) {
+            let lots = missing.min(level.open_lots());
+            if let Some(first) = level.front() {
+                queues.push(Queue { first, lots });
+            }
+            missing -= lots;
             if missing.is_zero() {
                 break;
             }
         }
-        first_ones
-    }
-
-    /// Those of one level. How many.
-    #[inline]
-    fn makers_at(
-        &self,
-        rank: Rank,
-        level: &Level,
-        wanted: QtyLots,
-        tell: &mut impl FnMut(OrderSlot),
-    ) -> usize {
-        let known = self.upcoming.for_lots(rank, wanted).map(&mut *tell).count();
-        if known > 0 {
-            return known;
+        fetch_queues(orders, queues.clone());
+        let mut room = ASKED_FOR;
+        for mut queue in queues {
+            let mut goes_on = true;
+            while goes_on && room > 0 {
+                tell(queue.first);
+                room = room.saturating_sub(1);
+                goes_on = queue.go_on(orders);
+            }
         }
-        level.front().map(tell).is_some().into()
     }
 
     /// An order of this level has traded and is gone.

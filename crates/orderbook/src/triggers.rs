@@ -2,14 +2,19 @@
 //! out those that it triggers, and touches no others. Which price that is (the last trade's, say) is the caller's matter.
 //! Source: semantics 1.6.
 //!
-//! An order with a stop price lies in a list sorted by that price. One that trails lies, once it follows the price, among those
+//! An order with a stop price lies in a heap, the nearest price first. Most are cancelled long before their price comes, so whoever
+//! leaves stays in the heap until he comes to its top, or half of it has left. One that trails lies, once it follows the price, among those
 //! of its side and its distance. There, whoever came first has seen every price that those behind it have seen, so its extreme
 //! is at least as good: the extremes form runs, a new best price makes one run of the last few, and the first run is the first
 //! to be triggered. So a price costs a step for each distance in use and each order that it triggers, however many wait.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use model::{AccountId, OrderId, PlaceMessage, PriceTicks, QtyLots, Side, Trigger, WaitingOrder};
+use slab::Slab;
+
+use crate::{SlotTable, fetch_ahead, fetch_whole};
 
 /// An order that waits.
 #[derive(Clone, Debug)]
@@ -141,15 +146,56 @@ const fn worst(side: Side) -> PriceTicks {
     }
 }
 
+/// That an order waits for a stop price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Awaited {
+    /// The lower, the sooner it comes: the price of those that wait for it or one above, its negative of the others.
+    rank: PriceTicks,
+    number: u64,
+    slot: u32,
+}
+
+/// Those that wait for prices on one side, and some that have left.
+#[derive(Clone, Debug, Default)]
+struct Stops(BinaryHeap<Reverse<Awaited>>);
+
+impl Stops {
+    /// The one whose price comes first; of several the oldest. Those before it that have left are forgotten.
+    fn nearest(&mut self, waiting: &Slab<Waiting>) -> Option<Awaited> {
+        while let Some(Reverse(stop)) = self.0.peek() {
+            if is_waiting(waiting, stop) {
+                return Some(*stop);
+            }
+            self.0.pop();
+        }
+        None
+    }
+}
+
+fn is_waiting(waiting: &Slab<Waiting>, awaited: &Awaited) -> bool {
+    waiting.get(at(awaited.slot)).is_some_and(|waiting| waiting.number == awaited.number)
+}
+
+fn at(slot: u32) -> usize {
+    usize::try_from(slot).expect("slots fit into memory")
+}
+
+/// The numbers of orders that follow each other are spread over all hashes.
+fn hash(order: OrderId) -> u32 {
+    let bytes = order.0.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
 /// All orders of one market that wait for one sort of price.
 #[derive(Clone, Debug)]
 pub struct Triggers {
-    /// In boxes, so that whoever comes or goes moves little.
-    waiting: BTreeMap<OrderId, Box<Waiting>>,
-    /// By stop price, those that wait for it or one above.
-    rising: BTreeSet<(PriceTicks, OrderId)>,
-    /// By stop price, those that wait for it or one below.
-    falling: BTreeSet<(PriceTicks, OrderId)>,
+    waiting: Slab<Waiting>,
+    /// Where each of them is.
+    slots: SlotTable,
+    /// Those that wait for their stop price or one above.
+    rising: Stops,
+    /// Those that wait for it or one below.
+    falling: Stops,
     trails: BTreeMap<(Side, u16), Trail>,
     next_number: u64,
     /// A price above this one and below the next does nothing.
@@ -160,9 +206,10 @@ pub struct Triggers {
 impl Default for Triggers {
     fn default() -> Self {
         Self {
-            waiting: BTreeMap::new(),
-            rising: BTreeSet::new(),
-            falling: BTreeSet::new(),
+            waiting: Slab::new(),
+            slots: SlotTable::default(),
+            rising: Stops::default(),
+            falling: Stops::default(),
             trails: BTreeMap::new(),
             next_number: 0,
             low: PriceTicks(i64::MIN),
@@ -185,17 +232,48 @@ impl Triggers {
 
     /// All that wait, by their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &PlaceMessage> {
-        self.waiting.values().map(|waiting| &waiting.place)
+        let mut places: Vec<_> = self.waiting.iter().map(|(_, waiting)| &waiting.place).collect();
+        places.sort_unstable_by_key(|place| place.order);
+        places.into_iter()
+    }
+
+    #[inline]
+    fn slot(&self, order: OrderId) -> Option<u32> {
+        self.slots.find(hash(order), |slot| self.waiting[at(slot)].place.order == order)
+    }
+
+    fn waiting(&self, order: OrderId) -> Option<&Waiting> {
+        Some(&self.waiting[at(self.slot(order)?)])
     }
 
     /// An order that waits.
     pub fn find(&self, order: OrderId) -> Option<&PlaceMessage> {
-        self.waiting.get(&order).map(|waiting| &waiting.place)
+        self.waiting(order).map(|waiting| &waiting.place)
     }
 
     /// How often an order was amended that waits.
     pub fn amends(&self, order: OrderId) -> Option<u16> {
-        self.waiting.get(&order).map(|waiting| waiting.amends)
+        self.waiting(order).map(|waiting| waiting.amends)
+    }
+
+    /// Asks for where it says where an order is.
+    #[inline]
+    pub fn fetch_slot(&self, order: OrderId) {
+        self.slots.fetch_ahead(hash(order));
+    }
+
+    /// The look behind [`Self::fetch_slot`]: the order.
+    #[inline]
+    pub fn fetch(&self, order: OrderId) {
+        let waiting = self.slots.guess(hash(order)).and_then(|slot| self.waiting.get(at(slot)));
+        waiting.map(fetch_whole);
+    }
+
+    /// Asks for where the next order will be.
+    #[inline]
+    pub fn fetch_vacant(&self, side: Side, trigger: Trigger) {
+        let stops = if trigger.rises(side) { &self.rising } else { &self.falling };
+        stops.0.as_slice().last().map(fetch_ahead);
     }
 
     /// Takes in an order that has a trigger. `last` is the last price that came by, which has not reached its stop price.
@@ -213,8 +291,11 @@ impl Triggers {
         let follows = match (extreme_ticks, trigger.trailing_bips, trigger.stop_ticks) {
             (Some(extreme), Some(bips), _) => Some(self.follow(side, bips, place.order, extreme)),
             (_, _, Some(stop)) => {
-                self.waits_at(side, trigger).insert((stop, place.order));
-                if trigger.rises(side) {
+                let slot = u32::try_from(self.waiting.vacant_key()).expect("fewer than 2^32 orders wait");
+                let rises = trigger.rises(side);
+                let (rank, stops) = if rises { (stop, &mut self.rising) } else { (-stop, &mut self.falling) };
+                stops.0.push(Reverse(Awaited { rank, number, slot }));
+                if rises {
                     self.high = self.high.min(stop);
                 } else {
                     self.low = self.low.max(stop);
@@ -224,15 +305,18 @@ impl Triggers {
             (_, _, None) => unreachable!("an order waits for a stop price, or follows the price"),
         };
         self.next_number = self.next_number.max(number).checked_add(1).expect("a counter never runs out");
-        let waiting = Box::new(Waiting { place, amends, number, follows });
-        self.waiting.insert(place.order, waiting);
+        let slot = self.waiting.insert(Waiting { place, amends, number, follows });
+        self.slots.insert(hash(place.order), u32::try_from(slot).expect("fewer than 2^32 orders wait"));
         if follows.is_some() {
             self.look();
         }
     }
 
-    fn waits_at(&mut self, side: Side, trigger: Trigger) -> &mut BTreeSet<(PriceTicks, OrderId)> {
-        if trigger.rises(side) { &mut self.rising } else { &mut self.falling }
+    /// Forgets an order that waits.
+    fn forget(&mut self, slot: u32) -> Waiting {
+        let waiting = self.waiting.remove(at(slot));
+        self.slots.remove(hash(waiting.place.order), slot);
+        waiting
     }
 
     /// From now on an order follows the price: its place among those that do.
@@ -246,7 +330,7 @@ impl Triggers {
 
     /// Takes an order out, if it waits.
     pub fn remove(&mut self, order: OrderId) -> Option<PlaceMessage> {
-        let Waiting { place, follows, .. } = *self.waiting.remove(&order)?;
+        let Waiting { place, follows, .. } = self.forget(self.slot(order)?);
         let (side, trigger) = (place.side, place.kind.trigger().expect("only orders with a trigger wait"));
         let is_nearest = if let Some(number) = follows {
             let trail = (side, trigger.trailing_bips.expect("only trailing orders follow the price"));
@@ -258,18 +342,29 @@ impl Triggers {
             true
         } else {
             let stop = trigger.stop_ticks.expect("whoever does not follow the price has a stop price");
-            self.waits_at(side, trigger).remove(&(stop, order));
             self.low == stop || self.high == stop
         };
         if is_nearest {
             self.look();
         }
+        self.tidy();
         Some(place)
+    }
+
+    /// Forgets those that have left where they are more than those that wait.
+    fn tidy(&mut self) {
+        let Self { waiting, rising, falling, .. } = self;
+        if rising.0.len().saturating_add(falling.0.len()) > waiting.len().saturating_add(8).saturating_mul(2) {
+            for stops in [rising, falling] {
+                stops.0.retain(|Reverse(stop)| is_waiting(waiting, stop));
+            }
+        }
     }
 
     /// Makes an order smaller, which waits on in its place: `qty` is its total quantity now, `held` what is held for that.
     pub fn amend(&mut self, order: OrderId, qty: QtyLots, held: model::Amount) {
-        let waiting = self.waiting.get_mut(&order).expect("it waits");
+        let slot = self.slot(order).expect("it waits");
+        let waiting = &mut self.waiting[at(slot)];
         waiting.place.kind.set_qty_lots(qty);
         waiting.place.held = held;
         waiting.amends = waiting.amends.saturating_add(1);
@@ -289,21 +384,16 @@ impl Triggers {
     /// As [`Self::see`], but the price does something to no more than `most` orders. Where [`Self::are_touched_by`] says afterwards
     /// that there are more, it has to be seen again before any other price is, and before another order is added.
     pub fn see_some(&mut self, price: PriceTicks, most: usize) -> Vec<Touched> {
+        let Self { waiting, rising, falling, .. } = self;
         let mut reached = Vec::new();
-        while reached.len() < most
-            && let Some((stop, _)) = self.rising.first()
-            && *stop <= price
-        {
-            reached.extend(self.rising.pop_first().map(|(_, order)| order));
-        }
-        while reached.len() < most
-            && let Some((stop, _)) = self.falling.last()
-            && *stop >= price
-        {
-            // Of those at one price the oldest first.
-            let first = *self.falling.range((*stop, OrderId(0))..).next().expect("the last one is there");
-            self.falling.remove(&first);
-            reached.push(first.1);
+        for (stops, rank) in [(rising, price), (falling, -price)] {
+            while reached.len() < most
+                && let Some(stop) = stops.nearest(waiting)
+                && stop.rank <= rank
+            {
+                stops.0.pop();
+                reached.push((stop.number, stop.slot));
+            }
         }
         let mut left = most.saturating_sub(reached.len());
         let mut triggered = Vec::new();
@@ -319,22 +409,22 @@ impl Triggers {
         self.trails.retain(|_, trail| !trail.orders.is_empty());
 
         // Behind those that follow the price already, which have seen this one too.
+        let mut triggered: Vec<u32> =
+            triggered.into_iter().map(|order| self.slot(order).expect("whoever follows it waits")).collect();
         let mut touched = Vec::new();
-        reached.sort_unstable_by_key(|order| self.waiting[order].number);
-        for order in reached {
-            let Waiting { place, number, .. } = &*self.waiting[&order];
-            let (side, account, number) = (place.side, place.account, *number);
-            let trailing = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
-            if let Some(bips) = trailing {
+        reached.sort_unstable();
+        for (number, slot) in reached {
+            let PlaceMessage { order, account, side, kind, .. } = self.waiting[at(slot)].place;
+            if let Some(bips) = kind.trigger().and_then(|trigger| trigger.trailing_bips) {
                 let follows = self.follow(side, bips, order, price);
-                self.waiting.get_mut(&order).expect("seen above").follows = Some(follows);
+                self.waiting[at(slot)].follows = Some(follows);
                 touched.push((number, Touched::Tracks { order, account }));
             } else {
-                triggered.push(order);
+                triggered.push(slot);
             }
         }
-        for order in triggered {
-            let Waiting { place, amends, number, .. } = *self.waiting.remove(&order).expect("it waited");
+        for slot in triggered {
+            let Waiting { place, amends, number, .. } = self.forget(slot);
             touched.push((number, Touched::Triggered { place, amends }));
         }
         touched.sort_unstable_by_key(|(number, _)| *number);
@@ -344,8 +434,9 @@ impl Triggers {
 
     /// Looks for the nearest prices that do anything.
     fn look(&mut self) {
-        self.low = self.falling.last().map_or(PriceTicks(i64::MIN), |(stop, _)| *stop);
-        self.high = self.rising.first().map_or(PriceTicks(i64::MAX), |(stop, _)| *stop);
+        let Self { waiting, rising, falling, .. } = self;
+        self.low = falling.nearest(waiting).map_or(PriceTicks(i64::MIN), |stop| -stop.rank);
+        self.high = rising.nearest(waiting).map_or(PriceTicks(i64::MAX), |stop| stop.rank);
         for ((side, bips), trail) in &self.trails {
             let (Some((_, best)), Some((_, last))) = (trail.runs.front(), trail.runs.back()) else {
                 continue;
@@ -374,7 +465,7 @@ impl Triggers {
     /// All that wait, as they are to be taken in again; the same for equal states. Those that follow the price come behind the
     /// others, best extreme first.
     pub fn list(&self) -> Vec<WaitingOrder> {
-        let mut by_number: Vec<&Waiting> = self.waiting.values().map(|waiting| &**waiting).collect();
+        let mut by_number: Vec<&Waiting> = self.waiting.iter().map(|(_, waiting)| waiting).collect();
         by_number.sort_unstable_by_key(|waiting| waiting.number);
         let listed = |(number, waiting): (u64, &&Waiting)| {
             let Waiting { place, amends, follows, .. } = waiting;
@@ -393,5 +484,38 @@ impl Triggers {
             })
         });
         list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Amount, OrderKind, SelfTradePrevention, TradeGroup, TriggerKind};
+
+    use super::*;
+
+    #[test]
+    fn those_who_have_left_are_forgotten() {
+        let mut triggers = Triggers::default();
+        for number in 1..=10_000 {
+            let order = OrderId(number);
+            let stop = i64::try_from(number % 500).unwrap();
+            let kind = OrderKind::StopMarket {
+                qty_lots: QtyLots(1),
+                trigger: TriggerKind::StopLoss,
+                stop_ticks: PriceTicks(if number % 2 == 0 { 2_000 + stop } else { 1_000 - stop }),
+                trailing_bips: 0,
+            };
+            let side = if number % 2 == 0 { Side::Buy } else { Side::Sell };
+            let (account, trade_group) = (AccountId(1), TradeGroup::NONE);
+            let (self_trade_prevention, held) = (SelfTradePrevention::None, Amount(1));
+            let place = PlaceMessage { order, account, trade_group, side, kind, self_trade_prevention, held };
+            triggers.add(place, Some(PriceTicks(1_500)));
+            if number > 50 {
+                triggers.remove(OrderId(number - 50)).expect("it waits");
+            }
+        }
+        assert_eq!(triggers.len(), 50);
+        let held = triggers.rising.0.len() + triggers.falling.0.len();
+        assert!(held <= 2 * (50 + 8), "{held} are held of 50");
     }
 }

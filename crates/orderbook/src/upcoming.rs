@@ -214,7 +214,8 @@ mod tests {
         /// Whom a buy of so many lots would look at.
         fn makers(&self, lots: i64) -> Vec<u64> {
             let mut found = Vec::new();
-            self.book.makers(Side::Sell, QtyLots(lots), |slot| found.push(self.orders[slot].id.0));
+            let wanted = (QtyLots(lots), None);
+            self.book.makers(&self.orders, Side::Sell, wanted, |slot| found.push(self.orders[slot].id.0));
             found
         }
     }
@@ -226,11 +227,11 @@ mod tests {
             place.place(Side::Sell, 100, 2);
         }
         assert_eq!(place.makers(5), [1, 2, 3], "two lots each");
-        assert_eq!(place.makers(1_000), (1..=32).collect::<Vec<_>>(), "as many as there is room for");
+        assert_eq!(place.makers(80), (1..=32).collect::<Vec<_>>(), "as many as there is room for");
         // The first two are gone, and the third in part.
         place.place(Side::Buy, 100, 5);
         assert_eq!(place.makers(3), [3, 4]);
-        assert_eq!(place.makers(1_000), (3..=33).collect::<Vec<_>>(), "a trade notes one more");
+        assert_eq!(place.makers(75), (3..=33).collect::<Vec<_>>(), "a trade notes one more");
     }
 
     #[test]
@@ -246,19 +247,22 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ones_are_counted_up_to_a_gap() {
+    fn who_is_at_several_levels_is_known_in_order_and_up_to_the_worst_price() {
         let mut place = Place::new();
-        for price in [100, 100, 101, 102, 102, 103] {
-            place.place(Side::Sell, price, 1);
+        for price in [100, 102, 100, 102, 101, 103, 102, 100] {
+            place.place(Side::Sell, price, 2);
         }
-        let first_ones = |lots| place.book.makers(Side::Sell, QtyLots(lots), |_| ());
-        assert_eq!(
-            [1, 2, 3].map(first_ones),
-            [1, 2, 3],
-            "a level of which all is known, and one with a single order"
-        );
-        assert_eq!(first_ones(6), 4, "of the third level only the front is known");
-        assert_eq!(place.makers(6), [1, 2, 3, 4, 6]);
+        assert_eq!(place.makers(7), [1, 3, 8, 5], "half of the second level's");
+        assert_eq!(place.makers(12), [1, 3, 8, 5, 2, 4]);
+        assert_eq!(place.makers(1_000), [1, 3, 8, 5, 2, 4, 7, 6], "nobody has more");
+        let mut found = 0;
+        let wanted = (QtyLots(1_000), Some(PriceTicks(101)));
+        place.book.makers(&place.orders, Side::Sell, wanted, |_| found += 1);
+        assert_eq!(found, 4, "those behind the worst price are left alone");
+        for _ in 0..100 {
+            place.place(Side::Sell, 99, 1);
+        }
+        assert_eq!(place.makers(1_000).len(), 64, "no more than are worth it");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Cells lie in buckets of one line of memory each. Whoever finds no room in his own goes into the next, so nearly every
 //! question is answered by one line, and without a branch for each cell.
 
-use orderbook::fetch_ahead;
+use crate::fetch_ahead;
 
 const VACANT: u32 = u32::MAX;
 const CELLS: usize = 8;
@@ -44,7 +44,7 @@ fn place_of(bit: u32) -> usize {
 }
 
 /// One line of memory. The cells in use are the first ones.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Bucket {
     /// Beside the slots, so that growing and removing need not look at what lies there.
@@ -102,6 +102,7 @@ impl Bucket {
 }
 
 /// A set of slots by hash. Whoever asks compares.
+#[derive(Clone, Debug)]
 pub struct SlotTable {
     buckets: Vec<Bucket>,
     used: usize,
@@ -109,7 +110,7 @@ pub struct SlotTable {
 
 impl Default for SlotTable {
     fn default() -> Self {
-        Self { buckets: vec![Bucket::EMPTY; 128], used: 0 }
+        Self { buckets: vec![Bucket::EMPTY], used: 0 }
     }
 }
 
