@@ -157,12 +157,7 @@ impl SideLevels {
     /// Tells of those that so many lots will trade with, at levels up to `worst`: of one level those that are known, some of whom
     /// may be gone, and of several levels everybody, up to so many.
     #[inline]
-    pub fn makers(
-        &self,
-        orders: &Orders,
-        (wanted, worst): (QtyLots, Rank),
-        mut tell: impl FnMut(OrderSlot),
-    ) {
+    pub fn makers(&self, orders: &Orders, (wanted, worst): (QtyLots, Rank), mut tell: impl FnMut(OrderSlot)) {
         let Some((best, level)) = self.best.and_then(|best| Some((best, self.level_at_hand(best)?))) else {
             return;
         };

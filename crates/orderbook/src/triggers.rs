@@ -354,7 +354,8 @@ impl Triggers {
     /// Forgets those that have left where they are more than those that wait.
     fn tidy(&mut self) {
         let Self { waiting, rising, falling, .. } = self;
-        if rising.0.len().saturating_add(falling.0.len()) > waiting.len().saturating_add(8).saturating_mul(2) {
+        if rising.0.len().saturating_add(falling.0.len()) > waiting.len().saturating_add(8).saturating_mul(2)
+        {
             for stops in [rising, falling] {
                 stops.0.retain(|Reverse(stop)| is_waiting(waiting, stop));
             }

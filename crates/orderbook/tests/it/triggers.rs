@@ -16,7 +16,8 @@ enum Step {
         stop: i64,
         bips: u16,
     },
-    Remove(u64),
+    /// One of those that wait, or somebody unknown.
+    Remove(usize),
     See(i64),
     /// The same, a few orders at a time.
     SeeInParts(i64, usize),
@@ -32,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
     let stop = prop_oneof![1 => Just(0_i64), 2 => 960_i64..1_040];
     prop_oneof![
         4 => (side, trigger, stop, bips).prop_map(|(side, trigger, stop, bips)| Step::Add { side, trigger, stop, bips }),
-        1 => (1_u64..200).prop_map(Step::Remove),
+        2 => (0_usize..200).prop_map(Step::Remove),
         6 => (970_i64..1_030).prop_map(Step::See),
         2 => (970_i64..1_030, 1_usize..4).prop_map(|(price, most)| Step::SeeInParts(price, most)),
         1 => Just(Step::Again),
@@ -92,8 +93,9 @@ proptest! {
                     theirs.add(place, last);
                     next += 1;
                 }
-                Step::Remove(order) => {
-                    let order = OrderId(order);
+                Step::Remove(which) => {
+                    let waiting: Vec<_> = ours.iter().map(|place| place.order).collect();
+                    let order = waiting.get(which % (waiting.len() + 1)).copied().unwrap_or(OrderId(next));
                     let found = ours.find(order).copied();
                     prop_assert_eq!(ours.remove(order), found);
                     prop_assert_eq!(theirs.remove(order), found);
