@@ -314,14 +314,11 @@ impl SideLevels {
     }
 
     fn add_leaf(&mut self, key: i64) -> u32 {
-        let empty = Leaf { occupied: 0, levels: [Level::EMPTY; LEAF_LEVELS] };
-        let leaf = if let Some(leaf) = self.free.pop() {
-            self.leaves[at(leaf)] = empty;
-            leaf
-        } else {
-            self.leaves.push(empty);
+        // One that is free was left by all of its levels, so they are empty.
+        let leaf = self.free.pop().unwrap_or_else(|| {
+            self.leaves.push(Leaf { occupied: 0, levels: [Level::EMPTY; LEAF_LEVELS] });
             u32::try_from(self.leaves.len().saturating_sub(1)).expect("leaves are fewer than orders")
-        };
+        });
         self.keys.insert(key, leaf);
         if self.keys.len().saturating_mul(2) > self.at_hand.len() {
             self.widen();

@@ -12,19 +12,23 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use model::{AccountId, OrderId, PlaceMessage, PriceTicks, QtyLots, Side, Trigger, WaitingOrder};
-use slab::Slab;
 
 use crate::{SlotTable, fetch_ahead, fetch_whole};
 
-/// An order that waits.
+/// An order that waits, or one that has left.
 #[derive(Clone, Debug)]
 struct Waiting {
     place: PlaceMessage,
     amends: u16,
-    /// Its place in the order of acceptance.
+    /// Its place in the order of acceptance; [`Waiting::GONE`] of one that has left.
     number: u64,
     /// Its place among those of its side and distance; `None` while it waits for a stop price.
     follows: Option<u64>,
+}
+
+impl Waiting {
+    /// The number that nobody has who waits.
+    const GONE: u64 = u64::MAX;
 }
 
 /// What a price has done to an order that waited.
@@ -161,7 +165,7 @@ struct Stops(BinaryHeap<Reverse<Awaited>>);
 
 impl Stops {
     /// The one whose price comes first; of several the oldest. Those before it that have left are forgotten.
-    fn nearest(&mut self, waiting: &Slab<Waiting>) -> Option<Awaited> {
+    fn nearest(&mut self, waiting: &[Waiting]) -> Option<Awaited> {
         while let Some(Reverse(stop)) = self.0.peek() {
             if is_waiting(waiting, stop) {
                 return Some(*stop);
@@ -172,8 +176,8 @@ impl Stops {
     }
 }
 
-fn is_waiting(waiting: &Slab<Waiting>, awaited: &Awaited) -> bool {
-    waiting.get(at(awaited.slot)).is_some_and(|waiting| waiting.number == awaited.number)
+fn is_waiting(waiting: &[Waiting], awaited: &Awaited) -> bool {
+    waiting[at(awaited.slot)].number == awaited.number
 }
 
 fn at(slot: u32) -> usize {
@@ -189,7 +193,9 @@ fn hash(order: OrderId) -> u32 {
 /// All orders of one market that wait for one sort of price.
 #[derive(Clone, Debug)]
 pub struct Triggers {
-    waiting: Slab<Waiting>,
+    /// All that wait, and places for others.
+    waiting: Vec<Waiting>,
+    vacant: Vec<u32>,
     /// Where each of them is.
     slots: SlotTable,
     /// Those that wait for their stop price or one above.
@@ -206,7 +212,8 @@ pub struct Triggers {
 impl Default for Triggers {
     fn default() -> Self {
         Self {
-            waiting: Slab::new(),
+            waiting: Vec::new(),
+            vacant: Vec::new(),
             slots: SlotTable::default(),
             rising: Stops::default(),
             falling: Stops::default(),
@@ -222,19 +229,23 @@ impl Triggers {
     /// How many orders wait.
     #[inline]
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len().saturating_sub(self.vacant.len())
     }
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.len() == 0
     }
 
     /// All that wait, by their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &PlaceMessage> {
-        let mut places: Vec<_> = self.waiting.iter().map(|(_, waiting)| &waiting.place).collect();
+        let mut places: Vec<_> = self.all().map(|waiting| &waiting.place).collect();
         places.sort_unstable_by_key(|place| place.order);
         places.into_iter()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().filter(|waiting| waiting.number != Waiting::GONE)
     }
 
     #[inline]
@@ -274,6 +285,7 @@ impl Triggers {
     pub fn fetch_vacant(&self, side: Side, trigger: Trigger) {
         let stops = if trigger.rises(side) { &self.rising } else { &self.falling };
         stops.0.as_slice().last().map(fetch_ahead);
+        self.waiting.get(at(self.vacant_slot())).map(fetch_whole);
     }
 
     /// Takes in an order that has a trigger. `last` is the last price that came by, which has not reached its stop price.
@@ -291,7 +303,7 @@ impl Triggers {
         let follows = match (extreme_ticks, trigger.trailing_bips, trigger.stop_ticks) {
             (Some(extreme), Some(bips), _) => Some(self.follow(side, bips, place.order, extreme)),
             (_, _, Some(stop)) => {
-                let slot = u32::try_from(self.waiting.vacant_key()).expect("fewer than 2^32 orders wait");
+                let slot = self.vacant_slot();
                 let rises = trigger.rises(side);
                 let (rank, stops) = if rises { (stop, &mut self.rising) } else { (-stop, &mut self.falling) };
                 stops.0.push(Reverse(Awaited { rank, number, slot }));
@@ -305,16 +317,31 @@ impl Triggers {
             (_, _, None) => unreachable!("an order waits for a stop price, or follows the price"),
         };
         self.next_number = self.next_number.max(number).checked_add(1).expect("a counter never runs out");
-        let slot = self.waiting.insert(Waiting { place, amends, number, follows });
-        self.slots.insert(hash(place.order), u32::try_from(slot).expect("fewer than 2^32 orders wait"));
+        let waiting = Waiting { place, amends, number, follows };
+        let slot = self.vacant_slot();
+        if self.vacant.pop().is_some() {
+            self.waiting[at(slot)] = waiting;
+        } else {
+            self.waiting.push(waiting);
+        }
+        self.slots.insert(hash(place.order), slot);
         if follows.is_some() {
             self.look();
         }
     }
 
-    /// Forgets an order that waits.
+    /// Where the next one will be.
+    fn vacant_slot(&self) -> u32 {
+        let behind = || u32::try_from(self.waiting.len()).expect("fewer than 2^32 orders wait");
+        self.vacant.last().copied().unwrap_or_else(behind)
+    }
+
+    /// Forgets an order that waits. What it was.
     fn forget(&mut self, slot: u32) -> Waiting {
-        let waiting = self.waiting.remove(at(slot));
+        let place = &mut self.waiting[at(slot)];
+        let waiting = place.clone();
+        place.number = Waiting::GONE;
+        self.vacant.push(slot);
         self.slots.remove(hash(waiting.place.order), slot);
         waiting
     }
@@ -466,7 +493,7 @@ impl Triggers {
     /// All that wait, as they are to be taken in again; the same for equal states. Those that follow the price come behind the
     /// others, best extreme first.
     pub fn list(&self) -> Vec<WaitingOrder> {
-        let mut by_number: Vec<&Waiting> = self.waiting.iter().map(|(_, waiting)| waiting).collect();
+        let mut by_number: Vec<&Waiting> = self.all().collect();
         by_number.sort_unstable_by_key(|waiting| waiting.number);
         let listed = |(number, waiting): (u64, &&Waiting)| {
             let Waiting { place, amends, follows, .. } = waiting;
