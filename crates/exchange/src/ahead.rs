@@ -172,9 +172,9 @@ impl Partition {
         }
         for maker in &mut next.makers {
             match STEP {
-                2 => self.look_at_traded::<1>(maker),
-                3 => self.look_at_traded::<2>(maker),
-                4 => self.look_at_traded::<3>(maker),
+                3 => self.look_at_traded::<1>(maker),
+                4 => self.look_at_traded::<2>(maker),
+                5 => self.look_at_traded::<3>(maker),
                 _ => {}
             }
         }
@@ -293,14 +293,19 @@ impl Partition {
         let Taking { book, counter, wanted, first, makers: count, .. } = taking;
         match STEP {
             1 => book.fetch_best(*counter),
+            2 => {
+                if let Some(first) = book.first(*counter) {
+                    fetch_whole(&self.accounts.open.orders[first]);
+                }
+            }
             // Those for which there is no room go without.
-            2 => book.makers(&self.accounts.open.orders, *counter, *wanted, |slot| {
+            3 => book.makers(&self.accounts.open.orders, *counter, *wanted, |slot| {
                 if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
                     *count = count.saturating_add(1);
                     *first = first.or(Some(slot));
                 }
             }),
-            3 => {
+            4 => {
                 if let Some(slot) = *first {
                     let orders = &self.accounts.open.orders;
                     book.fetch_around(orders, &orders[slot]);

@@ -5,7 +5,6 @@ use model::{MarketId, PriceTicks, QtyLots, Side};
 use crate::level::Level;
 use crate::matching::Report;
 use crate::side::{Rank, SideLevels};
-use crate::upcoming::STEPS_AT_REST;
 use crate::{Order, OrderSlot, Orders, fetch_ahead};
 
 /// One market's book. The orders themselves lie in [`Orders`], which all books of a partition share.
@@ -95,7 +94,6 @@ impl Book {
         let level = self.side_mut(side).level_to_join(Rank::new(side, price));
         level.push_back(orders, slot);
         reports.push(Report::LevelChanged { side, price_ticks: price, open_lots: level.open_lots() });
-        self.touched(orders, side, Rank::new(side, price), STEPS_AT_REST);
         self.open_orders = self.open_orders.saturating_add(1);
     }
 
@@ -113,17 +111,8 @@ impl Book {
         self.open_orders = self.open_orders.saturating_sub(1);
     }
 
-    /// Somebody has come to rest at a level, or has traded there.
-    #[inline]
-    pub(crate) fn touched(&mut self, orders: &Orders, side: Side, rank: Rank, steps: u8) {
-        if orders.are_far() {
-            let market = self.market;
-            self.side_mut(side).touched(orders, (market, side), rank, steps);
-        }
-    }
-
-    /// Tells of the orders of a side that so many lots will trade with at prices up to `worst`, first things first and as far as they
-    /// are known: some may be gone.
+    /// Looks ahead at the orders of a side that so many lots will trade with at prices up to `worst`, and tells of them in that
+    /// order: of no more than 64, at no more than 16 prices.
     #[inline]
     pub fn makers(
         &self,

@@ -21,7 +21,6 @@ mod orders;
 mod side;
 mod slot_table;
 mod triggers;
-mod upcoming;
 
 pub use ahead::{LookAhead, fetch_ahead, fetch_whole};
 pub use book::Book;

@@ -4,7 +4,6 @@
 use model::{AccountId, Marks, OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side, TradeGroup};
 
 use crate::side::{Missing, Rank};
-use crate::upcoming::STEPS_BEHIND_A_TRADE;
 use crate::{Book, Order, OrderSlot, Orders};
 
 /// Price x quantity, in ticks times lots. With terms that pass their check it stays far below the type's end.
@@ -168,11 +167,6 @@ impl Book {
             }
         };
         let traded_lots = incoming.max_lots - left.lots - left.prevented_lots;
-        if !left.is_untouched
-            && let Some(best) = self.side(counter).best()
-        {
-            self.touched(orders, counter, best, STEPS_BEHIND_A_TRADE);
-        }
 
         let rests = incoming.remainder == Remainder::Rests && matches!(stop, Stop::Price | Stop::BookEnded);
         if rests {
@@ -210,7 +204,6 @@ impl Book {
         let counter = incoming.side.opposite();
         let price_ticks = best.price(counter);
         let mut traded = false;
-        self.side(counter).ask_for_upcoming(orders, left.lots);
         let stop = loop {
             if left.lots.is_zero() {
                 break Some(Stop::Lots);
@@ -265,7 +258,6 @@ impl Book {
             left.take(price_ticks, qty);
             let open_lots = level.fill(qty, maker_done.then_some(next));
             if maker_done {
-                levels.pass(best, slot);
                 orders.remove(slot);
                 self.open_orders = self.open_orders.saturating_sub(1);
             }

@@ -105,12 +105,6 @@ impl Order {
         }
     }
 
-    /// Whether it is on this side of this book, at this price.
-    #[inline]
-    pub(crate) fn rests_at(&self, market: MarketId, side: Side, price_ticks: PriceTicks) -> bool {
-        self.rests && self.price_ticks == price_ticks && self.market == market && self.side == side
-    }
-
     /// What has traded so far or was prevented.
     pub fn gone_lots(&self) -> QtyLots {
         self.qty_lots - self.open_lots

@@ -10,17 +10,16 @@
 use std::collections::BTreeMap;
 
 use arrayvec::ArrayVec;
-use model::{MarketId, PriceTicks, QtyLots, Side};
+use model::{PriceTicks, QtyLots, Side};
 
 use crate::level::Level;
-use crate::upcoming::Upcoming;
 use crate::{OrderSlot, Orders, fetch_ahead};
 
 const LEAF_BITS: u32 = 5;
 const LEAF_LEVELS: usize = 1 << LEAF_BITS;
 /// So many levels are looked at ahead of an order that will trade: it may ask for more than anybody has.
 const LOOKED_AT: usize = 16;
-/// So many orders at several levels are looked at.
+/// So many orders are looked at ahead of one that will trade with them.
 const ASKED_FOR: usize = 64;
 
 /// A price as its side counts it: the lower, the better.
@@ -76,8 +75,6 @@ pub struct SideLevels {
     best: Option<Rank>,
     /// Leaves in use by the low bits of their keys; a power of two of places, or none.
     at_hand: Vec<AtHand>,
-    /// Who trades next.
-    upcoming: Upcoming,
 }
 
 /// Those at one level who are not looked at yet.
@@ -134,45 +131,9 @@ fn at(leaf: u32) -> usize {
 }
 
 impl SideLevels {
-    /// Somebody has come to rest at a level, or has traded there: notes more of those that trade next, in so many steps at the most.
-    #[inline(never)]
-    pub fn touched(&mut self, orders: &Orders, whose: (MarketId, Side), rank: Rank, steps: u8) {
-        let Some(best) = self.best else { return };
-        if rank == best || !self.upcoming.is_done(best) {
-            let front = self.level_at_hand(best).and_then(Level::front);
-            self.upcoming.note(orders, whose, (best, front), steps);
-        }
-    }
-
-    /// Asks for those that so many lots will trade with at the best level behind the first, as far as they are known.
-    #[inline]
-    pub fn ask_for_upcoming(&self, orders: &Orders, wanted: QtyLots) {
-        if self.upcoming.is_used()
-            && let Some(best) = self.best
-        {
-            self.upcoming.ask_for(orders, best, wanted);
-        }
-    }
-
-    /// Tells of those that so many lots will trade with, at levels up to `worst`: of one level those that are known, some of whom
-    /// may be gone, and of several levels everybody, up to so many.
+    /// Tells of those that so many lots will trade with at levels up to `worst`, in that order: of the first few of each.
     #[inline]
     pub fn makers(&self, orders: &Orders, (wanted, worst): (QtyLots, Rank), mut tell: impl FnMut(OrderSlot)) {
-        let Some((best, level)) = self.best.and_then(|best| Some((best, self.level_at_hand(best)?))) else {
-            return;
-        };
-        if wanted <= level.open_lots() {
-            let mut is_known = false;
-            for slot in self.upcoming.for_lots(best, wanted) {
-                is_known = true;
-                tell(slot);
-            }
-            if !is_known {
-                level.front().map(tell);
-            }
-            return;
-        }
-        self.upcoming.ask_for(orders, best, wanted);
         let mut queues = ArrayVec::<Queue, LOOKED_AT>::new();
         let mut missing = wanted;
         for (_, level) in self.iter().take(LOOKED_AT).take_while(|(rank, _)| *rank <= worst) {
@@ -194,14 +155,6 @@ impl SideLevels {
                 room = room.saturating_sub(1);
                 goes_on = queue.go_on(orders);
             }
-        }
-    }
-
-    /// An order of this level has traded and is gone.
-    #[inline]
-    pub fn pass(&mut self, rank: Rank, slot: OrderSlot) {
-        if self.upcoming.is_used() {
-            self.upcoming.pass(rank, slot);
         }
     }
 

@@ -65,6 +65,7 @@ impl Pair {
             slot: orderbook::OrderSlot::UNKNOWN,
             before: orderbook::Before::default(),
         };
+        let told = self.told_of(&incoming);
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let outcome = self.book.place(&mut self.orders, &incoming, &mut ours);
         let expected = self.naive.place(&incoming, &mut theirs);
@@ -77,7 +78,26 @@ impl Pair {
         assert_eq!(ours, theirs, "reports of {incoming:?}");
         assert_eq!(outcome, expected, "outcome of {incoming:?}");
         self.agree();
+        // Of an order that meets nobody of its own, and is bounded by nothing else.
+        let makers: Vec<_> = ours
+            .iter()
+            .filter_map(|report| if let Report::Traded { maker, .. } = report { Some(*maker) } else { None })
+            .collect();
+        let all_or_nothing = new.remainder == Remainder::NoneAllowed && makers.is_empty();
+        if new.stp == SelfTradePrevention::None && new.tick_lots == TickLots::MAX && !all_or_nothing {
+            let is_enough = told.len() == makers.len() || told.len() >= 16;
+            assert!(makers.starts_with(&told) && is_enough, "told of {told:?}, traded with {makers:?}");
+        }
         (id, outcome, ours)
+    }
+
+    /// Whom an order will trade with, as it is said before.
+    fn told_of(&self, incoming: &Incoming) -> Vec<OrderId> {
+        let mut told = Vec::new();
+        let wanted = (incoming.max_lots, Some(incoming.worst_ticks));
+        self.book
+            .makers(&self.orders, incoming.side.opposite(), wanted, |slot| told.push(self.orders[slot].id));
+        told
     }
 
     /// False when there is no such order.
