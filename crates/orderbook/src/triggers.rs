@@ -2,11 +2,12 @@
 //! out those that it triggers, and touches no others. Which price that is (the last trade's, say) is the caller's matter.
 //! Source: semantics 1.6.
 //!
-//! An order with a stop price lies in a heap, the nearest price first. Most are cancelled long before their price comes, so whoever
-//! leaves stays in the heap until he comes to its top, or half of it has left. One that trails lies, once it follows the price, among those
-//! of its side and its distance. There, whoever came first has seen every price that those behind it have seen, so its extreme
-//! is at least as good: the extremes form runs, a new best price makes one run of the last few, and the first run is the first
-//! to be triggered. So a price costs a step for each distance in use and each order that it triggers, however many wait.
+//! An order with a stop price lies in a heap, the nearest price first. Most are cancelled long before their price comes, so
+//! whoever leaves stays in the heap until it comes to its top, or until half of those there have left. An order that trails
+//! lies, once it follows the price, among those of its side and its distance. There, whoever came first has seen every price
+//! that those behind it have seen, so its extreme is at least as good: the extremes form runs, a new best price makes one run
+//! of the last few, and the first run is the first to be triggered. So a price costs a step for each distance in use, for each
+//! order that it triggers, and for each that has left and would have been triggered before, however many wait.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -65,20 +66,34 @@ impl Touched {
 #[derive(Clone, Debug, Default)]
 struct Trail {
     /// In the order in which they began to follow it.
-    orders: BTreeMap<u64, OrderId>,
-    /// The first of each run, and its extreme: the first runs have the best. Runs may have become empty.
+    slots: BTreeMap<u64, u32>,
+    /// The first of each run, and its extreme: the first runs have the best. The first may have left, but somebody is there.
     runs: VecDeque<(u64, PriceTicks)>,
 }
 
 impl Trail {
     /// Adds an order that has seen nothing better than `extreme`, and no price that the others have not seen.
-    fn push(&mut self, number: u64, order: OrderId, extreme: PriceTicks) {
-        while self.runs.back().is_some_and(|(first, _)| self.orders.range(first..).next().is_none()) {
-            self.runs.pop_back();
-        }
-        self.orders.insert(number, order);
+    fn push(&mut self, number: u64, slot: u32, extreme: PriceTicks) {
+        self.slots.insert(number, slot);
         if self.runs.back().is_none_or(|(_, last)| *last != extreme) {
             self.runs.push_back((number, extreme));
+        }
+    }
+
+    /// Where the run is that an order belongs to.
+    fn run_of(&self, number: u64) -> usize {
+        let behind = self.runs.partition_point(|(first, _)| *first <= number);
+        behind.checked_sub(1).expect("whoever follows the price is in a run")
+    }
+
+    /// An order leaves.
+    fn remove(&mut self, number: u64) {
+        let run = self.run_of(number);
+        self.slots.remove(&number);
+        let (first, _) = self.runs[run];
+        let behind = self.runs.get(run.saturating_add(1)).map_or(u64::MAX, |(first, _)| *first);
+        if self.slots.range(first..behind).next().is_none() {
+            self.runs.remove(run);
         }
     }
 
@@ -98,29 +113,27 @@ impl Trail {
 
     /// Takes the first orders of the first run, no more than `most`, if `price` triggers it; `None` when there is nothing more
     /// to take out.
-    fn trigger(&mut self, side: Side, bips: u16, price: PriceTicks, most: usize) -> Option<Vec<OrderId>> {
+    fn trigger(&mut self, side: Side, bips: u16, price: PriceTicks, most: usize) -> Option<Vec<u32>> {
         let (_, extreme) = *self.runs.front()?;
-        let behind = self.runs.get(1).map_or(u64::MAX, |(first, _)| *first);
-        let is_empty = self.orders.range(..behind).next().is_none();
-        if !is_empty && !is_turned(side, bips, extreme, price) {
+        if !is_turned(side, bips, extreme, price) {
             return None;
         }
+        let behind = self.runs.get(1).map_or(u64::MAX, |(first, _)| *first);
         let mut taken = Vec::new();
         while taken.len() < most
-            && let Some(first) = self.orders.first_entry()
+            && let Some(first) = self.slots.first_entry()
             && *first.key() < behind
         {
             taken.push(first.remove());
         }
-        if self.orders.range(..behind).next().is_none() {
+        if self.slots.range(..behind).next().is_none() {
             self.runs.pop_front();
         }
         Some(taken)
     }
 
     fn extreme(&self, number: u64) -> PriceTicks {
-        let at = self.runs.partition_point(|(first, _)| *first <= number);
-        self.runs[at.checked_sub(1).expect("whoever follows the price is in a run")].1
+        self.runs[self.run_of(number)].1
     }
 }
 
@@ -153,9 +166,11 @@ const fn worst(side: Side) -> PriceTicks {
 /// That an order waits for a stop price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Awaited {
-    /// The lower, the sooner it comes: the price of those that wait for it or one above, its negative of the others.
+    /// The price where it has to rise to it, its negative where it has to fall: the lowest is reached first.
     rank: PriceTicks,
+    /// The order's place in the order of acceptance.
     number: u64,
+    /// Where the order is, unless it has left.
     slot: u32,
 }
 
@@ -267,7 +282,7 @@ impl Triggers {
         self.waiting(order).map(|waiting| waiting.amends)
     }
 
-    /// Asks for where it says where an order is.
+    /// Asks for the memory that names an order's place.
     #[inline]
     pub fn fetch_slot(&self, order: OrderId) {
         self.slots.fetch_ahead(hash(order));
@@ -280,7 +295,7 @@ impl Triggers {
         waiting.map(fetch_whole);
     }
 
-    /// Asks for where the next order will be.
+    /// Asks for where the next order will be, and its stop price.
     #[inline]
     pub fn fetch_vacant(&self, side: Side, trigger: Trigger) {
         let stops = if trigger.rises(side) { &self.rising } else { &self.falling };
@@ -300,10 +315,10 @@ impl Triggers {
     pub fn insert(&mut self, waiting: &WaitingOrder) {
         let WaitingOrder { number, place, amends, extreme_ticks } = *waiting;
         let (side, trigger) = (place.side, place.kind.trigger().expect("only orders with a trigger wait"));
+        let slot = self.vacant_slot();
         let follows = match (extreme_ticks, trigger.trailing_bips, trigger.stop_ticks) {
-            (Some(extreme), Some(bips), _) => Some(self.follow(side, bips, place.order, extreme)),
+            (Some(extreme), Some(bips), _) => Some(self.follow(side, bips, slot, extreme)),
             (_, _, Some(stop)) => {
-                let slot = self.vacant_slot();
                 let rises = trigger.rises(side);
                 let (rank, stops) = if rises { (stop, &mut self.rising) } else { (-stop, &mut self.falling) };
                 stops.0.push(Reverse(Awaited { rank, number, slot }));
@@ -318,7 +333,6 @@ impl Triggers {
         };
         self.next_number = self.next_number.max(number).checked_add(1).expect("a counter never runs out");
         let waiting = Waiting { place, amends, number, follows };
-        let slot = self.vacant_slot();
         if self.vacant.pop().is_some() {
             self.waiting[at(slot)] = waiting;
         } else {
@@ -347,11 +361,11 @@ impl Triggers {
     }
 
     /// From now on an order follows the price: its place among those that do.
-    fn follow(&mut self, side: Side, bips: u16, order: OrderId, extreme: PriceTicks) -> u64 {
+    fn follow(&mut self, side: Side, bips: u16, slot: u32, extreme: PriceTicks) -> u64 {
         let trail = self.trails.entry((side, bips)).or_default();
-        let last = trail.orders.last_key_value().map(|(number, _)| *number);
+        let last = trail.slots.last_key_value().map(|(number, _)| *number);
         let number = last.map_or(0, |last| last.checked_add(1).expect("a counter never runs out"));
-        trail.push(number, order, extreme);
+        trail.push(number, slot, extreme);
         number
     }
 
@@ -361,9 +375,9 @@ impl Triggers {
         let (side, trigger) = (place.side, place.kind.trigger().expect("only orders with a trigger wait"));
         let is_nearest = if let Some(number) = follows {
             let trail = (side, trigger.trailing_bips.expect("only trailing orders follow the price"));
-            let orders = &mut self.trails.get_mut(&trail).expect("it is on a trail").orders;
-            orders.remove(&number);
-            if orders.is_empty() {
+            let others = self.trails.get_mut(&trail).expect("it is on a trail");
+            others.remove(number);
+            if others.slots.is_empty() {
                 self.trails.remove(&trail);
             }
             true
@@ -380,9 +394,9 @@ impl Triggers {
 
     /// Forgets those that have left where they are more than those that wait.
     fn tidy(&mut self) {
+        let most = self.len().saturating_add(8).saturating_mul(2);
         let Self { waiting, rising, falling, .. } = self;
-        if rising.0.len().saturating_add(falling.0.len()) > waiting.len().saturating_add(8).saturating_mul(2)
-        {
+        if rising.0.len().saturating_add(falling.0.len()) > most {
             for stops in [rising, falling] {
                 stops.0.retain(|Reverse(stop)| is_waiting(waiting, stop));
             }
@@ -428,23 +442,21 @@ impl Triggers {
         for ((side, bips), trail) in &mut self.trails {
             trail.follow(*side, price);
             while left > 0
-                && let Some(orders) = trail.trigger(*side, *bips, price, left)
+                && let Some(slots) = trail.trigger(*side, *bips, price, left)
             {
-                left = left.saturating_sub(orders.len());
-                triggered.extend(orders);
+                left = left.saturating_sub(slots.len());
+                triggered.extend(slots);
             }
         }
-        self.trails.retain(|_, trail| !trail.orders.is_empty());
+        self.trails.retain(|_, trail| !trail.slots.is_empty());
 
         // Behind those that follow the price already, which have seen this one too.
-        let mut triggered: Vec<u32> =
-            triggered.into_iter().map(|order| self.slot(order).expect("whoever follows it waits")).collect();
         let mut touched = Vec::new();
         reached.sort_unstable();
         for (number, slot) in reached {
             let PlaceMessage { order, account, side, kind, .. } = self.waiting[at(slot)].place;
             if let Some(bips) = kind.trigger().and_then(|trigger| trigger.trailing_bips) {
-                let follows = self.follow(side, bips, order, price);
+                let follows = self.follow(side, bips, slot, price);
                 self.waiting[at(slot)].follows = Some(follows);
                 touched.push((number, Touched::Tracks { order, account }));
             } else {
@@ -491,27 +503,29 @@ impl Triggers {
     }
 
     /// All that wait, as they are to be taken in again; the same for equal states. Those that follow the price come behind the
-    /// others, best extreme first.
+    /// others, best extreme first, and those of one distance in the order in which they follow it.
     pub fn list(&self) -> Vec<WaitingOrder> {
         let mut by_number: Vec<&Waiting> = self.all().collect();
         by_number.sort_unstable_by_key(|waiting| waiting.number);
         let listed = |(number, waiting): (u64, &&Waiting)| {
-            let Waiting { place, amends, follows, .. } = waiting;
-            let bips = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
-            let extreme_ticks = follows.map(|follows| {
-                self.trails[&(place.side, bips.expect("only trailing orders follow the price"))]
-                    .extreme(follows)
+            let Waiting { place, amends, follows, .. } = **waiting;
+            let follows = follows.map(|follows| {
+                let bips = place.kind.trigger().and_then(|trigger| trigger.trailing_bips);
+                let trail = (place.side, bips.expect("only trailing orders follow the price"));
+                (trail, follows)
             });
-            WaitingOrder { number, place: *place, amends: *amends, extreme_ticks }
+            let extreme_ticks = follows.map(|(trail, follows)| self.trails[&trail].extreme(follows));
+            (follows, WaitingOrder { number, place, amends, extreme_ticks })
         };
         let mut list: Vec<_> = (0..).zip(&by_number).map(listed).collect();
-        list.sort_by_key(|waiting| {
-            waiting.extreme_ticks.map(|extreme| match waiting.place.side {
+        list.sort_by_key(|(follows, waiting)| {
+            let extreme = waiting.extreme_ticks.map(|extreme| match waiting.place.side {
                 Side::Buy => extreme,
                 Side::Sell => -extreme,
-            })
+            });
+            (extreme, *follows)
         });
-        list
+        list.into_iter().map(|(_, waiting)| waiting).collect()
     }
 }
 
@@ -538,9 +552,9 @@ mod tests {
             let (self_trade_prevention, held) = (SelfTradePrevention::None, Amount(1));
             let place = PlaceMessage { order, account, trade_group, side, kind, self_trade_prevention, held };
             triggers.add(place, Some(PriceTicks(1_500)));
-            if number > 50 {
-                triggers.remove(OrderId(number - 50)).expect("it waits");
-            }
+        }
+        for number in 1..=9_950 {
+            triggers.remove(OrderId(number)).expect("it waits");
         }
         assert_eq!(triggers.len(), 50);
         let held = triggers.rising.0.len() + triggers.falling.0.len();

@@ -57,6 +57,15 @@ fn waits(order: u64, side: Side, trigger: TriggerKind, stop: i64, trailing_bips:
     }
 }
 
+/// The same, as a snapshot would give it back.
+fn restored(triggers: &Triggers) -> Triggers {
+    let mut restored = Triggers::default();
+    for waiting in &triggers.list() {
+        restored.insert(waiting);
+    }
+    restored
+}
+
 #[test]
 fn nobody_waits_at_the_price_of_who_has_left() {
     let mut triggers = Triggers::default();
@@ -111,11 +120,16 @@ proptest! {
                     let price = PriceTicks(price);
                     last = Some(price);
                     let mut touched = Vec::new();
+                    // Who has started again from a snapshot does the same, part for part.
+                    let mut restored = restored(&ours);
                     while ours.are_touched_by(price) {
                         let part = ours.see_some(price, most);
                         prop_assert!(part.len() <= most);
+                        prop_assert!(restored.are_touched_by(price));
+                        prop_assert_eq!(restored.see_some(price, most), part.clone());
                         touched.extend(part);
                     }
+                    prop_assert!(!restored.are_touched_by(price));
                     let mut expected = theirs.see(price);
                     touched.sort_by_key(Touched::order);
                     expected.sort_by_key(Touched::order);
@@ -123,10 +137,7 @@ proptest! {
                 }
                 Step::Again => {
                     let list = ours.list();
-                    ours = Triggers::default();
-                    for waiting in &list {
-    ours.insert(waiting);
-}
+                    ours = restored(&ours);
                     prop_assert_eq!(ours.list(), list);
                 }
             }
