@@ -48,8 +48,10 @@ struct Taking<'a> {
     book: &'a Book,
     /// The side that it will trade with.
     counter: Side,
-    /// How much it wants, and the worst price that it accepts.
-    wanted: (QtyLots, Option<PriceTicks>),
+    /// How much it wants.
+    wanted: QtyLots,
+    /// The worst price that it accepts, if it has one.
+    worst: Option<PriceTicks>,
     /// The first order there.
     first: Option<OrderSlot>,
     /// How many are looked at of those that it will trade with first.
@@ -112,20 +114,28 @@ impl Partition {
         for (at, input) in group.iter().enumerate() {
             match need(&input.command) {
                 Need::Place(place) => {
-                    if let Some(listed) = self.markets.get(place.market) {
+                    // Whoever takes a contract for a spot market is refused later. Its book's orders are in another slab.
+                    if let Some(listed) = self.markets.get(place.market)
+                        && listed.holders.is_none()
+                    {
                         let book = &listed.book;
                         let trades = trades_at_once(book, place.side, &place.kind);
                         if trades {
                             let counter = place.side.opposite();
                             let wanted = place.kind.qty_lots().unwrap_or(QtyLots(1));
-                            let wanted = (wanted, place.kind.price_ticks());
-                            next.taking.push(Taking { at, book, counter, wanted, first: None, makers: 0 });
+                            let worst = place.kind.price_ticks();
+                            let (first, makers) = (None, 0);
+                            next.taking.push(Taking { at, book, counter, wanted, worst, first, makers });
                         }
                         let named = Named::new(place.account, &place.client_order_id);
                         next.placing.push(Placing { at, place, named, listed, trades, seat: None });
                     }
                 }
-                Need::PlaceContract(place) => next.placing_contract.push(place),
+                Need::PlaceContract(place) => {
+                    if self.catalog.contract(place.market).is_some() {
+                        next.placing_contract.push(place);
+                    }
+                }
                 Need::Order(account, market, order) => {
                     if self.catalog.contract(market).is_some() {
                         next.asked_at_contract.push(Asked::new(at, account, market, order));
@@ -290,21 +300,23 @@ impl Partition {
         taking: &mut Taking<'a>,
         makers: &mut ArrayVec<Sought<'a, Balances>, MAKERS>,
     ) {
-        let Taking { book, counter, wanted, first, makers: count, .. } = taking;
+        let Taking { book, counter, wanted, worst, first, makers: count, .. } = taking;
         match STEP {
             1 => book.fetch_best(*counter),
             2 => {
-                if let Some(first) = book.first(*counter) {
-                    fetch_whole(&self.accounts.open.orders[first]);
+                if let Some(slot) = book.first(*counter) {
+                    fetch_whole(&self.accounts.open.orders[slot]);
                 }
             }
             // Those for which there is no room go without.
-            3 => book.makers(&self.accounts.open.orders, *counter, *wanted, |slot| {
-                if makers.try_push(Sought { slot: Some(slot), seat: None }).is_ok() {
+            3 => {
+                let (orders, room) = (&self.accounts.open.orders, makers.remaining_capacity());
+                book.makers(orders, *counter, (*wanted, *worst), room, |slot| {
+                    makers.push(Sought { slot: Some(slot), seat: None });
                     *count = count.saturating_add(1);
                     *first = first.or(Some(slot));
-                }
-            }),
+                });
+            }
             4 => {
                 if let Some(slot) = *first {
                     let orders = &self.accounts.open.orders;

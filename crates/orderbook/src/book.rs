@@ -112,17 +112,18 @@ impl Book {
     }
 
     /// Looks ahead at the orders of a side that so many lots will trade with at prices up to `worst`, and tells of them in that
-    /// order: of no more than 64, at no more than 16 prices.
+    /// order: of no more than `most`, at 16 prices.
     #[inline]
     pub fn makers(
         &self,
         orders: &Orders,
         side: Side,
         (wanted, worst): (QtyLots, Option<PriceTicks>),
+        most: usize,
         tell: impl FnMut(OrderSlot),
     ) {
         let worst = worst.map_or(Rank::NOWHERE, |worst| Rank::new(side, worst));
-        self.side(side).makers(orders, (wanted, worst), tell);
+        self.side(side).makers(orders, (wanted, worst), most, tell);
     }
 
     /// The order of a side that trades first, if its level is at hand.

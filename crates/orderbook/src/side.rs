@@ -18,9 +18,7 @@ use crate::{OrderSlot, Orders, fetch_ahead};
 const LEAF_BITS: u32 = 5;
 const LEAF_LEVELS: usize = 1 << LEAF_BITS;
 /// So many levels are looked at ahead of an order that will trade: it may ask for more than anybody has.
-const LOOKED_AT: usize = 16;
-/// So many orders are looked at ahead of one that will trade with them.
-const ASKED_FOR: usize = 64;
+const LEVELS_AHEAD: usize = 16;
 
 /// A price as its side counts it: the lower, the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,44 +75,6 @@ pub struct SideLevels {
     at_hand: Vec<AtHand>,
 }
 
-/// Those at one level who are not looked at yet.
-#[derive(Clone, Copy)]
-struct Queue {
-    first: OrderSlot,
-    /// How much of them is wanted.
-    lots: QtyLots,
-}
-
-impl Queue {
-    /// Goes on to the next one, unless there is none, or the first is enough.
-    #[inline]
-    fn go_on(&mut self, orders: &Orders) -> bool {
-        let first = &orders[self.first];
-        self.lots -= self.lots.min(first.open_lots);
-        self.first = first.next;
-        !self.lots.is_zero() && self.first != OrderSlot::NONE
-    }
-}
-
-/// Asks for everybody in these queues, one of each queue a round: an order names the one behind it, so a queue by itself would be
-/// waited for order by order.
-fn fetch_queues(orders: &Orders, mut queues: ArrayVec<Queue, LOOKED_AT>) {
-    let mut asked_for = queues.len();
-    for queue in &queues {
-        fetch_ahead(&orders[queue.first]);
-    }
-    while !queues.is_empty() && asked_for < ASKED_FOR {
-        queues.retain(|queue| {
-            let goes_on = queue.go_on(orders);
-            if goes_on {
-                fetch_ahead(&orders[queue.first]);
-                asked_for = asked_for.saturating_add(1);
-            }
-            goes_on
-        });
-    }
-}
-
 /// A leaf in use, or no key.
 #[derive(Clone, Copy)]
 struct AtHand {
@@ -126,34 +86,71 @@ impl AtHand {
     const NOTHING: Self = Self { key: i64::MIN, leaf: 0 };
 }
 
+/// Orders of a level that were asked for, from its front on.
+struct Queue {
+    first: OrderSlot,
+    last: OrderSlot,
+    count: usize,
+    /// How much is wanted of the last one and those behind it, which have that much; zero where the last one was seen to be enough.
+    lots: QtyLots,
+}
+
 fn at(leaf: u32) -> usize {
     usize::try_from(leaf).expect("leaves fit into memory")
 }
 
 impl SideLevels {
-    /// Tells of those that so many lots will trade with at levels up to `worst`, in that order: of the first few of each.
-    #[inline]
-    pub fn makers(&self, orders: &Orders, (wanted, worst): (QtyLots, Rank), mut tell: impl FnMut(OrderSlot)) {
-        let mut queues = ArrayVec::<Queue, LOOKED_AT>::new();
+    /// Asks for those that so many lots will trade with at levels up to `worst`, and tells of them in that order: of no more than
+    /// `most`, at 16 levels.
+    ///
+    /// One of each level a round: an order names the one behind it, so that whoever went through one level after the other would
+    /// wait for each of them.
+    pub fn makers(
+        &self,
+        orders: &Orders,
+        (wanted, worst): (QtyLots, Rank),
+        most: usize,
+        mut tell: impl FnMut(OrderSlot),
+    ) {
+        let mut queues = ArrayVec::<Queue, LEVELS_AHEAD>::new();
         let mut missing = wanted;
-        for (_, level) in self.iter().take(LOOKED_AT).take_while(|(rank, _)| *rank <= worst) {
+        let levels = self.iter().take_while(|(rank, _)| *rank <= worst);
+        for (_, level) in levels.take(LEVELS_AHEAD.min(most)) {
             let lots = missing.min(level.open_lots());
             if let Some(first) = level.front() {
-                queues.push(Queue { first, lots });
+                fetch_ahead(&orders[first]);
+                queues.push(Queue { first, last: first, count: 1, lots });
             }
             missing -= lots;
             if missing.is_zero() {
                 break;
             }
         }
-        fetch_queues(orders, queues.clone());
-        let mut room = ASKED_FOR;
-        for mut queue in queues {
-            let mut goes_on = true;
-            while goes_on && room > 0 {
-                tell(queue.first);
-                room = room.saturating_sub(1);
-                goes_on = queue.go_on(orders);
+        let mut room = most.saturating_sub(queues.len());
+        let mut goes_on = true;
+        while goes_on && room > 0 {
+            goes_on = false;
+            for queue in queues.iter_mut().filter(|queue| !queue.lots.is_zero()) {
+                let last = &orders[queue.last];
+                queue.lots -= queue.lots.min(last.open_lots);
+                if !queue.lots.is_zero() && room > 0 {
+                    queue.last = last.next;
+                    queue.count = queue.count.saturating_add(1);
+                    room = room.saturating_sub(1);
+                    fetch_ahead(&orders[queue.last]);
+                    goes_on = true;
+                }
+            }
+        }
+        for queue in queues {
+            let mut slot = queue.first;
+            for _ in 0..queue.count {
+                tell(slot);
+                slot = orders[slot].next;
+            }
+            // What comes behind those that there was no room for does not come next.
+            if !queue.lots.is_zero() {
+                break;
             }
         }
     }

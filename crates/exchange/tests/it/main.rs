@@ -1,6 +1,7 @@
 //! The state machine from outside: stories, worked cases, random commands, golden bytes. Everything goes through
 //! [`world::World::apply`], the one place that touches the door, so every test looks at all invariants after every command.
 
+mod ahead;
 mod algo_witness;
 mod algos;
 mod contract_witness;

@@ -27,7 +27,8 @@ impl World {
         let input = Sequenced { seq: self.seq, time_ns: self.time_ns, command };
         let before = self.without_counters();
         let mut events = Vec::new();
-        self.partition.apply(&input, &mut events);
+        // As the sequencer does it with a command that comes alone.
+        self.partition.apply_all(std::slice::from_ref(&input), &mut events, |_, _| ());
         events.iter().for_each(same_after_its_bytes);
 
         self.partition.assert_invariants();

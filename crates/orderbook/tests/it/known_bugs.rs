@@ -199,18 +199,3 @@ fn the_next_level_is_found_without_a_search_through_all_prices() {
     }
     assert_eq!(book.open_orders(), 0);
 }
-
-#[test]
-fn no_more_are_looked_at_than_are_worth_it() {
-    let mut pair = Pair::new();
-    for price in (1..=4).flat_map(|price| [price; 20]) {
-        pair.place(&New::limit(1, Side::Sell, 1, price));
-    }
-    let told = |wanted, worst| {
-        let mut told = 0;
-        let wanted = (QtyLots(wanted), worst);
-        pair.book.makers(&pair.orders, Side::Sell, wanted, |_| told += 1);
-        told
-    };
-    assert_eq!([told(30, None), told(100, None), told(100, Some(PriceTicks(2)))], [30, 64, 40]);
-}

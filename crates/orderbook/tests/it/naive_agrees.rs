@@ -1,7 +1,7 @@
 //! Random commands to both books. The prices are few, so that orders meet; some lie far away, so that levels come and go
 //! all over the tree of leaves.
 
-use model::{OrderId, SelfTradePrevention, Side};
+use model::{OrderId, PriceTicks, QtyLots, SelfTradePrevention, Side};
 use orderbook::{Remainder, TickLots};
 use proptest::prelude::*;
 
@@ -88,4 +88,24 @@ proptest! {
     fn fast_and_naive_queues_agree(steps in proptest::collection::vec(step_of_a_queue(), 1..120)) {
         play(&steps);
     }
+}
+
+/// Four levels of twenty orders of a lot each.
+#[test]
+fn no_more_are_told_of_than_are_asked_for() {
+    let mut pair = Pair::new();
+    for price in (1..=4).flat_map(|price| [price; 20]) {
+        pair.place(&New::limit(1, Side::Sell, 1, price));
+    }
+    let told = |wanted, worst: Option<i64>, most| {
+        let mut told = Vec::new();
+        let wanted = (QtyLots(wanted), worst.map(PriceTicks));
+        let orders = &pair.orders;
+        pair.book.makers(orders, Side::Sell, wanted, most, |slot| told.push(orders[slot].id.0));
+        assert!(told.iter().copied().eq(1..=told.len() as u64), "{told:?} are the first ones");
+        told.len()
+    };
+    assert_eq!([told(30, None, 64), told(100, None, 200), told(100, Some(2), 200)], [30, 80, 40]);
+    assert_eq!(told(30, None, 16), 8, "eight of each level were asked for");
+    assert_eq!(told(30, None, 0), 0);
 }

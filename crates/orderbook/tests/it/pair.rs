@@ -78,7 +78,7 @@ impl Pair {
         assert_eq!(ours, theirs, "reports of {incoming:?}");
         assert_eq!(outcome, expected, "outcome of {incoming:?}");
         self.agree();
-        // Of an order that meets nobody of its own, and is bounded by nothing else.
+        // What is told is exact where nothing but price and quantity bounds an order.
         let makers: Vec<_> = ours
             .iter()
             .filter_map(|report| if let Report::Traded { maker, .. } = report { Some(*maker) } else { None })
@@ -95,8 +95,9 @@ impl Pair {
     fn told_of(&self, incoming: &Incoming) -> Vec<OrderId> {
         let mut told = Vec::new();
         let wanted = (incoming.max_lots, Some(incoming.worst_ticks));
-        self.book
-            .makers(&self.orders, incoming.side.opposite(), wanted, |slot| told.push(self.orders[slot].id));
+        self.book.makers(&self.orders, incoming.side.opposite(), wanted, 64, |slot| {
+            told.push(self.orders[slot].id)
+        });
         told
     }
 
