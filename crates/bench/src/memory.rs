@@ -1,7 +1,7 @@
 //! How much memory an order at rest takes with all that a partition has of it, and how long cancelling one takes among so many.
 //!
 //! Measured as the process's resident pages before the orders are there and with them, in a thread of its own: there the
-//! allocator has no freed memory of anybody else to give out again. The orders are those with which the mixed flow begins, but
+//! allocator has little freed memory of anybody else to give out again. The orders are those with which the mixed flow begins, but
 //! made one by one and forgotten, so that nothing but the partition remembers them.
 
 use std::thread;

@@ -3,6 +3,8 @@
 //!
 //! [`Triggers`] has the orders that wait for a price, and are on no book yet.
 //!
+//! [`SlotTable`], and what asks for memory ahead, serve whoever keeps orders beside the book as well.
+//!
 //! [`naive`] is the same book written the obvious way; the property tests compare the two report for report.
 #![deny(
     clippy::float_arithmetic,

@@ -1,4 +1,4 @@
-//! From a hash to a slot: open addressing, for what has no number of its own. Names and keys stay with what lies in the slots.
+//! From a hash to a slot: open addressing, for what no list by number would suit. Names and keys stay with what lies in the slots.
 //!
 //! Cells lie in buckets of one line of memory each. Whoever finds no room in his own goes into the next, so nearly every
 //! question is answered by one line, and without a branch for each cell.

@@ -247,7 +247,7 @@ fn huge_pages(setting: &Path) -> Option<Finding> {
     Some(if setting.contains("[never]") {
         Finding::warning(
             check,
-            "the system gives none, so that large tables are slower to look into: \
+            "the system gives none, so that all of the exchange's memory is slower to look into: \
              echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
         )
     } else {

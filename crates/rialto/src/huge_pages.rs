@@ -1,12 +1,12 @@
-//! The program's allocator: everything lies in huge pages.
+//! The program's allocator: nearly everything lies in huge pages, where the system gives them.
 //!
 //! What an exchange looks into lies all over its memory: tables of orders, balances and numbers, and the levels of every book.
 //! With pages of 4 KiB half of those looks miss the processor's cache of page addresses too; with pages of 2 MiB they rarely do.
-//! Linux gives them where the system's setting is `always` or `madvise`, which is what distributions come with; elsewhere this
-//! changes nothing. Measured over the mixed flow of `rialto bench partition`: docs/decisions/0012-partition-speed.md.
+//! Linux gives them where its setting is `always` or `madvise`, which is what distributions come with; elsewhere pages stay
+//! small. Measured over the mixed flow of `rialto bench partition`: docs/decisions/0012-partition-speed.md.
 //!
-//! Most blocks are mimalloc's, which asks for huge pages wherever it carves them from. The system's allocator does so for
-//! nobody who has not set an environment variable before the program began.
+//! Most blocks are mimalloc's, which asks for huge pages for all that it carves blocks from. The system's allocator does so only
+//! where an environment variable was set before the program began.
 //!
 //! A large table grows by doubling, and would be copied then, while its exchange stands still. So large blocks are mappings of
 //! their own that begin where a huge page does, and are moved to such a place: nothing is copied, and the pages stay whole.
@@ -35,7 +35,8 @@ fn is_large(_: Layout) -> bool {
     false
 }
 
-/// SAFETY: whose a block is follows from its layout alone, with which it comes back. Small ones are mimalloc's own, with the arguments unchanged; large ones are mappings that nobody else knows of.
+/// SAFETY: whose a block is follows from its layout alone, with which it comes back. Small ones are mimalloc's own, with the
+/// arguments unchanged; large ones are mappings that nobody else knows of.
 unsafe impl GlobalAlloc for HugePages {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn large_blocks_ask_for_huge_pages_also_when_they_grow() {
+    fn blocks_of_any_size_ask_for_huge_pages_also_when_they_grow() {
         if !fs::exists("/sys/kernel/mm/transparent_hugepage/enabled").unwrap() {
             return;
         }

@@ -96,7 +96,7 @@ impl Pair {
         let mut told = Vec::new();
         let wanted = (incoming.max_lots, Some(incoming.worst_ticks));
         self.book.makers(&self.orders, incoming.side.opposite(), wanted, 64, |slot| {
-            told.push(self.orders[slot].id)
+            told.push(self.orders[slot].id);
         });
         told
     }
