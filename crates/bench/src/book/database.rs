@@ -15,6 +15,8 @@ use super::contender::answer_all;
 use super::ours::Ours;
 use super::report::{Report, Reports, Tally};
 use crate::Measurement;
+use crate::remote::databases::{self, Engine};
+use crate::sql::not_installed;
 
 /// What a database says when it fails.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -78,8 +80,7 @@ impl Postgres {
     const DROP: &str = "DROP SCHEMA IF EXISTS rialto_bench CASCADE";
 
     /// In a schema of its own, which is made anew.
-    fn new(address: &str) -> Result<Self, Failure> {
-        let mut client = Client::connect(address, NoTls)?;
+    fn new(mut client: Client) -> Result<Self, Failure> {
         client.batch_execute(Self::DROP)?;
         client.batch_execute("CREATE SCHEMA rialto_bench; SET search_path TO rialto_bench")?;
         client.batch_execute(TABLES)?;
@@ -163,20 +164,30 @@ fn measure(name: &str, database: &mut impl Database, most: Duration) -> Result<M
     let percent = u64::try_from(percent).expect("a share");
     let found = Measurement::new(name, done, elapsed, 0)
         .with_figures([("fills", fills), ("percent_of_time_in_commits", percent)]);
-    Ok(found.with_remark(format!("{fills} fills, {percent} % of the time in their commits")))
+    let a_second = u128::from(fills) * 1_000 / elapsed.as_millis().max(1);
+    Ok(found.with_remark(format!("{a_second} fills a second, {percent} % of the time in their commits")))
 }
 
-/// With a database in a file under `folder`, which is gone behind it; and with the server at the address `postgres`, if there
-/// is one, in a schema `rialto_bench`, which is dropped behind it. Each takes so long.
+/// With a database in a file under `folder`, which is gone behind it; and with the `PostgreSQL` at an address, in a schema
+/// `rialto_bench`, which is dropped behind it, or with one that is started under `folder` where it is installed. Each takes so long.
 pub fn run(folder: &Path, postgres: Option<&str>, each: Duration) -> Result<Vec<Measurement>, Failure> {
     fs::create_dir_all(folder)?;
     let own = tempfile::tempdir_in(folder)?;
     let mut sqlite = Sqlite::new(&own.path().join("book.sqlite"))?;
     let mut found = vec![measure("SQLite, synchronous full", &mut sqlite, each)?];
-    if let Some(address) = postgres {
-        let mut database = Postgres::new(address)?;
-        found.push(measure("PostgreSQL", &mut database, each)?);
+    let committed = |client| -> Result<Measurement, Failure> {
+        let mut database = Postgres::new(client)?;
+        let found = measure("PostgreSQL", &mut database, each)?;
         database.client.batch_execute(Postgres::DROP)?;
-    }
+        Ok(found)
+    };
+    found.push(match postgres {
+        Some(address) => committed(Client::connect(address, NoTls)?)?,
+        None if Engine::Postgres.is_installed() => {
+            let server = databases::Database::start(Engine::Postgres, folder)?;
+            committed(server.postgres()?)?
+        }
+        None => not_installed(Engine::Postgres),
+    });
     Ok(found)
 }

@@ -146,6 +146,14 @@ impl Database {
         Login { url: &self.settings.url, password: self.password.as_deref() }.client(self.engine)
     }
 
+    /// As [`Self::client`], in the words of its library.
+    pub(crate) fn postgres(&self) -> Result<postgres::Client, RemoteError> {
+        match self.client()? {
+            Client::Postgres(client) => Ok(*client),
+            Client::Mariadb(_) => Err(self.strange("a connection to PostgreSQL")),
+        }
+    }
+
     /// Makes the tables where they are not there.
     pub(crate) fn migrate(&self) -> Result<(), RemoteError> {
         let what = self.engine.name();

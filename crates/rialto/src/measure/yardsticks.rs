@@ -67,7 +67,7 @@ pub struct Run {
 
 /// What `rialto bench all` runs, in this order.
 pub const ALL: &[Run] = &[
-    Run { full: "book", quick: "book --rounds 1 --operations 2000 --orders 2000" },
+    Run { full: "book", quick: "book --rounds 1 --operations 2000 --orders 2000 --database-seconds 1" },
     Run { full: "partition", quick: "partition --commands 5000 --accounts 100 --resting 1000" },
     Run { full: "partitions", quick: "partitions --commands 5000 --turns 1" },
     Run {
@@ -251,18 +251,17 @@ pub struct Book {
     /// New orders of the walking market. Its figures are comparable with these as they are.
     #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     orders: u32,
-    /// A server of `PostgreSQL` in which every fill of our book is committed as well, as
-    /// `host=/run/postgresql user=... dbname=...`. The schema `rialto_bench` in it is made anew, and dropped.
-    #[cfg(feature = "databases")]
+    /// A server of `PostgreSQL` of your own in which every fill of our book is committed, as
+    /// `host=/run/postgresql user=... dbname=...`, instead of one that is started where it is installed. The schema `rialto_bench` in
+    /// it is made anew, and dropped.
     #[arg(long)]
     postgres: Option<String>,
+    /// Seconds for each database in which every fill of our book is committed; 0: for none.
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(0..))]
+    database_seconds: u16,
 }
 
 impl Book {
-    #[cfg_attr(
-        not(feature = "databases"),
-        expect(unused_variables, clippy::unnecessary_wraps, reason = "only databases have files and fail")
-    )]
     fn measure(&self, folder: &Path, show: Show) -> anyhow::Result<()> {
         if let Some(orders) = self.insert {
             book::inserts(orders, show);
@@ -280,9 +279,8 @@ impl Book {
         book::walking(&options, show);
         #[cfg(feature = "peers")]
         book::peers(&options, show);
-        #[cfg(feature = "databases")]
-        {
-            let each = std::time::Duration::from_secs(5);
+        if self.database_seconds > 0 {
+            let each = std::time::Duration::from_secs(self.database_seconds.into());
             let found = book::database::run(folder, self.postgres.as_deref(), each);
             let found = found.map_err(|failure| anyhow::anyhow!("the book with a database: {failure}"))?;
             found.into_iter().for_each(show);
