@@ -37,10 +37,11 @@ struct Found {
     rejects: u64,
 }
 
-/// So many resting orders over the markets and accounts of the standard flow. `None` where the system does not tell how much
-/// memory a process has.
-pub fn run(orders: u64) -> Option<[Measurement; 2]> {
-    let found = thread::spawn(move || measure(orders)).join().expect("a partition works")?;
+/// So many resting orders over the markets and accounts of the standard flow. `bytes` is what another process has found that they
+/// take, which has done nothing else before. `None` where the system does not tell how much memory a process has.
+pub fn run(orders: u64, bytes: Option<u64>) -> Option<[Measurement; 2]> {
+    let mut found = thread::spawn(move || measure(orders)).join().expect("a partition works")?;
+    found.bytes = bytes.unwrap_or(found.bytes);
     let bytes = found.bytes / orders;
     let filled = Measurement::new("partition, orders that rest", orders, found.filling, found.rejects)
         .with_figures([("bytes", found.bytes), ("bytes_per_order", bytes)])
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn orders_are_counted_and_cancelled_without_a_refusal() {
-        let Some([filled, cancelled]) = run(2_000) else { return };
+        let Some([filled, cancelled]) = run(2_000, None) else { return };
         assert_eq!((filled.commands, filled.rejects), (2_000, 0));
         assert_eq!((cancelled.commands, cancelled.rejects), (2_000, 0));
     }

@@ -131,9 +131,7 @@ impl Yardstick {
             Self::Streams(options) => options.measure(folder, show)?,
             Self::Many(options) => options.measure(folder, show)?,
             Self::Growth(options) => options.measure(folder, show)?,
-            Self::Memory(options) => {
-                bench::memory::run(options.orders).into_iter().flatten().for_each(show);
-            }
+            Self::Memory(options) => options.measure(show)?,
             Self::Snapshot(options) => options.measure(folder, show)?,
             Self::Sql(options) => options.measure(folder, show)?,
             Self::Redis(options) => options.measure(folder, show)?,
@@ -532,6 +530,29 @@ pub struct Memory {
     /// Orders that rest.
     #[arg(long, default_value = "10000000", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     orders: u64,
+    /// In this process, where the yardsticks before have left memory that is given back meanwhile.
+    #[arg(long, hide = true)]
+    here: bool,
+}
+
+impl Memory {
+    fn measure(&self, show: Show) -> anyhow::Result<()> {
+        let bytes = if self.here { None } else { Some(self.bytes_of_another()?) };
+        bench::memory::run(self.orders, bytes).into_iter().flatten().for_each(show);
+        Ok(())
+    }
+
+    /// What a process finds that has done nothing before.
+    fn bytes_of_another(&self) -> anyhow::Result<u64> {
+        let orders = self.orders.to_string();
+        let mut another = std::process::Command::new(program()?);
+        let output = another.args(["bench", "--json", "memory", "--here", "--orders", &orders]).output()?;
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("no figures: {}", String::from_utf8_lossy(&output.stderr)))?;
+        found[0]["figures"]["bytes"]
+            .as_u64()
+            .context("the system does not tell how much memory a process has")
+    }
 }
 
 #[derive(Args)]
