@@ -3,7 +3,8 @@
 //!
 //! All messages are made before the clock starts and read from memory. A book that comes to other trades than the stream's own
 //! ends the run: a wrong book has no speed. Rivals are what others use ([`flat`], [`tree`]); ancestors are what such backends
-//! start from ([`sorted`], [`heap`], and a [`database`] behind every fill), so that every run shows ratios, which a noisy machine leaves alone.
+//! start from ([`sorted`], [`heap`], and a [`database`] behind every fill), so that every run shows ratios, which a noisy
+//! machine leaves alone.
 
 pub mod contender;
 pub mod database;
